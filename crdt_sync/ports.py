@@ -1,0 +1,339 @@
+"""What the service needs of the outside, as contracts. Adapters implement these; `tests/contracts` holds each to it.
+
+All positions come from one sequence for the whole service: every stored update, transition, message and event takes
+one, in the order of the commit that wrote it, without holes that a reader could see filled later.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position, TicketId, TransitionId
+
+
+class StoreConflict(Exception):
+    """Another writer was first: `keys` names the documents, tickets or subjects to load again before a retry."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        super().__init__(f"written meanwhile: {', '.join(keys)}")
+        self.keys = tuple(keys)
+
+
+class StoreUnavailable(Exception):
+    """The store cannot commit or read now; nothing of the batch was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewUpdate:
+    """One Yjs update (format v1) to append. `document_position` counts from 1 in each document, without holes."""
+
+    document: str
+    document_position: int
+    data: bytes
+    actor: ActorId
+    department: Department
+    roles: tuple[str, ...]
+    at_ms: int
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewTransition:
+    """One admitted transition: `record` is its canonical string."""
+
+    id: TransitionId
+    ticket: TicketId
+    record: str
+    at_ms: int
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """One admitted message of a conversation: `record` is its canonical string."""
+
+    id: MessageId
+    ticket: TicketId
+    record: str
+    at_ms: int
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """One domain event. `audience` are the departments that may see it; `type` is past tense, like `opened`."""
+
+    type: str
+    ticket: TicketId
+    data: Mapping[str, object]
+    audience: tuple[Department, ...]
+    at_ms: int
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketWrite:
+    """The projection of one ticket after the batch.
+
+    `expected_position` is the stored row's position that the writer folded from, None if it creates the row; any other
+    value in the store is a `StoreConflict`. `newest_transition` names a transition of this batch whose position becomes
+    the row's `version`; None keeps the version.
+    """
+
+    id: TicketId
+    expected_position: Position | None
+    newest_transition: TransitionId | None
+    lifecycle: Digest
+    subject: str
+    stage: str
+    kind: str
+    lanes: Mapping[str, str]
+    flags: Mapping[str, Sequence[str]]
+    obligations: Sequence[Mapping[str, object]]
+    card: Mapping[str, object]
+    participants: tuple[Department, ...]
+    opened_at_ms: int
+    updated_at_ms: int
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewSubject:
+    """The binding of a subject to its ticket; unique for ever."""
+
+    subject: str
+    ticket: TicketId
+
+
+@dataclass(frozen=True, slots=True)
+class NewResult:
+    """The first result of a command that carried an idempotency key, unique per actor and key."""
+
+    actor: ActorId
+    key: str
+    request: Digest
+    result: str  # JSON, with `{position}` resolved by the reader
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """Bytes that were refused, kept for inspection."""
+
+    document: str
+    actor: ActorId
+    code: str
+    data: bytes
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Everything that one transaction writes. Positions are given in the order of the fields and of each sequence."""
+
+    updates: Sequence[NewUpdate] = ()
+    transitions: Sequence[NewTransition] = ()
+    messages: Sequence[NewMessage] = ()
+    events: Sequence[NewEvent] = ()
+    tickets: Sequence[TicketWrite] = ()
+    subjects: Sequence[NewSubject] = ()
+    results: Sequence[NewResult] = ()
+    quarantined: Sequence[Quarantined] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Where a batch went. `last` is also the position of every ticket that the batch wrote.
+
+    `first` is the position of the batch's first row; a batch without positioned rows has `first == last + 1`.
+    """
+
+    first: Position
+    last: Position
+    transitions: Mapping[TransitionId, Position] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUpdate:
+    """One update of a document's log, with who sent it."""
+
+    document_position: int
+    position: Position
+    data: bytes
+    actor: ActorId
+    department: Department
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as stored: the snapshot holds everything up to `snapshot_position`, `updates` the rest in order."""
+
+    snapshot: bytes | None
+    snapshot_position: int
+    updates: tuple[StoredUpdate, ...]
+
+    @property
+    def document_position(self) -> int:
+        """The position of the newest update in the document; 0 if it was never written."""
+        return self.updates[-1].document_position if self.updates else self.snapshot_position
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One admitted transition or message, as stored."""
+
+    position: Position
+    id: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRow:
+    """The projection of one ticket, as stored."""
+
+    id: TicketId
+    lifecycle: Digest
+    subject: str
+    stage: str
+    kind: str
+    lanes: Mapping[str, str]
+    flags: Mapping[str, Sequence[str]]
+    obligations: Sequence[Mapping[str, object]]
+    card: Mapping[str, object]
+    participants: tuple[Department, ...]
+    version: Position
+    position: Position
+    opened_at_ms: int
+    updated_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One domain event, as stored."""
+
+    position: Position
+    type: str
+    ticket: TicketId
+    data: Mapping[str, object]
+    audience: tuple[Department, ...]
+    at_ms: int
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFilter:
+    """Which tickets to list. `department` is the caller's: rows in which it does not participate are never returned."""
+
+    department: Department
+    tickets: tuple[TicketId, ...] | None = None  # None: no restriction
+    stage: str | None = None
+    lane_states: Mapping[str, str] = field(default_factory=dict)
+    owed_by: str | None = None  # a lane that an open obligation names
+    changed_after: Position | None = None
+
+
+class Store(Protocol):
+    """The log and what is derived from it, written together and only together.
+
+    `commit` writes the whole batch in one durable transaction or nothing. When it returns, the batch survives the loss
+    of power. Every method raises `StoreUnavailable` if the store cannot answer.
+    """
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Write the batch durably, all of it or none.
+
+        Raises:
+            StoreConflict: a document position, transition id, message id, subject or idempotency key exists already, or
+                a ticket's row is not at its expected position. `keys` holds the document names, ticket ids, transition
+                ids, message ids, subjects or idempotency keys concerned.
+            StoreUnavailable: the transaction could not be made durable.
+
+        """
+        ...
+
+    async def document(self, name: str) -> StoredDocument:
+        """Load a document; one that was never written is empty. A failed load raises, it is never an empty answer."""
+        ...
+
+    async def write_snapshot(self, name: str, document_position: int, data: bytes) -> None:
+        """Keep `data` as the document's state up to `document_position`; log rows stay. Older snapshots give way."""
+        ...
+
+    async def journal(self, ticket: TicketId) -> Sequence[JournalRow]:
+        """Return the ticket's admitted transitions, oldest first."""
+        ...
+
+    async def messages(self, ticket: TicketId) -> Sequence[JournalRow]:
+        """Return the ticket's admitted messages, oldest first."""
+        ...
+
+    async def ticket(self, ticket: TicketId) -> TicketRow | None:
+        """Return the projection of a ticket, None if there is none."""
+        ...
+
+    async def tickets(
+        self, where: TicketFilter, *, after: TicketId | None = None, limit: int = 100
+    ) -> Sequence[TicketRow]:
+        """Return up to `limit` tickets in the order of their ids, those after `after` only."""
+        ...
+
+    async def subject(self, subject: str) -> TicketId | None:
+        """Return the ticket that a subject is bound to."""
+        ...
+
+    async def result(self, actor: ActorId, key: str) -> NewResult | None:
+        """Return the stored result of an idempotency key."""
+        ...
+
+    async def events(self, after: Position, *, limit: int = 1000) -> Sequence[StoredEvent]:
+        """Return events with a position greater than `after`, oldest first."""
+        ...
+
+    async def position(self) -> Position:
+        """Return the newest position of the whole service."""
+        ...
+
+    async def save_lifecycle(self, digest: Digest, source: str) -> None:
+        """Keep the source of a lifecycle under its digest; saving it again changes nothing."""
+        ...
+
+    async def lifecycles(self) -> Mapping[Digest, str]:
+        """Return every lifecycle source that was ever saved, by digest."""
+        ...
+
+    async def check(self) -> None:
+        """Make an empty durable commit, so that readiness means that the log can commit."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections; what was committed stays."""
+        ...
+
+
+class Clock(Protocol):
+    """Wall time, for display and expiry only; nothing that decides a merge reads it."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch."""
+        ...
+
+
+class Ids(Protocol):
+    """Every draw of randomness, so that a run can be replayed."""
+
+    def client_id(self) -> int:
+        """A fresh Yjs client id: 1 to 2**32 - 1."""
+        ...
+
+    def uuid7(self) -> str:
+        """A fresh UUIDv7 in its text form."""
+        ...
+
+    def salt(self) -> str:
+        """16 random bytes as 32 lowercase hexadecimal digits."""
+        ...
+
+    def jitter(self) -> float:
+        """A number in [0, 1) for back-off."""
+        ...

@@ -1,0 +1,149 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class IngestStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INGEST_STATUS_UNSPECIFIED: _ClassVar[IngestStatus]
+    INGEST_STATUS_ACCEPTED: _ClassVar[IngestStatus]
+    INGEST_STATUS_DUPLICATE: _ClassVar[IngestStatus]
+    INGEST_STATUS_REJECTED: _ClassVar[IngestStatus]
+    INGEST_STATUS_RETRY_LATER: _ClassVar[IngestStatus]
+INGEST_STATUS_UNSPECIFIED: IngestStatus
+INGEST_STATUS_ACCEPTED: IngestStatus
+INGEST_STATUS_DUPLICATE: IngestStatus
+INGEST_STATUS_REJECTED: IngestStatus
+INGEST_STATUS_RETRY_LATER: IngestStatus
+
+class IngestRequest(_message.Message):
+    __slots__ = ("envelopes",)
+    ENVELOPES_FIELD_NUMBER: _ClassVar[int]
+    envelopes: _containers.RepeatedCompositeFieldContainer[Envelope]
+    def __init__(self, envelopes: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ...) -> None: ...
+
+class Envelope(_message.Message):
+    __slots__ = ("idempotency_key", "channel", "account", "conversation", "sent_at", "traceparent", "customer", "agent", "system", "delivery", "unknown")
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_FIELD_NUMBER: _ClassVar[int]
+    SENT_AT_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    idempotency_key: str
+    channel: str
+    account: str
+    conversation: str
+    sent_at: int
+    traceparent: str
+    customer: CustomerMessage
+    agent: AgentMessage
+    system: SystemNotice
+    delivery: DeliveryNotice
+    unknown: UnknownKind
+    def __init__(self, idempotency_key: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., conversation: _Optional[str] = ..., sent_at: _Optional[int] = ..., traceparent: _Optional[str] = ..., customer: _Optional[_Union[CustomerMessage, _Mapping]] = ..., agent: _Optional[_Union[AgentMessage, _Mapping]] = ..., system: _Optional[_Union[SystemNotice, _Mapping]] = ..., delivery: _Optional[_Union[DeliveryNotice, _Mapping]] = ..., unknown: _Optional[_Union[UnknownKind, _Mapping]] = ...) -> None: ...
+
+class CustomerMessage(_message.Message):
+    __slots__ = ("sender", "display_name", "parts")
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    sender: str
+    display_name: str
+    parts: _containers.RepeatedCompositeFieldContainer[Part]
+    def __init__(self, sender: _Optional[str] = ..., display_name: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ...) -> None: ...
+
+class AgentMessage(_message.Message):
+    __slots__ = ("sender", "parts")
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    sender: str
+    parts: _containers.RepeatedCompositeFieldContainer[Part]
+    def __init__(self, sender: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ...) -> None: ...
+
+class SystemNotice(_message.Message):
+    __slots__ = ("event", "parts")
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    event: str
+    parts: _containers.RepeatedCompositeFieldContainer[Part]
+    def __init__(self, event: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ...) -> None: ...
+
+class DeliveryNotice(_message.Message):
+    __slots__ = ("message", "state")
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    message: str
+    state: str
+    def __init__(self, message: _Optional[str] = ..., state: _Optional[str] = ...) -> None: ...
+
+class UnknownKind(_message.Message):
+    __slots__ = ("type", "raw")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    RAW_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    raw: str
+    def __init__(self, type: _Optional[str] = ..., raw: _Optional[str] = ...) -> None: ...
+
+class Part(_message.Message):
+    __slots__ = ("text", "media", "location")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    media: Media
+    location: Location
+    def __init__(self, text: _Optional[str] = ..., media: _Optional[_Union[Media, _Mapping]] = ..., location: _Optional[_Union[Location, _Mapping]] = ...) -> None: ...
+
+class Media(_message.Message):
+    __slots__ = ("type", "platform_id", "url", "name")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    PLATFORM_ID_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    platform_id: str
+    url: str
+    name: str
+    def __init__(self, type: _Optional[str] = ..., platform_id: _Optional[str] = ..., url: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class Location(_message.Message):
+    __slots__ = ("latitude", "longitude", "label")
+    LATITUDE_FIELD_NUMBER: _ClassVar[int]
+    LONGITUDE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    latitude: float
+    longitude: float
+    label: str
+    def __init__(self, latitude: _Optional[float] = ..., longitude: _Optional[float] = ..., label: _Optional[str] = ...) -> None: ...
+
+class IngestResult(_message.Message):
+    __slots__ = ("idempotency_key", "status", "ticket", "message", "code", "reason")
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    idempotency_key: str
+    status: IngestStatus
+    ticket: str
+    message: str
+    code: str
+    reason: str
+    def __init__(self, idempotency_key: _Optional[str] = ..., status: _Optional[_Union[IngestStatus, str]] = ..., ticket: _Optional[str] = ..., message: _Optional[str] = ..., code: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class IngestResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[IngestResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[IngestResult, _Mapping]]] = ...) -> None: ...
