@@ -1,0 +1,94 @@
+"""What the documents that clients write have in common: fixed roots, and in each root only some content.
+
+Nothing here knows a particular kind. A rule that is broken is a `Refused` with a stable code; what was known before
+is never judged again.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from crdt_sync.documents.document import Document
+from crdt_sync.documents.ranges import Place, Places
+from crdt_sync.documents.updates import Content, Id, Struct
+from crdt_sync.domain.ids import ActorId
+from crdt_sync.errors import Refused
+from crdt_sync.wire.limits import VAR_UINT_MAX
+
+Scalar = str | bool | int | float | None
+
+
+class RuledDocument(Document):
+    """A document in which every element is in one of `roots`, each of which holds at most so many keys."""
+
+    roots: ClassVar[Mapping[str, int]]
+
+    def __init__(self, client_id: int) -> None:
+        super().__init__(client_id)
+        self._places = Places()
+
+    def _placed(self, fresh: Sequence[Struct]) -> list[tuple[Struct, Place]]:
+        """Return each new struct with its place.
+
+        Raises:
+            Refused: a place is outside the roots, is not that of the struct's known part, or is a key too many.
+
+        """
+        draft = Places(self._places)
+        placed = []
+        for item in fresh:
+            place = draft.add(item)
+            if place is None or place.root not in self.roots:
+                raise Refused(f"This document has only the roots {', '.join(self.roots)}.", code="second_root")
+            known = self._state.get(item.client, 0)
+            if item.clock < known and self._places.find(Id(item.client, known - 1)) != place:
+                raise client_id_reused(item.client)
+            placed.append((item, place))
+        for root, keys_max in self.roots.items():
+            if placed and len(draft.keys(root)) > keys_max:
+                raise Refused(f"{root} holds at most {keys_max} keys.", code="too_many")
+        return placed
+
+    def _remember(self, fresh: Sequence[Struct], actor: ActorId | None) -> None:  # noqa: ARG002
+        for item in fresh:
+            self._places.add(item)
+
+
+def client_id_reused(client: int) -> Refused:
+    """Return the error for other content under clocks that are known."""
+    return Refused(
+        f"The client id {client} has written something else before.",
+        code="client_id_reused",
+        advice="Draw a fresh client id in every process and do not restore old copies.",
+    )
+
+
+def one_value(item: Struct) -> object:
+    """Return the value of an entry of a map, which is one element of type ANY."""
+    if item.kind is not Content.ANY or not isinstance(item.content, tuple) or item.length != 1:
+        raise Refused("A key holds one plain value.", code="content")
+    return item.content[0]
+
+
+def check_scalar(key: str, value: object, text_bytes_max: int) -> None:
+    """Refuse a value that is not a text up to a cap, true, false, null or a number that JSON and JavaScript hold."""
+    if isinstance(value, str):
+        check_text(key, value, text_bytes_max)
+    elif type(value) is int:
+        if abs(value) > VAR_UINT_MAX:
+            raise Refused(f"The number of {key} has more than 53 bits.", code="content")
+    elif not (value is None or isinstance(value, bool) or (isinstance(value, float) and math.isfinite(value))):
+        raise Refused(f"{key} holds a text, a number, true, false or null.", code="content")
+
+
+def check_text(key: str, text: str, bytes_max: int) -> None:
+    """Refuse a text of more than so many bytes of UTF-8."""
+    if len(text) > bytes_max or len(text.encode()) > bytes_max:
+        raise Refused(f"The text of {key} has more than {bytes_max} bytes.", code="size")
+
+
+def scalars(values: Mapping[str, Any]) -> dict[str, Scalar]:
+    """Return a map's values, whole numbers as integers: pycrdt makes a float of every number."""
+    return {
+        key: int(value) if isinstance(value, float) and value.is_integer() else value for key, value in values.items()
+    }
