@@ -39,6 +39,15 @@ class SubmitDocument(RuledDocument):
         """Return every entry: the transitions, then the messages, each in the order of its array."""
         return tuple(Entry(root, text) for root, array in self._arrays.items() for text in array)
 
+    def authored(self) -> tuple[tuple[Entry, ActorId], ...]:
+        """Return every entry whose author is known, with its author, each client's in the order of its clocks."""
+        return tuple(
+            (Entry(self._root(client, clock), text), self._authors[client])
+            for client, texts in self._texts.items()
+            if client in self._authors
+            for clock, text in enumerate(texts)
+        )
+
     def append_transition(self, record: str, *, actor: ActorId | None = None) -> bytes:
         """Append a transition's record; return the update."""
         return self._write(lambda: self._arrays[TRANSITIONS].append(record), actor)
@@ -57,6 +66,11 @@ class SubmitDocument(RuledDocument):
             if self._authors.get(item.client, actor) != actor:
                 raise Refused(f"The client id {item.client} is that of another author.", code="foreign_client")
         return Received(Outcome.APPLIED, self._new_entries(fresh))
+
+    def _root(self, client: int, clock: int) -> str:
+        place = self._places.find(Id(client, clock))
+        assert place is not None
+        return place.root
 
     def _check_known(self, item: Struct, texts: Sequence[str]) -> None:
         """Refuse other content for clocks that are known: two writers share one client id, or one rewrites history."""

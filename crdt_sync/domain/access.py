@@ -131,7 +131,7 @@ def make_transition(principal: Principal, lifecycle: Lifecycle, transition: Tran
     if lane is None or transition.name not in lane.transitions:
         return None  # the fold names this `unknown`
     if principal.is_gateway:
-        if GATEWAY in lane.transitions[transition.name].by:
+        if Role(GATEWAY) in lane.transitions[transition.name].by:
             return None
         return Denial("lane_owner", "A gateway makes only transitions whose 'by' names it.")
     if lane.owner != principal.department:

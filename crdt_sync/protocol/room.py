@@ -18,8 +18,15 @@ from crdt_sync.protocol.presence import Presence
 class Member(Protocol):
     """One subscription as its room sees it."""
 
-    key: str
-    dialect: Dialect
+    @property
+    def key(self) -> str:
+        """The subscription's name on its connection."""
+        ...
+
+    @property
+    def dialect(self) -> Dialect:
+        """How this member is spoken to."""
+        ...
 
     def put(self, frame: object) -> None:
         """Queue a frame; it goes out with the others of this turn."""

@@ -254,4 +254,4 @@ def _sends(frames: Sequence[object]) -> list[Effect]:
 
 
 def _close(error: TicketSyncError) -> Close:
-    return Close(status_of(error).close, f"{error.code}: {error.message}"[: CLOSE_REASON_CHARACTERS_MAX])
+    return Close(status_of(error).close, f"{error.code}: {error.message}"[:CLOSE_REASON_CHARACTERS_MAX])

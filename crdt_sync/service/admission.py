@@ -6,17 +6,15 @@ refusal is told to its author by code; it changes no replica's fold, because the
 
 from collections.abc import Sequence
 
+from crdt_sync.documents.submit import MESSAGES
 from crdt_sync.domain import access, message, payload, transition
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.ids import Department, TransitionId
+from crdt_sync.domain.ids import Department
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition, Undecodable
 from crdt_sync.errors import CallerError, Forbidden, Refused
 from crdt_sync.service.draft import Draft
 from crdt_sync.service.live_ticket import LiveTicket, Waiting
-
-TRANSITIONS = "transitions"
-MESSAGES = "messages"
 
 TRANSITIONS_PER_TICKET_MAX = 5_000  # bitsets are some 3 MB then; a ticket that needs more is a loop somewhere
 MESSAGES_PER_TICKET_MAX = 20_000  # a year-long chat has a few thousand
@@ -90,7 +88,7 @@ def _judge(draft: Draft, live: LiveTicket, entry: Waiting) -> str:
     if isinstance(made, Undecodable):
         return made.value
     if made.is_opening:
-        return DUPLICATE if made.id == live.id else "ticket"
+        return DUPLICATE if str(made.id) == live.id else "ticket"
     code = judge_transition(draft, live, made, entry.principal)
     if not code:
         draft.admit(live, made)
@@ -148,7 +146,7 @@ def check_opening(principal: Principal, live: LiveTicket, opening: Transition) -
         Refused: the opening does not open this ticket.
 
     """
-    if opening.id != TransitionId(live.id):
+    if str(opening.id) != live.id:
         raise Refused("The opening's id is not the ticket's.", code="ticket")
     if opening.lane != live.lifecycle.control.id:
         raise Refused("An opening stands in the control lane.", code="malformed")

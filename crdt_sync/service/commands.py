@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
+from crdt_sync.documents.rules import Scalar
 from crdt_sync.domain import access, message, payload, transition
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.canonical import digest, dumps
@@ -19,7 +20,6 @@ from crdt_sync.domain.lifecycle.model import TransitionSpec
 from crdt_sync.domain.payload import Sealed
 from crdt_sync.errors import Conflict, Forbidden, Malformed, PreconditionMissing, TicketSyncError
 from crdt_sync.ports import Committed, NewResult
-from crdt_sync.protocol.room import Room
 from crdt_sync.service.admission import DUPLICATE, judge_transition
 from crdt_sync.service.draft import Draft
 from crdt_sync.service.live_ticket import Desk, LiveTicket, no_ticket
@@ -44,7 +44,7 @@ class Call:
 class Command(ABC, Generic[R]):
     """One command: loaded, decided, committed, answered through `outcome`."""
 
-    room: ClassVar[Room | None] = None
+    room: ClassVar[None] = None
     call: Call
     outcome: "asyncio.Future[R]" = field(init=False)
     live: LiveTicket = field(init=False)
@@ -139,7 +139,7 @@ class OnTicket(Command[R], ABC):
 class Open(Command[Opened]):
     """Open a ticket, or find the one that the subject has already."""
 
-    fields: Mapping[str, object]
+    fields: Mapping[str, Scalar]
     lifecycle: str | None
     subject: str | None
     fresh_subject: str
@@ -320,7 +320,7 @@ class PostMessage(OnTicket[Posted]):
 class UpdateCard(OnTicket[TicketView]):
     """Change fields of the card; null removes one."""
 
-    fields: Mapping[str, object]
+    fields: Mapping[str, Scalar]
 
     def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
         """Write the fields."""
@@ -344,7 +344,7 @@ class UpdateForm(OnTicket[FormView]):
     """Change fields of a lane's form, or add to its notes; null removes a field."""
 
     lane: str
-    fields: Mapping[str, object]
+    fields: Mapping[str, Scalar]
     note: str
 
     async def load(self, desk: Desk, draft: Draft) -> None:
@@ -361,7 +361,10 @@ class UpdateForm(OnTicket[FormView]):
         del desk
         live, lane = self.live, LaneId(self.lane)
         form, room = live.form(lane), live.form_room(lane)
-        for data in form.edit(self.fields, self.note):
+        changes = [form.set_fields(self.fields)] if self.fields else []
+        if self.note:
+            changes.append(form.append_note(self.note + "\n"))
+        for data in changes:
             draft.update(room, data, self.call.principal, trace=self.call.trace)
         return {"id": live.id, "fields": form.fields(), "notes": form.notes()}
 

@@ -25,12 +25,12 @@ _log = structlog.get_logger(__name__)
 
 
 class Job(Protocol):
-    """One thing to decide and make durable.
+    """One thing to decide and make durable. If it fails, its `room` is loaded anew."""
 
-    `room` is the room whose document holds the job's change already; it is loaded anew if the job fails.
-    """
-
-    room: Room | None
+    @property
+    def room(self) -> Room | None:
+        """The room whose document holds the change; None if none does."""
+        ...
 
     async def prepare(self, desk: Desk, draft: Draft) -> None:
         """Load what `decide` needs, which follows at once. Called again before each attempt."""

@@ -5,11 +5,11 @@ transport are collected over a turn of the event loop and written at once.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-from crdt_sync.documents.document import Received
+from crdt_sync.documents.document import Outcome, Received
 from crdt_sync.domain import access
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import ActorId, DocumentKind, DocumentName
@@ -322,10 +322,10 @@ class Connection:
         except CallerError as error:
             self._execute(self.session.broken(push, error))
             return
-        if received.gap:
+        if received.kind is Outcome.GAP:
             now_ms = self._connections.clock.now_ms()
             self._execute(self.session.gap(push, room.document.state_vector(), now_ms))
-        elif received.duplicate:
+        elif received.kind is Outcome.DUPLICATE:
             room.settled(lambda: self._execute(self.session.acknowledged(key, ref, 0)))
         else:
             self._enqueue(member, push, received)
@@ -412,8 +412,8 @@ class Connection:
             self._execute(self.session.denied(effect.key, error))
             return
         except StoreUnavailable:
-            error = Unavailable("The document could not be loaded.", advice="Come again in a moment.")
-            self._execute(self.session.denied(effect.key, error))
+            failure = Unavailable("The document could not be loaded.", advice="Come again in a moment.")
+            self._execute(self.session.denied(effect.key, failure))
             return
         if self._closed:
             return
@@ -424,8 +424,8 @@ class Connection:
         state_vector = room.document.state_vector()
         self._execute(self.session.opened(effect.key, writable=writable, state_vector=state_vector))
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

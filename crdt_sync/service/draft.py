@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.ids import ActorId, Department, MessageId, TicketId, TransitionId
-from crdt_sync.domain.lifecycle.fold import OpenObligation, TicketState
+from crdt_sync.domain.lifecycle.result import OpenObligation, TicketState
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
 from crdt_sync.ports import (
@@ -253,23 +253,18 @@ def project(live: LiveTicket) -> Projection:
     return Projection(
         stage=state.stage or "",
         kind=state.kind or "",
-        lanes=dict(state.lanes),
+        lanes={str(lane): name for lane, name in state.lanes.items()},
         flags={lane: list(flags) for lane, flags in state.flags.items()},
-        obligations=[_obligation(obligation) for obligation in state.obligations],
+        obligations=[obligation.to_json() for obligation in state.obligations],
         card=live.card.card(),
     )
-
-
-def _obligation(obligation: OpenObligation) -> dict[str, object]:
-    owes = {lane: list(names) for lane, names in obligation.owes.items()}
-    return {"row": obligation.row, "owes": owes, "trigger": list(obligation.trigger)}
 
 
 def _owed(state: TicketState | None) -> dict[str, dict[str, object]]:
     """What is owed, keyed by what it is, so that a new trigger of the same obligation is no new obligation."""
     found: dict[str, dict[str, object]] = {}
     for obligation in state.obligations if state is not None else ():
-        entry = _obligation(obligation)
+        entry = obligation.to_json()
         del entry["trigger"]
         found[dumps(entry)] = entry
     return found

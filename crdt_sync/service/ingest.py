@@ -8,7 +8,7 @@ so that a replay changes nothing.
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -16,10 +16,10 @@ from crdt_sync.domain import access, message, transition
 from crdt_sync.domain.access import GATEWAY, Principal
 from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.ids import ActorId, MessageId, Role, TicketId
-from crdt_sync.domain.message import Message, Undecodable
+from crdt_sync.domain.message import Message, MessageKind, Part
+from crdt_sync.domain.transition import Undecodable
 from crdt_sync.errors import CallerError, Forbidden, TicketSyncError
 from crdt_sync.ports import Committed
-from crdt_sync.protocol.room import Room
 from crdt_sync.service.admission import MESSAGES_PER_TICKET_MAX, judge_transition
 from crdt_sync.service.draft import SERVICE, Draft
 from crdt_sync.service.live_ticket import Desk, LiveTicket
@@ -38,8 +38,8 @@ class Arrival:
     account: str
     conversation: str
     sender: str
-    kind: message.Kind
-    parts: Sequence[Mapping[str, str]]
+    kind: MessageKind
+    parts: Sequence[Part]
     sent_at_ms: int
     display_name: str = ""
     trace: str | None = None
@@ -61,7 +61,7 @@ class Ingested:
 class Ingest:
     """One arrival as a job of the committer."""
 
-    room: ClassVar[Room | None] = None
+    room: ClassVar[None] = None
     principal: Principal
     arrival: Arrival
     secret: bytes
@@ -170,7 +170,7 @@ class Ingest:
             return None
         control = live.lifecycle.control
         for spec in control.transitions.values():
-            if spec.to != control.initial or GATEWAY not in spec.by:
+            if spec.to != control.initial or Role(GATEWAY) not in spec.by:
                 continue
             made = transition.make(
                 ticket=live.id,

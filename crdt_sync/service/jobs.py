@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from crdt_sync.documents.document import Received
-from crdt_sync.documents.submit import Entry, SubmitDocument
+from crdt_sync.documents.document import Entry, Outcome, Received
+from crdt_sync.documents.submit import MESSAGES, TRANSITIONS, SubmitDocument
 from crdt_sync.domain import transition
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.ids import Department, DocumentKind, DocumentName, LaneId
+from crdt_sync.domain.ids import Department, DocumentKind, DocumentName, LaneId, TransitionId
 from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import Refused, TicketSyncError, Unavailable
 from crdt_sync.ports import Committed
 from crdt_sync.protocol.room import Member, Room
-from crdt_sync.service.admission import MESSAGES, TRANSITIONS, admit_entries, check_opening
+from crdt_sync.service.admission import admit_entries, check_opening
 from crdt_sync.service.draft import Draft
 from crdt_sync.service.live_ticket import Desk, LiveTicket, Waiting
 
@@ -48,7 +48,7 @@ class Change:
         if self.generation != room.generation:
             self.received = room.document.receive(self.data, actor=self.principal.actor)
             self.generation = room.generation
-            if self.received.gap:
+            if self.received.kind is Outcome.GAP:
                 raise Unavailable("An earlier change was not stored.", advice="Send everything since then again.")
         if room.name is None or not _concerns_ticket(room.name, self.received):
             return
@@ -144,7 +144,8 @@ async def load_submissions(desk: Desk, live: LiveTicket, name: DocumentName, ent
     room = await desk.with_submit(live, department)
     if department not in live.waiting:
         live.waiting[department] = _undecided(live, room)
-    texts = [(entry.root, entry.text) for entry in (*entries, *live.waiting[department].values())]
+    texts = [(entry.root, entry.text) for entry in entries]
+    texts += [(entry.root, entry.text) for entry in live.waiting[department].values()]
     if any(root == MESSAGES for root, _ in texts):
         await desk.with_talk(live)
     for root, text in texts:
@@ -159,10 +160,10 @@ def _undecided(live: LiveTicket, room: Room) -> dict[str, Waiting]:
     assert isinstance(document, SubmitDocument), f"{room.text} is no submit document"
     refused = live.log.refused()
     found: dict[str, Waiting] = {}
-    for entry in document.entries():
+    for entry, actor in document.authored():
         key = transition.entry_key(entry.text.encode())
-        author = room.authors.get(entry.actor)
-        if key not in refused and key not in live.fold and author is not None:
+        author = room.authors.get(actor)
+        if key not in refused and TransitionId(key) not in live.fold and author is not None:
             found[key] = Waiting(entry.root, entry.text, author)
     return found
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from crdt_sync.documents.form import FormDocument
+from crdt_sync.documents.rules import Scalar
 from crdt_sync.domain import access, message
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import DocumentKind, DocumentName, TicketId
@@ -75,7 +76,7 @@ class Tickets:
         title: str,
         lifecycle: str | None = None,
         subject: str | None = None,
-        card: Mapping[str, object] | None = None,
+        card: Mapping[str, Scalar] | None = None,
         request_id: str | None = None,
         trace: str | None = None,
     ) -> Opened:
@@ -89,7 +90,7 @@ class Tickets:
 
         """
         _people(principal)
-        fields = {**(card or {}), **({"title": title} if title else {})}
+        fields: dict[str, Scalar] = {**(card or {}), **({"title": title} if title else {})}
         call = Call(principal, request_id, trace)
         return await self._run(Open(call, fields, lifecycle, subject, self._ids.uuid7(), self._clock.now_ms()))
 
@@ -194,7 +195,7 @@ class Tickets:
         principal: Principal,
         ticket: str,
         *,
-        fields: Mapping[str, object],
+        fields: Mapping[str, Scalar],
         request_id: str | None = None,
         trace: str | None = None,
     ) -> TicketView:
@@ -233,7 +234,7 @@ class Tickets:
         ticket: str,
         lane: str,
         *,
-        fields: Mapping[str, object],
+        fields: Mapping[str, Scalar],
         note: str = "",
         request_id: str | None = None,
         trace: str | None = None,
@@ -275,9 +276,13 @@ class Tickets:
         _people(principal)
 
         def read(live: LiveTicket) -> Sequence[Mapping[str, object]]:
-            status = live.fold.state().to_json()["status"]
+            statuses = live.fold.state().status
             return [
-                {**_entry(live.fold.transition(id_)), "version": str(position), **status.get(id_, {})}
+                {
+                    **_entry(live.fold.transition(id_)),
+                    "version": str(position),
+                    **(statuses[id_].to_json() if id_ in statuses else {}),
+                }
                 for id_, position in zip(live.order, live.positions, strict=True)
             ]
 
@@ -312,7 +317,7 @@ class Tickets:
 class Look(Generic[R]):
     """Read a ticket between two batches, when its memory and the journal agree; a job that writes nothing."""
 
-    room: ClassVar[Room | None] = None
+    room: ClassVar[None] = None
 
     def __init__(self, principal: Principal, ticket: str, read: Callable[[LiveTicket], R]) -> None:
         self._principal = principal
@@ -345,7 +350,12 @@ class Look(Generic[R]):
 async def settled(room: Room) -> None:
     """Wait until nothing in the room is pending, so that what is read is committed."""
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    room.settled(lambda: done.done() or done.set_result(None))
+
+    def settle() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    room.settled(settle)
     await done
 
 
