@@ -133,9 +133,9 @@ def _order(reader: Reader, sketch: Outline) -> dict[str, frozenset[str]]:
             if lower.text == upper.text or upper.text in below[lower.text]:
                 _cycle(reader, where, lower, upper)
             else:
-                for state in below:
-                    if state == upper.text or upper.text in below[state]:
-                        below[state] |= {lower.text} | below[lower.text]
+                for state, under in below.items():
+                    if state == upper.text or upper.text in under:
+                        under.update({lower.text}, below[lower.text])
     return {state: frozenset(under) for state, under in below.items()}
 
 

@@ -224,7 +224,7 @@ def _describe(node: Node) -> str:
             return _describe_value(value)
 
 
-def _describe_value(value: str | float | None) -> str:
+def _describe_value(value: str | int | float | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
