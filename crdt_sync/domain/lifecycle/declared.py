@@ -16,8 +16,8 @@ _ANY = Pattern(any=True)
 class Declared:
     """The names that conditions may use. A lane whose states could not be read has None: nothing is said of it."""
 
-    lanes: dict[str, frozenset[str] | None]
-    stages: frozenset[str]
+    lanes: dict[str, tuple[str, ...] | None]
+    stages: tuple[str, ...]
     departments: tuple[str, ...]
 
     def conditions(self, reader: Reader, node: Node, where: str, *, stage: bool = False) -> dict[LaneId, Pattern]:
@@ -36,7 +36,7 @@ class Declared:
         return found
 
 
-def _pattern(reader: Reader, node: Node, where: str, known: frozenset[str], what: str) -> Pattern:
+def _pattern(reader: Reader, node: Node, where: str, known: tuple[str, ...], what: str) -> Pattern:
     if not isinstance(node, Scalar):
         before = len(reader.findings)
         names = reader.names(node, where, PATTERN_NAMES_MAX)

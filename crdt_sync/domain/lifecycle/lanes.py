@@ -39,9 +39,9 @@ class Outline:
     transitions: Mapping[str, Field]
 
     @property
-    def values(self) -> frozenset[str]:
-        """The names that a pattern on this lane may use."""
-        return frozenset(self.states) | frozenset(self.conflicts)
+    def values(self) -> tuple[str, ...]:
+        """The names that a pattern on this lane may use: states, then conflicts."""
+        return (*self.states, *self.conflicts)
 
 
 def outline(reader: Reader, name: str, entry: Field) -> Outline | None:
@@ -61,7 +61,7 @@ def outline(reader: Reader, name: str, entry: Field) -> Outline | None:
         id=LaneId(name),
         line=entry.line,
         fields=fields,
-        owner=owner.text if owner else "",
+        owner=owner.text if owner else "?",
         control="control" in fields and reader.flag(fields["control"].node, f"{name}.control"),
         states=tuple(state.text for state in states),
         conflicts=_named(reader, fields, name, "conflicts", CONFLICTS_MAX),
@@ -226,9 +226,9 @@ def _transition(reader: Reader, sketch: Outline, declared: Declared, name: str, 
 def _sources(reader: Reader, sketch: Outline, where: str, fields: Mapping[str, Field]) -> frozenset[str]:
     if "from" not in fields:
         return frozenset()
-    values = (*sketch.states, *sketch.conflicts)
     what = "a state or conflict of the lane"
-    return frozenset(reader.known_names(fields["from"].node, where, len(values), values, what, one=True))
+    limit = len(sketch.values)
+    return frozenset(reader.known_names(fields["from"].node, where, limit, sketch.values, what, one=True))
 
 
 def _payload(reader: Reader, where: str, fields: Mapping[str, Field]) -> dict[str, PayloadType]:

@@ -51,6 +51,7 @@ LABELS_MAX = 1_024
 VERSION_MAX = 2**53 - 1  # exact in every JSON reader
 
 _NAME_PATTERN = re.compile(r"[a-z][a-z0-9_-]*")
+_NO_DIGEST = Digest("0" * 64)  # of a draft, which decides nothing
 _LANGUAGES = ("en", "zh")
 _DECIDING = ("lifecycle", "version", "lanes", "stages")
 _FILE_KEYS = (*_DECIDING, "title", "open", "talk", "inbound_after_close", "stories", "labels")
@@ -129,7 +130,7 @@ def _with_one_control(file: _File, built: dict[LaneId, Lane]) -> dict[LaneId, La
     return {id_: replace(lane, control=lane is chosen) for id_, lane in built.items()}
 
 
-def _stage_names(reader: Reader, rows: list[dict[str, Field]]) -> frozenset[str]:
+def _stage_names(reader: Reader, rows: list[dict[str, Field]]) -> tuple[str, ...]:
     lines: dict[str, int] = {}
     for row in rows:
         name = reader.name(row["stage"].node, "stages") if "stage" in row else None
@@ -138,7 +139,7 @@ def _stage_names(reader: Reader, rows: list[dict[str, Field]]) -> frozenset[str]
             reader.refuse(f"stages.{name.text}", name.line, message, 'Join them with a list under "when".')
         elif name:
             lines[name.text] = name.line
-    return frozenset(lines)
+    return tuple(lines)
 
 
 def _row(file: _File, fields: Mapping[str, Field], line: int) -> StageRow:
@@ -202,7 +203,7 @@ class _Rest:
         return Lifecycle(
             name=self._name(),
             version=self._version(),
-            digest=Digest(""),
+            digest=_NO_DIGEST,
             title=_labels(self.file.reader, fields["title"], "title") if "title" in fields else {},
             open_by=self._open_by(),
             talk=self._talk(),
@@ -235,7 +236,7 @@ class _Rest:
     def _open_by(self) -> tuple[Role, ...]:
         """Who may open; like any transition's `by`, it defaults to the owner of the (control) lane."""
         entry = self.file.fields.get("open")
-        known = {"by"}
+        known = ("by",)
         by = self.file.reader.table(entry.node, "open", known=known, required=known).get("by") if entry else None
         names = self.file.reader.names(by.node, "open", lanes.ROLES_MAX, one=True) if by else ()
         if by and isinstance(by.node, Sequence) and not by.node.items:
@@ -360,11 +361,11 @@ def _labels(reader: Reader, entry: Field, where: str) -> dict[str, str]:
 
 def _all_labels(file: _File) -> dict[str, Mapping[str, str]]:
     labels: dict[str, Mapping[str, str]] = {}
-    known = {*file.declared.stages, *file.outlines, *file.declared.departments}
+    known = (*file.declared.stages, *file.outlines, *file.declared.departments)
     _label_table(file, "labels", file.fields.get("labels"), known, labels, prefix="")
     for sketch in file.outlines.values():
         if sketch:
-            names = sketch.values | set(sketch.transitions)
+            names = (*sketch.values, *sketch.transitions)
             entry = sketch.fields.get("labels")
             _label_table(file, f"{sketch.id}.labels", entry, names, labels, prefix=f"{sketch.id}.")
     return labels
@@ -381,5 +382,5 @@ def _label_table(
 ) -> None:
     table = file.reader.table(entry.node, where) if entry else {}
     for name, label in table.items():
-        if file.reader.is_known(Name(name, label.line), where, sorted(known), "declared here"):
+        if file.reader.is_known(Name(name, label.line), where, known, "declared here"):
             labels[prefix + name] = _labels(file.reader, label, where)
