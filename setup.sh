@@ -22,10 +22,11 @@ if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         echo "Python 3.11 or later with its venv module is needed (on Debian: python3 and python3-venv); PYTHON=... names one that is not on the path." >&2
         exit 1
     fi
+    echo "Setting up $venv with $("$python" --version); the first time takes about a minute."
     "$python" -m venv --clear "$venv"
 fi
 
 # The project's own build tool is in the lock too, so nothing is fetched that has no hash.
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-"$venv/bin/python" -m pip install --quiet --require-hashes --requirement requirements.lock
-"$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+"$venv/bin/python" -m pip install -qq --require-hashes --requirement requirements.lock
+"$venv/bin/python" -m pip install -qq --no-deps --no-build-isolation --no-index --editable .
