@@ -45,7 +45,7 @@ class Denial:
 
 
 def see(principal: Principal, lifecycle: Lifecycle, ticket: TicketId) -> Denial | None:
-    """May the caller know of this ticket, its stage and its card? Participants may: the owners of its lanes."""
+    """Say whether the caller may know of this ticket, its stage and its card: the owners of its lanes may."""
     if principal.tickets is not None and ticket not in principal.tickets:
         return Denial("ticket_scope", "The token does not name this ticket.")
     if principal.department not in lifecycle.departments:
@@ -54,7 +54,7 @@ def see(principal: Principal, lifecycle: Lifecycle, ticket: TicketId) -> Denial 
 
 
 def read(principal: Principal, lifecycle: Lifecycle, name: DocumentName) -> Denial | None:
-    """May the caller subscribe to this document?"""
+    """Say whether the caller may subscribe to this document."""
     denial = see(principal, lifecycle, name.ticket)
     if denial is not None:
         return denial
@@ -73,7 +73,7 @@ def read(principal: Principal, lifecycle: Lifecycle, name: DocumentName) -> Deni
 
 
 def write(principal: Principal, lifecycle: Lifecycle, name: DocumentName) -> Denial | None:
-    """May the caller change this document?"""
+    """Say whether the caller may change this document."""
     denial = read(principal, lifecycle, name)
     if denial is not None:
         return denial
@@ -93,7 +93,7 @@ def write(principal: Principal, lifecycle: Lifecycle, name: DocumentName) -> Den
 
 
 def draft(principal: Principal, name: DocumentName, lifecycles: tuple[Lifecycle, ...]) -> Denial | None:
-    """May the caller use this document of a ticket that is not opened yet? Its own `submit` alone."""
+    """Say whether the caller may use this document of a ticket that is not opened yet: its own `submit` alone."""
     if not any(principal.department in lifecycle.departments for lifecycle in lifecycles):
         return Denial("department", f"The department {principal.department!r} takes part in no lifecycle.")
     if principal.tickets is not None and name.ticket not in principal.tickets:
@@ -102,14 +102,14 @@ def draft(principal: Principal, name: DocumentName, lifecycles: tuple[Lifecycle,
 
 
 def converse(principal: Principal, lifecycle: Lifecycle) -> Denial | None:
-    """May the caller read and answer the conversation with the customer?"""
+    """Say whether the caller may read and answer the conversation with the customer."""
     if principal.department in lifecycle.talk:
         return None
     return Denial("department", f"The department {principal.department!r} does not take part in the conversation.")
 
 
 def open_ticket(principal: Principal, lifecycle: Lifecycle, opening: Transition) -> Denial | None:
-    """May the caller open a ticket with this opening?"""
+    """Say whether the caller may open a ticket with this opening."""
     denial = _attested(principal, opening)
     if denial is not None:
         return denial
@@ -123,7 +123,7 @@ def open_ticket(principal: Principal, lifecycle: Lifecycle, opening: Transition)
 
 
 def make_transition(principal: Principal, lifecycle: Lifecycle, transition: Transition) -> Denial | None:
-    """May the caller make this transition? Who and for whom only; whether it is enabled is the fold's to judge."""
+    """Say whether the caller may make this transition: who and for whom only; the fold judges whether it is enabled."""
     denial = _attested(principal, transition)
     if denial is not None:
         return denial
@@ -140,7 +140,7 @@ def make_transition(principal: Principal, lifecycle: Lifecycle, transition: Tran
 
 
 def post_message(principal: Principal, lifecycle: Lifecycle, message: Message) -> Denial | None:
-    """May the caller put this message into the conversation?"""
+    """Say whether the caller may put this message into the conversation."""
     if message.author != principal.actor:
         return Denial("actor", "A message is posted in its author's own name.")
     if message.kind != "agent" or message.origin is not None:

@@ -31,7 +31,6 @@ from crdt_sync.protocol.effects import (
 from crdt_sync.wire import limits
 from crdt_sync.wire.status import status_of
 
-
 EMPTY_UPDATE = b"\x00\x00"  # no structs, no deletions: how a client says that it has nothing to give
 CLOSE_REASON_CHARACTERS_MAX = 40  # RFC 6455 allows 123 bytes of UTF-8, three a character at most in what we write
 

@@ -103,7 +103,7 @@ class Committer:
         try:
             for job in jobs:
                 if await self._prepared(job, draft) and self._decided(job, draft):
-                    decided.append(job)
+                    decided.append(job)  # noqa: PERF401 - what was decided before a failure must be known after it
             await self._write(draft, decided)
         except (StoreConflict, StoreUnavailable) as error:
             await self._abandon(draft)

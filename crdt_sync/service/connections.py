@@ -41,7 +41,7 @@ from crdt_sync.protocol.effects import (
 from crdt_sync.protocol.room import Room
 from crdt_sync.protocol.session import Session
 from crdt_sync.service.committer import Committer
-from crdt_sync.service.draft import SERVICE, Draft
+from crdt_sync.service.draft import Draft
 from crdt_sync.service.jobs import Change, Revisit
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.canonical import dumps
-from crdt_sync.domain.ids import ActorId, Department, MessageId, TicketId, TransitionId
-from crdt_sync.domain.lifecycle.result import OpenObligation, TicketState
+from crdt_sync.domain.ids import ActorId, Department, MessageId, TicketId
+from crdt_sync.domain.lifecycle.result import TicketState
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
 from crdt_sync.ports import (

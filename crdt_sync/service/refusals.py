@@ -25,7 +25,7 @@ def _reason(code: str, live: LiveTicket, made: Transition) -> str:
             starts = ", ".join(sorted(spec.sources | ({spec.settles} if spec.settles else set())))
             return f"{made.lane}.{made.name} starts from {starts}, but {made.lane} was {seen.lanes[made.lane]!r}."
         case "if":
-            states: dict[str, str] = {**seen.lanes, "stage": seen.stage or ""}
+            states = {str(lane): name for lane, name in seen.lanes.items()} | {"stage": seen.stage or ""}
             unmet = [f"{key} was {states[key]!r}" for key, want in spec.conditions if not want.matches(states[key])]
             return f"{made.lane}.{made.name} was not enabled: {', '.join(unmet)}."
         case "too_many":

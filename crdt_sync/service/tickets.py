@@ -11,7 +11,7 @@ from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import DocumentKind, DocumentName, TicketId
 from crdt_sync.domain.lifecycle.explain import Language, explain
 from crdt_sync.domain.message import Message
-from crdt_sync.domain.transition import Transition, decode
+from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import Forbidden, TicketSyncError
 from crdt_sync.ports import Clock, Committed, Ids, Store, TicketFilter, TicketRow
 from crdt_sync.protocol.room import Room
@@ -302,7 +302,7 @@ class Tickets:
             self._committer.enqueue(job)
         return [await job.outcome for job in jobs]
 
-    async def _run(self, command: Command[R] | Look[R]) -> R:
+    async def _run(self, command: "Command[R] | Look[R]") -> R:
         self._committer.enqueue(command)
         return await command.outcome
 

@@ -163,7 +163,7 @@ def _beat(byte: int) -> Ping | Pong:
     raise Malformed(f"A frame of the single byte {byte} is neither Ping nor Pong.")
 
 
-def _read_body(reader: Reader, kind: int) -> Frame:  # noqa: PLR0911 - one line for each type of the protocol
+def _read_body(reader: Reader, kind: int) -> Frame:
     match kind:
         case _Type.SYNC:
             return ysync.read_sync(reader)
