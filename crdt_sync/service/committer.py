@@ -12,7 +12,7 @@ from typing import Protocol
 
 import structlog
 
-from crdt_sync.errors import TicketSyncError, Unavailable
+from crdt_sync.errors import ServiceError, TicketSyncError, Unavailable
 from crdt_sync.ports import Clock, Committed, StoreConflict, StoreUnavailable
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.draft import Draft
@@ -115,6 +115,11 @@ class Committer:
                 return
             for job in decided:
                 await self._commit([job])
+        except Exception:  # noqa: BLE001 - the task's boundary: one bad batch must not end every later one
+            _log.exception("batch failed", jobs=len(jobs))
+            await self._abandon(draft)
+            for job in jobs:
+                self._fail(job, ServiceError("The service failed on this change.", advice="It was not accepted."))
 
     async def _prepared(self, job: Job, draft: Draft) -> bool:
         try:
