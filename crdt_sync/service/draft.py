@@ -61,6 +61,7 @@ class Draft:
         self, room: Room, data: bytes, principal: Principal, *, member: Member | None = None, trace: str | None = None
     ) -> None:
         """Append an update that the room's document already holds to its log, and relay it after the commit."""
+        assert not room.stale, "a job is prepared with rooms that hold what is committed"
         room.document_position += 1
         self._updates.append(
             NewUpdate(

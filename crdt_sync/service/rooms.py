@@ -40,8 +40,6 @@ class Rooms:
                 await self._reload(room)
             except StoreUnavailable:
                 return
-            self._stale.discard(room)
-            room.commit(0)
 
     async def get(self, text: str) -> Room:
         """Return the room of a document, loading it if need be; two callers share one load.
@@ -53,6 +51,8 @@ class Rooms:
         room = self._rooms.get(text)
         if room is not None:
             self._rooms.move_to_end(text)
+            if room.stale:
+                await self._reload(room)
             return room
         task = self._loading.get(text)
         if task is None:
@@ -73,6 +73,8 @@ class Rooms:
         state_vector = room.document.state_vector()
         for member in room.members:
             member.put(member.dialect.step1(member.key, state_vector))
+        self._stale.discard(room)
+        room.commit(0)
 
     async def _load(self, text: str) -> Room:
         name = DocumentName.parse(text) if text.startswith("ticket/") else None
