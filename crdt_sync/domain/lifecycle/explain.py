@@ -14,6 +14,8 @@ from crdt_sync.domain.lifecycle.result import Code, Flag, OpenObligation, Standi
 from crdt_sync.domain.lifecycle.stage import match_stage
 from crdt_sync.domain.transition import Transition
 
+__all__ = ["Language", "explain"]
+
 
 def explain(lifecycle: Lifecycle, fold: Fold, *, language: Language = "en") -> tuple[str, ...]:
     """Return the explanation of the ticket that `fold` holds, in sentences of `language`."""
