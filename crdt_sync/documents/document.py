@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pycrdt
 
-from crdt_sync.documents.ranges import Deleted
+from crdt_sync.documents.ranges import Deleted, Place, Places
 from crdt_sync.documents.updates import (
     XML_HOOK,
     Content,
@@ -31,6 +31,8 @@ from crdt_sync.domain.ids import ActorId, DocumentKind
 from crdt_sync.errors import Malformed, Refused, ServiceError, TooLarge
 from crdt_sync.wire.lib0 import Reader, var_bytes, var_string, var_uint
 from crdt_sync.wire.limits import DOCUMENT_BYTES_MAX
+
+Placed = Sequence[tuple[Struct, Place | None]]
 
 _SNAPSHOT_VERSION = 1
 _GONE = frozenset({Content.GC, Content.DELETED})
@@ -74,6 +76,7 @@ class Document:
         self._doc: pycrdt.Doc[Any] = pycrdt.Doc(client_id=client_id)
         self._state: dict[int, int] = {}
         self._deleted = Deleted()
+        self._places = Places()
         self._types: set[Id] = set()  # nested types: what may be a parent
         self._halves: set[Id] = set()
         self._size = 0
@@ -139,7 +142,7 @@ class Document:
             raise Refused("The client id is that of this service.", code="foreign_client")
         self._refuse_content(update, fresh)
         self._refuse_cut(update, fresh)
-        received = self._judge(update, fresh, actor)
+        received = self._judge(update, self._placed(fresh), actor)
         if not fresh and all(deletion in self._deleted for deletion in update.deletes):
             return Received(Outcome.DUPLICATE)
         self._refuse_growth(len(data))
@@ -201,8 +204,8 @@ class Document:
         parts += [var_uint(client) + var_string(actor) for client, actor in authors]
         return b"".join(parts) + var_bytes(self._doc.get_update())
 
-    def _judge(self, update: Update, fresh: Sequence[Struct], actor: ActorId) -> Received:  # noqa: ARG002
-        """Refuse what this kind of document does not allow; change nothing."""
+    def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
+        """Refuse what this kind of document does not allow; change nothing. `placed` is what is new, and where."""
         return Received(Outcome.APPLIED)
 
     def _remember(self, fresh: Sequence[Struct], actor: ActorId | None) -> None:
@@ -250,6 +253,7 @@ class Document:
     def _account(self, data: bytes, update: Update, fresh: Sequence[Struct], actor: ActorId | None) -> None:
         self._remember(fresh, actor)
         for item in fresh:
+            self._places.add(item)
             self._state[item.client] = item.end
             if item.kind is Content.TYPE:
                 self._types.add(Id(item.client, item.clock))
@@ -286,6 +290,21 @@ class Document:
                 continue
             if Deletion(*parent, 1) not in self._deleted:
                 raise Malformed("The parent of a struct is not a shared type.")
+
+    def _placed(self, fresh: Sequence[Struct]) -> Placed:
+        """Return the place of each struct.
+
+        Raises:
+            Refused: a struct links two places, which would corrupt the lists of yrs.
+
+        """
+        draft = Places(self._places)
+        placed = []
+        for item in fresh:
+            if draft.is_torn(item, self._state.get(item.client, 0)):
+                raise Refused("A struct is in two places at once.", code="torn")
+            placed.append((item, draft.add(item)))
+        return placed
 
     def _refuse_cut(self, update: Update, fresh: Sequence[Struct]) -> None:
         """Refuse to cut a character in two, after which yrs loses the text behind it where Yjs keeps it."""
