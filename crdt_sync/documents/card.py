@@ -1,14 +1,14 @@
 """A ticket's `card`: what lists and headings show. Every participant writes it, and the last writer wins."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 import pycrdt
 
-from crdt_sync.documents.document import Outcome, Received
+from crdt_sync.documents.document import Outcome, Placed, Received
 from crdt_sync.documents.rules import RuledDocument, Scalar, check_scalar, one_value, scalars
-from crdt_sync.documents.updates import Content, Struct, Update
+from crdt_sync.documents.updates import Content, Update
 from crdt_sync.domain.ids import NAME_PATTERN, ActorId, DocumentKind
 from crdt_sync.errors import Refused
 from crdt_sync.wire.limits import CARD_KEYS_MAX, CARD_TEXT_BYTES_MAX, FIELD_KEY_LENGTH_MAX
@@ -42,10 +42,12 @@ class CardDocument(RuledDocument):
             _check(key, value)
         return self._write(lambda: self._card.update(fields))
 
-    def _judge(self, update: Update, fresh: Sequence[Struct], actor: ActorId) -> Received:  # noqa: ARG002
-        for item, place in self._placed(fresh):
+    def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
+        for item, _, key in self._ruled(placed):
+            if key is None:
+                raise Refused("A card is a map and has keys.", code="content")
             if item.kind is not Content.DELETED:
-                _check(place.key or "", one_value(item))
+                _check(key, one_value(item))
         return Received(Outcome.APPLIED)
 
 

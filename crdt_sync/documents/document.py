@@ -11,8 +11,11 @@ from typing import Any, ClassVar
 
 import pycrdt
 
-from crdt_sync.documents.ranges import Deleted
+from crdt_sync.documents.ranges import Deleted, Place, Places
 from crdt_sync.documents.updates import (
+    XML_HOOK,
+    Content,
+    Deletion,
     Id,
     Struct,
     Update,
@@ -29,7 +32,10 @@ from crdt_sync.errors import Malformed, Refused, ServiceError, TooLarge
 from crdt_sync.wire.lib0 import Reader, var_bytes, var_string, var_uint
 from crdt_sync.wire.limits import DOCUMENT_BYTES_MAX
 
+Placed = Sequence[tuple[Struct, Place | None]]
+
 _SNAPSHOT_VERSION = 1
+_GONE = frozenset({Content.GC, Content.DELETED})
 
 
 class Outcome(StrEnum):
@@ -70,8 +76,16 @@ class Document:
         self._doc: pycrdt.Doc[Any] = pycrdt.Doc(client_id=client_id)
         self._state: dict[int, int] = {}
         self._deleted = Deleted()
+        self._places = Places()
+        self._types: set[Id] = set()  # nested types: what may be a parent
         self._halves: set[Id] = set()
         self._size = 0
+        self._damaged = False
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether an update left the document half applied: drop it and load it anew. Every use of it raises."""
+        return self._damaged
 
     @property
     def client_id(self) -> int:
@@ -103,6 +117,7 @@ class Document:
             Malformed: not a state vector.
 
         """
+        self._refuse_damaged()
         theirs = decode_state_vector(state_vector)
         if self._halves:
             for client, clock in theirs.items():
@@ -125,8 +140,9 @@ class Document:
             return Received(Outcome.GAP)
         if any(item.client == self._client_id for item in fresh):
             raise Refused("The client id is that of this service.", code="foreign_client")
+        self._refuse_content(update, fresh)
         self._refuse_cut(update, fresh)
-        received = self._judge(update, fresh, actor)
+        received = self._judge(update, self._placed(fresh), actor)
         if not fresh and all(deletion in self._deleted for deletion in update.deletes):
             return Received(Outcome.DUPLICATE)
         self._refuse_growth(len(data))
@@ -182,13 +198,14 @@ class Document:
 
     def snapshot(self) -> bytes:
         """Return all that `load` needs instead of the updates so far."""
+        self._refuse_damaged()
         authors = self._authors_known()
         parts = [var_uint(_SNAPSHOT_VERSION), var_uint(len(authors))]
         parts += [var_uint(client) + var_string(actor) for client, actor in authors]
         return b"".join(parts) + var_bytes(self._doc.get_update())
 
-    def _judge(self, update: Update, fresh: Sequence[Struct], actor: ActorId) -> Received:  # noqa: ARG002
-        """Refuse what this kind of document does not allow; change nothing."""
+    def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
+        """Refuse what this kind of document does not allow; change nothing. `placed` is what is new, and where."""
         return Received(Outcome.APPLIED)
 
     def _remember(self, fresh: Sequence[Struct], actor: ActorId | None) -> None:
@@ -207,6 +224,7 @@ class Document:
         pycrdt answers with the whole set of deletions; those that were known are left out, so that nobody applies an
         old deletion before what replaces it.
         """
+        self._refuse_damaged()
         before = encode_state_vector(self._state)
         with self._doc.transaction():
             change()
@@ -220,16 +238,27 @@ class Document:
         return data
 
     def _apply(self, data: bytes, update: Update, fresh: Sequence[Struct], actor: ActorId | None) -> None:
+        self._refuse_damaged()
         try:
             self._doc.apply_update(data)
-        except ValueError as error:
+        except ValueError as error:  # pycrdt could not decode it, and has applied nothing
             raise Malformed("The update does not decode.") from error
+        except BaseException as error:
+            self._damaged = True  # a panic of yrs has a type of its own that is derived from BaseException only
+            if isinstance(error, RuntimeError) or type(error).__name__ == "PanicException":
+                raise Malformed("The update cannot be integrated.") from error
+            raise
         self._account(data, update, fresh, actor)
 
     def _account(self, data: bytes, update: Update, fresh: Sequence[Struct], actor: ActorId | None) -> None:
         self._remember(fresh, actor)
         for item in fresh:
+            self._places.add(item)
             self._state[item.client] = item.end
+            if item.kind is Content.TYPE:
+                self._types.add(Id(item.client, item.clock))
+            elif item.kind in _GONE:
+                self._deleted.add([Deletion(item.client, item.clock, item.length)])
         self._deleted.add(update.deletes)
         self._halves |= halves(fresh)
         self._size += len(data)
@@ -240,6 +269,42 @@ class Document:
         self._size = len(self._doc.get_update())
         if self._size + more > DOCUMENT_BYTES_MAX:
             raise TooLarge(f"The document would grow above {DOCUMENT_BYTES_MAX} bytes.")
+
+    def _refuse_damaged(self) -> None:
+        if self._damaged:
+            raise ServiceError("The document is half applied and must be loaded anew.", code="damaged")
+
+    def _refuse_content(self, update: Update, fresh: Sequence[Struct]) -> None:
+        """Refuse what yrs would read in another way than Yjs, or would stop at half-way."""
+        if any(
+            item.kind is Content.JSON or (item.kind is Content.TYPE and item.content == XML_HOOK)
+            for item in update.structs
+        ):
+            raise Refused("Neither the content JSON of old versions of Yjs nor XML hooks are taken.", code="content")
+        types: set[Id] = set()
+        for item in fresh:
+            if item.kind is Content.TYPE:
+                types.add(Id(item.client, item.clock))
+            parent = item.parent
+            if not isinstance(parent, Id) or parent in types or parent in self._types:
+                continue
+            if Deletion(*parent, 1) not in self._deleted:
+                raise Malformed("The parent of a struct is not a shared type.")
+
+    def _placed(self, fresh: Sequence[Struct]) -> Placed:
+        """Return the place of each struct.
+
+        Raises:
+            Refused: a struct links two places, which would corrupt the lists of yrs.
+
+        """
+        draft = Places(self._places)
+        placed = []
+        for item in fresh:
+            if draft.is_torn(item, self._state.get(item.client, 0)):
+                raise Refused("A struct is in two places at once.", code="torn")
+            placed.append((item, draft.add(item)))
+        return placed
 
     def _refuse_cut(self, update: Update, fresh: Sequence[Struct]) -> None:
         """Refuse to cut a character in two, after which yrs loses the text behind it where Yjs keeps it."""

@@ -4,13 +4,12 @@ Says what may be in it; which transition needs which payload is the lifecycle's 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 import pycrdt
 
-from crdt_sync.documents.document import Outcome, Received
-from crdt_sync.documents.ranges import Place
+from crdt_sync.documents.document import Outcome, Placed, Received
 from crdt_sync.documents.rules import RuledDocument, Scalar, check_scalar, check_text, one_value, scalars
 from crdt_sync.documents.updates import Content, Struct, Update
 from crdt_sync.domain.ids import DIGEST_PATTERN, NAME_PATTERN, ActorId, Digest, DocumentKind
@@ -75,23 +74,25 @@ class FormDocument(RuledDocument):
         _check_payload(digest, text)
         return self._write(lambda: self._payloads.update({digest: text}))
 
-    def _judge(self, update: Update, fresh: Sequence[Struct], actor: ActorId) -> Received:  # noqa: ARG002
+    def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
         payloads = []
-        for item, place in self._placed(fresh):
-            if place.root == _NOTES:
-                _check_note(item, place)
+        for item, root, key in self._ruled(placed):
+            if root == _NOTES:
+                _check_note(item, key)
+            elif key is None:
+                raise Refused(f"{root} is a map and has keys.", code="content")
             elif item.kind is not Content.DELETED:
-                key = place.key or ""
-                if place.root == _FIELDS:
-                    _check_field(key, one_value(item))
+                value = one_value(item)
+                if root == _FIELDS:
+                    _check_field(key, value)
                 else:
-                    _check_payload(key, one_value(item))
+                    _check_payload(key, value)
                     payloads.append(key)
         return Received(Outcome.APPLIED, payloads=tuple(payloads))
 
 
-def _check_note(item: Struct, place: Place) -> None:
-    if item.kind not in {Content.STRING, Content.DELETED} or place.key is not None:
+def _check_note(item: Struct, key: str | None) -> None:
+    if item.kind not in {Content.STRING, Content.DELETED} or key is not None:
         raise Refused("The notes hold plain text.", code="content")
 
 

@@ -1,11 +1,11 @@
 """A ticket's `log`: every admitted transition, and the codes of what was refused. The service alone writes it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import pycrdt
 
-from crdt_sync.documents.document import Document, Received
-from crdt_sync.documents.updates import Struct, Update
+from crdt_sync.documents.document import Document, Placed, Received
+from crdt_sync.documents.updates import Update
 from crdt_sync.domain.ids import ActorId, DocumentKind
 from crdt_sync.errors import Forbidden
 
@@ -13,7 +13,7 @@ from crdt_sync.errors import Forbidden
 class ServiceDocument(Document):
     """A document that takes nothing from sessions; replicas take it with `apply_committed`."""
 
-    def _judge(self, update: Update, fresh: Sequence[Struct], actor: ActorId) -> Received:  # noqa: ARG002
+    def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
         raise Forbidden("Only the service writes this document.", code="read_only")
 
 

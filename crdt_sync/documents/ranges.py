@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from crdt_sync.documents.updates import Deletion, Id, Struct
+from crdt_sync.documents.updates import Content, Deletion, Id, Struct
 
 
 class Deleted:
@@ -42,9 +42,9 @@ class Deleted:
 
 
 class Place(NamedTuple):
-    """The root under which an element was inserted, and its key if the root is a map."""
+    """The root, or the id of the nested type, in which an element was inserted, and its key if that is a map."""
 
-    root: str
+    root: str | Id
     key: str | None
 
 
@@ -60,18 +60,26 @@ class Places:
         self._keys: dict[str, set[str]] = {}
 
     def add(self, item: Struct) -> Place | None:
-        """Take the next struct of a client and return its place.
-
-        None: it is inside a nested type, or its neighbours are in different places.
-        """
+        """Take the next struct of a client and return its place, None if it was collected with what held it."""
         place = self._resolve(item)
         places = self._places.setdefault(item.client, [])
         if not places or places[-1] != place:
             places.append(place)
             self._starts.setdefault(item.client, []).append(item.clock)
-        if place is not None and place.key is not None:
+        if place is not None and place.key is not None and isinstance(place.root, str):
             self._keys.setdefault(place.root, set()).add(place.key)
         return place
+
+    def is_torn(self, item: Struct, known: int) -> bool:
+        """Whether the struct's neighbours, or its part before the clock `known`, are in another place than itself."""
+        if item.kind is Content.GC:
+            return False
+        place = self._resolve(item)
+        before = self.find(Id(item.client, known - 1)) if item.clock < known else place
+        return before != place or any(
+            found is not None and found != place
+            for found in (self.find(wanted) for wanted in (item.origin, item.right_origin) if wanted is not None)
+        )
 
     def keys(self, root: str) -> set[str]:
         """Return the keys that were ever set in a root."""
@@ -86,10 +94,7 @@ class Places:
         return self._places[wanted.client][bisect_right(starts, wanted.clock) - 1]
 
     def _resolve(self, item: Struct) -> Place | None:
-        if isinstance(item.parent, str):
+        if item.parent is not None:
             return Place(item.parent, item.parent_sub)
         left = self.find(item.origin) if item.origin is not None else None
-        right = self.find(item.right_origin) if item.right_origin is not None else None
-        if item.origin is not None and item.right_origin is not None and left != right:
-            return None
-        return left or right
+        return left or (self.find(item.right_origin) if item.right_origin is not None else None)

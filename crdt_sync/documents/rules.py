@@ -5,13 +5,11 @@ is never judged again.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from crdt_sync.documents.document import Document
-from crdt_sync.documents.ranges import Place, Places
-from crdt_sync.documents.updates import Content, Id, Struct
-from crdt_sync.domain.ids import ActorId
+from crdt_sync.documents.document import Document, Placed
+from crdt_sync.documents.updates import Content, Struct
 from crdt_sync.errors import Refused
 from crdt_sync.wire.limits import VAR_UINT_MAX
 
@@ -23,35 +21,25 @@ class RuledDocument(Document):
 
     roots: ClassVar[Mapping[str, int]]
 
-    def __init__(self, client_id: int) -> None:
-        super().__init__(client_id)
-        self._places = Places()
-
-    def _placed(self, fresh: Sequence[Struct]) -> list[tuple[Struct, Place]]:
-        """Return each new struct with its place.
+    def _ruled(self, placed: Placed) -> list[tuple[Struct, str, str | None]]:
+        """Return each new struct with its root and its key.
 
         Raises:
-            Refused: a place is outside the roots, is not that of the struct's known part, or is a key too many.
+            Refused: another place than a root of this kind, or more keys than a root holds.
 
         """
-        draft = Places(self._places)
-        placed = []
-        for item in fresh:
-            place = draft.add(item)
-            if place is None or place.root not in self.roots:
+        ruled = []
+        keys: dict[str, set[str]] = {}
+        for item, place in placed:
+            if place is None or not isinstance(place.root, str) or place.root not in self.roots:
                 raise Refused(f"This document has only the roots {', '.join(self.roots)}.", code="second_root")
-            known = self._state.get(item.client, 0)
-            if item.clock < known and self._places.find(Id(item.client, known - 1)) != place:
-                raise client_id_reused(item.client)
-            placed.append((item, place))
-        for root, keys_max in self.roots.items():
-            if placed and len(draft.keys(root)) > keys_max:
-                raise Refused(f"{root} holds at most {keys_max} keys.", code="too_many")
-        return placed
-
-    def _remember(self, fresh: Sequence[Struct], actor: ActorId | None) -> None:  # noqa: ARG002
-        for item in fresh:
-            self._places.add(item)
+            if place.key is not None:
+                keys.setdefault(place.root, set()).add(place.key)
+            ruled.append((item, place.root, place.key))
+        for root, new in keys.items():
+            if len(self._places.keys(root) | new) > self.roots[root]:
+                raise Refused(f"{root} holds at most {self.roots[root]} keys.", code="too_many")
+        return ruled
 
 
 def client_id_reused(client: int) -> Refused:

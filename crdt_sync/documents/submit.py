@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pycrdt
 
-from crdt_sync.documents.document import Entry, Outcome, Received
+from crdt_sync.documents.document import Entry, Outcome, Placed, Received
 from crdt_sync.documents.ranges import Place
 from crdt_sync.documents.rules import RuledDocument, check_text, client_id_reused
 from crdt_sync.documents.updates import Content, Id, Struct, Update
@@ -56,16 +56,16 @@ class SubmitDocument(RuledDocument):
         """Append a message's record; return the update."""
         return self._write(lambda: self._arrays[MESSAGES].append(record), actor)
 
-    def _judge(self, update: Update, fresh: Sequence[Struct], actor: ActorId) -> Received:
+    def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:
         if update.deletes:
             raise _deletion()
         for item in update.structs:
             if item.kind is not Content.SKIP:
                 self._check_known(item, _texts(item))
-        for item in fresh:
+        for item, _ in placed:
             if self._authors.get(item.client, actor) != actor:
                 raise Refused(f"The client id {item.client} is that of another author.", code="foreign_client")
-        return Received(Outcome.APPLIED, self._new_entries(fresh))
+        return Received(Outcome.APPLIED, self._new_entries(placed))
 
     def _root(self, client: int, clock: int) -> str:
         place = self._places.find(Id(client, clock))
@@ -82,20 +82,19 @@ class SubmitDocument(RuledDocument):
         if moved or known != list(texts[: len(known)]):
             raise client_id_reused(item.client)
 
-    def _new_entries(self, fresh: Sequence[Struct]) -> tuple[Entry, ...]:
+    def _new_entries(self, placed: Placed) -> tuple[Entry, ...]:
         entries: list[Entry] = []
-        for item, place in self._placed(fresh):
-            if place.key is not None:
-                raise Refused(f"{place.root} is an array and has no keys.", code="content")
+        for item, root, key in self._ruled(placed):
+            if key is not None:
+                raise Refused(f"{root} is an array and has no keys.", code="content")
             for text in _texts(item)[max(0, self._state.get(item.client, 0) - item.clock) :]:
-                check_text(place.root, text, _BYTES_MAX[place.root])
-                entries.append(Entry(place.root, text))
+                check_text(root, text, _BYTES_MAX[root])
+                entries.append(Entry(root, text))
         if sum(self._state.values()) + len(entries) > SUBMIT_ENTRIES_MAX:
             raise Refused(f"A submit document has at most {SUBMIT_ENTRIES_MAX} entries.", code="too_many")
         return tuple(entries)
 
     def _remember(self, fresh: Sequence[Struct], actor: ActorId | None) -> None:
-        super()._remember(fresh, actor)
         for item in fresh:
             if item.kind is not Content.ANY:
                 raise ServiceError("A stored submit document holds something else than texts.", code="damaged")

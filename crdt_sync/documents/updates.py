@@ -25,6 +25,9 @@ from crdt_sync.wire.limits import (
     UPDATE_STRUCTS_MAX,
 )
 
+XML_HOOK = 5
+"""The shared type of which yrs does not read the name, where Yjs does."""
+
 
 class Content(IntEnum):
     """What a struct holds; the numbers are those of the format."""
@@ -416,7 +419,7 @@ def _read_doc(reader: Reader, _clock: int) -> tuple[int, object]:
 
 
 _TYPE_MAX = 6  # array, map, text, XML element, XML fragment, XML hook, XML text
-_NAMED_TYPES = frozenset({3, 5})
+_NAMED_TYPES = frozenset({3, XML_HOOK})
 _WITHOUT_PLACE = {int(kind): kind for kind in (Content.GC, Content.SKIP)}
 _ContentReader = Callable[[Reader, int], tuple[int, object]]
 _CONTENTS: dict[int, tuple[Content, _ContentReader]] = {
