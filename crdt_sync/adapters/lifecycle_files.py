@@ -181,7 +181,7 @@ class _Refused(Exception):
 def _decoded(text: str | bytes) -> str:
     size = len(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
     if size > FILE_BYTES_MAX:
-        raise _Refused(1, f"the file has {size} bytes; at most {FILE_BYTES_MAX} are read.")
+        raise _Refused(1, f"the file is larger than {FILE_BYTES_MAX} bytes.")
     if isinstance(text, str):
         return text
     try:

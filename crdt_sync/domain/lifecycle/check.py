@@ -29,7 +29,7 @@ from crdt_sync.domain.lifecycle.model import Finding, Lane, Lifecycle, Transitio
 from crdt_sync.domain.lifecycle.node import printable
 from crdt_sync.domain.lifecycle.result import TicketState
 from crdt_sync.domain.lifecycle.table import STEPS_MAX, UNNAMED, Gap, uncovered
-from crdt_sync.domain.lifecycle.witness import History, Witnesses
+from crdt_sync.domain.lifecycle.witness import History, Witnesses, enabled
 
 FINDINGS_MAX = 16  # of one rule and lane: who mends these will see the next ones
 ROUNDS_MAX = 64  # the sequence R(k) repeats after two or three; a file that is made to repeat late is judged as a whole
@@ -173,7 +173,7 @@ def _uppers(lane: Lane, transition: TransitionSpec) -> list[str]:
 def _undone_story(witnesses: Witnesses, lane: Lane, transition: TransitionSpec, uppers: list[str]) -> tuple[str, str]:
     """A story in which the transition is overtaken by a stale copy of a move, and that move's name."""
     for history in witnesses.histories():
-        if history.values[lane.id] not in uppers or not witnesses.enabled(history.values, transition):
+        if history.values[lane.id] not in uppers or not enabled(witnesses.lifecycle, history.values, transition):
             continue
         for step in reversed(history.steps):
             if step.transition.lane == lane.id and transition.to in lane.below[step.transition.to]:

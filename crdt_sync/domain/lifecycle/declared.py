@@ -7,6 +7,7 @@ from crdt_sync.domain.lifecycle.model import Pattern
 from crdt_sync.domain.lifecycle.node import Name, Node, Reader, Scalar
 
 PATTERN_NAMES_MAX = 128  # every state and every conflict of the largest lane
+DEPARTMENTS_MAX = 32  # as many as there may be lanes
 STAGE = "stage"  # beside the lanes in an `if`, and therefore no lane's name
 
 _ANY = Pattern(any=True)

@@ -110,18 +110,19 @@ def _record(
     )
 
 
-def fold(lifecycle: Lifecycle, story: Story) -> tuple[TicketState, dict[TransitionId, str]]:
-    """Return what a story gives, and the key of each of its transitions."""
+def folded(lifecycle: Lifecycle, story: Story) -> tuple[Fold, dict[TransitionId, str]]:
+    """Return the fold of a story, and the key of each of its transitions."""
     made = transitions(lifecycle, story)
-    folded = Fold(lifecycle, made[OPENER].id)
+    fold = Fold(lifecycle, made[OPENER].id)
     for transition in made.values():
-        folded.add(transition)
-    return folded.state(), {transition.id: key for key, transition in made.items()}
+        fold.add(transition)
+    return fold, {transition.id: key for key, transition in made.items()}
 
 
 def run(lifecycle: Lifecycle, story: Story) -> list[str]:
     """Return how a story's outcome differs from what it expects, one sentence each; empty if the story holds."""
-    state, keys = fold(lifecycle, story)
+    fold, keys = folded(lifecycle, story)
+    state = fold.state()
     actual = _outcome(state, keys)
     differences = []
     for what, expected in story.expect.items():

@@ -63,6 +63,21 @@ class History:
         return History(tuple(steps), tuple(ends), {**self.values, lane: value})
 
 
+def enabled(lifecycle: Lifecycle, values: Mapping[LaneId, str], transition: TransitionSpec) -> bool:
+    """Tell whether someone who sees the lanes at `values` may make the transition, role aside."""
+    value = values[transition.lane]
+    if value not in transition.sources and value != transition.settles:
+        return False
+    for name, pattern in transition.conditions:
+        if name == "stage":
+            match = match_stage(lifecycle, values)
+            if match is None or not pattern.matches(match.row.stage):
+                return False
+        elif not pattern.matches(values[LaneId(name)]):
+            return False
+    return True
+
+
 @dataclass(slots=True)
 class Witnesses:
     """Looks for witnesses in one lifecycle. What was walked once is kept."""
@@ -75,20 +90,6 @@ class Witnesses:
         if self._walked is None:
             self._walked = list(self._walk())
         return self._walked
-
-    def enabled(self, values: Mapping[LaneId, str], transition: TransitionSpec) -> bool:
-        """Tell whether someone who sees `values` may make the transition."""
-        value = values[transition.lane]
-        if value not in transition.sources and value != transition.settles:
-            return False
-        for name, pattern in transition.conditions:
-            if name == "stage":
-                match = match_stage(self.lifecycle, values)
-                if match is None or not pattern.matches(match.row.stage):
-                    return False
-            elif not pattern.matches(values[LaneId(name)]):
-                return False
-        return True
 
     def forks(self, history: History, lane: Lane, states: frozenset[str]) -> History | None:
         """The shortest fork of the lane to exactly these states, with as many resets on each branch; or None."""
@@ -108,10 +109,11 @@ class Witnesses:
         if len(events) > EVENTS_MAX:
             return ""
         try:
-            state, _ = stories.fold(self.lifecycle, Story("witness", events, {}))
+            fold, _ = stories.folded(self.lifecycle, Story("witness", events, {}))
         except Malformed:
             return ""  # a draft may hold names that no record can carry
-        return f"{' · '.join(events)} ⇒ {outcome(state)}" if is_defect(state) else ""
+        state = fold.state()
+        return f"{' · '.join(events)} ⇒ {outcome(state)}".strip() if is_defect(state) else ""
 
     def _walk(self) -> Iterator[History]:
         start = History((), (), {lane.id: lane.initial for lane in self.lifecycle.lanes.values()})
@@ -132,7 +134,7 @@ class Witnesses:
 
     def _following(self, history: History, lane: Lane) -> Iterator[History]:
         for transition in lane.transitions.values():
-            if self.enabled(history.values, transition):
+            if enabled(self.lifecycle, history.values, transition):
                 yield history.then(transition)
         if lane.conflicts or lane.conflict_unnamed:
             branches = self._branches(history, lane)
@@ -149,7 +151,7 @@ class Witnesses:
         for values, resets, path in queue:
             for transition in lane.transitions.values():
                 key = (transition.to, resets + transition.resets)
-                if key[1] > 1 or key in found or transition.settles or not self.enabled(values, transition):
+                if key[1] > 1 or key in found or transition.settles or not enabled(self.lifecycle, values, transition):
                     continue
                 found[key] = (*path, transition)
                 queue.append(({**values, lane.id: transition.to}, key[1], found[key]))
