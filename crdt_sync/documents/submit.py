@@ -70,6 +70,7 @@ class SubmitDocument(RuledDocument):
     def _root(self, client: int, clock: int) -> str:
         place = self._places.find(Id(client, clock))
         assert place is not None
+        assert isinstance(place.root, str)
         return place.root
 
     def _check_known(self, item: Struct, texts: Sequence[str]) -> None:
