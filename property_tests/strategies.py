@@ -1,0 +1,326 @@
+"""What the properties run on: replicas (G1), history DAGs (G2), mutated bytes (G3), small lifecycles, schedules (G5).
+
+Everything is built with the oracle's own bytes and judged by the oracle while it grows, so that nine moves of ten are
+enabled in what their author had seen. No generator calls the code under test.
+"""
+
+import functools
+import itertools
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from property_tests.model import Naive, canonical, identify, lifecycle_digest, listed, sha
+
+SHIPPED = Path(__file__).parent.parent / "crdt_sync" / "lifecycles"
+ABSENT = identify(b"a transition that nobody has")
+
+
+def read(text):
+    """The parsed file as a plain mapping, as the oracle wants it."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
+@functools.cache
+def shipped(name="connect-order"):
+    return read((SHIPPED / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def text_of(spec):
+    """A file that parses to `spec`: JSON is YAML."""
+    return json.dumps(spec)
+
+
+@dataclass
+class History:
+    """A growing history of one ticket. `naive` has judged every line whose ancestry is here."""
+
+    spec: dict
+    naive: Naive = None
+    lines: dict[str, bytes] = field(default_factory=dict)  # id -> line, parents first
+    strays: list[bytes] = field(default_factory=list)  # lines that never enter the view
+    opening: str = ""
+
+    def __post_init__(self):
+        self.naive = Naive(self.spec)
+
+    def open(self, *, subject="s", digest=None):
+        line = self.line_of_opening(subject=subject, lifecycle=digest or lifecycle_digest(self.spec))
+        self.opening = identify(line)
+        return self._keep(line)
+
+    def line_of_opening(self, **changes):
+        role = listed(self.spec["open"]["by"])[0]
+        record = {"v": 1, "ticket": None, "lane": self.naive.control, "name": "open", "actor": "o", "roles": [role]}
+        record |= {"after": [], "lifecycle": lifecycle_digest(self.spec), "payload": None, "at": 0, "subject": "s"}
+        return canonical(record | changes)
+
+    def record(self, lane, name, seen, **changes):
+        """The transition of someone who has seen `seen`, and all that those had seen."""
+        rule = self.spec["lanes"].get(lane, {}).get("transitions", {}).get(name, {})
+        by = listed(rule.get("by", self.spec["lanes"].get(lane, {}).get("owner", "nobody")))
+        record = {"v": 1, "ticket": self.opening, "lane": lane, "name": name, "actor": f"a{len(self.lines)}"}
+        record |= {"roles": by[:1], "after": self.frontier(seen), "payload": None, "at": len(self.lines)}
+        return record | {"lifecycle": self.naive.events[self.opening]["lifecycle"]} | changes
+
+    def add(self, record):
+        return self._keep(canonical(record))
+
+    def _keep(self, line):
+        i, e = identify(line), json.loads(line)
+        if i not in self.lines and set(e["after"]) <= self.lines.keys():
+            self.lines[i] = line
+            self.naive.learn(i, e)
+        return i
+
+    def closure(self, seen):
+        return {x for i in seen for x in {i} | self.naive.past[i]}
+
+    def frontier(self, seen):
+        seen = self.closure(seen)
+        return sorted(x for x in seen if not any(x in self.naive.past[y] for y in seen))
+
+    def enabled(self, seen):
+        """Every (lane, name) that the first of its roles could do after `seen`."""
+        moves = [(lane, name) for lane, has in self.spec["lanes"].items() for name in has["transitions"]]
+        view = self.closure(seen)
+        return [(lane, name) for lane, name in moves if not self.naive.verdict(self.record(lane, name, seen), view)]
+
+    @property
+    def all_lines(self):
+        return [*self.lines.values(), *self.strays]
+
+    def story(self):
+        """The history in the words of a story, for the report of a failure."""
+        keys = {i: f"{n}" for n, i in enumerate(self.lines)}
+        return "\n".join(
+            f"{keys[i]}: {e['lane']}.{e['name']} < {', '.join(keys[a] for a in e['after'])}"
+            for i, e in self.naive.events.items()
+        )
+
+
+PAYLOADS = (None, sha(b"A"), sha(b"B"))
+
+
+def _move(draw, history, seen):
+    """Nine times of ten an enabled move; else anything that a department could put into a log."""
+    enabled = history.enabled(seen)
+    if enabled and draw(st.integers(0, 9)) < 9:
+        lane, name = draw(st.sampled_from(enabled))
+        history.add(history.record(lane, name, seen, payload=draw(st.sampled_from(PAYLOADS))))
+        return
+    lane = draw(st.sampled_from([*history.spec["lanes"], "nowhere"]))
+    name = draw(st.sampled_from([*history.spec["lanes"].get(lane, {}).get("transitions", {}), "upgrade"]))
+    record = history.record(lane, name, seen)
+    kind = draw(st.sampled_from(["any", "changed", "misplaced", "bytes"]))
+    if kind == "bytes":
+        history.strays.append(draw(mutants(canonical(record))).replace(b"\n", b" "))
+    elif kind == "misplaced":
+        history.strays += draw(_misplaced(history, record))
+    else:
+        history.add(record | (draw(_changes(history, record)) if kind == "changed" else {}))
+
+
+def _changes(history, record):
+    """What makes a transition inert, most of the time."""
+    roles = st.sets(st.sampled_from(["aa", "zz", *record["roles"]]), min_size=1).map(sorted)
+    after = st.lists(st.sampled_from(sorted(history.lines)), min_size=1, max_size=3, unique=True).map(sorted)
+    return st.one_of(
+        st.fixed_dictionaries({"roles": roles}),
+        st.just({"ticket": ABSENT}),
+        st.just({"lifecycle": sha(b"?")}),
+        st.fixed_dictionaries({"after": after}),
+    )
+
+
+@st.composite
+def _misplaced(draw, history, record):
+    """A transition above something absent, or above another opening, which is or is not there, or is none."""
+    other = next(lane for lane in history.spec["lanes"] if lane != history.naive.control)
+    root = draw(st.sampled_from([{"subject": "foreign"}, {"subject": "strange"}, {"lane": other}]))
+    root = history.line_of_opening(**root)
+    above = [identify(line) for line in history.strays]
+    parents = {draw(st.sampled_from([ABSENT, identify(root), *above])), *draw(st.sampled_from([record["after"], []]))}
+    return [root] * draw(st.booleans()) + [canonical(record | {"after": sorted(parents)})]
+
+
+@st.composite
+def histories(draw, specs=None, *, moves_max=8, any_digest=False):
+    """G2. Parents are drawn from the newest backwards, so that a failure shrinks to a short chain with few forks."""
+    history = History(draw(specs or lifecycles()))
+    history.open(digest=sha(b"another file") if any_digest and draw(st.booleans()) else None)
+    for _ in range(draw(st.integers(0, moves_max))):
+        newest = list(reversed(history.lines))
+        seen = draw(st.lists(st.sampled_from(newest), min_size=1, max_size=3, unique=True))
+        _move(draw, history, seen)
+    return history
+
+
+@dataclass
+class Replica:
+    """What one replica went through: `trace` holds a line that arrived, or the lines that a restart left it with."""
+
+    trace: list[bytes | list[bytes]] = field(default_factory=list)
+    has: list[bytes] = field(default_factory=list)
+    backup: list[bytes] = field(default_factory=list)
+
+    def receive(self, line):
+        self.trace.append(line)
+        if line not in self.has:
+            self.has.append(line)
+
+    def restart(self, lines):
+        self.has = list(lines)
+        self.trace.append(list(lines))
+
+
+@st.composite
+def replicas(draw, specs=None, *, steps_max=12):
+    """G1: two to four replicas act, sync, lose touch, get things twice or too early, restart, restore old backups."""
+    history = History(draw(specs or lifecycles()))
+    history.open()
+    crowd = [Replica() for _ in range(draw(st.integers(2, 4)))]
+    for replica in crowd:
+        replica.receive(history.lines[history.opening])
+    steps = st.sampled_from(["act", "act", "act", "sync", "sync", "early", "twice", "save", "restore", "restart"])
+    for step in draw(st.lists(steps, max_size=steps_max)):
+        one, two = draw(st.permutations(crowd))[:2]
+        if step == "act":
+            _act(draw, history, one)
+        elif step == "sync":
+            for line in [line for line in two.has if line not in one.has]:
+                one.receive(line)
+        elif step in {"early", "twice"}:
+            one.receive(draw(st.sampled_from(list(reversed(two.has if step == "early" else one.has)))))
+        elif step == "save":
+            one.backup = list(one.has)
+        else:
+            one.restart(one.backup if step == "restore" and one.backup else one.has)
+    return history, crowd
+
+
+def _act(draw, history, replica):
+    """Move on what the replica can see: what arrived early does not count until its ancestry is there."""
+    held = set(replica.has)
+    view = {i for i, line in history.lines.items() if line in held}
+    seen = {i for i in view if history.naive.past[i] <= view}
+    strays, before = len(history.strays), set(history.lines)
+    _move(draw, history, seen or {history.opening})
+    fresh = [history.lines[i] for i in history.lines.keys() - before]
+    for line in fresh + history.strays[strays:]:
+        replica.receive(line)
+
+
+@st.composite
+def mutants(draw, line):
+    """G3: a line with some bytes changed, cut, doubled, or its JSON changed and written otherwise."""
+    kind = draw(st.sampled_from(["value", "bytes", "cut", "insert", "key", "space", "long", "noise"]))
+    if kind == "noise":
+        return draw(st.binary(max_size=200))
+    if kind in {"value", "key", "space"}:
+        return _other_json(draw, json.loads(line), kind)
+    if kind == "long":
+        return line[:-1] + b" " * draw(st.sampled_from([4096 - len(line), 4097 - len(line), 5000])) + line[-1:]
+    at = draw(st.integers(0, len(line) - 1))
+    middle = {"bytes": line[at : at + 1], "cut": b"", "insert": line[at : at + 1] * 2}[kind]
+    if kind == "bytes":
+        middle = bytes([draw(st.integers(0, 255))])
+    return line[:at] + middle + line[at + (0 if kind == "insert" else 1) :]
+
+
+HOSTILE = (None, True, 0, -1, 1.5, 1e400, 2**53, 2**53 - 1, "", "x", "é", "\ud800", "\x7f", " ", "a" * 128, "a" * 129)
+IDS = (ABSENT, ABSENT.upper(), ABSENT + "a", sha(b"?"), sha(b"?").upper(), "open", "upgrade", "same_as")
+
+
+def _other_json(draw, value, kind):
+    scalars = st.sampled_from([*HOSTILE, *IDS])
+    lists = st.lists(st.sampled_from([*HOSTILE[-6:], *IDS]), max_size=40)
+    if kind == "key":
+        value.pop(draw(st.sampled_from(sorted(value))))
+        value |= draw(st.dictionaries(st.sampled_from(["v", "subject", "zz", "é"]), scalars, max_size=2))
+    else:
+        value[draw(st.sampled_from(sorted(value)))] = draw(scalars | lists | st.just([[]] * 3) | st.just({"a": {}}))
+    style = {"ensure_ascii": draw(st.booleans()), "sort_keys": True, "separators": (",", ":")}
+    if kind == "space":
+        style |= draw(st.sampled_from([{"separators": (", ", ":")}, {"sort_keys": False}, {"indent": 1}]))
+    return json.dumps(value, **style).encode(errors="surrogatepass")
+
+
+@st.composite
+def schedules(draw, lines):
+    """G5: the lines permuted, some of them twice, split over updates."""
+    order = draw(st.permutations([*lines, *draw(st.lists(st.sampled_from(lines), max_size=3))]))
+    cuts = sorted(draw(st.sets(st.integers(1, len(order)), max_size=4)) | {len(order)})
+    return [order[start:end] for start, end in itertools.pairwise([0, *cuts])]
+
+
+def lifecycles():
+    """The shipped one, or a small sound one."""
+    return st.just(shipped()) | small_lifecycles()
+
+
+CASE = {
+    "owner": "office",
+    "control": True,
+    "initial": "active",
+    "states": ["active", "closed"],
+    "order": ["active < closed"],
+    "transitions": {
+        "close": {"from": "active", "to": "closed", "if": {"stage": ["calm", "other"]}},
+        "reopen": {"from": "closed", "to": "active", "resets": True},
+    },
+}
+
+
+@st.composite
+def small_lifecycles(draw):
+    """One or two lanes of layered states beside the control lane: sound by construction.
+
+    Everything of a layer is below everything of the next, and a layer of two is a conflict: so whatever stands above
+    one side of a conflict stands above the other.
+    """
+    lanes = {"case": CASE} | {lane: draw(_lanes(lane)) for lane in ("left", "right")[: draw(st.integers(1, 2))]}
+    for lane, other in (("left", "right"), ("right", "left")):
+        if lane in lanes and other in lanes and draw(st.booleans()):
+            guarded = draw(st.sampled_from(sorted(lanes[lane]["transitions"])))
+            pattern = draw(st.sampled_from([f"!{lanes[other]['initial']}", [lanes[other]["initial"]]]))
+            lanes[lane]["transitions"][guarded]["if"] = {other: pattern}
+            break
+    quiet = {lane: has["initial"] for lane, has in lanes.items() if lane != "case"}
+    stages = [{"stage": "calm", "kind": "normal", "when": quiet}]
+    lane = draw(st.sampled_from(sorted(quiet)))
+    for conflict, members in lanes[lane].get("conflicts", {}).items():
+        owed = [{lane: [f"rule_{state}" for state in members]}]
+        stages.append({"stage": f"in_{conflict}", "kind": "attention", "when": {lane: conflict}, "owes": owed})
+    stages.append({"stage": "other", "kind": "settled", "when": {}})
+    head = {"lifecycle": "small", "version": 1, "title": {"en": "Small", "zh": "小"}, "open": {"by": ["office"]}}
+    return head | {"lanes": lanes, "stages": stages}
+
+
+@st.composite
+def _lanes(draw, lane):
+    sizes = [1, *draw(st.lists(st.integers(1, 2), min_size=1, max_size=3))]
+    layers = [[f"{lane[0]}{n}{side}" for side in "ab"[:size]] for n, size in enumerate(sizes)]
+    states = [state for layer in layers for state in layer]
+    named = draw(st.booleans()) or draw(st.booleans())
+    conflicts = {f"{layer[0]}_split": layer for layer in layers if len(layer) == 2} if named else {}
+    transitions = {}
+    for n, layer in enumerate(layers[1:], 1):
+        passed = [name for name, members in conflicts.items() if members == layers[n - 1]]
+        for state in layer:
+            lower = sorted(
+                {*layers[n - 1], *draw(st.lists(st.sampled_from(states[: states.index(layer[0])]), max_size=2))}
+            )
+            transitions[f"to_{state}"] = {"from": lower + passed, "to": state}
+    for conflict, members in conflicts.items():
+        transitions |= {f"rule_{s}": {"settles": conflict, "to": s, "by": [f"{lane}_lead", lane]} for s in members}
+    for state in draw(st.lists(st.sampled_from(states), max_size=2, unique=True)):
+        transitions[f"again_{state}"] = {"from": state, "to": state, "payload": {"note": "text"}}
+    for state in draw(st.lists(st.sampled_from(states[:-1]), max_size=2, unique=True)):
+        transitions[f"back_{state}"] = {"from": layers[-1], "to": state, "resets": True}
+    order = [f"{x} < {y}" for low, high in itertools.pairwise(layers) for x in low for y in high]
+    found = {"owner": lane, "initial": states[0], "states": states, "order": order, "transitions": transitions}
+    return found | ({"conflicts": conflicts} if named and conflicts else {"conflict": "unnamed"})
