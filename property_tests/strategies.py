@@ -105,17 +105,20 @@ class History:
 PAYLOADS = (None, sha(b"A"), sha(b"B"))
 
 
-def _move(draw, history, seen):
-    """Nine times of ten an enabled move; else anything that a department could put into a log."""
+def _move(draw, history, seen, keen=()):
+    """Nine times of ten an enabled move, of a keen lane if one has any; else anything that could stand in a log."""
     enabled = history.enabled(seen)
     if enabled and draw(st.integers(0, 9)) < 9:
-        lane, name = draw(st.sampled_from(enabled))
+        lanes = sorted({lane for lane, _ in enabled})
+        keen = [lane for lane, name in enabled if "settles" in history.spec["lanes"][lane]["transitions"][name]] or keen
+        lane = draw(st.sampled_from([lane for lane in lanes if lane in keen] or lanes))
+        lane, name = draw(st.sampled_from([move for move in enabled if move[0] == lane]))
         history.add(history.record(lane, name, seen, payload=draw(st.sampled_from(PAYLOADS))))
         return
     lane = draw(st.sampled_from([*history.spec["lanes"], "nowhere"]))
     name = draw(st.sampled_from([*history.spec["lanes"].get(lane, {}).get("transitions", {}), "upgrade"]))
     record = history.record(lane, name, seen)
-    kind = draw(st.sampled_from(["any", "changed", "misplaced", "bytes"]))
+    kind = draw(st.sampled_from(["any", "changed", "changed", "misplaced", "bytes"]))
     if kind == "bytes":
         history.strays.append(draw(mutants(canonical(record))).replace(b"\n", b" "))
     elif kind == "misplaced":
@@ -147,15 +150,51 @@ def _misplaced(draw, history, record):
     return [root] * draw(st.booleans()) + [canonical(record | {"after": sorted(parents)})]
 
 
+def _quarrels(history, seen):
+    """Every lane with two moves, both enabled, whose ends are a named conflict, and that conflict's name."""
+    return [
+        (lane, one, two, conflict)
+        for lane, one in history.enabled(seen)
+        for other, two in history.enabled(seen)
+        if lane == other
+        for conflict, members in history.spec["lanes"][lane].get("conflicts", {}).items()
+        if sorted(members) == sorted({history.spec["lanes"][lane]["transitions"][name]["to"] for name in (one, two)})
+    ]
+
+
+def _quarrel(draw, history, seen, lane, one, two, conflict):
+    """Two disagree, others settle it without knowing of each other, and stragglers know of nothing."""
+    sides = [history.add(history.record(lane, name, seen)) for name in (one, two)]
+    rules = history.spec["lanes"][lane]["transitions"]
+    rulings = [name for name, rule in rules.items() if rule.get("settles") == conflict]
+    later = [(name, sides) for name in rulings] + [(name, seen) for name in (one, two)] + [(two, sides[:1])]
+    steps = draw(st.lists(st.sampled_from(later), max_size=3))
+    for name, known in steps:
+        history.add(history.record(lane, name, known))
+    return 2 + len(steps)
+
+
 @st.composite
-def histories(draw, specs=None, *, moves_max=8, any_digest=False):
-    """G2. Parents are drawn from the newest backwards, so that a failure shrinks to a short chain with few forks."""
+def histories(draw, specs=None, *, moves_max=12, strange=False):
+    """G2. Parents are drawn from the newest backwards, so that a failure shrinks to a short chain with few forks.
+
+    Each step is up to three moves of people who have seen the same, or everything: forks that meet again.
+    `strange`: the ticket may have been opened under another file.
+    """
     history = History(draw(specs or lifecycles()))
-    history.open(digest=sha(b"another file") if any_digest and draw(st.booleans()) else None)
-    for _ in range(draw(st.integers(0, moves_max))):
+    history.open(digest=sha(b"another file") if strange and draw(st.booleans()) else None)
+    moves = draw(st.integers(0, moves_max) | st.integers(moves_max // 2, moves_max))
+    while moves > 0:
         newest = list(reversed(history.lines))
-        seen = draw(st.lists(st.sampled_from(newest), min_size=1, max_size=3, unique=True))
-        _move(draw, history, seen)
+        some = st.lists(st.sampled_from(newest), min_size=1, max_size=3, unique=True)
+        seen = draw(st.just(newest) | some)
+        if draw(st.integers(0, 2)) == 2 and (quarrels := _quarrels(history, seen)):
+            moves -= _quarrel(draw, history, seen, *draw(st.sampled_from(quarrels)))
+            continue
+        keen = draw(st.lists(st.sampled_from(list(history.spec["lanes"])), max_size=2))
+        for _ in range(draw(st.integers(1, 3))):
+            _move(draw, history, seen, keen)
+            moves -= 1
     return history
 
 
@@ -178,7 +217,7 @@ class Replica:
 
 
 @st.composite
-def replicas(draw, specs=None, *, steps_max=12):
+def replicas(draw, specs=None, *, steps_max=20):
     """G1: two to four replicas act, sync, lose touch, get things twice or too early, restart, restore old backups."""
     history = History(draw(specs or lifecycles()))
     history.open()
@@ -186,7 +225,8 @@ def replicas(draw, specs=None, *, steps_max=12):
     for replica in crowd:
         replica.receive(history.lines[history.opening])
     steps = st.sampled_from(["act", "act", "act", "sync", "sync", "early", "twice", "save", "restore", "restart"])
-    for step in draw(st.lists(steps, max_size=steps_max)):
+    for _ in range(draw(st.integers(0, steps_max) | st.integers(steps_max // 2, steps_max))):
+        step = draw(steps)
         one, two = draw(st.permutations(crowd))[:2]
         if step == "act":
             _act(draw, history, one)
@@ -302,7 +342,7 @@ def small_lifecycles(draw):
 
 @st.composite
 def _lanes(draw, lane):
-    sizes = [1, *draw(st.lists(st.integers(1, 2), min_size=1, max_size=3))]
+    sizes = [1, *draw(st.lists(st.sampled_from([2, 1]), min_size=1, max_size=3))]
     layers = [[f"{lane[0]}{n}{side}" for side in "ab"[:size]] for n, size in enumerate(sizes)]
     states = [state for layer in layers for state in layer]
     named = draw(st.booleans()) or draw(st.booleans())
