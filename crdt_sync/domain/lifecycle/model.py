@@ -18,6 +18,29 @@ RESERVED_NAMES = frozenset({"open", "upgrade", "same_as"})
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """One defect of a lifecycle file: the rule it breaks, the place, and, where there is one, a story that shows it.
+
+    `rule` is L1 to L11 of the checker, or L0 for a story of the file's own that does not hold. `story` is events in
+    the form of the file, joined by " · ", then " ⇒ " and what they give; empty if no history can show the defect.
+    """
+
+    rule: str
+    where: str  # "sales.revive", "sales.order", "stages.closed", "stories.sign and lose at once", or "file"
+    line: int  # of the file, counted from 1
+    message: str
+    story: str = ""
+    fix: str = ""
+
+    def to_text(self, source: str) -> str:
+        """One line for a person; in the story the lane that `where` names is left out."""
+        lane = self.where.partition(".")[0]
+        story = f" Story: {self.story.replace(f': {lane}.', ': ')}." if self.story else ""
+        fix = f" {self.fix}" if self.fix else ""
+        return f"{source}:{self.line} {self.where} {self.rule}: {self.message}{story}{fix}"
+
+
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """One condition on a name: any of `names`, none of them (`negated`), or everything (`any`)."""
 
@@ -110,7 +133,8 @@ class Lifecycle:
     lanes: Mapping[LaneId, Lane]  # in the order of the file
     stages: tuple[StageRow, ...]
     stories: tuple[Story, ...]
-    labels: Mapping[str, Mapping[str, str]]  # "stage id", "lane id", "lane.name" -> language -> text
+    labels: Mapping[str, Mapping[str, str]]  # stage, lane or department id, or "lane.name" -> language -> text
+    stages_line: int = 0
 
     @property
     def control(self) -> Lane:
