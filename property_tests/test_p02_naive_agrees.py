@@ -1,6 +1,6 @@
 """P2: the naive fold and the incremental one agree at each prefix of whatever arrives. The heart of the proof."""
 
-from hypothesis import given, note
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crdt_sync.domain.lifecycle.fold import fold_lines
@@ -15,21 +15,18 @@ def decodable(lines):
 
 @given(histories())
 def test_the_command_prints_what_the_definitions_say(history):
-    note(history.story())
     expected = model.fold(history.spec, history.all_lines)
     assert expected == fold_lines(lifecycle(history.spec), history.all_lines)
 
 
 @given(histories(strange=True), st.booleans())
 def test_another_files_ticket_is_listed_and_folded_only_on_demand(history, any_digest):
-    note(history.story())
     expected = model.fold(history.spec, history.all_lines, any_digest=any_digest)
     assert expected == fold_lines(lifecycle(history.spec), history.all_lines, any_digest=any_digest)
 
 
 @given(st.data(), histories())
 def test_each_prefix_of_a_schedule_folds_as_the_definitions_say(data, history):
-    note(history.story())
     lines, arrived = Lines(history.spec, history.opening), []
     for update in data.draw(schedules(decodable(history.all_lines))):
         for line in update:
@@ -41,7 +38,6 @@ def test_each_prefix_of_a_schedule_folds_as_the_definitions_say(data, history):
 @given(replicas())
 def test_each_replica_folds_at_each_moment_what_it_holds(run):
     history, crowd = run
-    note(history.story())
     for replica in crowd:
         lines, arrived = Lines(history.spec, history.opening), []
         for step in replica.trace:

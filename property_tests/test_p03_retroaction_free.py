@@ -1,6 +1,6 @@
 """P3: what was valid stays valid, what was inert stays inert, whatever becomes known later."""
 
-from hypothesis import given, note
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crdt_sync.domain.transition import decode
@@ -10,7 +10,6 @@ from property_tests.subject import Lines
 
 @given(st.data(), histories())
 def test_a_verdict_never_changes(data, history):
-    note(history.story())
     lines, first = Lines(history.spec, history.opening), {}
     for update in data.draw(schedules(list(history.lines.values()))):
         for line in update:
@@ -23,7 +22,6 @@ def test_a_verdict_never_changes(data, history):
 
 @given(histories())
 def test_a_transition_is_judged_beforehand_as_it_is_afterwards(history):
-    note(history.story())
     lines = Lines(history.spec, history.opening)
     for i, line in history.lines.items():
         beforehand = lines.fold.judge(decode(line)) if i != history.opening else None

@@ -37,7 +37,12 @@ SMALL = {
     "stages": [{"stage": "all", "kind": "normal", "when": {}}],
 }
 TECH_BASE = [("sales", "quote"), ("sales", "sign")]
-LANES = [(SMALL, "work", []), (shipped(), "sales", []), (shipped(), "tech", TECH_BASE), (shipped(), "support", [])]
+LANES = [
+    pytest.param(SMALL, "work", [], 3, id="small"),
+    pytest.param(shipped(), "sales", [], 3, id="sales"),
+    pytest.param(shipped(), "tech", TECH_BASE, 4, id="tech"),
+    pytest.param(shipped(), "support", [], 5, id="support"),
+]
 
 
 class Pool:
@@ -109,9 +114,9 @@ class Pool:
         return frozenset(head for head in heads if status[head]["status"] != "overtaken")
 
 
-@pytest.mark.parametrize(("spec", "lane", "base"), LANES, ids=lambda value: value if isinstance(value, str) else "")
-def test_concurrent_heads_join(spec, lane, base):
-    pool = Pool(spec, lane, base, longest=2)
+@pytest.mark.parametrize(("spec", "lane", "base", "longest"), LANES)
+def test_concurrent_heads_join(spec, lane, base, longest):
+    pool = Pool(spec, lane, base, longest=longest)
     heads = sorted(pool.ways)
     assert 4 <= len(heads) <= 40
     joined = {frozenset(pair): pool.best(*pair) for pair in itertools.combinations(heads, 2)}

@@ -1,15 +1,14 @@
 """P7: nothing is undone silently. A lane stands below something valid only with a status that says why, or a flag."""
 
-from hypothesis import given, note
+from hypothesis import given
 
 from crdt_sync.domain.lifecycle.fold import fold_lines
-from property_tests.strategies import histories, lifecycles
+from property_tests.strategies import histories
 from property_tests.subject import lifecycle
 
 
-@given(histories(lifecycles()))
+@given(histories())
 def test_what_a_lane_fell_below_is_named_with_its_reason(history):
-    note(history.story())
     naive, result = history.naive, fold_lines(lifecycle(history.spec), history.lines.values())
     for i, found in result["status"].items():
         lane = naive.events[i]["lane"]
