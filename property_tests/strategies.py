@@ -34,6 +34,9 @@ def text_of(spec):
     return json.dumps(spec)
 
 
+PAYLOADS = (None, sha(b"A"), sha(b"B"))
+
+
 @dataclass(repr=False)
 class History:
     """A growing history of one ticket. `naive` has judged every line whose ancestry is here."""
@@ -63,7 +66,12 @@ class History:
         rule = self.spec["lanes"].get(lane, {}).get("transitions", {}).get(name, {})
         by = listed(rule.get("by", self.spec["lanes"].get(lane, {}).get("owner", "nobody")))
         record = {"v": 1, "ticket": self.opening, "lane": lane, "name": name, "actor": f"a{len(self.lines)}"}
-        record |= {"roles": by[:1], "after": changes.get("after") or self.frontier(seen), "payload": None, "at": len(self.lines)}
+        record |= {
+            "roles": by[:1],
+            "after": changes.get("after") or self.frontier(seen),
+            "payload": None,
+            "at": len(self.lines),
+        }
         return record | {"lifecycle": self.naive.events[self.opening]["lifecycle"]} | changes
 
     def add(self, record):
@@ -109,19 +117,28 @@ class History:
         return f"<{self.spec['lifecycle']}: {'; '.join(steps)}; {len(self.strays)} strays>"
 
 
-PAYLOADS = (None, sha(b"A"), sha(b"B"))
+# Choices are numbers taken modulo what there is to choose from: recipes, which shrink step by step. A move is one of
+# ten odd ones or an enabled one, which of those, and a payload.
+MOVES = st.tuples(st.integers(0, 9), st.integers(0, 63), st.sampled_from(PAYLOADS))
 
 
-def _move(draw, history, seen, keen=()):
+def _move(draw, history, seen, move, keen=()):
     """Nine times of ten an enabled move, of a keen lane if one has any; else anything that could stand in a log."""
+    odd, choice, payload = move
     enabled = history.enabled(seen)
-    if enabled and draw(st.integers(0, 9)) < 9:
-        lanes = sorted({lane for lane, _ in enabled})
-        keen = [lane for lane, name in enabled if "settles" in history.spec["lanes"][lane]["transitions"][name]] or keen
-        lane = draw(st.sampled_from([lane for lane in lanes if lane in keen] or lanes))
-        lane, name = draw(st.sampled_from([move for move in enabled if move[0] == lane]))
-        history.add(history.record(lane, name, seen, payload=draw(st.sampled_from(PAYLOADS))))
+    if odd == 9 or not enabled:
+        _odd_move(draw, history, seen)
         return
+    rules = {(lane, name): history.spec["lanes"][lane]["transitions"][name] for lane, name in enabled}
+    wanted = [move for move, rule in rules.items() if "settles" in rule] or [move for move in rules if move[0] in keen]
+    history.add(history.record(*picked(wanted or enabled, choice), seen, payload=payload))
+
+
+def picked(options, choice):
+    return options[choice % len(options)]
+
+
+def _odd_move(draw, history, seen):
     lane = draw(st.sampled_from([*history.spec["lanes"], "nowhere"]))
     name = draw(st.sampled_from([*history.spec["lanes"].get(lane, {}).get("transitions", {}), "upgrade"]))
     record = history.record(lane, name, seen)
@@ -158,50 +175,52 @@ def _misplaced(draw, history, record):
 
 
 def _quarrels(history, seen):
-    """Every lane with two moves, both enabled, whose ends are a named conflict, and that conflict's name."""
+    """Every lane with two moves, both enabled, whose ends are a named conflict, and the lane's rulings on it."""
+    enabled, rules = history.enabled(seen), {lane: has["transitions"] for lane, has in history.spec["lanes"].items()}
     return [
-        (lane, one, two, conflict)
-        for lane, one in history.enabled(seen)
-        for other, two in history.enabled(seen)
+        (lane, one, two, [name for name, rule in rules[lane].items() if rule.get("settles") == conflict])
+        for lane, one in enabled
+        for other, two in enabled
         if lane == other
         for conflict, members in history.spec["lanes"][lane].get("conflicts", {}).items()
-        if sorted(members) == sorted({history.spec["lanes"][lane]["transitions"][name]["to"] for name in (one, two)})
+        if sorted(members) == sorted({rules[lane][name]["to"] for name in (one, two)})
     ]
 
 
-def _quarrel(draw, history, seen, lane, one, two, conflict):
+def _quarrel(history, seen, quarrel, moves):
     """Two disagree, others settle it without knowing of each other, and stragglers know of nothing."""
+    lane, one, two, rulings = quarrel
     sides = [history.add(history.record(lane, name, seen)) for name in (one, two)]
-    rules = history.spec["lanes"][lane]["transitions"]
-    rulings = [name for name, rule in rules.items() if rule.get("settles") == conflict]
-    later = [(name, sides) for name in rulings] + [(name, seen) for name in (one, two)] + [(two, sides[:1])]
-    steps = draw(st.lists(st.sampled_from(later), max_size=3))
-    for name, known in steps:
-        history.add(history.record(lane, name, known))
-    return 2 + len(steps)
+    later = [(name, sides) for name in rulings] + [(one, seen), (two, seen), (two, sides[:1])]
+    for _, choice, payload in moves:
+        name, known = picked(later, choice)
+        history.add(history.record(lane, name, known, payload=payload))
+
+
+STEPS = st.tuples(
+    st.lists(st.integers(0, 15), max_size=3),  # which of the newest moves have been seen; none: all of them
+    st.lists(MOVES, min_size=1, max_size=3),  # by people who have seen the same
+    st.integers(0, 15),  # which lane they are keen on, if there is one of that number
+    st.integers(0, 2),  # 2: they quarrel, if they can
+)
 
 
 @st.composite
-def histories(draw, *, moves_max=12, strange=False):
-    """G2. Parents are drawn from the newest backwards, so that a failure shrinks to a short chain with few forks.
+def histories(draw, *, strange=False):
+    """G2. What shrinks is the number of steps, then forks: a failure ends as a short story.
 
-    Each step is up to three moves of people who have seen the same, or everything: forks that meet again.
     `strange`: the ticket may have been opened under another file.
     """
     history = History(draw(lifecycles()))
     history.open(digest=sha(b"another file") if strange and draw(st.booleans()) else None)
-    moves = draw(st.integers(0, moves_max) | st.integers(moves_max // 2, moves_max))
-    while moves > 0:
+    for some, moves, keen, mood in draw(st.lists(STEPS, max_size=4) | st.lists(STEPS, min_size=3, max_size=8)):
         newest = list(reversed(history.lines))
-        some = st.lists(st.sampled_from(newest), min_size=1, max_size=3, unique=True)
-        seen = draw(st.just(newest) | some)
-        if draw(st.integers(0, 2)) == 2 and (quarrels := _quarrels(history, seen)):
-            moves -= _quarrel(draw, history, seen, *draw(st.sampled_from(quarrels)))
+        seen = [picked(newest, choice) for choice in some] or newest
+        if mood == 2 and (quarrels := _quarrels(history, seen)):
+            _quarrel(history, seen, picked(quarrels, keen), moves)
             continue
-        keen = draw(st.lists(st.sampled_from(list(history.spec["lanes"])), max_size=2))
-        for _ in range(draw(st.integers(1, 3))):
-            _move(draw, history, seen, keen)
-            moves -= 1
+        for move in moves:
+            _move(draw, history, seen, move, list(history.spec["lanes"])[keen : keen + 1])
     return history
 
 
@@ -223,41 +242,42 @@ class Replica:
         self.trace.append(list(lines))
 
 
+WORDS = st.sampled_from(["act", "act", "act", "sync", "sync", "early", "twice", "save", "restore", "restart"])
+DEEDS = st.tuples(WORDS, st.integers(0, 3), st.integers(1, 3), MOVES)
+
+
 @st.composite
-def replicas(draw, *, steps_max=20):
+def replicas(draw):
     """G1: two to four replicas act, sync, lose touch, get things twice or too early, restart, restore old backups."""
     history = History(draw(lifecycles()))
     history.open()
     crowd = [Replica() for _ in range(draw(st.integers(2, 4)))]
     for replica in crowd:
         replica.receive(history.lines[history.opening])
-    steps = st.sampled_from(["act", "act", "act", "sync", "sync", "early", "twice", "save", "restore", "restart"])
-    for _ in range(draw(st.integers(0, steps_max) | st.integers(steps_max // 2, steps_max))):
-        step = draw(steps)
-        one, two = draw(st.permutations(crowd))[:2]
-        if step == "act":
-            _act(draw, history, one)
-        elif step == "sync":
+    for word, who, whom, move in draw(st.lists(DEEDS, max_size=10) | st.lists(DEEDS, min_size=8, max_size=24)):
+        one, two = picked(crowd, who), picked(crowd, who + whom)
+        if word == "act":
+            _act(draw, history, one, move)
+        elif word == "sync":
             for line in [line for line in two.has if line not in one.has]:
                 one.receive(line)
-        elif step in {"early", "twice"}:
-            one.receive(draw(st.sampled_from(list(reversed(two.has if step == "early" else one.has)))))
-        elif step == "save":
+        elif word in {"early", "twice"}:
+            one.receive(picked(list(reversed(two.has if word == "early" else one.has)), move[1]))
+        elif word == "save":
             one.backup = list(one.has)
         else:
-            one.restart(one.backup if step == "restore" and one.backup else one.has)
+            one.restart(one.backup if word == "restore" and one.backup else one.has)
     return history, crowd
 
 
-def _act(draw, history, replica):
+def _act(draw, history, replica, move):
     """Move on what the replica can see: what arrived early does not count until its ancestry is there."""
     held = set(replica.has)
     view = {i for i, line in history.lines.items() if line in held}
     seen = {i for i in view if history.naive.past[i] <= view}
     strays, before = len(history.strays), set(history.lines)
-    _move(draw, history, seen or {history.opening})
-    fresh = [history.lines[i] for i in history.lines.keys() - before]
-    for line in fresh + history.strays[strays:]:
+    _move(draw, history, seen or {history.opening}, move)
+    for line in [history.lines[i] for i in history.lines if i not in before] + history.strays[strays:]:
         replica.receive(line)
 
 

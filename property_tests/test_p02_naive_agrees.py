@@ -60,7 +60,7 @@ def test_the_fold_of_a_part_is_the_fold_of_its_lines(history):
     for i in history.lines:
         part = history.closure([i])
         expected = model.fold(history.spec, [history.lines[x] for x in part], ticket=history.opening)
-        assert expected == lines.fold.state_at([i]).to_json()
+        assert expected == lines.printed(lines.fold.state_at([i]))
         assert tuple(history.frontier(part - {i})) == lines.fold.frontier_of(part - {i})
         verdict = lines.fold.verdict(i)
         assert (None if i == history.opening else naive.code[i]) == verdict.code

@@ -48,7 +48,7 @@ LANES = [
 class Pool:
     """Every short way up a lane, each by people of its own who know nothing of the others: pairwise concurrent heads.
 
-    `ways` has, for each head, the lines that it stands on. A way is a chain, or a conflict, its settlement and one more.
+    `ways` has, for each head, the lines that it stands on. A way is a chain, or a conflict with its settlement.
     """
 
     def __init__(self, spec, lane, base, *, longest):

@@ -60,4 +60,4 @@ def test_a_chain_is_a_plain_state_machine(history):
     assert (machine.states, machine.stage()) == (result["lanes"], result["stage"])
     assert refused == {i: found["code"] for i, found in result["status"].items() if found["status"] == "inert"}
     assert {"effective", "superseded", "inert"} >= {found["status"] for found in result["status"].values()}
-    assert {} == result["flags"]
+    assert result["flags"] == {}

@@ -25,15 +25,16 @@ def test_what_a_lane_fell_below_is_named_with_its_reason(history):
 
 
 def decided_with_open_eyes(history, i, found, result):
-    """Someone who had seen it went back or settled; or what went on from it is itself overtaken or contested."""
-    naive, status = history.naive, result["status"]
-    lane = naive.events[i]["lane"]
-    above = [
-        x for x in status if i in naive.past[x] and naive.events[x]["lane"] == lane and status[x]["status"] != "inert"
-    ]
-    knowing = any(naive.rule(x).get("resets") or "settles" in naive.rule(x) for x in above)
-    assert knowing or any(status[x]["status"] in {"overtaken", "contested"} for x in found["by"])
-    assert all(i in naive.past[x] for x in found["by"])
+    """Whoever passed over it had seen it, and had seen or made a return or a ruling that it had not seen itself.
+
+    Or what stands above it is itself overtaken or contested, and says so.
+    """
+    naive, lane = history.naive, history.naive.events[i]["lane"]
+    assert all(i in naive.past[head] for head in found["by"])
+    known = {x for head in found["by"] for x in {head} | naive.past[head]} - naive.past[i]
+    rules = [naive.rule(x) for x in known if naive.events[x]["lane"] == lane and naive.code[x] is None]
+    knowing = any(rule.get("resets") or "settles" in rule for rule in rules)
+    assert knowing or any(result["status"][head]["status"] in {"overtaken", "contested"} for head in found["by"])
 
 
 def named_as_overtaken(history, i, found, result):

@@ -36,7 +36,7 @@ def test_any_bytes_give_a_transition_or_a_code(line):
     check(line)
 
 
-@given(st.data(), histories(moves_max=3))
+@given(st.data(), histories())
 def test_a_transition_survives_and_a_mutant_is_judged_alike(data, history):
     line = data.draw(st.sampled_from(history.all_lines))
     check(line)
