@@ -9,7 +9,8 @@ import hashlib
 import json
 import re
 
-WORD, ID, DIGEST = re.compile(r"[ -~]{1,128}"), re.compile(r"[a-z2-7]{51}[aq]"), re.compile(r"[0-9a-f]{64}")
+WORD, SUBJECT = re.compile(r"[ -~]{1,128}"), re.compile(r"[ -~]{1,512}")
+ID, DIGEST = re.compile(r"[a-z2-7]{51}[aq]"), re.compile(r"[0-9a-f]{64}")
 KEYS = {"v", "ticket", "lane", "name", "actor", "roles", "after", "lifecycle", "payload", "at"}
 
 
@@ -66,7 +67,7 @@ def well_formed(e):
         and (e["ticket"] is None if opening else text(e["ticket"], ID))
         and text(e["lifecycle"], DIGEST)
         and (e["payload"] is None or text(e["payload"], DIGEST))
-        and (not opening or (isinstance(e["subject"], str) and 1 <= len(e["subject"]) <= 512))
+        and (not opening or text(e["subject"], SUBJECT))
     )
 
 
@@ -238,12 +239,12 @@ def fold(spec, lines, *, any_digest=False, ticket=None):
     """Return the object that `crdt-sync lifecycle fold` prints. `ticket` names the opening; else the smallest id is."""
     naive = Naive(spec)
     decoded = {line: decode(line) for line in set(lines) if line}
-    strays = {
-        line: "malformed"
+    decoded |= {
+        line: "malformed"  # which lane another file's control lane is, nobody knows here
         for line, e in decoded.items()
         if isinstance(e, dict) and not e["after"] and e["lane"] != naive.control
+        if any_digest or e["lifecycle"] == naive.digest
     }
-    decoded |= strays
     quarantined = {sha(line): code for line, code in decoded.items() if isinstance(code, str)}
     journal = {identify(line): e for line, e in decoded.items() if isinstance(e, dict)}
     known = {i: ancestry(journal, i) for i in journal}

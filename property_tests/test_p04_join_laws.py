@@ -8,7 +8,8 @@ import itertools
 import pytest
 
 from crdt_sync.domain.lifecycle.fold import fold_lines
-from property_tests.strategies import CASE, History, shipped
+from property_tests.small import CASE
+from property_tests.strategies import History, shipped
 from property_tests.subject import lifecycle
 
 SMALL = {

@@ -45,24 +45,30 @@ def test_a_transition_survives_and_a_mutant_is_judged_alike(data, history):
         check(mutant)
 
 
-@given(st.data())
-def test_each_field_is_held_to_its_limits(data):
-    letters = st.characters(codec="utf-8") | st.characters(min_codepoint=0x20, max_codepoint=0x7E)
-    texts = st.text(letters, max_size=130) | st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1)
-    ids = st.binary(max_size=2).map(model.identify)
-    opening = data.draw(st.booleans())
-    record = {
-        "v": data.draw(st.just(1) | st.sampled_from([0, 2, True])),
-        "ticket": data.draw(st.none() if opening else ids),
-        "lane": data.draw(texts),
-        "name": "open" if opening else data.draw(texts),
-        "actor": data.draw(texts),
-        "roles": sorted(data.draw(st.sets(texts, min_size=1, max_size=17))),
-        "after": [] if opening else sorted(data.draw(st.sets(ids, min_size=1, max_size=34))),
-        "lifecycle": model.sha(b""),
-        "payload": data.draw(st.none() | st.just(model.sha(b""))),
-        "at": data.draw(st.integers(0, 2**53)),
-    }
-    if opening:
-        record["subject"] = data.draw(texts | st.integers(510, 514).map("s".__mul__))
-    check(json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode())
+ASCII = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
+WORDS = st.text(ASCII, min_size=1, max_size=130) | st.integers(126, 130).map("w".__mul__)
+WIDER = st.text(st.characters(max_codepoint=0x2FFF) | ASCII, max_size=3)
+IDS = st.binary(max_size=2).map(model.identify)
+FIELDS = {
+    "v": st.sampled_from([1, 0, 2, True]),
+    "ticket": st.none() | IDS,
+    "lane": WORDS | WIDER,
+    "name": WORDS | WIDER | st.just("open"),
+    "actor": WORDS | WIDER,
+    "roles": st.sets(WORDS, max_size=3).map(sorted) | st.integers(15, 17).map(lambda n: [f"r{i:02}" for i in range(n)]),
+    "after": st.sets(IDS, max_size=3).map(sorted)
+    | st.integers(31, 33).map(lambda n: sorted(model.identify(bytes([i])) for i in range(n))),
+    "lifecycle": st.sampled_from([model.sha(b"x"), model.sha(b"x").upper(), model.sha(b"x")[1:], None]),
+    "payload": st.sampled_from([model.sha(b"x"), model.sha(b"x").upper(), None, ""]),
+    "at": st.sampled_from([-1, 0, 2**53 - 1, 2**53]),
+    "subject": WORDS | WIDER | st.integers(510, 514).map("s".__mul__) | st.none(),
+}
+
+
+@given(st.data(), st.booleans(), st.lists(st.sampled_from(list(FIELDS)), min_size=1, max_size=2))
+def test_each_field_is_held_to_its_limits(data, opening, changed):
+    record = {"v": 1, "ticket": model.identify(b""), "lane": "l", "name": "n", "actor": "a", "roles": ["r"], "at": 0}
+    record |= {"after": [model.identify(b"")], "lifecycle": model.sha(b""), "payload": None}
+    record |= {"name": "open", "ticket": None, "after": [], "subject": "s"} if opening else {}
+    record |= {key: data.draw(FIELDS[key]) for key in changed}
+    check(json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode(errors="surrogatepass"))

@@ -1,24 +1,9 @@
 """The oracle tells every story of the shipped files as the file does: else it would be no judge of anyone."""
 
-import re
-
 import pytest
 
-from property_tests.model import fold, listed, sha
-from property_tests.strategies import SHIPPED, History, read
-
-STEP = re.compile(r"(\w+): *(\w+)\.(\w+)(?:\((\w+)=(\w+)\))?(?: *< *(.+))?")
-
-
-def tell(spec, steps):
-    history, ids = History(spec), {}
-    history.open()
-    for at, step in enumerate(steps):
-        key, lane, name, _, payload, seen = STEP.fullmatch(step).groups()
-        named = [ids[x.strip()] for x in seen.split(",")] if seen else [history.opening]
-        changes = {"actor": key, "at": at, "payload": sha(payload.encode()) if payload else None}
-        ids[key] = history.add(history.record(lane, name, named, **changes))
-    return fold(spec, history.all_lines), ids
+from property_tests.model import fold, listed
+from property_tests.strategies import SHIPPED, read, shipped, told
 
 
 def stories():
@@ -30,11 +15,11 @@ def stories():
 
 @pytest.mark.parametrize(("spec", "story"), list(stories()))
 def test_the_oracle_tells_the_story(spec, story):
-    result, ids = tell(spec, story["events"])
-    told = {i: key for key, i in ids.items()}
+    history, ids = told(spec, story["events"])
+    result, keys = fold(spec, history.all_lines), {i: key for key, i in ids.items()}
     for what, expected in story["expect"].items():
         if what in {"overtaken", "contested", "inert"}:
-            found = sorted(told[i] for i, status in result["status"].items() if status["status"] == what)
+            found = sorted(keys[i] for i, status in result["status"].items() if status["status"] == what)
             assert sorted(listed(expected)) == found
         elif what == "flags":
             assert {lane: sorted(listed(flags)) for lane, flags in expected.items()} == {
@@ -48,6 +33,5 @@ def test_the_oracle_tells_the_story(spec, story):
 
 
 def test_a_ticket_that_was_only_opened_is_in_presale():
-    result, _ = tell(read((SHIPPED / "connect-order.yaml").read_text(encoding="utf-8")), [])
-    expected = ("presale", {}, [])
+    result, expected = fold(shipped(), told(shipped(), [])[0].all_lines), ("presale", {}, [])
     assert expected == (result["stage"], result["status"], result["obligations"])
