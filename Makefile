@@ -1,10 +1,90 @@
+# One command a task; `make help` lists them. Everything lives in .venv and node_modules; nothing is installed elsewhere.
+
 .DEFAULT_GOAL := help
-PYTHON ?= python3.11
-VENV := .venv
-BIN := $(VENV)/bin
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+PYTHON_STAMP := .venv/.installed
+NODE := tests/conformance/node
+NODE_STAMP := $(NODE)/node_modules/.installed
+WORKERS ?= 2
+
+# What ticket data passes through and every state is decided in: its branches are measured together.
+PROVEN := crdt_sync/domain/*,crdt_sync/documents/*,crdt_sync/wire/*,crdt_sync/protocol/*
+PROVEN_PERCENT_MIN := 90
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(PYTHON_STAMP) ## Make .venv and install what is locked; needs Python 3.11 or later, does nothing twice
+
+$(PYTHON_STAMP): requirements.lock pyproject.toml
+	@./setup.sh .venv
+	@touch $@
+
+.PHONY: run
+run: setup ## Start the service on its embedded defaults and walk through "signed meets pending"
+	@$(BIN)/crdt-sync demo
+
+.PHONY: demo
+demo: setup ## Walk through it once and stop; fails if any expectation does
+	@$(BIN)/crdt-sync demo --once
+
+.PHONY: fmt
+fmt: setup ## Format and repair what ruff can repair
+	@$(BIN)/ruff check --fix --quiet
+	@$(BIN)/ruff format --quiet
+
+.PHONY: lint
+lint: setup ## Check style and format
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+.PHONY: types
+types: setup ## Check types
+	@$(BIN)/mypy
+
+.PHONY: imports
+imports: setup ## Check the direction of the imports
+	@$(BIN)/lint-imports --no-logo --no-cache
+
+.PHONY: test
+test: setup node-modules ## Run every test, then hold the branch coverage of what decides
+	@$(BIN)/coverage erase
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --cov --cov-report=
+	@$(BIN)/coverage report --include='$(PROVEN)' --fail-under=$(PROVEN_PERCENT_MIN) --skip-covered
+
+.PHONY: cover
+cover: setup ## Show what the last `make test` left uncovered
+	@$(BIN)/coverage report --show-missing --skip-covered
+
+.PHONY: property
+property: setup ## Run the laws of the lifecycle alone
+	@$(BIN)/pytest -n $(WORKERS) property_tests
+
+.PHONY: conformance
+conformance: setup node-modules ## Run unmodified Yjs clients in Node against the service
+	@$(BIN)/pytest tests/conformance
+
+.PHONY: node-modules
+node-modules: setup $(NODE_STAMP) ## Install the Yjs clients that the conformance tests drive
+
+$(NODE_STAMP): $(NODE)/package-lock.json $(NODE)/package.json | $(PYTHON_STAMP)
+	@$(BIN)/python tests/conformance/node_tools.py ci
+	@touch $@
 
 .PHONY: proto
-proto: ## Generate the gRPC stubs from proto/ into crdt_sync/rpc (PROTO_OUT changes the place)
-	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=$(PROTO_OUT) --pyi_out=$(PROTO_OUT) --grpc_python_out=$(PROTO_OUT) proto/ticketsync/v1/*.proto
-	sed -i 's/^from ticketsync\.v1 import/from crdt_sync.rpc.ticketsync.v1 import/' $(PROTO_OUT)/ticketsync/v1/*.py $(PROTO_OUT)/ticketsync/v1/*.pyi
-PROTO_OUT ?= crdt_sync/rpc
+proto: setup ## Generate the gRPC stubs of proto/ into crdt_sync/rpc
+	@$(BIN)/python proto/generate.py crdt_sync/rpc
+
+.PHONY: lock
+lock: setup ## Choose the newest allowed versions and write both lock files
+	@CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \
+		--no-emit-index-url --no-emit-options --strip-extras --all-extras --output-file requirements.lock pyproject.toml
+	@$(BIN)/python tests/conformance/node_tools.py lock
+
+.PHONY: ci
+ci: lint types imports test ## Everything that a change must pass

@@ -5,7 +5,7 @@ one, in the order of the commit that wrote it, without holes that a reader could
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position, TicketId, TransitionId
@@ -99,10 +99,14 @@ class TicketWrite:
 
 @dataclass(frozen=True, slots=True)
 class NewSubject:
-    """The binding of a subject to its ticket; unique for ever."""
+    """The binding of a subject to its ticket; unique for ever.
+
+    `readable` says in clear whom a chat's subject stands for, so that it can be erased: JSON, empty for other subjects.
+    """
 
     subject: str
     ticket: TicketId
+    readable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +116,17 @@ class NewResult:
     actor: ActorId
     key: str
     request: Digest
-    result: str  # JSON, with `{position}` resolved by the reader
+    result: str  # JSON of everything but the position, which the store adds
     at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """The first result, as stored. `position` is the last of the batch that wrote it."""
+
+    request: Digest
+    result: str
+    position: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +152,11 @@ class Batch:
     subjects: Sequence[NewSubject] = ()
     results: Sequence[NewResult] = ()
     quarantined: Sequence[Quarantined] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether there is nothing to write."""
+        return not any(getattr(self, entry.name) for entry in fields(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +203,14 @@ class JournalRow:
 
     position: Position
     id: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One admitted message, found by its id."""
+
+    ticket: TicketId
     record: str
 
 
@@ -268,6 +294,10 @@ class Store(Protocol):
         """Return the ticket's admitted messages, oldest first."""
         ...
 
+    async def message(self, message: MessageId) -> StoredMessage | None:
+        """Return an admitted message, whatever its ticket."""
+        ...
+
     async def ticket(self, ticket: TicketId) -> TicketRow | None:
         """Return the projection of a ticket, None if there is none."""
         ...
@@ -282,7 +312,7 @@ class Store(Protocol):
         """Return the ticket that a subject is bound to."""
         ...
 
-    async def result(self, actor: ActorId, key: str) -> NewResult | None:
+    async def result(self, actor: ActorId, key: str) -> StoredResult | None:
         """Return the stored result of an idempotency key."""
         ...
 

@@ -23,6 +23,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
+from crdt_sync.domain.lifecycle.check import check
 from crdt_sync.domain.lifecycle.model import Finding, Lifecycle
 from crdt_sync.domain.lifecycle.node import Broken, Node, Scalar, Sequence, Table
 from crdt_sync.domain.lifecycle.spec import parse
@@ -57,7 +58,8 @@ def read(text: str | bytes, source: str = "lifecycle") -> Loaded:
         return Loaded(None, tree.findings, source)
     parsed = parse(root)
     sound = not tree.findings and not parsed.findings
-    findings = sorted([*tree.findings, *parsed.findings], key=lambda finding: finding.line)
+    judged = check(parsed.lifecycle, unsure=parsed.unsure, sound=sound) if parsed.lifecycle else []
+    findings = sorted([*tree.findings, *parsed.findings, *judged], key=lambda finding: finding.line)
     return Loaded(parsed.lifecycle if sound else None, findings, source)
 
 
@@ -179,7 +181,7 @@ class _Refused(Exception):
 def _decoded(text: str | bytes) -> str:
     size = len(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
     if size > FILE_BYTES_MAX:
-        raise _Refused(1, f"the file has {size} bytes; at most {FILE_BYTES_MAX} are read.")
+        raise _Refused(1, f"the file is larger than {FILE_BYTES_MAX} bytes.")
     if isinstance(text, str):
         return text
     try:

@@ -70,6 +70,13 @@ def test_pending_names_every_absent_ancestor():
     )
 
 
+def test_missing_ancestors_are_sorted():
+    history = History(*(f"k{n}: sales.quote" for n in range(9)))
+    history.do("z: sales.quote < " + ", ".join(f"k{n}" for n in range(9)))
+
+    assert {history["z"]: history.ids(" ".join(f"k{n}" for n in range(9)))} == history.fold(["o", "z"]).state().pending
+
+
 def test_a_pending_transition_counts_nowhere():
     history = History(*SIGNED)
     state = history.fold(["o", "s"]).state()
@@ -373,6 +380,14 @@ def test_a_settlement_of_an_older_round_settles_nothing_now():
 
     assert "lost" == history.fold().state().lanes["sales"]
     assert Reason.SETTLED is standing(history, "x").because
+
+
+def test_a_settlement_of_a_later_round_is_known_to_what_follows_it():
+    history = History(*DISPUTED, "r: sales.rule_lost < s, l", "v: sales.revive < r", "s2: sales.sign < v",
+                      "l2: sales.lose < v", "y: sales.rule_signed < s2, l2", "z: sales.rule_lost < s2, l2",
+                      "a: sales.amend < y")  # fmt: skip
+
+    assert Status(Standing.CONTESTED, by=history.ids("z")) == standing(history, "a")
 
 
 def test_the_first_reason_that_holds_is_named():

@@ -7,6 +7,7 @@ from crdt_sync.domain.lifecycle.model import Pattern
 from crdt_sync.domain.lifecycle.node import Name, Node, Reader, Scalar
 
 PATTERN_NAMES_MAX = 128  # every state and every conflict of the largest lane
+DEPARTMENTS_MAX = 32  # as many as there may be lanes
 STAGE = "stage"  # beside the lanes in an `if`, and therefore no lane's name
 
 _ANY = Pattern(any=True)
@@ -16,8 +17,8 @@ _ANY = Pattern(any=True)
 class Declared:
     """The names that conditions may use. A lane whose states could not be read has None: nothing is said of it."""
 
-    lanes: dict[str, frozenset[str] | None]
-    stages: frozenset[str]
+    lanes: dict[str, tuple[str, ...] | None]
+    stages: tuple[str, ...]
     departments: tuple[str, ...]
 
     def conditions(self, reader: Reader, node: Node, where: str, *, stage: bool = False) -> dict[LaneId, Pattern]:
@@ -36,7 +37,7 @@ class Declared:
         return found
 
 
-def _pattern(reader: Reader, node: Node, where: str, known: frozenset[str], what: str) -> Pattern:
+def _pattern(reader: Reader, node: Node, where: str, known: tuple[str, ...], what: str) -> Pattern:
     if not isinstance(node, Scalar):
         before = len(reader.findings)
         names = reader.names(node, where, PATTERN_NAMES_MAX)

@@ -232,7 +232,7 @@ class Fold:
         code = self._failing(transition, past)
         return Verdict(code) if code else _VALID
 
-    def _failing(self, transition: Transition, past: _Past) -> Code | None:  # noqa: PLR0911 a list of checks in order
+    def _failing(self, transition: Transition, past: _Past) -> Code | None:
         if self._lifecycle_unknown(transition):
             return Code.LIFECYCLE_UNKNOWN
         if transition.is_opening:

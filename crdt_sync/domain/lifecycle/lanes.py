@@ -6,9 +6,9 @@ from itertools import combinations, pairwise
 from typing import cast
 
 from crdt_sync.domain.ids import Department, LaneId, Role
-from crdt_sync.domain.lifecycle.declared import STAGE, Declared
+from crdt_sync.domain.lifecycle.declared import DEPARTMENTS_MAX, STAGE, Declared
 from crdt_sync.domain.lifecycle.model import PAYLOAD_TYPES, RESERVED_NAMES, Lane, PayloadType, TransitionSpec
-from crdt_sync.domain.lifecycle.node import Field, Name, Node, Reader, Scalar, show
+from crdt_sync.domain.lifecycle.node import Field, Name, Node, Reader, Scalar, Sequence, show
 
 STATES_MAX = 64  # a lane's states fit one screen
 ORDER_MAX = 256
@@ -39,34 +39,40 @@ class Outline:
     transitions: Mapping[str, Field]
 
     @property
-    def values(self) -> frozenset[str]:
-        """The names that a pattern on this lane may use."""
-        return frozenset(self.states) | frozenset(self.conflicts)
+    def readable(self) -> bool:
+        """Tell whether the lane has states; otherwise nothing can be said of it."""
+        return bool(self.states)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The names that a pattern on this lane may use: states, then conflicts."""
+        return (*self.states, *self.conflicts)
 
 
-def outline(reader: Reader, name: str, entry: Field) -> Outline | None:
-    """Read a lane's names; None if it has no states, so that nothing can be said of it."""
+def outline(reader: Reader, name: str, entry: Field) -> Outline:
+    """Read a lane's names."""
     if name in _RESERVED_LANES:
         reader.refuse(name, entry.line, f"{show(name)} is a reserved name for lanes.", "Rename the lane.")
     fields = reader.table(
         entry.node, name, known=_LANE_KEYS, required=("owner", "initial", "states", "order", "transitions")
     )
     owner = reader.name(fields["owner"].node, f"{name}.owner") if "owner" in fields else None
-    states = reader.names(fields["states"].node, f"{name}.states", STATES_MAX) if "states" in fields else ()
-    if "states" in fields and not states and not any(found.where == f"{name}.states" for found in reader.findings):
-        reader.refuse(f"{name}.states", fields["states"].line, "a lane needs a state.")
-    if not states:
-        return None
     return Outline(
         id=LaneId(name),
         line=entry.line,
         fields=fields,
-        owner=owner.text if owner else "",
+        owner=owner.text if owner else "?",
         control="control" in fields and reader.flag(fields["control"].node, f"{name}.control"),
-        states=tuple(state.text for state in states),
+        states=_states(reader, fields["states"].node, f"{name}.states") if "states" in fields else (),
         conflicts=_named(reader, fields, name, "conflicts", CONFLICTS_MAX),
         transitions=_named(reader, fields, name, "transitions", TRANSITIONS_MAX),
     )
+
+
+def _states(reader: Reader, node: Node, where: str) -> tuple[str, ...]:
+    if isinstance(node, Sequence) and not node.items:
+        reader.refuse(where, node.line, "a lane needs a state.")
+    return tuple(name.text for name in reader.names(node, where, STATES_MAX))
 
 
 def _named(reader: Reader, fields: Mapping[str, Field], lane: str, key: str, limit: int) -> dict[str, Field]:
@@ -118,7 +124,7 @@ def _form_readers(reader: Reader, sketch: Outline, declared: Declared) -> tuple[
     if entry is None:
         return ()
     where = f"{sketch.id}.form_readers"
-    limit = max(1, len(declared.departments))
+    limit = DEPARTMENTS_MAX
     names = reader.known_names(entry.node, where, limit, declared.departments, "a department that owns a lane")
     return tuple(Department(name) for name in names)
 
@@ -226,9 +232,9 @@ def _transition(reader: Reader, sketch: Outline, declared: Declared, name: str, 
 def _sources(reader: Reader, sketch: Outline, where: str, fields: Mapping[str, Field]) -> frozenset[str]:
     if "from" not in fields:
         return frozenset()
-    values = (*sketch.states, *sketch.conflicts)
     what = "a state or conflict of the lane"
-    return frozenset(reader.known_names(fields["from"].node, where, len(values), values, what, one=True))
+    limit = len(sketch.values)
+    return frozenset(reader.known_names(fields["from"].node, where, limit, sketch.values, what, one=True))
 
 
 def _payload(reader: Reader, where: str, fields: Mapping[str, Field]) -> dict[str, PayloadType]:

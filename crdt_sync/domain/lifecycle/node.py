@@ -11,6 +11,7 @@ from crdt_sync.domain.ids import NAME_PATTERN
 from crdt_sync.domain.lifecycle.model import Finding
 
 NAME_CHARS_MAX = 128  # the cap of a transition's `lane` and `name`
+SHOWN_CHARS_MAX = 160  # of a text in a finding
 TEXT_CHARS_MAX = 1_024  # a label, a title, an event of a story: each is one line on a screen
 
 
@@ -72,7 +73,7 @@ class Reader:
 
     def refuse(self, where: str, line: int, message: str, fix: str = "", *, rule: str = "L1") -> None:
         """Note a fault."""
-        self.findings.append(Finding(rule, where, line, message, fix=fix))
+        self.findings.append(Finding(rule, printable(where), line, message, fix=fix))
 
     def wrong_type(self, where: str, node: Node, expected: str) -> None:
         """Note that `node` is not what `expected` says, unless it was refused already."""
@@ -177,10 +178,10 @@ class Reader:
         return name.text in known
 
     def flag(self, node: Node, where: str) -> bool:
-        """Read true or false."""
+        """Read true or false; what is neither counts as true, because whoever writes a flag mostly means it."""
         if not isinstance(node, Scalar) or not isinstance(node.value, bool):
             self.wrong_type(where, node, "true or false")
-            return False
+            return True
         return node.value
 
     def check_name(self, text: str, where: str, line: int) -> None:
@@ -190,9 +191,15 @@ class Reader:
             self.refuse(where, line, message, "Names match ^[a-z][a-z0-9_]*$.")
 
 
+def printable(text: str) -> str:
+    """Cut what a file says to a length that fits a line, and escape what a terminal would obey."""
+    shown = (character if character.isprintable() else ascii(character)[1:-1] for character in text[:SHOWN_CHARS_MAX])
+    return "".join(shown)
+
+
 def show(text: str) -> str:
-    """Quote what a file says, in printable ASCII and cut to a length that fits a line."""
-    return '"' + text[:80].encode("ascii", "backslashreplace").decode().replace("\n", "\\n") + '"'
+    """Quote what a file says."""
+    return f'"{printable(text)}"'
 
 
 def plain(node: Node) -> object:
@@ -218,13 +225,15 @@ def _describe(node: Node) -> str:
             return "a list"
         case Table():
             return "a mapping"
-        case Broken() | Scalar(value=None):
-            return "nothing"
+        case Broken():
+            return "something refused"
         case Scalar(value=value):
             return _describe_value(value)
 
 
-def _describe_value(value: str | int | float | bool) -> str:
+def _describe_value(value: str | int | float | bool | None) -> str:
+    if value is None:
+        return "nothing"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -14,7 +14,7 @@ from typing import Literal, cast
 from crdt_sync.domain.canonical import digest
 from crdt_sync.domain.ids import Department, Digest, LaneId, Role
 from crdt_sync.domain.lifecycle import lanes
-from crdt_sync.domain.lifecycle.declared import Declared
+from crdt_sync.domain.lifecycle.declared import DEPARTMENTS_MAX, Declared
 from crdt_sync.domain.lifecycle.lanes import Outline
 from crdt_sync.domain.lifecycle.model import (
     STAGE_KINDS,
@@ -39,9 +39,10 @@ from crdt_sync.domain.lifecycle.node import (
     plain,
     show,
 )
-from crdt_sync.domain.lifecycle.stories import StoryEvent, parse_event
+from crdt_sync.domain.lifecycle.stories import OPENER, StoryEvent, parse_event
+from crdt_sync.domain.transition import AFTER_MAX
 
-LANES_MAX = 32  # one lane a department; a large firm has a dozen that touch one ticket
+LANES_MAX = DEPARTMENTS_MAX  # a large firm has a dozen departments that touch one ticket
 STAGES_MAX = 256
 ALTERNATIVES_MAX = 64
 OWES_MAX = 32
@@ -51,6 +52,7 @@ LABELS_MAX = 1_024
 VERSION_MAX = 2**53 - 1  # exact in every JSON reader
 
 _NAME_PATTERN = re.compile(r"[a-z][a-z0-9_-]*")
+_NO_DIGEST = Digest("0" * 64)  # of a draft, which decides nothing
 _LANGUAGES = ("en", "zh")
 _DECIDING = ("lifecycle", "version", "lanes", "stages")
 _FILE_KEYS = (*_DECIDING, "title", "open", "talk", "inbound_after_close", "stories", "labels")
@@ -74,7 +76,7 @@ class _File:
 
     reader: Reader
     fields: Mapping[str, Field]
-    outlines: Mapping[str, Outline | None]
+    outlines: Mapping[str, Outline]
     declared: Declared
 
 
@@ -91,25 +93,27 @@ def parse(root: Node) -> Parsed:
         fields=fields,
         outlines=outlines,
         declared=Declared(
-            lanes={name: sketch.values if sketch else None for name, sketch in outlines.items()},
+            lanes={name: sketch.values if sketch.readable else None for name, sketch in outlines.items()},
             stages=_stage_names(reader, row_fields),
-            departments=tuple(dict.fromkeys(sketch.owner for sketch in outlines.values() if sketch)),
+            departments=tuple(dict.fromkeys(sketch.owner for sketch in outlines.values())),
         ),
     )
     built, unsure = _lanes(file)
     stages = tuple(_row(file, table, row.line) for table, row in zip(row_fields, rows, strict=True))
+    if "stages" not in fields or not isinstance(fields["stages"].node, Sequence):
+        stages = (StageRow("?", "normal", when=({},), owes=()),)
     rest = _Rest(file, control=next((lane.owner for lane in built.values() if lane.control), None))
     lifecycle = rest.lifecycle(built, stages)
     if not reader.findings:
         lifecycle = replace(lifecycle, digest=_digest(root))
-    return Parsed(lifecycle if built and stages else None, reader.findings, unsure)
+    return Parsed(lifecycle if built else None, reader.findings, unsure)
 
 
 def _lanes(file: _File) -> tuple[dict[LaneId, Lane], frozenset[LaneId]]:
     built: dict[LaneId, Lane] = {}
     unsure: set[LaneId] = set()
     for sketch in file.outlines.values():
-        if sketch:
+        if sketch.readable:
             built[sketch.id], sure = lanes.build(file.reader, sketch, file.declared)
             unsure |= set() if sure else {sketch.id}
     return _with_one_control(file, built), frozenset(unsure)
@@ -118,10 +122,10 @@ def _lanes(file: _File) -> tuple[dict[LaneId, Lane], frozenset[LaneId]]:
 def _with_one_control(file: _File, built: dict[LaneId, Lane]) -> dict[LaneId, Lane]:
     """Hold that one lane is the control lane; a draft gets one in any case, because the model promises it."""
     controls = [lane for lane in built.values() if lane.control]
-    if not controls and "lanes" in file.fields and len(built) == len(file.outlines):
-        file.reader.refuse(
-            "lanes", file.fields["lanes"].line, "no lane opens and closes the ticket.", 'Add "control: true" to one.'
-        )
+    entry = file.fields.get("lanes")
+    if not controls and entry and isinstance(entry.node, Table) and len(built) == len(file.outlines):
+        message = "no lane opens and closes the ticket."
+        file.reader.refuse("lanes", entry.line, message, 'Add "control: true" to one.')
     for lane in controls[1:]:
         message = f"{controls[0].id} is the control lane already; there is exactly one."
         file.reader.refuse(lane.id, lane.line, message, 'Remove "control: true" from one.')
@@ -129,7 +133,7 @@ def _with_one_control(file: _File, built: dict[LaneId, Lane]) -> dict[LaneId, La
     return {id_: replace(lane, control=lane is chosen) for id_, lane in built.items()}
 
 
-def _stage_names(reader: Reader, rows: list[dict[str, Field]]) -> frozenset[str]:
+def _stage_names(reader: Reader, rows: list[dict[str, Field]]) -> tuple[str, ...]:
     lines: dict[str, int] = {}
     for row in rows:
         name = reader.name(row["stage"].node, "stages") if "stage" in row else None
@@ -138,7 +142,7 @@ def _stage_names(reader: Reader, rows: list[dict[str, Field]]) -> frozenset[str]
             reader.refuse(f"stages.{name.text}", name.line, message, 'Join them with a list under "when".')
         elif name:
             lines[name.text] = name.line
-    return frozenset(lines)
+    return tuple(lines)
 
 
 def _row(file: _File, fields: Mapping[str, Field], line: int) -> StageRow:
@@ -178,12 +182,9 @@ def _owes(file: _File, node: Node, where: str) -> tuple[Obligation, ...]:
             if lane not in file.outlines:
                 file.reader.is_known(Name(lane, entry.line), where, file.outlines, "a lane")
                 continue
-            sketch = file.outlines[lane]
-            if sketch:
-                what = f"a transition of {lane}"
-                owes[LaneId(lane)] = file.reader.known_names(
-                    entry.node, where, lanes.TRANSITIONS_MAX, sketch.transitions, what
-                )
+            known = file.outlines[lane].transitions
+            what = f"a transition of {lane}"
+            owes[LaneId(lane)] = file.reader.known_names(entry.node, where, lanes.TRANSITIONS_MAX, known, what)
         if not owes and isinstance(item, Table) and not item.entries:
             file.reader.refuse(where, item.line, "an obligation names a lane and its transitions.")
         obligations.append(Obligation(owes))
@@ -202,7 +203,7 @@ class _Rest:
         return Lifecycle(
             name=self._name(),
             version=self._version(),
-            digest=Digest(""),
+            digest=_NO_DIGEST,
             title=_labels(self.file.reader, fields["title"], "title") if "title" in fields else {},
             open_by=self._open_by(),
             talk=self._talk(),
@@ -235,7 +236,7 @@ class _Rest:
     def _open_by(self) -> tuple[Role, ...]:
         """Who may open; like any transition's `by`, it defaults to the owner of the (control) lane."""
         entry = self.file.fields.get("open")
-        known = {"by"}
+        known = ("by",)
         by = self.file.reader.table(entry.node, "open", known=known, required=known).get("by") if entry else None
         names = self.file.reader.names(by.node, "open", lanes.ROLES_MAX, one=True) if by else ()
         if by and isinstance(by.node, Sequence) and not by.node.items:
@@ -248,8 +249,7 @@ class _Rest:
         if entry is None:
             return tuple(Department(name) for name in departments)
         what = "a department that owns a lane"
-        limit = max(1, len(departments))
-        names = self.file.reader.known_names(entry.node, "talk", limit, departments, what)
+        names = self.file.reader.known_names(entry.node, "talk", DEPARTMENTS_MAX, departments, what)
         return tuple(Department(name) for name in names)
 
     def _inbound_after_close(self) -> Literal["new_ticket", "reopen"]:
@@ -301,6 +301,9 @@ def _story(file: _File, name: str, entry: Field) -> Story:
 
 
 def _check_event(file: _File, where: str, line: int, event: StoryEvent, before: Mapping[str, StoryEvent]) -> None:
+    if len(event.key) > NAME_CHARS_MAX or event.key == OPENER:
+        file.reader.refuse(where, line, f"{show(event.key)} cannot be the key of an event.", "Choose a short key.")
+    file.reader.count(len(event.seen), AFTER_MAX, where, line)
     if event.key in before:
         file.reader.refuse(where, line, f"the key {show(event.key)} stands twice.", "Give each event its own.")
     for seen in event.seen:
@@ -308,8 +311,6 @@ def _check_event(file: _File, where: str, line: int, event: StoryEvent, before: 
     if not file.reader.is_known(Name(event.lane, line), where, file.outlines, "a lane"):
         return
     sketch = file.outlines[event.lane]
-    if sketch is None:
-        return
     what = f"a transition of {event.lane}"
     if file.reader.is_known(Name(event.name, line), where, sketch.transitions, what) and event.payload:
         declared = _payload_fields(sketch.transitions[event.name])
@@ -343,7 +344,7 @@ def _expectation(file: _File, where: str, key: str, node: Node, events: Mapping[
     text = reader.text(node, where)
     if text and key == "stage":
         reader.is_known(Name(text, node.line), where, file.declared.stages, "a stage")
-    elif text and (sketch := file.outlines.get(key)):
+    elif text and (sketch := file.outlines[key]).readable:
         # An unnamed conflict is its states joined by a bar.
         for state in text.split("|") if "conflict" in sketch.fields else (text,):
             reader.is_known(Name(state, node.line), where, sketch.values, f"a state or conflict of {key}")
@@ -360,13 +361,12 @@ def _labels(reader: Reader, entry: Field, where: str) -> dict[str, str]:
 
 def _all_labels(file: _File) -> dict[str, Mapping[str, str]]:
     labels: dict[str, Mapping[str, str]] = {}
-    known = {*file.declared.stages, *file.outlines, *file.declared.departments}
+    known = (*file.declared.stages, *file.outlines, *file.declared.departments)
     _label_table(file, "labels", file.fields.get("labels"), known, labels, prefix="")
-    for sketch in file.outlines.values():
-        if sketch:
-            names = sketch.values | set(sketch.transitions)
-            entry = sketch.fields.get("labels")
-            _label_table(file, f"{sketch.id}.labels", entry, names, labels, prefix=f"{sketch.id}.")
+    for sketch in (sketch for sketch in file.outlines.values() if sketch.readable):
+        names = (*sketch.values, *sketch.transitions)
+        entry = sketch.fields.get("labels")
+        _label_table(file, f"{sketch.id}.labels", entry, names, labels, prefix=f"{sketch.id}.")
     return labels
 
 
@@ -381,5 +381,5 @@ def _label_table(
 ) -> None:
     table = file.reader.table(entry.node, where) if entry else {}
     for name, label in table.items():
-        if file.reader.is_known(Name(name, label.line), where, sorted(known), "declared here"):
+        if file.reader.is_known(Name(name, label.line), where, known, "declared here"):
             labels[prefix + name] = _labels(file.reader, label, where)

@@ -1,0 +1,24 @@
+"""A rule for every test run: in CI a skip is a failure, since a missing tool would hide what the test proves."""
+
+import os
+
+import pytest
+
+
+def _refuse_skip(report):
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true":
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid} was skipped, which CI does not allow: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Judge the report of one test."""
+    return _refuse_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    """Judge the report of one module, which a module may skip as a whole."""
+    return _refuse_skip((yield))

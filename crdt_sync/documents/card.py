@@ -1,0 +1,58 @@
+"""A ticket's `card`: what lists and headings show. Every participant writes it, and the last writer wins."""
+
+import re
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pycrdt
+
+from crdt_sync.documents.document import Outcome, Placed, Received
+from crdt_sync.documents.rules import RuledDocument, Scalar, check_scalar, one_value, scalars
+from crdt_sync.documents.updates import Content, Update
+from crdt_sync.domain.ids import NAME_PATTERN, ActorId, DocumentKind
+from crdt_sync.errors import Refused
+from crdt_sync.wire.limits import CARD_KEYS_MAX, CARD_TEXT_BYTES_MAX, FIELD_KEY_LENGTH_MAX
+
+_CARD = "card"
+_KEY_PATTERN = re.compile(rf"title|customer|priority|tags|assignee\.({NAME_PATTERN.pattern})")
+
+
+class CardDocument(RuledDocument):
+    """One map: title, customer, priority, tags and `assignee.{lane}`, each a scalar."""
+
+    kind = DocumentKind.CARD
+    roots: ClassVar = {_CARD: CARD_KEYS_MAX}
+
+    def __init__(self, client_id: int) -> None:
+        super().__init__(client_id)
+        self._card = self._doc.get(_CARD, type=pycrdt.Map[Scalar])
+
+    def card(self) -> dict[str, Scalar]:
+        """Return what the card shows."""
+        return scalars(self._card.to_py() or {})
+
+    def set_fields(self, fields: Mapping[str, Scalar]) -> bytes:
+        """Set keys; the others stay. Return the update.
+
+        Raises:
+            Refused: a key or a value that a card does not hold.
+
+        """
+        for key, value in fields.items():
+            _check(key, value)
+        return self._write(lambda: self._card.update(fields))
+
+    def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
+        for item, _, key in self._ruled(placed):
+            if item.kind is not Content.DELETED:
+                _check(key, one_value(item))
+        return Received(Outcome.APPLIED)
+
+
+def _check(key: str, value: object) -> None:
+    known = _KEY_PATTERN.fullmatch(key)
+    if not known or len(known[1] or "") > FIELD_KEY_LENGTH_MAX:
+        raise Refused(f"A card has no key {key[:40]!r}.", code="key")
+    if key == "tags" and not (value is None or isinstance(value, str)):
+        raise Refused("Tags are one text.", code="content")
+    check_scalar(key, value, CARD_TEXT_BYTES_MAX)

@@ -1,0 +1,346 @@
+"""One document: a Yjs document of pycrdt behind checks that decide, before it changes, whether an update may enter.
+
+Owns the state of one document in memory. It stores nothing, relays nothing and knows no session; what a kind of
+document allows is said by the subclasses.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import pycrdt
+
+from crdt_sync.documents.ranges import Deleted, Place, Places
+from crdt_sync.documents.updates import (
+    XML_HOOK,
+    Content,
+    Deletion,
+    Id,
+    Struct,
+    Update,
+    decode,
+    decode_state_vector,
+    decode_stored,
+    encode_deletes,
+    encode_state_vector,
+    halves,
+    integrable,
+)
+from crdt_sync.domain.ids import ActorId, DocumentKind
+from crdt_sync.errors import Malformed, Refused, ServiceError, TooLarge
+from crdt_sync.wire.lib0 import Reader, var_bytes, var_string, var_uint
+from crdt_sync.wire.limits import DOCUMENT_BYTES_MAX
+
+Placed = Sequence[tuple[Struct, Place | None]]
+
+_SNAPSHOT_VERSION = 1
+_GONE = frozenset({Content.GC, Content.DELETED})
+
+
+class Outcome(StrEnum):
+    """What became of an update."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"  # the document held all of it
+    GAP = "gap"  # it builds on something that the document lacks; nothing was applied
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record that was appended to a root of a `submit` document."""
+
+    root: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of an update, and what it brought: entries of a `submit`, digests of payloads of a `form`."""
+
+    kind: Outcome
+    entries: tuple[Entry, ...] = ()
+    payloads: tuple[str, ...] = ()
+
+
+class Document:
+    """A document without rules of its own; every kind of a ticket's documents is a subclass.
+
+    `client_id` must be fresh: the document writes under it, and nobody else may.
+    """
+
+    kind: ClassVar[DocumentKind | None] = None
+
+    def __init__(self, client_id: int) -> None:
+        self._client_id = client_id
+        self._doc: pycrdt.Doc[Any] = pycrdt.Doc(client_id=client_id)
+        self._state: dict[int, int] = {}
+        self._deleted = Deleted()
+        self._places = Places()
+        self._types: set[Id] = set()  # nested types: what may be a parent
+        self._halves: set[Id] = set()
+        self._size = 0
+        self._damaged = False
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether an update left the document half applied: drop it and load it anew. Every use of it raises."""
+        return self._damaged
+
+    @property
+    def client_id(self) -> int:
+        """The client id under which this process writes the document."""
+        return self._client_id
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever written."""
+        return not self._state
+
+    @property
+    def size_bytes(self) -> int:
+        """An upper bound of the document's encoded size: what came in since it was measured, and that measure."""
+        return self._size
+
+    def state(self) -> dict[int, int]:
+        """Return the clock that comes next, by client."""
+        return dict(self._state)
+
+    def state_vector(self) -> bytes:
+        """Return the same, encoded for a step 1."""
+        return encode_state_vector(self._state)
+
+    def diff(self, state_vector: bytes) -> bytes:
+        """Return the update that brings the holder of `state_vector` here, with all deletions.
+
+        Raises:
+            Malformed: not a state vector.
+
+        """
+        self._refuse_damaged()
+        theirs = decode_state_vector(state_vector)
+        if self._halves:
+            for client, clock in theirs.items():
+                if Id(client, clock) in self._halves:
+                    theirs[client] = clock - 1
+        return self._doc.get_update(encode_state_vector(theirs))
+
+    def holds(self, data: bytes) -> bool:
+        """Whether the document has all that the update brings: a session that may only read may send it.
+
+        Raises:
+            Malformed: not an update.
+            TooLarge: the update.
+
+        """
+        update = decode(data)
+        return self._brings_nothing(update, integrable(update, self._state))
+
+    def receive(self, data: bytes, *, actor: ActorId) -> Received:
+        """Take an update from outside, if the kind of this document allows it to `actor`.
+
+        Raises:
+            Malformed: not an update.
+            TooLarge: the update, or the document with it.
+            Refused: a rule is broken. Whatever is raised, nothing was applied.
+
+        """
+        update = decode(data)
+        fresh = integrable(update, self._state)
+        if fresh is None:
+            return Received(Outcome.GAP)
+        if any(item.client == self._client_id for item in fresh):
+            raise Refused("The client id is that of this service.", code="foreign_client")
+        self._refuse_content(update, fresh)
+        self._refuse_cut(update, fresh)
+        received = self._judge(update, self._placed(fresh), actor)
+        if self._brings_nothing(update, fresh):
+            return Received(Outcome.DUPLICATE)
+        self._refuse_growth(len(data))
+        self._apply(data, update, fresh, actor)
+        return received
+
+    def apply_committed(self, data: bytes, *, actor: ActorId | None = None) -> Outcome:
+        """Take an update that a service admitted and committed, without judging it again.
+
+        Raises:
+            Malformed: not an update.
+
+        """
+        update = decode_stored(data)
+        fresh = integrable(update, self._state)
+        if fresh is None:
+            return Outcome.GAP
+        if self._brings_nothing(update, fresh):
+            return Outcome.DUPLICATE
+        self._apply(data, update, fresh, actor)
+        return Outcome.APPLIED
+
+    def load(self, snapshot: bytes | None, updates: Iterable[tuple[bytes, ActorId | None]]) -> None:
+        """Fill a new document from a `snapshot()` and the updates behind it, oldest first, each with its author.
+
+        Raises:
+            ServiceError: what was stored is damaged; it is never taken for an empty document.
+
+        """
+        assert self.is_empty
+        try:
+            whole = all([self._load_snapshot(snapshot), *(self._load_update(data, actor) for data, actor in updates)])
+        except Malformed as error:
+            raise ServiceError(f"A stored document does not decode: {error.message}", code="damaged") from error
+        if not whole:
+            raise ServiceError("A stored document lacks an update that a later one builds on.", code="damaged")
+        self._size = len(self._doc.get_update())
+
+    def _load_snapshot(self, snapshot: bytes | None) -> bool:
+        if snapshot is None:
+            return True
+        reader = Reader(snapshot)
+        if reader.var_uint() != _SNAPSHOT_VERSION:
+            raise Malformed("The snapshot is of an unknown version.")
+        for _ in range(reader.var_uint()):
+            self._know_author(reader.var_uint(), ActorId(reader.var_string()))
+        state = reader.var_bytes()
+        reader.end()
+        return self._load_update(state, None)
+
+    def _load_update(self, data: bytes, actor: ActorId | None) -> bool:
+        return self.apply_committed(data, actor=actor) is not Outcome.GAP
+
+    def snapshot(self) -> bytes:
+        """Return all that `load` needs instead of the updates so far."""
+        self._refuse_damaged()
+        authors = self._authors_known()
+        parts = [var_uint(_SNAPSHOT_VERSION), var_uint(len(authors))]
+        parts += [var_uint(client) + var_string(actor) for client, actor in authors]
+        return b"".join(parts) + var_bytes(self._doc.get_update())
+
+    def _brings_nothing(self, update: Update, fresh: Sequence[Struct] | None) -> bool:
+        return fresh is not None and not fresh and all(deletion in self._deleted for deletion in update.deletes)
+
+    def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
+        """Refuse what this kind of document does not allow; change nothing. `placed` is what is new, and where."""
+        return Received(Outcome.APPLIED)
+
+    def _remember(self, fresh: Sequence[Struct], actor: ActorId | None) -> None:
+        """Keep what later judgements need of structs that were just applied."""
+
+    def _know_author(self, client: int, actor: ActorId) -> None:
+        """Take `actor` as the one who writes under a client id, if this kind of document cares."""
+
+    def _authors_known(self) -> Sequence[tuple[int, ActorId]]:
+        """Return who writes under which client id, if this kind of document cares."""
+        return ()
+
+    def _write(self, change: Callable[[], None], actor: ActorId | None = None) -> bytes:
+        """Change the document in one transaction and return exactly that change, for the log and the others.
+
+        pycrdt answers with the whole set of deletions; those that were known are left out, so that nobody applies an
+        old deletion before what replaces it.
+        """
+        self._refuse_damaged()
+        before = encode_state_vector(self._state)
+        with self._doc.transaction():
+            change()
+        diff = self._doc.get_update(before)
+        update = decode_stored(diff)
+        deletes = [deletion for deletion in update.deletes if deletion not in self._deleted]
+        data = diff[: update.deletes_at] + encode_deletes(deletes)
+        fresh = integrable(update, self._state)
+        assert fresh is not None
+        self._account(data, update, fresh, actor)
+        return data
+
+    def _apply(self, data: bytes, update: Update, fresh: Sequence[Struct], actor: ActorId | None) -> None:
+        self._refuse_damaged()
+        try:
+            self._doc.apply_update(data)
+        except ValueError as error:  # pycrdt could not decode it, and has applied nothing
+            raise Malformed("The update does not decode.") from error
+        except BaseException as error:
+            self._damaged = True  # a panic of yrs has a type of its own that is derived from BaseException only
+            if isinstance(error, RuntimeError) or type(error).__name__ == "PanicException":
+                raise Malformed("The update cannot be integrated.") from error
+            raise
+        self._account(data, update, fresh, actor)
+
+    def _account(self, data: bytes, update: Update, fresh: Sequence[Struct], actor: ActorId | None) -> None:
+        self._remember(fresh, actor)
+        for item in fresh:
+            self._places.add(item)
+            self._state[item.client] = item.end
+            if item.kind is Content.TYPE:
+                self._types.add(Id(item.client, item.clock))
+            elif item.kind in _GONE:
+                self._deleted.add([Deletion(item.client, item.clock, item.length)])
+        self._deleted.add(update.deletes)
+        self._halves |= halves(fresh)
+        self._size += len(data)
+
+    def _refuse_growth(self, more: int) -> None:
+        if self._size + more <= DOCUMENT_BYTES_MAX:
+            return
+        self._size = len(self._doc.get_update())
+        if self._size + more > DOCUMENT_BYTES_MAX:
+            raise TooLarge(f"The document would grow above {DOCUMENT_BYTES_MAX} bytes.")
+
+    def _refuse_damaged(self) -> None:
+        if self._damaged:
+            raise ServiceError("The document is half applied and must be loaded anew.", code="damaged")
+
+    def _refuse_content(self, update: Update, fresh: Sequence[Struct]) -> None:
+        """Refuse what yrs would read in another way than Yjs, or would stop at half-way."""
+        if any(
+            item.kind is Content.JSON or (item.kind is Content.TYPE and item.content == XML_HOOK)
+            for item in update.structs
+        ):
+            raise Refused("Neither the content JSON of old versions of Yjs nor XML hooks are taken.", code="content")
+        types: set[Id] = set()
+        for item in fresh:
+            if item.kind is Content.TYPE:
+                types.add(Id(item.client, item.clock))
+            parent = item.parent
+            if not isinstance(parent, Id) or parent in types or parent in self._types:
+                continue
+            if Deletion(*parent, 1) not in self._deleted:
+                raise Malformed("The parent of a struct is not a shared type.")
+
+    def _placed(self, fresh: Sequence[Struct]) -> Placed:
+        """Return the place of each struct.
+
+        Raises:
+            Refused: a struct links two places, which would corrupt the lists of yrs.
+
+        """
+        draft = Places(self._places)
+        placed = []
+        for item in fresh:
+            if draft.is_torn(item, self._state.get(item.client, 0)):
+                raise Refused("A struct is in two places at once.", code="torn")
+            placed.append((item, draft.add(item)))
+        return placed
+
+    def _refuse_cut(self, update: Update, fresh: Sequence[Struct]) -> None:
+        """Refuse to cut a character in two, after which yrs loses the text behind it where Yjs keeps it."""
+        new = halves(fresh)
+        if not new and not self._halves:
+            return
+        if any(cut in new or cut in self._halves for cut in _cuts(update, fresh, self._state)):
+            raise Refused(
+                "The update cuts a character in two.",
+                code="half_character",
+                advice="Edit text by whole characters, not by UTF-16 code units.",
+            )
+
+
+def _cuts(update: Update, fresh: Sequence[Struct], state: Mapping[int, int]) -> Iterable[Id]:
+    """Yield every id before which the update splits what was inserted as one."""
+    for item in fresh:
+        yield Id(item.client, max(item.clock, state.get(item.client, 0)))
+        if item.origin is not None:
+            yield Id(item.origin.client, item.origin.clock + 1)
+        if item.right_origin is not None:
+            yield item.right_origin
+    for deletion in update.deletes:
+        yield Id(deletion.client, deletion.clock)
+        yield Id(deletion.client, deletion.end)

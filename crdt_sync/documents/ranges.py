@@ -1,0 +1,100 @@
+"""What a document knows about clocks: which are deleted, and in which root and under which key each was inserted.
+
+Plain bookkeeping in memory. It is rebuilt from the updates whenever a document is loaded and is never stored.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from crdt_sync.documents.updates import Content, Deletion, Id, Struct
+
+
+class Deleted:
+    """The deleted clocks of a document, as disjoint ranges by client."""
+
+    __slots__ = ("_ends", "_starts")
+
+    def __init__(self) -> None:
+        self._starts: dict[int, list[int]] = {}
+        self._ends: dict[int, list[int]] = {}
+
+    def __contains__(self, deletion: Deletion) -> bool:
+        starts = self._starts.get(deletion.client)
+        if starts is None:
+            return False
+        index = bisect_right(starts, deletion.clock) - 1
+        return index >= 0 and self._ends[deletion.client][index] >= deletion.end
+
+    def add(self, deletions: Iterable[Deletion]) -> None:
+        """Take these as deleted."""
+        for deletion in deletions:
+            starts = self._starts.setdefault(deletion.client, [])
+            ends = self._ends.setdefault(deletion.client, [])
+            first = bisect_left(ends, deletion.clock)
+            last = bisect_right(starts, deletion.end)
+            start = min([deletion.clock, *starts[first : first + 1]])
+            end = max([deletion.end, *ends[max(first, last - 1) : last]])
+            if first == last:
+                start, end = deletion.clock, deletion.end
+            starts[first:last] = [start]
+            ends[first:last] = [end]
+
+
+class Place(NamedTuple):
+    """The root, or the id of the nested type, in which an element was inserted, and its key if that is a map."""
+
+    root: str | Id
+    key: str | None
+
+
+class Places:
+    """The places of a document's elements. With a `base` it is a draft, which holds only what the base does not."""
+
+    __slots__ = ("_base", "_keys", "_places", "_starts")
+
+    def __init__(self, base: "Places | None" = None) -> None:
+        self._base = base
+        self._starts: dict[int, list[int]] = {}
+        self._places: dict[int, list[Place | None]] = {}
+        self._keys: dict[str, set[str]] = {}
+
+    def add(self, item: Struct) -> Place | None:
+        """Take the next struct of a client and return its place, None if it was collected with what held it."""
+        place = self._resolve(item)
+        places = self._places.setdefault(item.client, [])
+        if not places or places[-1] != place:
+            places.append(place)
+            self._starts.setdefault(item.client, []).append(item.clock)
+        if place is not None and place.key is not None and isinstance(place.root, str):
+            self._keys.setdefault(place.root, set()).add(place.key)
+        return place
+
+    def is_torn(self, item: Struct, known: int) -> bool:
+        """Whether the struct's neighbours, or its part before the clock `known`, are in another place than itself."""
+        if item.kind is Content.GC:
+            return False
+        place = self._resolve(item)
+        before = self.find(Id(item.client, known - 1)) if item.clock < known else place
+        return before != place or any(
+            found is not None and found != place
+            for found in (self.find(wanted) for wanted in (item.origin, item.right_origin) if wanted is not None)
+        )
+
+    def keys(self, root: str) -> set[str]:
+        """Return the keys that were ever set in a root."""
+        own = self._keys.get(root, set())
+        return own | self._base.keys(root) if self._base is not None else own
+
+    def find(self, wanted: Id) -> Place | None:
+        """Return the place of a known element."""
+        starts = self._starts.get(wanted.client)
+        if starts is None or wanted.clock < starts[0]:
+            return self._base.find(wanted) if self._base is not None else None
+        return self._places[wanted.client][bisect_right(starts, wanted.clock) - 1]
+
+    def _resolve(self, item: Struct) -> Place | None:
+        if item.parent is not None:
+            return Place(item.parent, item.parent_sub)
+        left = self.find(item.origin) if item.origin is not None else None
+        return left or (self.find(item.right_origin) if item.right_origin is not None else None)

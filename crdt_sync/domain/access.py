@@ -1,0 +1,164 @@
+"""Who may read or write which document, and who may make which transition: pure answers, yes or no-because.
+
+Every wire asks here and nowhere else. An answer is None for yes, or a `Denial` that says why not. Whether a ticket
+exists is not known here; names that never can be are `crdt_sync.domain.ids`' business.
+"""
+
+from dataclasses import dataclass
+
+from crdt_sync.domain.ids import ActorId, Department, DocumentKind, DocumentName, LaneId, Role, TicketId
+from crdt_sync.domain.lifecycle.model import Lifecycle
+from crdt_sync.domain.message import Message
+from crdt_sync.domain.transition import Transition
+from crdt_sync.errors import Forbidden
+
+GATEWAY = Department("gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is at the other end, as a verified token says. `tickets` narrows to these; `accounts` are a gateway's."""
+
+    actor: ActorId
+    department: Department
+    roles: tuple[Role, ...] = ()
+    tickets: tuple[TicketId, ...] | None = None
+    accounts: tuple[str, ...] = ()
+
+    @property
+    def is_gateway(self) -> bool:
+        """Tell whether this is a chat gateway, which ingests and reads no document."""
+        return self.department == GATEWAY
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why not: a stable code, one sentence, and what to do."""
+
+    code: str
+    message: str
+    advice: str = ""
+
+    def error(self) -> Forbidden:
+        """Return the denial as the error to raise."""
+        return Forbidden(self.message, code=self.code, advice=self.advice)
+
+
+def see(principal: Principal, lifecycle: Lifecycle, ticket: TicketId) -> Denial | None:
+    """Say whether the caller may know of this ticket, its stage and its card: the owners of its lanes may."""
+    if principal.tickets is not None and ticket not in principal.tickets:
+        return Denial("ticket_scope", "The token does not name this ticket.")
+    if principal.department not in lifecycle.departments:
+        return Denial("department", f"The department {principal.department!r} does not take part in this ticket.")
+    return None
+
+
+def read(principal: Principal, lifecycle: Lifecycle, name: DocumentName) -> Denial | None:
+    """Say whether the caller may subscribe to this document."""
+    denial = see(principal, lifecycle, name.ticket)
+    if denial is not None:
+        return denial
+    match name.kind:
+        case DocumentKind.LOG | DocumentKind.CARD:
+            return None
+        case DocumentKind.TALK:
+            return converse(principal, lifecycle)
+        case DocumentKind.SUBMIT:
+            return _own(principal, name)
+        case DocumentKind.FORM:
+            lane = lifecycle.lanes.get(LaneId(name.part or ""))
+            if lane is not None and principal.department in {lane.owner, *lane.form_readers}:
+                return None
+            return Denial("department", f"The department {principal.department!r} may not read this form.")
+
+
+def write(principal: Principal, lifecycle: Lifecycle, name: DocumentName) -> Denial | None:
+    """Say whether the caller may change this document."""
+    denial = read(principal, lifecycle, name)
+    if denial is not None:
+        return denial
+    match name.kind:
+        case DocumentKind.LOG | DocumentKind.TALK:
+            return Denial(
+                "read_only",
+                f"Only the service writes {name.kind.value!r}.",
+                f"Append to ticket/{name.ticket}/submit/{principal.department} instead.",
+            )
+        case DocumentKind.SUBMIT | DocumentKind.CARD:
+            return None
+        case DocumentKind.FORM:
+            if lifecycle.lanes[LaneId(name.part or "")].owner == principal.department:
+                return None
+            return Denial("read_only", "Only the lane's owner writes its form.")
+
+
+def draft(principal: Principal, name: DocumentName, lifecycles: tuple[Lifecycle, ...]) -> Denial | None:
+    """Say whether the caller may use this document of a ticket that is not opened yet: its own `submit` alone."""
+    if not any(principal.department in lifecycle.departments for lifecycle in lifecycles):
+        return Denial("department", f"The department {principal.department!r} takes part in no lifecycle.")
+    if principal.tickets is not None and name.ticket not in principal.tickets:
+        return Denial("ticket_scope", "The token does not name this ticket.")
+    return _own(principal, name)
+
+
+def converse(principal: Principal, lifecycle: Lifecycle) -> Denial | None:
+    """Say whether the caller may read and answer the conversation with the customer."""
+    if principal.department in lifecycle.talk:
+        return None
+    return Denial("department", f"The department {principal.department!r} does not take part in the conversation.")
+
+
+def open_ticket(principal: Principal, lifecycle: Lifecycle, opening: Transition) -> Denial | None:
+    """Say whether the caller may open a ticket with this opening."""
+    denial = _attested(principal, opening)
+    if denial is not None:
+        return denial
+    if not principal.is_gateway and principal.department not in lifecycle.departments:
+        return Denial("department", f"The department {principal.department!r} does not take part in this lifecycle.")
+    if not set(opening.roles) & set(lifecycle.open_by):
+        return Denial("open_by", f"Opening takes one of the roles {', '.join(lifecycle.open_by)}.")
+    if not principal.is_gateway and (opening.subject or "").startswith("chat:"):
+        return Denial("chat_subject", "Subjects that begin with 'chat:' belong to the gateway.")
+    return None
+
+
+def make_transition(principal: Principal, lifecycle: Lifecycle, transition: Transition) -> Denial | None:
+    """Say whether the caller may make this transition: who and for whom only; the fold judges whether it is enabled."""
+    denial = _attested(principal, transition)
+    if denial is not None:
+        return denial
+    lane = lifecycle.lanes.get(transition.lane)
+    if lane is None or transition.name not in lane.transitions:
+        return None  # the fold names this `unknown`
+    if principal.is_gateway:
+        if Role(GATEWAY) in lane.transitions[transition.name].by:
+            return None
+        return Denial("lane_owner", "A gateway makes only transitions whose 'by' names it.")
+    if lane.owner != principal.department:
+        return Denial("lane_owner", f"The lane {lane.id!r} belongs to {lane.owner!r}, not {principal.department!r}.")
+    return None
+
+
+def post_message(principal: Principal, lifecycle: Lifecycle, message: Message) -> Denial | None:
+    """Say whether the caller may put this message into the conversation."""
+    if message.author != principal.actor:
+        return Denial("actor", "A message is posted in its author's own name.")
+    if message.kind != "agent" or message.origin is not None:
+        return Denial("message_kind", "A department posts messages of the kind 'agent', without an origin.")
+    return converse(principal, lifecycle)
+
+
+def _own(principal: Principal, name: DocumentName) -> Denial | None:
+    if name.kind is DocumentKind.SUBMIT and name.part == principal.department:
+        return None
+    return Denial("department", f"The department {principal.department!r} may not use this document.")
+
+
+def _attested(principal: Principal, transition: Transition) -> Denial | None:
+    """The actor is the caller, and holds now every role that the transition claims."""
+    if transition.actor != principal.actor:
+        return Denial("actor", "A transition is made in its author's own name.")
+    missing = [role for role in transition.roles if role not in principal.roles]
+    if missing:
+        return Denial("role_not_held", f"The caller does not hold {', '.join(missing)}.")
+    return None

@@ -1,0 +1,197 @@
+"""Witnesses: small histories that reach what a finding is about, so that a person can see the defect.
+
+`Witnesses` walks the product of the lanes breadth first, in two kinds of step: one transition by someone who has seen
+everything, and a *fork*, in which colleagues who saw the same take one lane to several states that are in conflict.
+The walk is a search for examples and proves nothing: it is bounded, and what it returns is folded before it is
+believed. Not finding a witness therefore never removes a finding.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+from crdt_sync.domain.ids import LaneId
+from crdt_sync.domain.lifecycle import stories
+from crdt_sync.domain.lifecycle.model import Lane, Lifecycle, Story, TransitionSpec
+from crdt_sync.domain.lifecycle.result import TicketState
+from crdt_sync.domain.lifecycle.stage import match_stage
+from crdt_sync.errors import Malformed
+
+COMBINATIONS_MAX = 4_000  # of lane states visited; the shipped default has 432
+TRIALS_MAX = 2_000_000  # of transitions tried for one file: two or three seconds
+TRIALS_PER_EVENT = 50  # what folding an event costs, in trials
+EVENTS_MAX = 64  # a longer story explains nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A transition, and the steps (by index) that its author had seen last."""
+
+    transition: TransitionSpec
+    seen: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Steps, each after what it saw; `frontier` are the last ones, `values` what each lane is at then."""
+
+    steps: tuple[Step, ...]
+    frontier: tuple[int, ...]
+    values: Mapping[LaneId, str]
+
+    def then(self, transition: TransitionSpec, *, seen: tuple[int, ...] | None = None) -> "History":
+        """Append a transition by someone who saw `seen` (by default, everything)."""
+        base = self.frontier if seen is None else seen
+        index = len(self.steps)
+        rest = tuple(step for step in self.frontier if step not in base)
+        return History(
+            steps=(*self.steps, Step(transition, base)),
+            frontier=(*rest, index),
+            values={**self.values, transition.lane: transition.to},
+        )
+
+    def fork(self, branches: tuple[tuple[TransitionSpec, ...], ...], lane: LaneId, value: str) -> "History":
+        """Append branches of one lane that did not see each other, and after which the lane is at `value`."""
+        steps = list(self.steps)
+        ends = []
+        for branch in branches:
+            seen = self.frontier
+            for transition in branch:
+                steps.append(Step(transition, seen))
+                seen = (len(steps) - 1,)
+            ends.append(seen[0])
+        return History(tuple(steps), tuple(ends), {**self.values, lane: value})
+
+
+def enabled(lifecycle: Lifecycle, values: Mapping[LaneId, str], transition: TransitionSpec) -> bool:
+    """Tell whether someone who sees the lanes at `values` may make the transition, role aside."""
+    value = values[transition.lane]
+    if value not in transition.sources and value != transition.settles:
+        return False
+    for name, pattern in transition.conditions:
+        if name == "stage":
+            match = match_stage(lifecycle, values)
+            if match is None or not pattern.matches(match.row.stage):
+                return False
+        elif not pattern.matches(values[LaneId(name)]):
+            return False
+    return True
+
+
+Branches = dict[tuple[str, int], tuple[TransitionSpec, ...]]  # (state, resets on the way: 0 or 1) -> the shortest way
+
+
+@dataclass(slots=True)
+class Witnesses:
+    """Looks for witnesses in one lifecycle, until its trials are used up. What was walked once is kept."""
+
+    lifecycle: Lifecycle
+    _trials: int = TRIALS_MAX
+    _walked: list[History] | None = None
+
+    def histories(self) -> Iterator[History]:
+        """Some history to each combination of lane states that the walk reaches, the shortest first."""
+        if self._walked is None:
+            self._walked = list(self._walk())
+        for history in self._walked:
+            if self._trials <= 0:
+                return
+            self._trials -= 1
+            yield history
+
+    def fork(self, history: History, lane: Lane, states: frozenset[str]) -> History | None:
+        """The shortest fork of the lane to exactly these states, with as many resets on each branch; or None."""
+        return _forked(history, lane, states, self._branches(history, lane))
+
+    def told(
+        self, history: History, is_defect: Callable[[TicketState], bool], outcome: Callable[[TicketState], str]
+    ) -> str:
+        """The story of a history and what it gives, if folding it shows the defect; otherwise nothing."""
+        events = tuple(_events(history))
+        self._trials -= TRIALS_PER_EVENT * len(events)
+        if len(events) > EVENTS_MAX:
+            return ""
+        try:
+            fold, _ = stories.folded(self.lifecycle, Story("witness", events, {}))
+        except Malformed:
+            return ""  # a draft may hold names that no record can carry
+        state = fold.state()
+        return f"{' · '.join(events)} ⇒ {outcome(state)}".strip() if is_defect(state) else ""
+
+    def _walk(self) -> Iterator[History]:
+        start = History((), (), {lane.id: lane.initial for lane in self.lifecycle.lanes.values()})
+        queue = [(0, 0, start)]
+        known = {tuple(start.values.values())}
+        pushed = 0
+        reserve = self._trials // 2  # for the findings that the walk is made for
+        while queue:
+            history = heapq.heappop(queue)[2]
+            yield history
+            for lane in self.lifecycle.lanes.values():
+                for following in self._following(history, lane) if self._trials > reserve else ():
+                    values = tuple(following.values.values())
+                    if values not in known and len(known) < COMBINATIONS_MAX:
+                        known.add(values)
+                        pushed += 1
+                        heapq.heappush(queue, (len(following.steps), pushed, following))
+
+    def _following(self, history: History, lane: Lane) -> Iterator[History]:
+        self._trials -= len(lane.transitions)
+        for transition in lane.transitions.values():
+            if enabled(self.lifecycle, history.values, transition):
+                yield history.then(transition)
+        if lane.conflicts or lane.conflict_unnamed:
+            branches = self._branches(history, lane)
+            reached = [state for state in lane.states if (state, 0) in branches]
+            wanted = set(lane.conflicts) | (set(_unordered(lane, reached)) if lane.conflict_unnamed else set())
+            self._trials -= len(wanted)
+            for states in sorted(wanted, key=sorted):
+                if forked := _forked(history, lane, states, branches):
+                    yield forked
+
+    def _branches(self, history: History, lane: Lane) -> Branches:
+        """The ways of the lane alone; none once the trials are used up."""
+        found: Branches = {}
+        queue: list[tuple[Mapping[LaneId, str], int, tuple[TransitionSpec, ...]]] = [(history.values, 0, ())]
+        for values, resets, path in queue:
+            self._trials -= len(lane.transitions)
+            for transition in lane.transitions.values() if self._trials > 0 else ():
+                key = (transition.to, resets + transition.resets)
+                if key[1] > 1 or key in found or transition.settles or not enabled(self.lifecycle, values, transition):
+                    continue
+                found[key] = (*path, transition)
+                queue.append(({**values, lane.id: transition.to}, key[1], found[key]))
+        return found
+
+
+def _forked(history: History, lane: Lane, states: frozenset[str], branches: Branches) -> History | None:
+    value = lane.conflicts.get(states, "|".join(sorted(states)))
+    found = [
+        history.fork(tuple(branches[state, resets] for state in sorted(states)), lane.id, value)
+        for resets in (0, 1)
+        if all((state, resets) in branches for state in states)
+    ]
+    return min(found, key=lambda fork: len(fork.steps), default=None)
+
+
+def _unordered(lane: Lane, states: list[str]) -> Iterator[frozenset[str]]:
+    for one, other in combinations(states, 2):
+        if one not in lane.below[other] and other not in lane.below[one]:
+            yield frozenset({one, other})
+
+
+def _events(history: History) -> Iterator[str]:
+    keys: list[str] = []
+    for step in history.steps:
+        key = _key(step.transition.name, keys, stale=step in history.steps[: len(keys)])
+        seen = f" < {', '.join(keys[index] for index in step.seen)}" if step.seen else ""
+        yield f"{key}: {step.transition.lane}.{step.transition.name}{seen}"
+        keys.append(key)
+
+
+def _key(name: str, taken: list[str], *, stale: bool) -> str:
+    """A short key: the first letter of the name, and x for the stale copy of an earlier step."""
+    letter = "x" if stale else name[:1]
+    numbered = (letter if number == 1 else f"{letter}{number}" for number in range(1, len(taken) + 2))
+    return next(key for key in numbered if key not in taken)

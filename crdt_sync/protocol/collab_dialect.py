@@ -1,0 +1,114 @@
+"""The Hocuspocus wire as a dialect: many documents a connection, in-band tokens, one SyncStatus an update.
+
+A key is the frame's address: the document's name, or the name and a session id behind a NUL.
+Source: @hocuspocus/provider and server 4.7; proto/PROTOCOL.md says what we refuse.
+"""
+
+from collections.abc import Sequence
+
+from crdt_sync.errors import CallerError, Malformed, ServiceError, TicketSyncError
+from crdt_sync.protocol import dialect as said
+from crdt_sync.protocol.dialect import Inbound
+from crdt_sync.wire import hocuspocus, ysync
+from crdt_sync.wire.lib0 import Reader
+from crdt_sync.wire.limits import ADDRESS_BYTES_MAX
+
+
+class CollabDialect:
+    """What Hocuspocus clients say and hear."""
+
+    echoes = True
+    step1_follows_step1 = True
+
+    def decode(self, data: object) -> Sequence[Inbound]:
+        """Read one WebSocket message."""
+        if not isinstance(data, bytes):
+            return (Inbound("", "", said.Broken(Malformed("A text message came where only binary ones count."), b"")),)
+        try:
+            frame = hocuspocus.decode(data)
+        except CallerError as error:
+            address = _address(data)
+            document = address.partition("\0")[0]
+            return (Inbound(address, document, said.Broken(error, data)),)
+        match frame:
+            case hocuspocus.Ping():
+                return (Inbound("", "", said.Ping()),)
+            case hocuspocus.Pong():
+                return ()
+            case hocuspocus.Addressed():
+                body = _body(frame.frame, data)
+                return (Inbound(frame.address.decode(), frame.document, body),) if body else ()
+
+    def opened(self, key: str, *, writable: bool) -> Sequence[object]:
+        """Say that the token opens the document."""
+        return (hocuspocus.encode_authenticated(key.encode(), read_only=not writable),)
+
+    def denied(self, key: str, error: TicketSyncError) -> Sequence[object]:
+        """Say that it does not; the socket stays open for other documents. A failure of ours closes the socket."""
+        if isinstance(error, ServiceError) or error.retryable:
+            return ()
+        return (hocuspocus.encode_permission_denied(key.encode(), f"{error.code}: {error.message}"),)
+
+    def step1(self, key: str, state_vector: bytes) -> object:
+        """Ask for what the service lacks."""
+        return hocuspocus.encode_step1(key.encode(), state_vector)
+
+    def step2(self, key: str, update: bytes) -> object:
+        """Give what the client lacks."""
+        return hocuspocus.encode_step2(key.encode(), update)
+
+    def update(self, key: str, data: bytes) -> object:
+        """Relay a committed update."""
+        return hocuspocus.encode_update(key.encode(), data)
+
+    def awareness(self, key: str, data: bytes) -> object:
+        """Relay presence."""
+        return hocuspocus.encode_awareness(key.encode(), data)
+
+    def acknowledged(self, key: str, ref: bytes, position: int) -> Sequence[object]:
+        """Say that one update is committed; the provider counts."""
+        del ref, position
+        return (hocuspocus.encode_sync_status(key.encode(), accepted=True),)
+
+    def refused(self, key: str, ref: bytes, error: TicketSyncError) -> Sequence[object]:
+        """Say that one update was not accepted."""
+        del ref, error
+        return (hocuspocus.encode_sync_status(key.encode(), accepted=False),)
+
+    def closed(self, key: str, ref: bytes | None, error: TicketSyncError) -> Sequence[object]:
+        """Refuse the update and close the document; a provider does not attach it again."""
+        address = key.encode()
+        nack = () if ref is None else (hocuspocus.encode_sync_status(address, accepted=False),)
+        return (*nack, hocuspocus.encode_close(address, f"{error.code}: {error.message}"))
+
+    def pong(self) -> Sequence[object]:
+        """Answer a ping."""
+        return (hocuspocus.encode_pong(),)
+
+
+def _address(data: bytes) -> str:
+    """Return the address of a frame whose body does not decode, so that only its document is closed."""
+    try:
+        return Reader(data).var_string(ADDRESS_BYTES_MAX)
+    except CallerError:
+        return ""
+
+
+def _body(frame: hocuspocus.Frame, data: bytes) -> said.Body | None:
+    match frame:
+        case ysync.Step1():
+            return said.StateVector(frame.state_vector)
+        case ysync.Step2() | ysync.Update():
+            return said.Change(frame.update)
+        case ysync.Awareness():
+            return said.Awareness(frame.states)
+        case ysync.QueryAwareness():
+            return said.PresenceQuery()
+        case hocuspocus.Token():
+            return said.Token(frame.token)
+        case hocuspocus.Close():
+            return said.Part()
+        case hocuspocus.Stateless():
+            return None  # texts outside the document have no reader here
+        case _:
+            return said.Broken(Malformed("This frame is not for clients to send.", code="not_for_clients"), data)

@@ -1,0 +1,134 @@
+"""The seam between the session and the three wires: what each says for the same things.
+
+A *key* names a subscription on its connection: the document's name, or Hocuspocus' routing key, which may carry a
+session id. A *ref* is what the sender wants back in the acknowledgement; empty where acknowledgements are counted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from crdt_sync.errors import TicketSyncError
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The client presents a token for one document, or for the whole connection with an empty key."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The client asks for a document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The client leaves a document."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateVector:
+    """Sync step 1: the client says what it has."""
+
+    state_vector: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Sync step 2 or an update: both are acknowledged."""
+
+    data: bytes
+    ref: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Awareness:
+    """Presence of the client's users."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceQuery:
+    """The client asks for everybody's presence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The client asks for a sign of life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A frame that does not decode; `data` goes to quarantine. Without a key the connection is at fault."""
+
+    error: TicketSyncError
+    data: bytes
+
+
+Body = Token | Join | Part | StateVector | Change | Awareness | PresenceQuery | Ping | Broken
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One thing that a client said about one document."""
+
+    key: str
+    document: str
+    body: Body
+
+
+class Dialect(Protocol):
+    """How one wire says it. Implementations hold no state but the names they were made with."""
+
+    echoes: bool  # the author of an update gets it relayed like everyone else
+    step1_follows_step1: bool  # the service sends its own step 1 after each of the client's, else once when it opens
+
+    def decode(self, data: object) -> Sequence[Inbound]:
+        """Read one message of the transport. Total: what does not decode comes back as `Broken`."""
+        ...
+
+    def opened(self, key: str, *, writable: bool) -> Sequence[object]:
+        """The document is open for this client."""
+        ...
+
+    def denied(self, key: str, error: TicketSyncError) -> Sequence[object]:
+        """The token or the access was refused; empty where only closing the connection says it."""
+        ...
+
+    def step1(self, key: str, state_vector: bytes) -> object:
+        """Ask for what the service lacks."""
+        ...
+
+    def step2(self, key: str, update: bytes) -> object:
+        """Give what the client lacks."""
+        ...
+
+    def update(self, key: str, data: bytes) -> object:
+        """Relay a committed update."""
+        ...
+
+    def awareness(self, key: str, data: bytes) -> object:
+        """Relay presence."""
+        ...
+
+    def acknowledged(self, key: str, ref: bytes, position: int) -> Sequence[object]:
+        """One update is committed; empty where the echo says it."""
+        ...
+
+    def refused(self, key: str, ref: bytes, error: TicketSyncError) -> Sequence[object]:
+        """One update was refused and the document stays open."""
+        ...
+
+    def closed(self, key: str, ref: bytes | None, error: TicketSyncError) -> Sequence[object]:
+        """The document is closed for this client; empty where only closing the connection says it.
+
+        `ref` is that of the update that broke a rule, None if no update did.
+        """
+        ...
+
+    def pong(self) -> Sequence[object]:
+        """A sign of life."""
+        ...

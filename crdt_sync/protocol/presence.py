@@ -1,0 +1,66 @@
+"""Who is looking at a room: the latest awareness state of every client, never stored.
+
+The rules are those of y-protocols' awareness: a state counts if its clock is newer, or if it removes a known client at
+the same clock. What changed is collected and relayed once a turn, the latest state only.
+"""
+
+from crdt_sync.wire import limits
+from crdt_sync.wire.awareness import State, decode, encode
+
+
+class Presence:
+    """The presence of one room. `owner` is any hashable thing that joined: only it may speak for its clients."""
+
+    def __init__(self) -> None:
+        self._states: dict[int, State] = {}
+        self._owners: dict[int, object] = {}
+        self._changed: set[int] = set()
+
+    def update(self, data: bytes, owner: object) -> bool:
+        """Take an awareness update from `owner`; True if there is something to relay.
+
+        The sender's own unchanged state counts as well: y-websocket clients close a connection on which nothing comes
+        for 30 seconds, and the echo of their renewal is what keeps it open.
+
+        Raises:
+            Malformed: the bytes are no awareness update.
+
+        """
+        for state in decode(data):
+            holder = self._owners.get(state.client, owner)
+            if holder is not owner:
+                continue
+            known = self._states.get(state.client)
+            if known is not None and state.clock < known.clock:
+                continue
+            if known is None and len(self._states) >= limits.AWARENESS_STATES_MAX:
+                continue
+            self._states[state.client] = state
+            self._owners[state.client] = owner
+            self._changed.add(state.client)
+        return bool(self._changed)
+
+    def leave(self, owner: object) -> bool:
+        """Remove the clients that `owner` introduced; True if there is something to relay."""
+        for client in [client for client, holder in self._owners.items() if holder is owner]:
+            del self._owners[client]
+            self._states[client] = State(client, self._states[client].clock, None)
+            self._changed.add(client)
+        return bool(self._changed)
+
+    def drain(self) -> bytes | None:
+        """Return what changed since the last call as one awareness update, None if nothing did."""
+        if not self._changed:
+            return None
+        states = [self._states[client] for client in sorted(self._changed)]
+        self._changed.clear()
+        for state in states:
+            if state.json is None:
+                self._states.pop(state.client, None)
+                self._owners.pop(state.client, None)
+        return encode(states)
+
+    def snapshot(self) -> bytes | None:
+        """Return everybody's state for a newcomer, None if nobody is there."""
+        states = [state for state in self._states.values() if state.json is not None]
+        return encode(states) if states else None

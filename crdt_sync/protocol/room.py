@@ -1,0 +1,117 @@
+"""One document in memory and who is subscribed to it, without I/O.
+
+A room's document holds what was committed and what is pending in the committer, so that a client's second update finds
+its first. Only committed updates are relayed, and what was asked for is answered when nothing is pending.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from crdt_sync.documents.document import Document
+from crdt_sync.domain.access import Principal
+from crdt_sync.domain.ids import ActorId, DocumentName
+from crdt_sync.protocol.dialect import Dialect
+from crdt_sync.protocol.presence import Presence
+
+
+class Member(Protocol):
+    """One subscription as its room sees it."""
+
+    @property
+    def key(self) -> str:
+        """The subscription's name on its connection."""
+        ...
+
+    @property
+    def dialect(self) -> Dialect:
+        """How this member is spoken to."""
+        ...
+
+    def put(self, frame: object) -> None:
+        """Queue a frame; it goes out with the others of this turn."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """One committed update and who sent it."""
+
+    data: bytes
+    author: Member | None
+
+
+class Room:
+    """One document, its subscribers and its presence."""
+
+    def __init__(self, text: str, name: DocumentName | None, document: Document, *, document_position: int) -> None:
+        self.text = text
+        self.name = name  # None for a plain document
+        self.document = document
+        self.document_position = document_position  # of the newest update, committed or pending
+        self.pending = 0  # updates in the committer
+        self.generation = 0  # grows when the document was loaded anew; what was applied before is gone then
+        self.stale = False  # a commit failed and the document was not loaded anew yet
+        self.members: dict[Member, None] = {}
+        self.presence = Presence()
+        self.authors: dict[ActorId, Principal] = {}
+        self.on_settled: list[Callable[[], None]] = []
+        self._deferred: list[Callable[[], None]] = []
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether nobody would miss the room."""
+        return not (self.members or self.pending or self.on_settled or self.stale)
+
+    def replace(self, document: Document, *, document_position: int) -> None:
+        """Take what is committed in place of what is held."""
+        self.document = document
+        self.document_position = document_position
+        self.generation += 1
+        self.stale = False
+
+    def settled(self, then: Callable[[], None]) -> None:
+        """Call `then` once nothing is pending; from now until then changes are deferred, so that it will be soon."""
+        if self.pending or self.stale:
+            self.on_settled.append(then)
+        else:
+            then()
+
+    def changing(self, change: Callable[[], None]) -> None:
+        """Run a change now, or after what waits for the room to settle."""
+        if self.on_settled:
+            self._deferred.append(change)
+        else:
+            change()
+
+    def commit(self, count: int) -> None:
+        """Note that `count` pending updates are committed or given up."""
+        self.pending -= count
+        if self.pending or self.stale:
+            return
+        settled, self.on_settled = self.on_settled, []
+        for then in settled:
+            then()
+        deferred, self._deferred = self._deferred, []
+        for change in deferred:
+            change()
+
+    def relay(self, relays: Iterable[Relay]) -> None:
+        """Send committed updates to every member, each encoded once for all who share a dialect and a key."""
+        frames: dict[tuple[type[Dialect], str, int], object] = {}
+        for index, relay in enumerate(relays):
+            for member in self.members:
+                if member is relay.author and not member.dialect.echoes:
+                    continue
+                shared = (type(member.dialect), member.key, index)
+                frame = frames.get(shared)
+                if frame is None:
+                    frame = frames[shared] = member.dialect.update(member.key, relay.data)
+                member.put(frame)
+
+    def relay_presence(self) -> None:
+        """Send what changed in the room's presence to every member, its author included."""
+        data = self.presence.drain()
+        if data is not None:
+            for member in self.members:
+                member.put(member.dialect.awareness(member.key, data))

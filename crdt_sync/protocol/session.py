@@ -1,0 +1,256 @@
+"""One connection, without I/O: what a client says goes in, effects come out.
+
+A session owns the state of each of its subscriptions and the order of their frames. It never touches a room, a socket,
+a clock or a token; its driver executes the effects and tells it what came of them. Rules: wire.md 1 to 8, as written
+down in proto/PROTOCOL.md.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import assert_never
+
+from crdt_sync.domain.access import Principal
+from crdt_sync.errors import Forbidden, Malformed, ServiceError, TicketSyncError, TooLarge
+from crdt_sync.protocol import dialect as said
+from crdt_sync.protocol.dialect import Dialect, Inbound
+from crdt_sync.protocol.effects import (
+    Answer,
+    AskPresence,
+    Authenticate,
+    Close,
+    Effect,
+    Leave,
+    Open,
+    Present,
+    Push,
+    Quarantine,
+    Send,
+)
+from crdt_sync.wire import limits
+from crdt_sync.wire.status import status_of
+
+EMPTY_UPDATE = b"\x00\x00"  # no structs, no deletions: how a client says that it has nothing to give
+CLOSE_REASON_CHARACTERS_MAX = 40  # RFC 6455 allows 123 bytes of UTF-8, three a character at most in what we write
+
+
+class Stage(Enum):
+    """Where a subscription stands."""
+
+    UNKNOWN = auto()  # frames came before a token
+    VERIFYING = auto()
+    OPENING = auto()
+    OPEN = auto()
+    REFUSED = auto()  # stays refused on this connection
+
+
+@dataclass(slots=True)
+class Subscription:
+    """One document on one connection."""
+
+    key: str
+    document: str
+    stage: Stage = Stage.UNKNOWN
+    principal: Principal | None = None
+    writable: bool = False
+    queued: deque[Inbound] = field(default_factory=deque)
+    queued_bytes: int = 0
+    held: list[Push] = field(default_factory=list)
+    held_bytes: int = 0
+    held_since_ms: int | None = None
+
+
+class Session:
+    """The machine of one connection. Every method returns the effects to execute, in order."""
+
+    def __init__(self, dialect: Dialect, *, principal: Principal | None = None) -> None:
+        self.dialect = dialect
+        self._principal = principal
+        self._subscriptions: dict[str, Subscription] = {}
+
+    def receive(self, data: object) -> list[Effect]:
+        """Take one message of the transport."""
+        effects: list[Effect] = []
+        for inbound in self.dialect.decode(data):
+            effects += self._inbound(inbound)
+        return effects
+
+    def join(self, key: str, document: str) -> list[Effect]:
+        """Open a document that the connection's address names, with the connection's own principal."""
+        return self._inbound(Inbound(key, document, said.Join()))
+
+    def authenticated(self, key: str, principal: Principal) -> list[Effect]:
+        """Continue after the token of a subscription was found good."""
+        subscription = self._subscriptions.get(key)
+        if subscription is None or subscription.stage is not Stage.VERIFYING:
+            return []
+        return self._open(subscription, principal)
+
+    def denied(self, key: str, error: TicketSyncError) -> list[Effect]:
+        """Refuse a subscription whose token or access was found wanting; what it had queued is dropped."""
+        subscription = self._subscriptions.pop(key, None)
+        if subscription is None:
+            return []
+        frames = self.dialect.denied(key, error)
+        return _sends(frames) if frames else [_close(error)]
+
+    def opened(self, key: str, *, writable: bool, state_vector: bytes) -> list[Effect]:
+        """Continue after the room was joined: greet, then handle what was queued, in order."""
+        subscription = self._subscriptions.get(key)
+        if subscription is None or subscription.stage is not Stage.OPENING:
+            return [Leave(key)]
+        subscription.stage = Stage.OPEN
+        subscription.writable = writable
+        effects = _sends(self.dialect.opened(key, writable=writable))
+        if not self.dialect.step1_follows_step1:
+            effects.append(Send(self.dialect.step1(key, state_vector)))
+        effects.append(AskPresence(key))
+        queued, subscription.queued, subscription.queued_bytes = subscription.queued, deque(), 0
+        for inbound in queued:
+            effects += self._inbound(inbound)
+        return effects
+
+    def gap(self, push: Push, state_vector: bytes, now_ms: int) -> list[Effect]:
+        """Hold an update that builds on what the room lacks, and ask for the rest."""
+        subscription = self._subscriptions[push.key]
+        subscription.held.append(push)
+        subscription.held_bytes += len(push.data)
+        if subscription.held_since_ms is None:
+            subscription.held_since_ms = now_ms
+        if len(subscription.held) > limits.GAP_UPDATES_MAX or subscription.held_bytes > limits.GAP_BYTES_MAX:
+            return self.broken(push, _never_filled())
+        return [Send(self.dialect.step1(push.key, state_vector))]
+
+    def filled(self, key: str) -> list[Effect]:
+        """Try again what was held, in order, now that the room knows more."""
+        subscription = self._subscriptions.get(key)
+        if subscription is None or not subscription.held:
+            return []
+        held, subscription.held, subscription.held_bytes = subscription.held, [], 0
+        subscription.held_since_ms = None
+        return list(held)
+
+    def overdue(self, now_ms: int) -> list[Effect]:
+        """Close what has held an unfilled gap for too long."""
+        effects: list[Effect] = []
+        for subscription in list(self._subscriptions.values()):
+            since = subscription.held_since_ms
+            if since is not None and now_ms - since > limits.GAP_S * 1000:
+                effects += self.broken(subscription.held[0], _never_filled())
+        return effects
+
+    def acknowledged(self, key: str, ref: bytes, position: int) -> list[Effect]:
+        """Tell the author that an update is committed."""
+        return _sends(self.dialect.acknowledged(key, ref, position)) if key in self._subscriptions else []
+
+    def broken(self, push: Push, error: TicketSyncError) -> list[Effect]:
+        """Refuse an update that breaks a rule: nack, quarantine, and the document closed on this connection."""
+        subscription = self._subscriptions.get(push.key)
+        if subscription is None or subscription.stage is Stage.REFUSED:
+            return []
+        quarantine = Quarantine(subscription.document, error.code, push.data, subscription.principal)
+        return [quarantine, *self._shut(subscription, push.ref, error)]
+
+    def failed(self, key: str, ref: bytes, error: ServiceError) -> list[Effect]:
+        """Tell the author that an update could not be committed; the client keeps it and comes again."""
+        return _sends(self.dialect.refused(key, ref, error)) if key in self._subscriptions else []
+
+    def _inbound(self, inbound: Inbound) -> list[Effect]:
+        subscription = self._subscriptions.get(inbound.key)
+        body = inbound.body
+        if isinstance(body, said.Ping):
+            return _sends(self.dialect.pong())
+        if isinstance(body, said.Broken) and subscription is None:
+            return [Quarantine(inbound.document, body.error.code, body.data, self._principal), _close(body.error)]
+        if subscription is None:
+            if len(self._subscriptions) >= limits.DOCUMENTS_PER_SOCKET_MAX:
+                return [_close(TooLarge("Too many documents on one connection.", code="too_many_documents"))]
+            subscription = Subscription(inbound.key, inbound.document)
+            self._subscriptions[inbound.key] = subscription
+        match subscription.stage:
+            case Stage.REFUSED:
+                return []
+            case Stage.OPEN:
+                return self._open_frame(subscription, body)
+            case Stage.UNKNOWN | Stage.VERIFYING | Stage.OPENING:
+                return self._early_frame(subscription, inbound)
+
+    def _early_frame(self, subscription: Subscription, inbound: Inbound) -> list[Effect]:
+        body = inbound.body
+        if isinstance(body, said.Part):
+            del self._subscriptions[subscription.key]
+            return [Leave(subscription.key)]
+        if subscription.stage is Stage.UNKNOWN:
+            if isinstance(body, said.Token):
+                subscription.stage = Stage.VERIFYING
+                return [Authenticate(subscription.key, body.token)]
+            if isinstance(body, said.Join) and self._principal is not None:
+                return self._open(subscription, self._principal)
+        subscription.queued.append(inbound)
+        subscription.queued_bytes += len(body.data) if isinstance(body, said.Change | said.Awareness) else 64
+        if (
+            len(subscription.queued) > limits.UNAUTHENTICATED_MESSAGES_MAX
+            or subscription.queued_bytes > limits.UNAUTHENTICATED_BYTES_MAX
+        ):
+            return [_close(TooLarge("Too much was sent before the document was open."))]
+        return []
+
+    def _open_frame(self, subscription: Subscription, body: said.Body) -> list[Effect]:
+        key = subscription.key
+        match body:
+            case said.Change():
+                return self._change(subscription, body)
+            case said.StateVector():
+                return [Answer(key, body.state_vector)]
+            case said.Awareness():
+                return [Present(key, body.data)]
+            case said.PresenceQuery():
+                return [AskPresence(key)]
+            case said.Part():
+                del self._subscriptions[key]
+                return [Leave(key)]
+            case said.Broken():
+                quarantine = Quarantine(subscription.document, body.error.code, body.data, subscription.principal)
+                return [quarantine, *self._shut(subscription, None, body.error)]
+            case said.Token() | said.Join() | said.Ping():
+                return []  # the subscription has what these ask for
+            case _:
+                assert_never(body)
+
+    def _change(self, subscription: Subscription, body: said.Change) -> list[Effect]:
+        if not subscription.writable and body.data != EMPTY_UPDATE:
+            error = Forbidden(
+                f"{subscription.document!r} is read-only for this client.",
+                code="read_only",
+                advice="Append to the department's own submit document.",
+            )
+            return _sends(self.dialect.refused(subscription.key, body.ref, error))
+        return [Push(subscription.key, body.data, body.ref)]
+
+    def _open(self, subscription: Subscription, principal: Principal) -> list[Effect]:
+        subscription.stage = Stage.OPENING
+        subscription.principal = principal
+        return [Open(subscription.key, subscription.document, principal)]
+
+    def _shut(self, subscription: Subscription, ref: bytes | None, error: TicketSyncError) -> list[Effect]:
+        subscription.stage = Stage.REFUSED
+        subscription.held, subscription.held_since_ms = [], None
+        frames = self.dialect.closed(subscription.key, ref, error)
+        return [Leave(subscription.key), *(_sends(frames) if frames else [_close(error)])]
+
+
+def _never_filled() -> Malformed:
+    return Malformed(
+        "The updates build on changes that never arrived.",
+        code="gap",
+        advice="Answer the service's sync step 1 with everything it lacks, then send the updates again.",
+    )
+
+
+def _sends(frames: Sequence[object]) -> list[Effect]:
+    return [Send(frame) for frame in frames]
+
+
+def _close(error: TicketSyncError) -> Close:
+    return Close(status_of(error).close, f"{error.code}: {error.message}"[:CLOSE_REASON_CHARACTERS_MAX])

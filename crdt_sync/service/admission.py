@@ -1,0 +1,155 @@
+"""The service's gate: which submitted entries go into the log and the conversation, which wait, which are refused.
+
+Admission asks who, with which role held now, of which size, with its payload there, and not inert in its own past. A
+refusal is told to its author by code; it changes no replica's fold, because the log never holds the entry.
+"""
+
+from collections.abc import Sequence
+
+from crdt_sync.documents.submit import MESSAGES
+from crdt_sync.domain import access, message, payload, transition
+from crdt_sync.domain.access import Principal
+from crdt_sync.domain.ids import Department
+from crdt_sync.domain.message import Message
+from crdt_sync.domain.transition import Transition, Undecodable
+from crdt_sync.errors import CallerError, Forbidden, Refused
+from crdt_sync.service.draft import Draft
+from crdt_sync.service.live_ticket import LiveTicket, Waiting
+
+TRANSITIONS_PER_TICKET_MAX = 5_000  # bitsets are some 3 MB then; a ticket that needs more is a loop somewhere
+MESSAGES_PER_TICKET_MAX = 20_000  # a year-long chat has a few thousand
+
+WAIT = "wait"  # no code: the entry cannot be judged yet
+DUPLICATE = "duplicate"  # no code either: its id is there
+
+
+def admit_entries(draft: Draft, live: LiveTicket, department: Department, entries: Sequence[Waiting]) -> None:
+    """Judge new entries of a department's submit document, then again what waited, until nothing moves."""
+    waiting = live.waiting.setdefault(department, {})
+    for entry in entries:
+        waiting[transition.entry_key(entry.text.encode())] = entry
+    retried = {transition.entry_key(entry.text.encode()) for entry in entries}
+    while _pass(draft, live, department, waiting, retried):
+        retried = set()
+    for other, others in live.waiting.items():
+        if other != department and others:
+            while _pass(draft, live, other, others, set()):
+                pass
+
+
+def judge_transition(
+    draft: Draft, live: LiveTicket, made: Transition, principal: Principal, *, sealed: str | None = None
+) -> str:
+    """Return the verdict on one transition: "" to admit, a code to refuse, `WAIT` or `DUPLICATE`.
+
+    `sealed` is the payload's text where the form does not hold it yet.
+    """
+    if made.id in live.fold:
+        return DUPLICATE
+    denial = access.make_transition(principal, live.lifecycle, made)
+    if denial is not None:
+        return denial.code
+    if len(live.order) >= TRANSITIONS_PER_TICKET_MAX:
+        return "too_many"
+    if any(_is_refused(draft, live, parent) for parent in made.after):
+        return "parent_refused"
+    verdict = live.fold.judge(made)
+    if verdict is None:
+        return WAIT
+    if verdict.code is not None:
+        return str(verdict.code)
+    return _judge_payload(live, made, sealed)
+
+
+def _pass(
+    draft: Draft, live: LiveTicket, department: Department, waiting: dict[str, Waiting], retried: set[str]
+) -> bool:
+    """Judge everything that waits once; True if anything was decided."""
+    moved = False
+    for key, entry in list(waiting.items()):
+        if key not in retried and _is_refused(draft, live, key):
+            del waiting[key]
+            continue
+        code = _judge(draft, live, entry)
+        if code == WAIT:
+            continue
+        del waiting[key]
+        moved = True
+        if code not in {"", DUPLICATE}:
+            draft.refuse(live, key, code, department)
+    return moved
+
+
+def _judge(draft: Draft, live: LiveTicket, entry: Waiting) -> str:
+    data = entry.text.encode()
+    if entry.root == MESSAGES:
+        return _judge_message(draft, live, message.decode(data), entry.principal)
+    made = transition.decode(data)
+    if isinstance(made, Undecodable):
+        return made.value
+    if made.is_opening:
+        return DUPLICATE if str(made.id) == live.id else "ticket"
+    code = judge_transition(draft, live, made, entry.principal)
+    if not code:
+        draft.admit(live, made)
+    return code
+
+
+def _judge_message(draft: Draft, live: LiveTicket, posted: Message | Undecodable, principal: Principal) -> str:
+    if isinstance(posted, Undecodable):
+        return posted.value
+    assert live.messages is not None, "the conversation is loaded before its messages are judged"
+    if posted.id in live.messages:
+        return DUPLICATE
+    if posted.ticket != live.id:
+        return "ticket"
+    denial = access.post_message(principal, live.lifecycle, posted)
+    if denial is not None:
+        return denial.code
+    if len(live.messages) >= MESSAGES_PER_TICKET_MAX:
+        return "too_many"
+    draft.post(live, posted)
+    return ""
+
+
+def _judge_payload(live: LiveTicket, made: Transition, sealed: str | None) -> str:
+    if made.payload is None:
+        return ""
+    text = sealed if sealed is not None else live.form(made.lane).payloads().get(made.payload)
+    if text is None:
+        return WAIT
+    data = payload.unseal(text)
+    if data is None:
+        return "payload"
+    try:
+        payload.check(live.lifecycle.lanes[made.lane].transitions[made.name].payload, data)
+    except CallerError as error:
+        return error.code
+    return ""
+
+
+def _is_refused(draft: Draft, live: LiveTicket, key: str) -> bool:
+    touched = draft.tickets.get(live.id)
+    if touched is not None:
+        if key in touched.refused:
+            return True
+        if key in touched.cleared:
+            return False
+    return key in live.log.refused()
+
+
+def check_opening(principal: Principal, live: LiveTicket, opening: Transition) -> None:
+    """Check an opening that was submitted for a ticket that is not there yet.
+
+    Raises:
+        Forbidden: the caller may not open a ticket so.
+        Refused: the opening does not open this ticket.
+
+    """
+    if str(opening.id) != live.id:
+        raise Refused("The opening's id is not the ticket's.", code="ticket")
+    if opening.lane != live.lifecycle.control.id:
+        raise Refused("An opening stands in the control lane.", code="malformed")
+    denial = access.open_ticket(principal, live.lifecycle, opening)
+    if denial is not None:
+        raise Forbidden(denial.message, code=denial.code, advice=denial.advice)

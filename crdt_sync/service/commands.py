@@ -1,0 +1,401 @@
+"""Commands on tickets from callers without a CRDT client, as jobs of the committer.
+
+A command checks everything that it may refuse before it writes its first row. With a request id its first result is
+kept, and the same request gets that result again.
+"""
+
+import asyncio
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+from crdt_sync.documents.rules import Scalar
+from crdt_sync.domain import access, message, payload, transition
+from crdt_sync.domain.access import Principal
+from crdt_sync.domain.canonical import digest, dumps
+from crdt_sync.domain.ids import Digest, DocumentKind, DocumentName, LaneId, Position, TicketId, TransitionId
+from crdt_sync.domain.lifecycle.model import TransitionSpec
+from crdt_sync.domain.payload import Sealed
+from crdt_sync.errors import Conflict, Forbidden, Malformed, PreconditionMissing, TicketSyncError
+from crdt_sync.ports import Committed, NewResult
+from crdt_sync.service.admission import DUPLICATE, judge_transition
+from crdt_sync.service.draft import Draft
+from crdt_sync.service.live_ticket import Desk, LiveTicket, no_ticket
+from crdt_sync.service.refusals import refusal
+from crdt_sync.service.views import FormView, Opened, Posted, TicketView, Transitioned, shown_fields
+
+REQUEST_ID_CHARACTERS_MAX = 255
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who calls, and with which idempotency key and trace."""
+
+    principal: Principal
+    request_id: str | None = None
+    trace: str | None = None
+
+
+@dataclass(eq=False)
+class Command(ABC, Generic[R]):
+    """One command: loaded, decided, committed, answered through `outcome`."""
+
+    room: ClassVar[None] = None
+    call: Call
+    outcome: "asyncio.Future[R]" = field(init=False)
+    live: LiveTicket = field(init=False)
+    _record: Mapping[str, Any] = field(init=False, default_factory=dict)
+    _position: Position | None = field(init=False, default=None)  # where the first result was committed, if before
+
+    def __post_init__(self) -> None:
+        """Check the request id and make the promise."""
+        key = self.call.request_id
+        if key is not None and not (0 < len(key) <= REQUEST_ID_CHARACTERS_MAX and key.isascii() and key.isprintable()):
+            raise Malformed("An idempotency key has 1 to 255 printable ASCII characters.", code="idempotency_key")
+        self.outcome = asyncio.get_running_loop().create_future()
+
+    async def prepare(self, desk: Desk, draft: Draft) -> None:
+        """Find the first result, or load what the change needs."""
+        self._position = None
+        self._record = await self._first(desk, draft)
+        if self._record:
+            self.live = await desk.get(TicketId(self._record["id"]))
+        else:
+            await self.load(desk, draft)
+
+    def decide(self, desk: Desk, draft: Draft) -> None:
+        """Make the change, unless it was made before."""
+        if self._record:
+            return
+        self._record = self.change(desk, draft)
+        if self.call.request_id is not None:
+            result = NewResult(
+                self.call.principal.actor, self.call.request_id, self._request(), dumps(self._record), draft.now_ms
+            )
+            draft.keep_result(result)
+
+    def succeed(self, committed: Committed) -> None:
+        """Answer."""
+        if not self.outcome.done():
+            self.outcome.set_result(self.answer(self._record, self._position or committed.last))
+
+    def fail(self, error: TicketSyncError) -> None:
+        """Answer with the error."""
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
+
+    @abstractmethod
+    async def load(self, desk: Desk, draft: Draft) -> None:
+        """Load `live` and the rooms that the change writes."""
+
+    @abstractmethod
+    def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
+        """Write the rows; return what `answer` needs, as JSON values, with the ticket under `id`."""
+
+    @abstractmethod
+    def answer(self, record: Mapping[str, Any], position: Position) -> R:
+        """Make the result of what `change` returned, now or when the command first came."""
+
+    @abstractmethod
+    def request(self) -> Mapping[str, object]:
+        """What is asked, so that a key is not used for two things."""
+
+    async def _first(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
+        key, actor = self.call.request_id, self.call.principal.actor
+        if key is None:
+            return {}
+        pending = draft.results.get((actor, key))
+        stored = None if pending else await desk.store.result(actor, key)
+        first = pending or stored
+        if first is None:
+            return {}
+        if first.request != self._request():
+            raise Conflict("This idempotency key was used for another request.", code="idempotency_key_reused")
+        self._position = stored.position if stored else None
+        record: Mapping[str, Any] = json.loads(first.result)
+        return record
+
+    def _request(self) -> Digest:
+        return digest({"command": type(self).__name__, **self.request()})
+
+
+@dataclass(eq=False)
+class OnTicket(Command[R], ABC):
+    """A command on a ticket that is there."""
+
+    ticket: str
+
+    async def load(self, desk: Desk, draft: Draft) -> None:
+        """Load the ticket."""
+        del draft
+        self.live = await find_visible(desk, self.call.principal, self.ticket)
+
+
+@dataclass(eq=False)
+class Open(Command[Opened]):
+    """Open a ticket, or find the one that the subject has already."""
+
+    fields: Mapping[str, Scalar]
+    lifecycle: str | None
+    subject: str | None
+    fresh_subject: str
+    now_ms: int
+    _opening: transition.Transition | None = field(init=False, default=None)
+
+    async def load(self, desk: Desk, draft: Draft) -> None:
+        """Load the subject's ticket, or prepare a fresh one."""
+        principal = self.call.principal
+        if self.subject is not None:
+            bound = draft.subjects.get(self.subject) or await desk.store.subject(self.subject)
+            if bound is not None:
+                self._opening = None
+                self.live = await desk.get(bound)
+                return
+        lifecycle = desk.lifecycles.by_digest(self.lifecycle) if self.lifecycle else desk.lifecycles.default
+        self._opening = transition.make(
+            ticket=None,
+            lane=lifecycle.control.id,
+            name=transition.OPENING_NAME,
+            actor=principal.actor,
+            roles=principal.roles,
+            after=(),
+            lifecycle=lifecycle.digest,
+            at=self.now_ms,
+            subject=self.subject or self.fresh_subject,
+        )
+        self.live = await desk.fresh(TicketId(self._opening.id), lifecycle)
+
+    def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
+        """Bind the subject, admit the opening, fill the card."""
+        live, opening, principal = self.live, self._opening, self.call.principal
+        if opening is None:
+            if access.see(principal, live.lifecycle, live.id) is not None:
+                raise Conflict("The subject has a ticket that this caller may not see.", code="subject_taken")
+            return _shown(live, draft, created=False)
+        denial = access.open_ticket(principal, live.lifecycle, opening)
+        if denial is not None:
+            raise denial.error()
+        card = live.card.set_fields(self.fields) if self.fields else b""
+        subject = opening.subject or ""
+        live.opened(subject, draft.now_ms)
+        draft.bind(subject, live.id)
+        draft.admit(live, opening, self.call.trace)
+        if card:
+            draft.update(live.card_room, card, principal, trace=self.call.trace)
+        desk.keep(live)
+        return _shown(live, draft, created=True)
+
+    def answer(self, record: Mapping[str, Any], position: Position) -> Opened:
+        """Show the ticket."""
+        return Opened(_view(self.live, record, position), bool(record["created"]))
+
+    def request(self) -> Mapping[str, object]:
+        """What is asked."""
+        return {"fields": dict(self.fields), "lifecycle": self.lifecycle, "subject": self.subject}
+
+
+@dataclass(eq=False)
+class MakeTransition(OnTicket[Transitioned]):
+    """Make a transition, judged in what its author had seen."""
+
+    lane: str
+    name: str
+    seen: str | None
+    payload: Mapping[str, object] | None
+    now_ms: int
+    salt: str
+    _sealed: Sealed | None = field(init=False, default=None)
+
+    async def load(self, desk: Desk, draft: Draft) -> None:
+        """Load the ticket and the form that takes the payload."""
+        await super().load(desk, draft)
+        spec = self._spec()
+        if self.payload is not None:
+            payload.check(spec.payload, self.payload)
+            self._sealed = payload.seal(self.payload, self.salt)
+            await desk.with_form(self.live, spec.lane)
+
+    def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
+        """Admit the transition, and keep its payload in the lane's form."""
+        del desk
+        live, principal, sealed = self.live, self.call.principal, self._sealed
+        made = self._made()
+        code = judge_transition(draft, live, made, principal, sealed=sealed.text if sealed else None)
+        if code not in {"", DUPLICATE}:
+            raise refusal(code, live, made, principal)
+        if sealed is not None:
+            form = live.form(made.lane).put_payload(sealed.digest, sealed.text)
+            draft.update(live.form_room(made.lane), form, principal, trace=self.call.trace)
+        if not code:
+            draft.admit(live, made, self.call.trace)
+        return {**_shown(live, draft), "transition": made.id}
+
+    def answer(self, record: Mapping[str, Any], position: Position) -> Transitioned:
+        """Show the ticket after the transition."""
+        return Transitioned(_view(self.live, record, position), TransitionId(record["transition"]))
+
+    def request(self) -> Mapping[str, object]:
+        """What is asked."""
+        asked = {"ticket": self.ticket, "lane": self.lane, "name": self.name, "seen": self.seen}
+        return {**asked, "payload": dict(self.payload) if self.payload is not None else None}
+
+    def _spec(self) -> TransitionSpec:
+        lane = self.live.lifecycle.lanes.get(LaneId(self.lane))
+        spec = lane.transitions.get(self.name) if lane is not None else None
+        if spec is None:
+            raise Malformed(
+                f"The lifecycle has no transition {self.lane[:60]}.{self.name[:60]}.",
+                code="unknown_transition",
+                advice="GET /api/lifecycles/{digest} shows those that it has.",
+            )
+        return spec
+
+    def _made(self) -> transition.Transition:
+        live, principal = self.live, self.call.principal
+        if self.seen is None:
+            raise PreconditionMissing(
+                "The command does not say which version of the ticket was seen.",
+                advice="Send the 'version' of the ticket that was shown as 'seen'.",
+            )
+        if not principal.roles:
+            raise Forbidden("The caller holds no role.", code="role_not_held")
+        return transition.make(
+            ticket=live.id,
+            lane=LaneId(self.lane),
+            name=self.name,
+            actor=principal.actor,
+            roles=principal.roles,
+            after=live.fold.naming(live.seen(self.seen)),
+            lifecycle=live.lifecycle.digest,
+            payload=self._sealed.digest if self._sealed else None,
+            at=self.now_ms,
+        )
+
+
+@dataclass(eq=False)
+class PostMessage(OnTicket[Posted]):
+    """Answer the customer."""
+
+    text: str
+    now_ms: int
+    salt: str
+
+    async def load(self, desk: Desk, draft: Draft) -> None:
+        """Load the ticket and its conversation."""
+        await super().load(desk, draft)
+        await desk.with_talk(self.live)
+
+    def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
+        """Take the message into the conversation."""
+        del desk
+        principal, live = self.call.principal, self.live
+        posted = message.make(
+            ticket=live.id,
+            kind="agent",
+            author=principal.actor,
+            at=self.now_ms,
+            parts=({"type": "text", "text": self.text},),
+            salt=self.salt,
+        )
+        denial = access.post_message(principal, live.lifecycle, posted)
+        if denial is not None:
+            raise denial.error()
+        draft.post(live, posted, self.call.trace)
+        return {"id": live.id, "message": posted.id}
+
+    def answer(self, record: Mapping[str, Any], position: Position) -> Posted:
+        """Name the message."""
+        return Posted(record["message"], position)
+
+    def request(self) -> Mapping[str, object]:
+        """What is asked."""
+        return {"ticket": self.ticket, "text": self.text}
+
+
+@dataclass(eq=False)
+class UpdateCard(OnTicket[TicketView]):
+    """Change fields of the card; null removes one."""
+
+    fields: Mapping[str, Scalar]
+
+    def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
+        """Write the fields."""
+        del desk
+        live = self.live
+        draft.update(live.card_room, live.card.set_fields(self.fields), self.call.principal, trace=self.call.trace)
+        draft.touch(live, self.call.trace)
+        return _shown(live, draft)
+
+    def answer(self, record: Mapping[str, Any], position: Position) -> TicketView:
+        """Show the ticket."""
+        return _view(self.live, record, position)
+
+    def request(self) -> Mapping[str, object]:
+        """What is asked."""
+        return {"ticket": self.ticket, "fields": dict(self.fields)}
+
+
+@dataclass(eq=False)
+class UpdateForm(OnTicket[FormView]):
+    """Change fields of a lane's form, or add to its notes; null removes a field."""
+
+    lane: str
+    fields: Mapping[str, Scalar]
+    note: str
+
+    async def load(self, desk: Desk, draft: Draft) -> None:
+        """Load the ticket and the form."""
+        await super().load(desk, draft)
+        name = DocumentName(self.live.id, DocumentKind.FORM, self.lane)
+        denial = access.write(self.call.principal, self.live.lifecycle, name)
+        if denial is not None:
+            raise denial.error()
+        await desk.with_form(self.live, LaneId(self.lane))
+
+    def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
+        """Write the fields and the note."""
+        del desk
+        live, lane = self.live, LaneId(self.lane)
+        form, room = live.form(lane), live.form_room(lane)
+        changes = [form.set_fields(self.fields)] if self.fields else []
+        if self.note:
+            changes.append(form.append_note(self.note + "\n"))
+        for data in changes:
+            draft.update(room, data, self.call.principal, trace=self.call.trace)
+        return {"id": live.id, "fields": form.fields(), "notes": form.notes()}
+
+    def answer(self, record: Mapping[str, Any], position: Position) -> FormView:
+        """Show the form."""
+        return FormView(record["fields"], record["notes"], position)
+
+    def request(self) -> Mapping[str, object]:
+        """What is asked."""
+        return {"ticket": self.ticket, "lane": self.lane, "fields": dict(self.fields), "note": self.note}
+
+
+async def find_visible(desk: Desk, principal: Principal, ticket: str) -> LiveTicket:
+    """Load a ticket, and say no more of one that the caller may not see than of one that is not there.
+
+    Raises:
+        NotThereYet: there is none for this caller.
+
+    """
+    live = await desk.find(TicketId(ticket))
+    if live is None or access.see(principal, live.lifecycle, live.id) is not None:
+        raise no_ticket(ticket)
+    return live
+
+
+def _shown(live: LiveTicket, draft: Draft, **more: object) -> dict[str, Any]:
+    """What a ticket shows at this point of the batch, and which transition will give it its version."""
+    touched = draft.tickets.get(live.id)
+    newest = touched.admitted[-1].id if touched is not None and touched.admitted else live.order[-1]
+    return {"id": live.id, "newest": newest, "ticket": shown_fields(live, draft.now_ms), **more}
+
+
+def _view(live: LiveTicket, record: Mapping[str, Any], position: Position) -> TicketView:
+    return TicketView.of_fields(record["ticket"], live.version_of(record["newest"]), position)

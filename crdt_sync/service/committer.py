@@ -1,0 +1,178 @@
+"""Group commit: what is decided together is made durable together, and only then relayed and acknowledged.
+
+One consumer takes whatever has queued while the last commit ran, so an idle service commits at once and a busy one
+commits in batches. A job is prepared (loading what it needs), decided (against memory, in order) and, after the COMMIT,
+told so. If a batch fails, everything it touched is loaded anew and its jobs are tried one by one: only the failing one
+is refused.
+"""
+
+import asyncio
+from collections import deque
+from typing import Protocol
+
+import structlog
+
+from crdt_sync.errors import ServiceError, TicketSyncError, Unavailable
+from crdt_sync.ports import Clock, Committed, StoreConflict, StoreUnavailable
+from crdt_sync.protocol.room import Room
+from crdt_sync.service.draft import Draft
+from crdt_sync.service.live_ticket import Desk
+
+BATCH_JOBS_MAX = 1_000  # some 20 ms of rows; a longer batch would make its first job wait for its last
+STALE_RETRY_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Job(Protocol):
+    """One thing to decide and make durable. If it fails, its `room` is loaded anew."""
+
+    @property
+    def room(self) -> Room | None:
+        """The room whose document holds the change; None if none does."""
+        ...
+
+    async def prepare(self, desk: Desk, draft: Draft) -> None:
+        """Load what `decide` needs, which follows at once. Called again before each attempt."""
+        ...
+
+    def decide(self, desk: Desk, draft: Draft) -> None:
+        """Add rows to the draft. A `TicketSyncError` refuses this job alone, and must come before any row."""
+        ...
+
+    def succeed(self, committed: Committed) -> None:
+        """Hear that everything is durable."""
+        ...
+
+    def fail(self, error: TicketSyncError) -> None:
+        """Hear that nothing was kept."""
+        ...
+
+
+class Committer:
+    """The queue of jobs and its one consumer."""
+
+    def __init__(self, desk: Desk, clock: Clock) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._queue: deque[Job] = deque()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        """Begin to consume."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="committer")
+
+    async def stop(self) -> None:
+        """Commit what is queued, then end; what comes later is refused as unavailable."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    def enqueue(self, job: Job) -> None:
+        """Queue a job; its `succeed` or `fail` is called exactly once."""
+        if self._stopping:
+            job.fail(Unavailable("The service is stopping.", advice="Connect again in a moment."))
+            return
+        self._queue.append(job)
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(STALE_RETRY_S if self._desk.rooms.stale else None):
+                    await self._wake.wait()
+            except TimeoutError:
+                await self._desk.rooms.refresh()
+                continue
+            self._wake.clear()
+            while self._queue:
+                jobs = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_JOBS_MAX))]
+                await self._commit(jobs)
+                await self._desk.rooms.refresh()
+                self._desk.rooms.trim()
+            if self._stopping:
+                return
+
+    async def _commit(self, jobs: list[Job]) -> None:
+        """Commit the jobs together, or one by one if that fails."""
+        draft = Draft(self._clock.now_ms())
+        decided: list[Job] = []
+        try:
+            for job in jobs:
+                if await self._prepared(job, draft) and self._decided(job, draft):
+                    decided.append(job)  # noqa: PERF401 - what was decided before a failure must be known after it
+            await self._write(draft, decided)
+        except (StoreConflict, StoreUnavailable) as error:
+            await self._abandon(draft)
+            _log.warning("commit failed", jobs=len(decided), reason=str(error))
+            if len(decided) == 1 or not await self._store_answers():
+                refusal = Unavailable("The change could not be stored.", advice="It was not accepted; send it again.")
+                for job in decided:
+                    self._fail(job, refusal)
+                return
+            for job in decided:
+                await self._commit([job])
+        except Exception:  # noqa: BLE001 - the task's boundary: one bad batch must not end every later one
+            _log.exception("batch failed", jobs=len(jobs))
+            await self._abandon(draft)
+            for job in jobs:
+                self._fail(job, ServiceError("The service failed on this change.", advice="It was not accepted."))
+
+    async def _prepared(self, job: Job, draft: Draft) -> bool:
+        try:
+            await job.prepare(self._desk, draft)
+        except TicketSyncError as error:
+            self._fail(job, error)
+            return False
+        except StoreUnavailable:
+            self._fail(job, Unavailable("The store does not answer.", advice="Nothing was accepted; try again."))
+            return False
+        return True
+
+    def _decided(self, job: Job, draft: Draft) -> bool:
+        try:
+            if job.room is not None and job.room.stale:
+                raise Unavailable("An earlier change was not stored.", advice="Send everything since then again.")
+            job.decide(self._desk, draft)
+        except TicketSyncError as error:
+            self._fail(job, error)
+            return False
+        return True
+
+    def _fail(self, job: Job, error: TicketSyncError) -> None:
+        if job.room is not None:
+            self._desk.rooms.spoil(job.room)
+        job.fail(error)
+
+    async def _write(self, draft: Draft, jobs: list[Job]) -> None:
+        batch = draft.batch()
+        if batch.empty:
+            committed = Committed(*(2 * (await self._desk.store.position(),)))
+        else:
+            committed = await self._desk.store.commit(batch)
+        draft.committed(committed)
+        for job in jobs:
+            job.succeed(committed)
+        for room, relays in draft.relays.items():
+            room.relay(relays)
+        for room, relays in draft.relays.items():
+            room.commit(len(relays))
+
+    async def _abandon(self, draft: Draft) -> None:
+        """Forget what memory holds beyond the log: the touched tickets, and the documents of the touched rooms."""
+        for ticket in draft.tickets:
+            self._desk.drop(ticket)
+        for room, relays in draft.relays.items():
+            room.pending -= len(relays)
+            self._desk.rooms.spoil(room)
+        await self._desk.rooms.refresh()
+
+    async def _store_answers(self) -> bool:
+        try:
+            await self._desk.store.check()
+        except StoreUnavailable:
+            return False
+        return True

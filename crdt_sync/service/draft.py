@@ -1,0 +1,271 @@
+"""What one batch writes, while it is being decided: rows for the store, and what to relay once they are committed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from crdt_sync.domain.access import Principal
+from crdt_sync.domain.canonical import dumps
+from crdt_sync.domain.ids import ActorId, Department, MessageId, TicketId
+from crdt_sync.domain.lifecycle.result import TicketState
+from crdt_sync.domain.message import Message
+from crdt_sync.domain.transition import Transition
+from crdt_sync.ports import (
+    Batch,
+    Committed,
+    NewEvent,
+    NewMessage,
+    NewResult,
+    NewSubject,
+    NewTransition,
+    NewUpdate,
+    Quarantined,
+    TicketRow,
+    TicketWrite,
+)
+from crdt_sync.protocol.room import Member, Relay, Room
+from crdt_sync.service.live_ticket import LiveTicket
+
+SERVICE = Principal(ActorId("service"), Department("service"))
+
+
+@dataclass(slots=True)
+class Touched:
+    """A ticket that the batch changes."""
+
+    live: LiveTicket
+    before: TicketState | None  # None if the batch opens it
+    admitted: list[Transition] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    cleared: set[str] = field(default_factory=set)
+    traceparent: str | None = None
+
+
+class Draft:
+    """Rows and relays of one batch. A job checks everything it may refuse before it calls any method here."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = now_ms
+        self.subjects: dict[str, TicketId] = {}
+        self.results: dict[tuple[ActorId, str], NewResult] = {}
+        self.messages: dict[MessageId, tuple[TicketId, str]] = {}
+        self.tickets: dict[TicketId, Touched] = {}
+        self.relays: dict[Room, list[Relay]] = {}
+        self._subject_rows: list[NewSubject] = []
+        self._updates: list[NewUpdate] = []
+        self._events: list[NewEvent] = []
+        self._quarantined: list[Quarantined] = []
+        self._writes: dict[TicketId, TicketWrite] = {}
+
+    def update(
+        self, room: Room, data: bytes, principal: Principal, *, member: Member | None = None, trace: str | None = None
+    ) -> None:
+        """Append an update that the room's document already holds to its log, and relay it after the commit."""
+        assert not room.stale, "a job is prepared with rooms that hold what is committed"
+        room.document_position += 1
+        self._updates.append(
+            NewUpdate(
+                document=room.text,
+                document_position=room.document_position,
+                data=data,
+                actor=principal.actor,
+                department=principal.department,
+                roles=principal.roles,
+                at_ms=self.now_ms,
+                traceparent=trace,
+            )
+        )
+        self.relays.setdefault(room, []).append(Relay(data, member))
+        room.pending += 1
+
+    def touch(self, live: LiveTicket, trace: str | None = None) -> Touched:
+        """Note that the ticket's projection changes with this batch."""
+        touched = self.tickets.get(live.id)
+        if touched is None:
+            before = live.fold.state() if live.row is not None else None
+            touched = self.tickets[live.id] = Touched(live, before, traceparent=trace)
+        return touched
+
+    def bind(self, subject: str, ticket: TicketId, readable: str = "") -> None:
+        """Bind a subject to its ticket."""
+        self.subjects[subject] = ticket
+        self._subject_rows.append(NewSubject(subject, ticket, readable))
+
+    def keep_result(self, result: NewResult) -> None:
+        """Keep the first result of an idempotency key."""
+        self.results[result.actor, result.key] = result
+
+    def quarantine(self, document: str, actor: ActorId, code: str, data: bytes) -> None:
+        """Keep refused bytes."""
+        self._quarantined.append(Quarantined(document, actor, code, data, self.now_ms))
+
+    def admit(self, live: LiveTicket, transition: Transition, trace: str | None = None) -> None:
+        """Take a transition into the fold, the journal and, when the batch is finished, the log."""
+        touched = self.touch(live, trace)
+        live.fold.add(transition)
+        touched.admitted.append(transition)
+        touched.cleared.add(transition.id)
+        touched.refused.pop(transition.id, None)
+
+    def refuse(self, live: LiveTicket, key: str, code: str, department: Department) -> None:
+        """Note a refused entry in the log's `refused`, where its author finds it."""
+        self.touch(live).refused[key] = code
+        self._event("refused", live, {"entry": key, "code": code}, (department,), None)
+
+    def post(self, live: LiveTicket, message: Message, trace: str | None = None) -> None:
+        """Take a message into the conversation."""
+        touched = self.touch(live, trace)
+        touched.messages.append(message)
+        assert live.messages is not None, "the conversation is loaded before it grows"
+        live.messages[message.id] = message.record
+        self.messages[message.id] = live.id, message.record
+        self._event("message", live, {"message": message.id, "kind": message.kind}, live.lifecycle.talk, trace)
+
+    def batch(self) -> Batch:
+        """Finish: append to each log and conversation once, note the events, and return every row."""
+        for touched in self.tickets.values():
+            self._finish(touched)
+            self._writes[touched.live.id] = self._ticket_write(touched)
+        admitted = [(touched, transition) for touched in self.tickets.values() for transition in touched.admitted]
+        posted = [(touched, message) for touched in self.tickets.values() for message in touched.messages]
+        return Batch(
+            updates=self._updates,
+            transitions=[
+                NewTransition(transition.id, touched.live.id, transition.record, self.now_ms, touched.traceparent)
+                for touched, transition in admitted
+            ],
+            messages=[
+                NewMessage(MessageId(message.id), touched.live.id, message.record, self.now_ms, touched.traceparent)
+                for touched, message in posted
+            ],
+            events=self._events,
+            tickets=list(self._writes.values()),
+            subjects=self._subject_rows,
+            results=list(self.results.values()),
+            quarantined=self._quarantined,
+        )
+
+    def committed(self, committed: Committed) -> None:
+        """Bring the tickets in memory to what is committed now."""
+        for touched in self.tickets.values():
+            live = touched.live
+            for transition in touched.admitted:
+                live.journaled(transition, committed.transitions[transition.id])
+            write = self._writes[live.id]
+            live.row = TicketRow(
+                id=live.id,
+                lifecycle=write.lifecycle,
+                subject=write.subject,
+                stage=write.stage,
+                kind=write.kind,
+                lanes=write.lanes,
+                flags=write.flags,
+                obligations=write.obligations,
+                card=write.card,
+                participants=write.participants,
+                version=live.positions[-1],
+                position=committed.last,
+                opened_at_ms=write.opened_at_ms,
+                updated_at_ms=write.updated_at_ms,
+            )
+
+    def _finish(self, touched: Touched) -> None:
+        live = touched.live
+        if touched.admitted:
+            data = live.log.append([transition.record for transition in touched.admitted])
+            self.update(live.log_room, data, SERVICE, trace=touched.traceparent)
+        known = live.log.refused()
+        cleared = [key for key in touched.cleared if key in known and key not in touched.refused]
+        if cleared:
+            self.update(live.log_room, live.log.clear(cleared), SERVICE)
+        refused = {key: code for key, code in touched.refused.items() if known.get(key) != code}
+        if refused:
+            self.update(live.log_room, live.log.refuse(refused), SERVICE)
+        if touched.messages:
+            data = live.talk.append([message.record for message in touched.messages])
+            self.update(live.talk_room, data, SERVICE, trace=touched.traceparent)
+        self._note_changes(touched)
+
+    def _note_changes(self, touched: Touched) -> None:
+        live, audience, trace = touched.live, touched.live.lifecycle.departments, touched.traceparent
+        for transition in touched.admitted:
+            kind = "opened" if transition.is_opening else "transitioned"
+            data = {"transition": transition.id, "lane": transition.lane, "name": transition.name}
+            self._event(kind, live, data, audience, trace)
+        if not touched.admitted:
+            return
+        after, before = live.fold.state(), touched.before
+        if before is None or before.stage != after.stage:
+            data = {"stage": after.stage or "", "kind": after.kind or "", "was": before.stage or "" if before else ""}
+            self._event("stage_changed", live, data, audience, trace)
+        owed, owes = _owed(before), _owed(after)
+        for key in owes.keys() - owed.keys():
+            self._event("obligation_raised", live, owes[key], audience, trace)
+        for key in owed.keys() - owes.keys():
+            self._event("obligation_discharged", live, owed[key], audience, trace)
+
+    def _event(
+        self,
+        kind: str,
+        live: LiveTicket,
+        data: Mapping[str, object],
+        audience: tuple[Department, ...],
+        trace: str | None,
+    ) -> None:
+        self._events.append(NewEvent(kind, live.id, data, audience, self.now_ms, trace))
+
+    def _ticket_write(self, touched: Touched) -> TicketWrite:
+        live = touched.live
+        shown = project(live)
+        return TicketWrite(
+            id=live.id,
+            expected_position=live.row.position if live.row else None,
+            newest_transition=touched.admitted[-1].id if touched.admitted else None,
+            lifecycle=live.lifecycle.digest,
+            subject=live.subject,
+            stage=shown.stage,
+            kind=shown.kind,
+            lanes=shown.lanes,
+            flags=shown.flags,
+            obligations=shown.obligations,
+            card=shown.card,
+            participants=live.lifecycle.departments,
+            opened_at_ms=live.opened_at_ms,
+            updated_at_ms=self.now_ms,
+            traceparent=touched.traceparent,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What a ticket's row says of its state."""
+
+    stage: str
+    kind: str
+    lanes: Mapping[str, str]
+    flags: Mapping[str, Sequence[str]]
+    obligations: Sequence[Mapping[str, object]]
+    card: Mapping[str, object]
+
+
+def project(live: LiveTicket) -> Projection:
+    """Read a ticket's row out of its fold and its card, as they are now."""
+    state = live.fold.state()
+    return Projection(
+        stage=state.stage or "",
+        kind=state.kind or "",
+        lanes={str(lane): name for lane, name in state.lanes.items()},
+        flags={lane: list(flags) for lane, flags in state.flags.items()},
+        obligations=[obligation.to_json() for obligation in state.obligations],
+        card=live.card.card(),
+    )
+
+
+def _owed(state: TicketState | None) -> dict[str, dict[str, object]]:
+    """What is owed, keyed by what it is, so that a new trigger of the same obligation is no new obligation."""
+    found: dict[str, dict[str, object]] = {}
+    for obligation in state.obligations if state is not None else ():
+        entry = obligation.to_json()
+        del entry["trigger"]
+        found[dumps(entry)] = entry
+    return found

@@ -1,0 +1,224 @@
+"""What a chat gateway brings: the conversation's ticket is found or opened, and the message enters its conversation.
+
+The subject of a conversation is an HMAC under the deployment's key, so that two nodes make the same opening bytes and
+no customer's identity stands in an immutable record. A message's id is made of the account and the platform's own key,
+so that a replay changes nothing.
+"""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from crdt_sync.domain import access, message, transition
+from crdt_sync.domain.access import GATEWAY, Principal
+from crdt_sync.domain.canonical import dumps
+from crdt_sync.domain.ids import ActorId, MessageId, Role, TicketId
+from crdt_sync.domain.message import Message, MessageKind, Part
+from crdt_sync.domain.transition import Undecodable
+from crdt_sync.errors import CallerError, Forbidden, TicketSyncError
+from crdt_sync.ports import Committed
+from crdt_sync.service.admission import MESSAGES_PER_TICKET_MAX, judge_transition
+from crdt_sync.service.draft import SERVICE, Draft
+from crdt_sync.service.live_ticket import Desk, LiveTicket
+
+SEQUENCES_MAX = 10_000  # tickets that one conversation may have had; each look-up is one indexed row
+
+IngestStatus = Literal["accepted", "duplicate", "rejected", "retry_later"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One thing that a chat platform told a gateway."""
+
+    key: str
+    channel: str
+    account: str
+    conversation: str
+    sender: str
+    kind: MessageKind
+    parts: Sequence[Part]
+    sent_at_ms: int
+    display_name: str = ""
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of an arrival."""
+
+    key: str
+    status: IngestStatus
+    ticket: str = ""
+    message: str = ""
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass(eq=False)
+class Ingest:
+    """One arrival as a job of the committer."""
+
+    room: ClassVar[None] = None
+    principal: Principal
+    arrival: Arrival
+    secret: bytes
+    salt: str
+    outcome: "asyncio.Future[Ingested]" = field(init=False)
+    live: LiveTicket | None = field(init=False, default=None)
+    _subject: str = field(init=False, default="")
+    _opening: transition.Transition | None = field(init=False, default=None)
+    _known: tuple[TicketId, str] | None = field(init=False, default=None)
+    _result: Ingested | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Make the promise."""
+        self.outcome = asyncio.get_running_loop().create_future()
+
+    async def prepare(self, desk: Desk, draft: Draft) -> None:
+        """Find the message, else the conversation's newest ticket, else prepare a fresh one."""
+        if self.arrival.account not in self.principal.accounts:
+            raise Forbidden(f"The token does not name the account {self.arrival.account[:60]!r}.", code="account")
+        self._opening = None
+        id_ = message.origin_id(self.arrival.account, self.arrival.key)
+        stored = None if id_ in draft.messages else await desk.store.message(id_)
+        self._known = draft.messages.get(id_) or ((stored.ticket, stored.record) if stored else None)
+        if self._known is None:
+            self.live = await self._conversation(desk, draft)
+            await desk.with_talk(self.live)
+
+    def decide(self, desk: Desk, draft: Draft) -> None:
+        """Post the message, after an opening or a reopening if it takes one."""
+        if self._known is not None:
+            self._result = self._again(*self._known)
+            return
+        assert self.live is not None, "prepare found or made the ticket"
+        live, arrival = self.live, self.arrival
+        posted = self._message(live.id)
+        assert live.messages is not None, "prepare loaded the conversation"
+        if len(live.messages) >= MESSAGES_PER_TICKET_MAX:
+            raise Forbidden("The conversation holds as many messages as it may.", code="too_many")
+        if self._opening is not None:
+            self._open(desk, draft, live, self._opening)
+        elif _is_closed(live):
+            reopening = self._reopening(draft, live)
+            assert reopening is not None, "prepare chose a fresh ticket where none can be reopened"
+            draft.admit(live, reopening, arrival.trace)
+        draft.post(live, posted, arrival.trace)
+        self._result = Ingested(arrival.key, "accepted", live.id, posted.id)
+
+    def succeed(self, committed: Committed) -> None:
+        """Answer."""
+        del committed
+        assert self._result is not None, "it was decided"
+        if not self.outcome.done():
+            self.outcome.set_result(self._result)
+
+    def fail(self, error: TicketSyncError) -> None:
+        """Answer with what the gateway should do next."""
+        status: IngestStatus = "rejected" if isinstance(error, CallerError) and not error.retryable else "retry_later"
+        if not self.outcome.done():
+            self.outcome.set_result(Ingested(self.arrival.key, status, code=error.code, reason=error.message))
+
+    async def _conversation(self, desk: Desk, draft: Draft) -> LiveTicket:
+        newest: TicketId | None = None
+        for sequence in range(SEQUENCES_MAX):
+            subject = self._subject_of(sequence)
+            bound = draft.subjects.get(subject) or await desk.store.subject(subject)
+            if bound is None:
+                break
+            newest = bound
+        if newest is not None:
+            live = await desk.get(newest)
+            if not _is_closed(live) or self._reopening(draft, live) is not None:
+                return live
+        self._subject = subject
+        lifecycle = desk.lifecycles.default
+        self._opening = transition.make(
+            ticket=None,
+            lane=lifecycle.control.id,
+            name=transition.OPENING_NAME,
+            actor=ActorId(GATEWAY),
+            roles=(Role(GATEWAY),),
+            after=(),
+            lifecycle=lifecycle.digest,
+            at=0,
+            subject=subject,
+        )
+        return await desk.fresh(TicketId(self._opening.id), lifecycle)
+
+    def _open(self, desk: Desk, draft: Draft, live: LiveTicket, opening: transition.Transition) -> None:
+        denial = access.open_ticket(_GATEWAY_ITSELF, live.lifecycle, opening)
+        if denial is not None:
+            raise denial.error()
+        arrival = self.arrival
+        name = arrival.display_name[:200]
+        card = live.card.set_fields({"customer": name}) if name else b""
+        live.opened(self._subject, draft.now_ms)
+        readable = {"channel": arrival.channel, "account": arrival.account, "conversation": arrival.conversation}
+        draft.bind(self._subject, live.id, dumps(readable))
+        draft.admit(live, opening, arrival.trace)
+        if card:
+            draft.update(live.card_room, card, SERVICE, trace=arrival.trace)
+        desk.keep(live)
+
+    def _reopening(self, draft: Draft, live: LiveTicket) -> transition.Transition | None:
+        """Return the gateway's own move that brings a closed ticket back, None where the lifecycle has none."""
+        if live.lifecycle.inbound_after_close != "reopen":
+            return None
+        control = live.lifecycle.control
+        for spec in control.transitions.values():
+            if spec.to != control.initial or Role(GATEWAY) not in spec.by:
+                continue
+            made = transition.make(
+                ticket=live.id,
+                lane=control.id,
+                name=spec.name,
+                actor=ActorId(GATEWAY),
+                roles=(Role(GATEWAY),),
+                after=live.fold.naming(live.fold.frontier()),
+                lifecycle=live.lifecycle.digest,
+                at=self.arrival.sent_at_ms,
+            )
+            if not judge_transition(draft, live, made, _GATEWAY_ITSELF):
+                return made
+        return None
+
+    def _message(self, ticket: TicketId) -> Message:
+        arrival = self.arrival
+        author = _opaque(self.secret, [arrival.channel, arrival.account, arrival.sender])[:32]
+        return message.make(
+            ticket=ticket,
+            kind=arrival.kind,
+            author=f"{arrival.kind}-{author}",
+            at=arrival.sent_at_ms,
+            parts=arrival.parts,
+            salt=self.salt,
+            origin=message.origin_id(arrival.account, arrival.key),
+        )
+
+    def _again(self, ticket: TicketId, record: str) -> Ingested:
+        known, again = message.decode(record.encode()), self._message(ticket)
+        assert not isinstance(known, Undecodable), "the journal holds admitted messages only"
+        if (known.kind, known.author, known.parts) != (again.kind, again.author, again.parts):
+            reason = "The platform's key came before with another content."
+            return Ingested(self.arrival.key, "rejected", code="idempotency_key_reused", reason=reason)
+        return Ingested(self.arrival.key, "duplicate", ticket, MessageId(known.id))
+
+    def _subject_of(self, sequence: int) -> str:
+        arrival = self.arrival
+        return "chat:" + _opaque(self.secret, [arrival.channel, arrival.account, arrival.conversation, sequence])
+
+
+_GATEWAY_ITSELF = Principal(ActorId(GATEWAY), GATEWAY, (Role(GATEWAY),))
+
+
+def _opaque(secret: bytes, value: Sequence[object]) -> str:
+    return hmac.new(secret, dumps(list(value)).encode(), hashlib.sha256).hexdigest()
+
+
+def _is_closed(live: LiveTicket) -> bool:
+    control = live.lifecycle.control
+    return live.fold.state().lanes.get(control.id, control.initial) != control.initial

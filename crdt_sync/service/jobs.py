@@ -1,0 +1,195 @@
+"""The jobs that sessions put into the committer: a change to a document, and waiting for what is pending."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from crdt_sync.documents.document import Entry, Outcome, Received
+from crdt_sync.documents.submit import MESSAGES, TRANSITIONS, SubmitDocument
+from crdt_sync.domain import transition
+from crdt_sync.domain.access import Principal
+from crdt_sync.domain.ids import Department, DocumentKind, DocumentName, LaneId, TransitionId
+from crdt_sync.domain.transition import Transition
+from crdt_sync.errors import Refused, TicketSyncError, Unavailable
+from crdt_sync.ports import Committed
+from crdt_sync.protocol.room import Member, Room
+from crdt_sync.service.admission import admit_entries, check_opening
+from crdt_sync.service.draft import Draft
+from crdt_sync.service.live_ticket import Desk, LiveTicket, Waiting
+
+Succeed = Callable[[int], None]
+Fail = Callable[[TicketSyncError], None]
+
+
+@dataclass(slots=True, eq=False)
+class Change:
+    """One update that a session sent, already applied to its room's document."""
+
+    room: Room
+    data: bytes
+    received: Received
+    principal: Principal
+    member: Member | None
+    on_success: Succeed
+    on_failure: Fail
+    trace: str | None = None
+    generation: int = field(init=False)
+    live: LiveTicket | None = field(init=False, default=None)
+    opening: Transition | None = field(init=False, default=None)
+    subject_taken: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        """Remember on which state of the room the update was applied."""
+        self.generation = self.room.generation
+        self.room.pending += 1
+
+    async def prepare(self, desk: Desk, draft: Draft) -> None:
+        """Apply the update again if the room was loaded anew, and load the ticket if it may change."""
+        room = self.room
+        if self.generation != room.generation:
+            self.received = room.document.receive(self.data, actor=self.principal.actor)
+            self.generation = room.generation
+            if self.received.kind is Outcome.GAP:
+                raise Unavailable("An earlier change was not stored.", advice="Send everything since then again.")
+        if room.name is None or not _concerns_ticket(room.name, self.received):
+            return
+        self.opening = _opening(self.received.entries) if room.name.kind is DocumentKind.SUBMIT else None
+        self.live = await desk.find(room.name.ticket)
+        if self.live is None and self.opening is not None:
+            self.live = await desk.fresh(room.name.ticket, desk.lifecycles.by_digest(self.opening.lifecycle))
+            subject = self.opening.subject or ""
+            self.subject_taken = subject in draft.subjects or await desk.store.subject(subject) is not None
+        if self.live is not None:
+            await load_submissions(desk, self.live, room.name, self.received.entries)
+
+    def decide(self, desk: Desk, draft: Draft) -> None:
+        """Append the update, and admit what it submits."""
+        room, live = self.room, self.live
+        if live is not None and live.row is None and live.id not in draft.tickets:
+            self._open(desk, draft, live)
+        draft.update(room, self.data, self.principal, member=self.member, trace=self.trace)
+        room.authors[self.principal.actor] = self.principal
+        if live is None or room.name is None:
+            return
+        if room.name.kind is DocumentKind.CARD:
+            draft.touch(live, self.trace)
+            return
+        department = _department(live, room.name)
+        if room.name.kind is DocumentKind.SUBMIT and self.opening is None:
+            entries = [Waiting(entry.root, entry.text, self.principal) for entry in self.received.entries]
+        else:  # a payload came, or the ticket was opened just now: what waited may go on
+            entries = []
+        admit_entries(draft, live, department, entries)
+
+    def succeed(self, committed: Committed) -> None:
+        """Acknowledge."""
+        self.on_success(committed.last)
+        self.room.commit(1)
+
+    def fail(self, error: TicketSyncError) -> None:
+        """Say that nothing was kept."""
+        self.on_failure(error)
+        self.room.commit(1)
+
+    def _open(self, desk: Desk, draft: Draft, live: LiveTicket) -> None:
+        """Create the ticket from its submitted opening."""
+        assert self.opening is not None, "a ticket without row is being opened"
+        check_opening(self.principal, live, self.opening)
+        if self.subject_taken:
+            raise Refused("The subject has a ticket already.", code="subject_taken")
+        subject = self.opening.subject or ""
+        live.opened(subject, draft.now_ms)
+        draft.bind(subject, live.id)
+        draft.admit(live, self.opening, self.trace)
+        desk.keep(live)
+
+
+@dataclass(slots=True, eq=False)
+class Revisit:
+    """Judge again what a submit document holds undecided, after it was loaded; a job that nobody waits for."""
+
+    submissions: Room
+    room: None = None
+    live: LiveTicket | None = field(init=False, default=None)
+
+    async def prepare(self, desk: Desk, draft: Draft) -> None:
+        """Load the ticket, unless its submissions were looked at before."""
+        del draft
+        name = self.submissions.name
+        assert name is not None, "a submit document belongs to a ticket"
+        self.live = await desk.find(name.ticket)
+        if self.live is not None:
+            if Department(name.part or "") in self.live.waiting:
+                self.live = None
+            else:
+                await load_submissions(desk, self.live, name, ())
+
+    def decide(self, desk: Desk, draft: Draft) -> None:
+        """Judge what waits."""
+        del desk
+        if self.live is not None and self.submissions.name is not None:
+            admit_entries(draft, self.live, _department(self.live, self.submissions.name), ())
+
+    def succeed(self, committed: Committed) -> None:
+        """Tell nobody: the log says it."""
+
+    def fail(self, error: TicketSyncError) -> None:
+        """Tell nobody: the next visitor tries again."""
+
+
+async def load_submissions(desk: Desk, live: LiveTicket, name: DocumentName, entries: Sequence[Entry]) -> None:
+    """Load what judging a department's entries takes: its submit document, the conversation, the forms of payloads."""
+    if name.kind is DocumentKind.CARD:
+        return
+    department = _department(live, name)
+    room = await desk.with_submit(live, department)
+    if department not in live.waiting:
+        live.waiting[department] = _undecided(live, room)
+    texts = [(entry.root, entry.text) for entry in entries]
+    texts += [(entry.root, entry.text) for entry in live.waiting[department].values()]
+    if any(root == MESSAGES for root, _ in texts):
+        await desk.with_talk(live)
+    for root, text in texts:
+        made = transition.decode(text.encode()) if root == TRANSITIONS else None
+        if isinstance(made, Transition) and made.payload is not None and made.lane in live.lifecycle.lanes:
+            await desk.with_form(live, made.lane)
+
+
+def _undecided(live: LiveTicket, room: Room) -> dict[str, Waiting]:
+    """What a submit document holds that was neither admitted nor refused: after a restart, this is what waits."""
+    document = room.document
+    assert isinstance(document, SubmitDocument), f"{room.text} is no submit document"
+    refused = live.log.refused()
+    found: dict[str, Waiting] = {}
+    for entry, actor in document.authored():
+        key = transition.entry_key(entry.text.encode())
+        author = room.authors.get(actor)
+        if key not in refused and TransitionId(key) not in live.fold and author is not None:
+            found[key] = Waiting(entry.root, entry.text, author)
+    return found
+
+
+def _concerns_ticket(name: DocumentName, received: Received) -> bool:
+    match name.kind:
+        case DocumentKind.SUBMIT:
+            return bool(received.entries)
+        case DocumentKind.FORM:
+            return bool(received.payloads)
+        case DocumentKind.CARD:
+            return True
+        case DocumentKind.LOG | DocumentKind.TALK:
+            return False
+
+
+def _department(live: LiveTicket, name: DocumentName) -> Department:
+    if name.kind is DocumentKind.FORM:
+        return live.lifecycle.lanes[LaneId(name.part or "")].owner
+    return Department(name.part or "")
+
+
+def _opening(entries: Sequence[Entry]) -> Transition | None:
+    """The first opening among the entries."""
+    for entry in entries:
+        made = transition.decode(entry.text.encode()) if entry.root == TRANSITIONS else None
+        if isinstance(made, Transition) and made.is_opening:
+            return made
+    return None

@@ -1,0 +1,59 @@
+"""The lifecycles that this service knows: the shipped and configured ones, and every one a ticket was opened with."""
+
+from collections.abc import Callable, Mapping
+
+from crdt_sync.domain.ids import Digest
+from crdt_sync.domain.lifecycle.model import Lifecycle
+from crdt_sync.errors import NotFound
+from crdt_sync.ports import Store
+
+
+class Lifecycles:
+    """Look-up by digest. A ticket keeps the lifecycle that it was opened with, so none is ever forgotten."""
+
+    def __init__(self, default: Lifecycle, sources: Mapping[Digest, tuple[Lifecycle, str]]) -> None:
+        self.default = default
+        self._known = dict(sources)
+
+    @classmethod
+    async def load(cls, store: Store, read: Callable[[str], Lifecycle], sources: list[str]) -> "Lifecycles":
+        """Save `sources`, the first of which is the default, and read back every one that was ever saved.
+
+        Raises:
+            Malformed: one of the sources fails its check.
+            StoreUnavailable: the store cannot answer.
+
+        """
+        given = [(read(source), source) for source in sources]
+        for lifecycle, source in given:
+            await store.save_lifecycle(lifecycle.digest, source)
+        known = {digest: (read(source), source) for digest, source in (await store.lifecycles()).items()}
+        return cls(given[0][0], known)
+
+    def all(self) -> tuple[Lifecycle, ...]:
+        """Every known lifecycle."""
+        return tuple(lifecycle for lifecycle, _ in self._known.values())
+
+    def by_digest(self, digest: str) -> Lifecycle:
+        """Return a lifecycle.
+
+        Raises:
+            NotFound: no lifecycle has this digest.
+
+        """
+        return self._get(digest)[0]
+
+    def source(self, digest: str) -> str:
+        """Return the YAML that a lifecycle was read from.
+
+        Raises:
+            NotFound: no lifecycle has this digest.
+
+        """
+        return self._get(digest)[1]
+
+    def _get(self, digest: str) -> tuple[Lifecycle, str]:
+        found = self._known.get(Digest(digest))
+        if found is None:
+            raise NotFound(f"No lifecycle has the digest {digest[:64]!r}.", code="unknown_lifecycle")
+        return found

@@ -1,0 +1,93 @@
+"""Rooms in memory: loaded once from the store, kept while somebody needs them, loaded anew when a commit failed."""
+
+import asyncio
+from collections import OrderedDict
+
+from crdt_sync.documents.document import Document
+from crdt_sync.documents.kinds import new_document
+from crdt_sync.domain.access import Principal
+from crdt_sync.domain.ids import DocumentName, Role
+from crdt_sync.ports import Ids, Store, StoredDocument, StoreUnavailable
+from crdt_sync.protocol.room import Room
+
+IDLE_ROOMS_MAX = 2_000  # a room costs some 5 kB; below 10 MB in all, and a busy service's working set fits
+
+
+class Rooms:
+    """Every room of this process by document name."""
+
+    def __init__(self, store: Store, ids: Ids) -> None:
+        self._store = store
+        self._ids = ids
+        self._rooms: OrderedDict[str, Room] = OrderedDict()
+        self._loading: dict[str, asyncio.Task[Room]] = {}
+        self._stale: set[Room] = set()
+
+    @property
+    def stale(self) -> bool:
+        """Tell whether some room waits to be loaded anew."""
+        return bool(self._stale)
+
+    def spoil(self, room: Room) -> None:
+        """Note that a room's document holds what will never be committed."""
+        room.stale = True
+        self._stale.add(room)
+
+    async def refresh(self) -> None:
+        """Load the spoiled rooms anew; while the store does not answer they stay as they are."""
+        for room in list(self._stale):
+            try:
+                await self._reload(room)
+            except StoreUnavailable:
+                return
+
+    async def get(self, text: str) -> Room:
+        """Return the room of a document, loading it if need be; two callers share one load.
+
+        Raises:
+            StoreUnavailable: the document could not be loaded.
+
+        """
+        room = self._rooms.get(text)
+        if room is not None:
+            self._rooms.move_to_end(text)
+            if room.stale:
+                await self._reload(room)
+            return room
+        task = self._loading.get(text)
+        if task is None:
+            task = self._loading[text] = asyncio.ensure_future(self._load(text))
+            task.add_done_callback(lambda _: self._loading.pop(text, None))
+        return await asyncio.shield(task)
+
+    def trim(self) -> None:
+        """Unload the rooms that were idle longest, above what may stay."""
+        excess = len(self._rooms) - IDLE_ROOMS_MAX
+        for text in [text for text, room in self._rooms.items() if room.idle][: max(0, excess)]:
+            del self._rooms[text]
+
+    async def _reload(self, room: Room) -> None:
+        """Replace what a room holds by what is committed, and ask its members for what that lacks."""
+        stored = await self._store.document(room.text)
+        room.replace(_fill(room.name, self._ids.client_id(), stored), document_position=stored.document_position)
+        state_vector = room.document.state_vector()
+        for member in room.members:
+            member.put(member.dialect.step1(member.key, state_vector))
+        self._stale.discard(room)
+        room.commit(0)
+
+    async def _load(self, text: str) -> Room:
+        name = DocumentName.parse(text) if text.startswith("ticket/") else None
+        stored = await self._store.document(text)
+        document = _fill(name, self._ids.client_id(), stored)
+        room = Room(text, name, document, document_position=stored.document_position)
+        for update in stored.updates:
+            room.authors[update.actor] = Principal(update.actor, update.department, tuple(map(Role, update.roles)))
+        self._rooms[text] = room
+        return room
+
+
+def _fill(name: DocumentName | None, client_id: int, stored: StoredDocument) -> Document:
+    document = new_document(name.kind if name else None, client_id)
+    document.load(stored.snapshot, [(update.data, update.actor) for update in stored.updates])
+    return document

@@ -1,0 +1,377 @@
+"""Tickets for callers without a CRDT client: the same documents and the same rules, one call at a time."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from crdt_sync.documents.form import FormDocument
+from crdt_sync.documents.rules import Scalar
+from crdt_sync.domain import access, message
+from crdt_sync.domain.access import Principal
+from crdt_sync.domain.ids import DocumentKind, DocumentName, TicketId
+from crdt_sync.domain.lifecycle.explain import Language, explain
+from crdt_sync.domain.message import Message
+from crdt_sync.domain.transition import Transition
+from crdt_sync.errors import Forbidden, TicketSyncError
+from crdt_sync.ports import Clock, Committed, Ids, Store, TicketFilter, TicketRow
+from crdt_sync.protocol.room import Room
+from crdt_sync.service.commands import (
+    Call,
+    Command,
+    MakeTransition,
+    Open,
+    PostMessage,
+    UpdateCard,
+    UpdateForm,
+    find_visible,
+)
+from crdt_sync.service.committer import Committer
+from crdt_sync.service.draft import Draft
+from crdt_sync.service.ingest import Arrival, Ingest, Ingested
+from crdt_sync.service.lifecycles import Lifecycles
+from crdt_sync.service.live_ticket import Desk, LiveTicket, no_ticket
+from crdt_sync.service.rooms import Rooms
+from crdt_sync.service.views import (
+    Explained,
+    FormView,
+    Opened,
+    Page,
+    Posted,
+    TicketView,
+    Transitioned,
+    instant,
+)
+
+PAGE_TICKETS_MAX = 500
+
+R = TypeVar("R")
+
+
+class Tickets:
+    """What REST, gRPC and the gateway call."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        rooms: Rooms,
+        committer: Committer,
+        lifecycles: Lifecycles,
+        clock: Clock,
+        ids: Ids,
+        secret: bytes,
+    ) -> None:
+        self._store = store
+        self._rooms = rooms
+        self._committer = committer
+        self._lifecycles = lifecycles
+        self._clock = clock
+        self._ids = ids
+        self._secret = secret  # the deployment's key: what chat subjects are made with
+
+    async def open(
+        self,
+        principal: Principal,
+        *,
+        title: str,
+        lifecycle: str | None = None,
+        subject: str | None = None,
+        card: Mapping[str, Scalar] | None = None,
+        request_id: str | None = None,
+        trace: str | None = None,
+    ) -> Opened:
+        """Open a ticket, or find the one that `subject` has.
+
+        Raises:
+            Forbidden: the caller may not open tickets of this lifecycle.
+            Conflict: the subject's ticket is not for this caller to see.
+            NotFound: no such lifecycle.
+            Malformed: a field that a card cannot hold.
+
+        """
+        _people(principal)
+        fields: dict[str, Scalar] = {**(card or {}), **({"title": title} if title else {})}
+        call = Call(principal, request_id, trace)
+        return await self._run(Open(call, fields, lifecycle, subject, self._ids.uuid7(), self._clock.now_ms()))
+
+    async def get(self, principal: Principal, ticket: str) -> TicketView:
+        """Show one ticket.
+
+        Raises:
+            NotThereYet: there is none, or not for this caller.
+
+        """
+        return TicketView.of_row(await self._row(principal, ticket))
+
+    async def list(
+        self, principal: Principal, where: TicketFilter, *, after: TicketId | None = None, limit: int = 100
+    ) -> Page:
+        """List tickets in which the caller takes part, whatever `where` says of department and tickets."""
+        _people(principal)
+        mine = TicketFilter(
+            department=principal.department,
+            tickets=principal.tickets,
+            stage=where.stage,
+            lane_states=where.lane_states,
+            owed_by=where.owed_by,
+            changed_after=where.changed_after,
+        )
+        limit = max(1, min(limit, PAGE_TICKETS_MAX))
+        position = await self._store.position()
+        rows = await self._store.tickets(mine, after=after, limit=limit + 1)
+        shown = [TicketView.of_row(row) for row in rows[:limit]]
+        return Page(shown, shown[-1].id if len(rows) > limit else None, position)
+
+    async def transition(
+        self,
+        principal: Principal,
+        ticket: str,
+        *,
+        lane: str,
+        name: str,
+        seen: str | None,
+        payload: Mapping[str, object] | None = None,
+        request_id: str | None = None,
+        trace: str | None = None,
+    ) -> Transitioned:
+        """Make a transition, judged in what the caller had seen; a stale `seen` is no error.
+
+        Raises:
+            NotThereYet: no such ticket for this caller.
+            PreconditionMissing: no `seen`.
+            PreconditionUnknown: `seen` names no version of this ticket.
+            Forbidden: another department's lane, or no role.
+            Conflict: not enabled in what was seen; the message says why.
+            Malformed: no such transition, or a payload that it does not take.
+
+        """
+        _people(principal)
+        call = Call(principal, request_id, trace)
+        now_ms, salt = self._clock.now_ms(), self._ids.salt()
+        return await self._run(MakeTransition(call, ticket, lane, name, seen, payload, now_ms, salt))
+
+    async def post_message(
+        self, principal: Principal, ticket: str, *, text: str, request_id: str | None = None, trace: str | None = None
+    ) -> Posted:
+        """Answer the customer.
+
+        Raises:
+            NotThereYet: no such ticket for this caller.
+            Forbidden: the department does not take part in the conversation.
+            Malformed: the text is empty or too long.
+
+        """
+        _people(principal)
+        call = Call(principal, request_id, trace)
+        return await self._run(PostMessage(call, ticket, text, self._clock.now_ms(), self._ids.salt()))
+
+    async def messages(self, principal: Principal, ticket: str) -> Sequence[Mapping[str, object]]:
+        """Show the conversation in the order of the platform's time, then of ids.
+
+        Raises:
+            NotThereYet: no such ticket for this caller.
+            Forbidden: the department does not take part in the conversation.
+
+        """
+        row = await self._row(principal, ticket)
+        denial = access.converse(principal, self._lifecycles.by_digest(row.lifecycle))
+        if denial is not None:
+            raise denial.error()
+        found = [message.decode(stored.record.encode()) for stored in await self._store.messages(row.id)]
+        posted = sorted((one for one in found if isinstance(one, Message)), key=lambda one: (one.at, one.id))
+        return [
+            {
+                "id": one.id,
+                "kind": one.kind,
+                "author": one.author,
+                "at": instant(one.at),
+                "parts": [dict(part) for part in one.parts],
+            }
+            for one in posted
+        ]
+
+    async def update_card(
+        self,
+        principal: Principal,
+        ticket: str,
+        *,
+        fields: Mapping[str, Scalar],
+        request_id: str | None = None,
+        trace: str | None = None,
+    ) -> TicketView:
+        """Change fields of the card; null removes one.
+
+        Raises:
+            NotThereYet: no such ticket for this caller.
+            Malformed: a field that a card cannot hold.
+
+        """
+        _people(principal)
+        return await self._run(UpdateCard(Call(principal, request_id, trace), ticket, fields))
+
+    async def form(self, principal: Principal, ticket: str, lane: str) -> FormView:
+        """Show a lane's form.
+
+        Raises:
+            NotThereYet: no such ticket for this caller.
+            Forbidden: the form is not for this department.
+
+        """
+        row = await self._row(principal, ticket)
+        name = DocumentName(row.id, DocumentKind.FORM, lane)
+        denial = access.read(principal, self._lifecycles.by_digest(row.lifecycle), name)
+        if denial is not None:
+            raise denial.error()
+        room = await self._rooms.get(str(name))
+        await settled(room)
+        document = room.document
+        assert isinstance(document, FormDocument), "the name says so"
+        return FormView(document.fields(), document.notes(), await self._store.position())
+
+    async def update_form(
+        self,
+        principal: Principal,
+        ticket: str,
+        lane: str,
+        *,
+        fields: Mapping[str, Scalar],
+        note: str = "",
+        request_id: str | None = None,
+        trace: str | None = None,
+    ) -> FormView:
+        """Change fields of a lane's form, and add to its notes.
+
+        Raises:
+            NotThereYet: no such ticket for this caller.
+            Forbidden: the form is not this department's to write.
+            Malformed: a field that a form cannot hold.
+
+        """
+        _people(principal)
+        return await self._run(UpdateForm(Call(principal, request_id, trace), ticket, lane, fields, note))
+
+    async def explain(self, principal: Principal, ticket: str, language: Language) -> Explained:
+        """Say in words why the ticket stands where it stands.
+
+        Raises:
+            NotThereYet: no such ticket for this caller.
+
+        """
+        _people(principal)
+
+        def read(live: LiveTicket) -> Explained:
+            assert live.row is not None, "what is looked at is committed"
+            view = TicketView.of_row(live.row)
+            return Explained(view, explain(live.lifecycle, live.fold, language=language))
+
+        return await self._run(Look(principal, ticket, read))
+
+    async def history(self, principal: Principal, ticket: str) -> Sequence[Mapping[str, object]]:
+        """Show every admitted transition, oldest first, with what became of it.
+
+        Raises:
+            NotThereYet: no such ticket for this caller.
+
+        """
+        _people(principal)
+
+        def read(live: LiveTicket) -> Sequence[Mapping[str, object]]:
+            statuses = live.fold.state().status
+            return [
+                {
+                    **_entry(live.fold.transition(id_)),
+                    "version": str(position),
+                    **(statuses[id_].to_json() if id_ in statuses else {}),
+                }
+                for id_, position in zip(live.order, live.positions, strict=True)
+            ]
+
+        return await self._run(Look(principal, ticket, read))
+
+    async def ingest(self, principal: Principal, arrivals: Sequence[Arrival]) -> Sequence[Ingested]:
+        """Take what a gateway brings, in order; one result each.
+
+        Raises:
+            Forbidden: the caller is no gateway.
+
+        """
+        if not principal.is_gateway:
+            raise Forbidden("Only a gateway ingests.", code="not_a_gateway")
+        jobs = [Ingest(principal, arrival, self._secret, self._ids.salt()) for arrival in arrivals]
+        for job in jobs:
+            self._committer.enqueue(job)
+        return [await job.outcome for job in jobs]
+
+    async def _run(self, command: "Command[R] | Look[R]") -> R:
+        self._committer.enqueue(command)
+        return await command.outcome
+
+    async def _row(self, principal: Principal, ticket: str) -> TicketRow:
+        _people(principal)
+        row = await self._store.ticket(TicketId(ticket))
+        if row is None or access.see(principal, self._lifecycles.by_digest(row.lifecycle), row.id) is not None:
+            raise no_ticket(ticket)
+        return row
+
+
+class Look(Generic[R]):
+    """Read a ticket between two batches, when its memory and the journal agree; a job that writes nothing."""
+
+    room: ClassVar[None] = None
+
+    def __init__(self, principal: Principal, ticket: str, read: Callable[[LiveTicket], R]) -> None:
+        self._principal = principal
+        self._ticket = ticket
+        self._read = read
+        self._live: LiveTicket | None = None
+        self.outcome: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+
+    async def prepare(self, desk: Desk, draft: Draft) -> None:
+        """Load the ticket."""
+        del draft
+        self._live = await find_visible(desk, self._principal, self._ticket)
+
+    def decide(self, desk: Desk, draft: Draft) -> None:
+        """Decide nothing."""
+
+    def succeed(self, committed: Committed) -> None:
+        """Look now: what the batch decided is committed."""
+        del committed
+        assert self._live is not None, "prepare loaded it"
+        if not self.outcome.done():
+            self.outcome.set_result(self._read(self._live))
+
+    def fail(self, error: TicketSyncError) -> None:
+        """Answer with the error."""
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
+
+
+async def settled(room: Room) -> None:
+    """Wait until nothing in the room is pending, so that what is read is committed."""
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def settle() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    room.settled(settle)
+    await done
+
+
+def _entry(made: Transition) -> dict[str, object]:
+    return {
+        "id": made.id,
+        "lane": made.lane,
+        "name": made.name,
+        "actor": made.actor,
+        "roles": list(made.roles),
+        "after": list(made.after),
+        "at": instant(made.at),
+    }
+
+
+def _people(principal: Principal) -> None:
+    """Keep gateways to what gateways do."""
+    if principal.is_gateway:
+        raise Forbidden("A gateway ingests; it reads and changes no tickets.", code="gateway")

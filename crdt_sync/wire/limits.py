@@ -1,0 +1,112 @@
+"""Every number that bounds what the outside may send or make us hold, each with its reason.
+
+Only numbers live here; the code that enforces one says which error it raises.
+"""
+
+KIB = 1024
+MIB = 1024 * KIB
+
+VAR_UINT_MAX = 2**53 - 1
+"""The largest integer that JavaScript holds exactly; lib0 writes none above it."""
+
+CLOCK_MAX = 2**31 - 1
+"""A clock or a length of Yjs. yrs keeps 32 bits; half of that leaves no sum of two that overflows."""
+
+ANY_DEPTH_MAX = 16
+"""Nesting of one value. Decoders recurse, so unbounded nesting is a crash that a client could send."""
+
+FRAME_BYTES_MAX = 4 * MIB
+"""One WebSocket message or one gRPC batch: the largest document that a client may write, and room for framing."""
+
+ADDRESS_BYTES_MAX = 512
+"""A Hocuspocus address: a document name (256 bytes at most) and a session id, which the provider makes of 11."""
+
+TOKEN_BYTES_MAX = 8 * KIB
+"""What common proxies allow in one header line; a token that passes in-band passes there too."""
+
+TEXT_BYTES_MAX = 16 * KIB
+"""Any other text of a frame: reasons, versions, stateless payloads."""
+
+UPDATE_BYTES_MAX = 3 * MIB
+"""One update; a whole document written offline comes as one, so it equals `DOCUMENT_BYTES_MAX`."""
+
+UPDATE_STRUCTS_MAX = 65_536
+"""Structs, and ranges of deletions, in one update. Reading one takes about a microsecond, and the loop waits for it."""
+
+STATE_VECTOR_CLIENTS_MAX = 65_536
+"""Clients in one state vector: every session that ever wrote a document leaves one behind."""
+
+DOCUMENT_BYTES_MAX = 3 * MIB
+"""State of one document that clients write: loading it stays far below a second and sending it fits one frame."""
+
+TRANSITION_BYTES_MAX = 4 * KIB
+"""One transition's canonical record in UTF-8: ids of 32 parents are 1,760 bytes, the rest is names."""
+
+MESSAGE_BYTES_MAX = 64 * KIB
+"""One chat message's canonical record in UTF-8: no supported platform carries a longer text."""
+
+SUBMIT_ENTRIES_MAX = 10_000
+"""Entries of one `submit` document: a department that did more on one ticket is a runaway loop."""
+
+CARD_KEYS_MAX = 64
+"""Keys of a card: four fields and one assignee a lane."""
+
+CARD_TEXT_BYTES_MAX = 1 * KIB
+"""One text of a card: a title is a line, not a page; it is copied into every ticket list."""
+
+FIELD_KEY_LENGTH_MAX = 64
+"""A field's key or a lane in `assignee.{lane}`, in characters."""
+
+FORM_FIELDS_MAX = 256
+"""Keys of a form's `fields`: more than a screen ever shows."""
+
+FIELD_TEXT_BYTES_MAX = 8 * KIB
+"""One text in `fields`; longer text belongs into `notes`."""
+
+PAYLOAD_BYTES_MAX = 64 * KIB
+"""One sealed payload in UTF-8: data of a transition, not a file."""
+
+FORM_PAYLOADS_MAX = 1_000
+"""Payloads of one form: one for each transition of a long-lived lane."""
+
+DOCUMENTS_PER_SOCKET_MAX = 500
+"""Open documents of one socket or stream: 100 tickets on a screen with all five kinds."""
+
+UNAUTHENTICATED_BYTES_MAX = 1 * MIB
+"""Held for one socket before its token is judged: a provider sends its first edits without waiting."""
+
+UNAUTHENTICATED_MESSAGES_MAX = 1_000
+"""Messages held before authentication: small ones cost more than their bytes."""
+
+UNAUTHENTICATED_S = 10
+"""Seconds from the open socket to a judged token; a phone on a bad line needs a few."""
+
+TOKEN_GRACE_S = 60
+"""Seconds between asking for a fresh token and closing the session: time for a sign-in service to answer."""
+
+GAP_UPDATES_MAX = 100
+"""Updates of one session and document that wait for a missing one; real gaps fill within one round trip."""
+
+GAP_BYTES_MAX = 1 * MIB
+"""Bytes of those updates."""
+
+GAP_S = 30
+"""Seconds that they may wait: a client that has not answered step 1 by then will not."""
+
+SEND_QUEUE_FRAMES_MAX = 10_000
+"""Frames waiting for a slow reader; past it the queue collapses to "needs a diff"."""
+
+SEND_QUEUE_BYTES_MAX = 8 * MIB
+"""Bytes waiting for a slow reader: two full frames."""
+
+PRESENCE_STATE_BYTES_MAX = 4 * KIB
+"""One client's presence as JSON: a name, a colour, a cursor."""
+
+AWARENESS_STATES_MAX = 1_024
+"""States in one awareness message: a room's full snapshot."""
+
+AWARENESS_IDS_PER_CONNECTION_MAX = 8
+"""Presence ids that one connection may introduce: it has one, and a few more after reloads in one tab."""
+
+PRESENCE_MESSAGES_PER_S_MAX = 50
+"""Presence messages of one connection and second: a moving cursor sends about 20."""

@@ -1,0 +1,55 @@
+"""The one table from errors to what each wire calls them: HTTP status, gRPC status, WebSocket close code.
+
+Close codes 4400 to 4499 are permanent for unmodified y-websocket clients, all others make them come again
+(y-websocket 3.1, `shouldReconnect`); 4408 is left alone because Hocuspocus means a timeout by it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from crdt_sync import errors
+
+GrpcStatus = Literal[
+    "INVALID_ARGUMENT",
+    "UNAUTHENTICATED",
+    "PERMISSION_DENIED",
+    "NOT_FOUND",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "RESOURCE_EXHAUSTED",
+    "UNAVAILABLE",
+    "INTERNAL",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the wires say for one kind of error."""
+
+    http: int
+    grpc: GrpcStatus
+    close: int
+
+
+TABLE: dict[type[errors.TicketSyncError], Status] = {
+    errors.Malformed: Status(400, "INVALID_ARGUMENT", 4422),
+    errors.TooLarge: Status(413, "RESOURCE_EXHAUSTED", 4413),
+    errors.Unauthenticated: Status(401, "UNAUTHENTICATED", 4401),
+    errors.Forbidden: Status(403, "PERMISSION_DENIED", 4403),
+    errors.NotFound: Status(404, "NOT_FOUND", 4404),
+    errors.NotThereYet: Status(404, "NOT_FOUND", 4504),
+    errors.Conflict: Status(409, "FAILED_PRECONDITION", 4422),
+    errors.PreconditionMissing: Status(428, "FAILED_PRECONDITION", 4422),
+    errors.PreconditionUnknown: Status(412, "FAILED_PRECONDITION", 4422),
+    errors.Refused: Status(422, "INVALID_ARGUMENT", 4422),
+    errors.Unavailable: Status(503, "UNAVAILABLE", 1013),
+    errors.ServiceError: Status(500, "INTERNAL", 1011),
+}
+
+
+def status_of(error: errors.TicketSyncError) -> Status:
+    """Return the row of the error's type, or of the nearest type above it."""
+    for kind in type(error).__mro__:
+        if kind in TABLE:
+            return TABLE[kind]
+    return TABLE[errors.ServiceError]

@@ -1,0 +1,301 @@
+"""The session alone: frames in, effects out, no room and no socket."""
+
+import pytest
+
+from crdt_sync.domain.access import Principal
+from crdt_sync.errors import Forbidden, Malformed, Unauthenticated, Unavailable
+from crdt_sync.protocol.collab_dialect import CollabDialect
+from crdt_sync.protocol.effects import (
+    Answer,
+    AskPresence,
+    Authenticate,
+    Close,
+    Leave,
+    Open,
+    Present,
+    Push,
+    Quarantine,
+    Send,
+)
+from crdt_sync.protocol.session import Session
+from crdt_sync.protocol.yjs_dialect import YjsDialect
+from crdt_sync.wire import hocuspocus, limits, ysync
+
+ME = Principal("me", "sales", ("sales",))
+DOC = "doc-1"
+ADDRESS = DOC.encode()
+UPDATE = b"\x01\x01\x05\x00\x04\x01\x01a\x01x\x00"
+
+
+def yjs(*, writable: bool = True) -> Session:
+    session = Session(YjsDialect(DOC), principal=ME)
+    session.join(DOC, DOC)
+    session.opened(DOC, writable=writable, state_vector=b"\0")
+    return session
+
+
+def collab(*, writable: bool = True) -> Session:
+    session = Session(CollabDialect())
+    session.receive(hocuspocus.encode_token(ADDRESS, "tok"))
+    session.authenticated(DOC, ME)
+    session.opened(DOC, writable=writable, state_vector=b"\0")
+    return session
+
+
+def test_a_yjs_client_is_asked_for_what_it_has_when_its_document_opens():
+    session = Session(YjsDialect(DOC), principal=ME)
+
+    assert [Open(DOC, DOC, ME)] == session.join(DOC, DOC)
+    effects = session.opened(DOC, writable=True, state_vector=b"\0")
+    assert [Send(ysync.encode_step1(b"\0")), AskPresence(DOC)] == effects
+
+
+def test_frames_that_come_before_the_document_is_open_wait_in_order():
+    session = Session(YjsDialect(DOC), principal=ME)
+    session.join(DOC, DOC)
+
+    assert [] == session.receive(ysync.encode_step1(b"\0"))
+    assert [] == session.receive(ysync.encode_update(UPDATE))
+    effects = session.opened(DOC, writable=True, state_vector=b"\0")
+    assert [Answer(DOC, b"\0"), Push(DOC, UPDATE, b"")] == effects[-2:]
+
+
+def test_a_collab_client_is_greeted_after_its_token_and_then_its_queue_is_handled():
+    session = Session(CollabDialect())
+
+    assert [Authenticate(DOC, "tok")] == session.receive(hocuspocus.encode_token(ADDRESS, "tok", "4.7.0"))
+    assert [] == session.receive(hocuspocus.encode_step1(ADDRESS, b"\0"))
+    assert [Open(DOC, DOC, ME)] == session.authenticated(DOC, ME)
+    effects = session.opened(DOC, writable=True, state_vector=b"\0")
+    assert [
+        Send(hocuspocus.encode_authenticated(ADDRESS, read_only=False)),
+        AskPresence(DOC),
+        Answer(DOC, b"\0"),
+    ] == effects
+
+
+def test_a_read_only_client_is_told_so():
+    session = Session(CollabDialect())
+    session.receive(hocuspocus.encode_token(ADDRESS, "tok"))
+    session.authenticated(DOC, ME)
+
+    effects = session.opened(DOC, writable=False, state_vector=b"\0")
+
+    assert Send(hocuspocus.encode_authenticated(ADDRESS, read_only=True)) == effects[0]
+
+
+def test_a_session_id_in_the_address_is_part_of_the_key_and_not_of_the_document():
+    session = Session(CollabDialect())
+    address = b"doc-1\0abc"
+
+    session.receive(hocuspocus.encode_token(address, "tok"))
+
+    assert [Open("doc-1\0abc", "doc-1", ME)] == session.authenticated("doc-1\0abc", ME)
+
+
+def test_one_socket_may_hold_two_sessions_of_one_document():
+    session = Session(CollabDialect())
+    for key in ("doc-1\0a", "doc-1\0b"):
+        session.receive(hocuspocus.encode_token(key.encode(), "tok"))
+        session.authenticated(key, ME)
+        session.opened(key, writable=True, state_vector=b"\0")
+
+    assert [Push("doc-1\0b", UPDATE, b"")] == session.receive(hocuspocus.encode_update(b"doc-1\0b", UPDATE))
+
+
+def test_a_wrong_token_drops_what_was_queued_and_leaves_the_socket_open():
+    session = Session(CollabDialect())
+    session.receive(hocuspocus.encode_token(ADDRESS, "bad"))
+    session.receive(hocuspocus.encode_update(ADDRESS, UPDATE))
+
+    effects = session.denied(DOC, Unauthenticated("The token is wrong."))
+
+    reason = "unauthenticated: The token is wrong."
+    assert [Send(hocuspocus.encode_permission_denied(ADDRESS, reason))] == effects
+    assert [Authenticate(DOC, "good")] == session.receive(hocuspocus.encode_token(ADDRESS, "good"))
+
+
+def test_a_yjs_client_without_access_is_closed_with_the_code_of_the_refusal():
+    session = Session(YjsDialect(DOC), principal=ME)
+    session.join(DOC, DOC)
+
+    assert [Close(4403, "department: No.")] == session.denied(DOC, Forbidden("No.", code="department"))
+
+
+def test_a_failed_load_makes_a_collab_client_come_again():
+    session = Session(CollabDialect())
+    session.receive(hocuspocus.encode_token(ADDRESS, "tok"))
+    session.authenticated(DOC, ME)
+
+    (effect,) = session.denied(DOC, Unavailable("Not now."))
+
+    assert 1013 == effect.code
+
+
+def test_what_comes_of_a_document_that_was_left_meanwhile_is_undone():
+    session = Session(CollabDialect())
+    session.receive(hocuspocus.encode_token(ADDRESS, "tok"))
+    assert [Leave(DOC)] == session.receive(hocuspocus.encode_close(ADDRESS))
+
+    assert [] == session.authenticated(DOC, ME)
+    assert [Leave(DOC)] == session.opened(DOC, writable=True, state_vector=b"\0")
+    assert [] == session.denied(DOC, Forbidden("No."))
+
+
+@pytest.mark.parametrize("data", [b"\x00\x02", b"\x09", b"", b"\x00\x07\x00", "text"])
+def test_a_broken_yjs_frame_closes_the_connection_and_is_kept(data):
+    quarantine, leave, close = yjs().receive(data)
+
+    assert "malformed" == quarantine.code
+    assert ME == quarantine.principal
+    assert Leave(DOC) == leave
+    assert 4422 == close.code
+
+
+def test_a_broken_collab_frame_closes_its_document_only():
+    session = collab()
+
+    effects = session.receive(hocuspocus.encode_update(ADDRESS, UPDATE)[:-1])
+
+    assert [Quarantine, Leave, Send] == [type(effect) for effect in effects]
+    assert [] == session.receive(hocuspocus.encode_update(ADDRESS, UPDATE)), "the document stays refused"
+
+
+def test_a_broken_collab_frame_outside_a_document_closes_the_socket():
+    quarantine, close = Session(CollabDialect()).receive(b"\xff")
+
+    assert Quarantine("", "malformed", b"\xff", None) == quarantine
+    assert 4422 == close.code
+
+
+def test_a_forged_broadcast_is_refused():
+    effects = collab().receive(b"\x05doc-1\x06\x02hi")
+
+    assert "not_for_clients" == effects[0].code
+
+
+def test_a_stateless_message_and_a_pong_are_ignored():
+    session = collab()
+
+    assert [] == session.receive(hocuspocus.encode_stateless(ADDRESS, "hi"))
+    assert [] == session.receive(hocuspocus.encode_pong())
+
+
+def test_a_ping_is_answered_before_any_document_is_open():
+    assert [Send(hocuspocus.encode_pong())] == Session(CollabDialect()).receive(hocuspocus.encode_ping())
+
+
+def test_a_write_to_a_read_only_document_is_refused_and_the_session_stays():
+    session = collab(writable=False)
+
+    refused = Send(hocuspocus.encode_sync_status(ADDRESS, accepted=False))
+    assert [refused] == session.receive(hocuspocus.encode_update(ADDRESS, UPDATE))
+    assert [Answer(DOC, b"\0")] == session.receive(hocuspocus.encode_step1(ADDRESS, b"\0"))
+
+
+def test_a_yjs_client_hears_why_its_write_to_a_read_only_document_is_refused():
+    (effect,) = yjs(writable=False).receive(ysync.encode_update(UPDATE))
+
+    assert b"read_only" in effect.frame
+
+
+def test_an_empty_answer_of_a_read_only_client_is_no_write():
+    effects = collab(writable=False).receive(hocuspocus.encode_step2(ADDRESS, b"\0\0"))
+
+    assert [Push(DOC, b"\0\0", b"")] == effects
+
+
+def test_an_update_behind_a_gap_is_held_until_the_gap_is_filled():
+    session = yjs()
+    push = Push(DOC, UPDATE, b"")
+
+    assert [Send(ysync.encode_step1(b"\x01"))] == session.gap(push, b"\x01", 0)
+    assert [push] == session.filled(DOC)
+    assert [] == session.filled(DOC)
+
+
+def test_a_gap_that_holds_too_much_closes_the_document():
+    session = collab()
+    push = Push(DOC, UPDATE, b"")
+    for _ in range(limits.GAP_UPDATES_MAX):
+        session.gap(push, b"\0", 0)
+
+    effects = session.gap(push, b"\0", 0)
+
+    assert "gap" == effects[0].code
+    assert Leave(DOC) == effects[1]
+
+
+def test_a_gap_that_nobody_fills_closes_the_document_in_the_end():
+    session = yjs()
+    session.gap(Push(DOC, UPDATE, b""), b"\0", 1_000)
+
+    assert [] == session.overdue(1_000 + limits.GAP_S * 1_000)
+    effects = session.overdue(1_001 + limits.GAP_S * 1_000)
+    assert "gap" == effects[0].code
+    assert 4422 == effects[-1].code
+
+
+def test_a_rule_that_is_broken_is_refused_once_and_the_document_stays_refused():
+    session = collab()
+    push = Push(DOC, UPDATE, b"")
+
+    effects = session.broken(push, Malformed("No.", code="deletion"))
+
+    nack = Send(hocuspocus.encode_sync_status(ADDRESS, accepted=False))
+    close = Send(hocuspocus.encode_close(ADDRESS, "deletion: No."))
+    assert [Quarantine(DOC, "deletion", UPDATE, ME), Leave(DOC), nack, close] == effects
+    assert [] == session.broken(push, Malformed("No."))
+
+
+def test_an_acknowledgement_is_one_status_a_frame():
+    session = collab()
+
+    assert [Send(hocuspocus.encode_sync_status(ADDRESS, accepted=True))] == session.acknowledged(DOC, b"", 7)
+    assert [] == yjs().acknowledged(DOC, b"", 7), "the echo says it"
+
+
+def test_a_failure_of_ours_is_a_nack_and_the_session_stays():
+    error = Unavailable("Not now.")
+
+    assert [Send(hocuspocus.encode_sync_status(ADDRESS, accepted=False))] == collab().failed(DOC, b"", error)
+    assert [] == yjs().failed(DOC, b"", error), "the client will be asked for it again"
+
+
+def test_presence_passes_through():
+    session = yjs()
+
+    assert [Present(DOC, b"\0")] == session.receive(ysync.encode_awareness(b"\0"))
+    assert [AskPresence(DOC)] == session.receive(ysync.encode_query_awareness())
+
+
+def test_too_much_before_the_token_closes_the_socket():
+    session = Session(CollabDialect())
+    session.receive(hocuspocus.encode_token(ADDRESS, "tok"))
+    big = hocuspocus.encode_update(ADDRESS, b"x" * (limits.UNAUTHENTICATED_BYTES_MAX + 1))
+
+    (effect,) = session.receive(big)
+
+    assert 4413 == effect.code
+
+
+def test_too_many_documents_close_the_socket():
+    session = Session(CollabDialect())
+    for index in range(limits.DOCUMENTS_PER_SOCKET_MAX):
+        session.receive(hocuspocus.encode_token(f"doc-{index}".encode(), "tok"))
+
+    (effect,) = session.receive(hocuspocus.encode_token(b"one-more", "tok"))
+
+    assert 4413 == effect.code
+
+
+def test_a_second_token_for_an_open_document_changes_nothing():
+    assert [] == collab().receive(hocuspocus.encode_token(ADDRESS, "other"))
+
+
+def test_updates_of_unknown_documents_are_never_pushed():
+    session = Session(CollabDialect())
+
+    assert [] == session.receive(hocuspocus.encode_update(ADDRESS, UPDATE))
+    assert [] == session.acknowledged("nothing", b"", 1)
+    assert [] == session.failed("nothing", b"", Unavailable("Not now."))

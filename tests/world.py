@@ -1,0 +1,140 @@
+"""A whole service without sockets, for tests: the real committer, rooms and sessions over any store."""
+
+import asyncio
+from collections.abc import Sequence
+
+from crdt_sync.adapters import lifecycle_files
+from crdt_sync.domain import transition
+from crdt_sync.domain.access import Principal
+from crdt_sync.domain.ids import TicketId
+from crdt_sync.domain.transition import Transition
+from crdt_sync.errors import Unauthenticated
+from crdt_sync.ports import Store
+from crdt_sync.protocol.collab_dialect import CollabDialect
+from crdt_sync.protocol.dialect import Dialect
+from crdt_sync.protocol.yjs_dialect import YjsDialect
+from crdt_sync.service.committer import Committer
+from crdt_sync.service.connections import Connection, Connections
+from crdt_sync.service.ingest import Arrival
+from crdt_sync.service.lifecycles import Lifecycles
+from crdt_sync.service.live_ticket import Desk
+from crdt_sync.service.rooms import Rooms
+from crdt_sync.service.tickets import Tickets
+from crdt_sync.service.views import TicketView
+from tests.fakes import ManualClock, SeededIds
+
+SALES = Principal("sales-1", "sales", ("sales",))
+SALES_2 = Principal("sales-2", "sales", ("sales",))
+LEAD = Principal("lead-1", "sales", ("sales", "sales_lead"))
+TECH = Principal("tech-1", "tech", ("tech",))
+SUPPORT = Principal("support-1", "support", ("support",))
+BACKOFFICE = Principal("office-1", "backoffice", ("backoffice",))
+STRANGER = Principal("other-1", "marketing", ("sales",))
+GATEWAY = Principal("gateway-1", "gateway", ("gateway",), accounts=("shop",))
+PEOPLE = {one.actor: one for one in (SALES, SALES_2, LEAD, TECH, SUPPORT, BACKOFFICE, STRANGER, GATEWAY)}
+
+
+class Wire:
+    """A transport that keeps what was written, and lets a test wait for the next of it."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.writes = 0
+        self.closed: tuple[int, str] | None = None
+
+    def write(self, frames: Sequence[object]) -> None:
+        self.writes += 1
+        self.frames += frames
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
+
+class World:
+    """Everything that `serve` builds, but the sockets."""
+
+    def __init__(self, store: Store, lifecycles: Lifecycles, clock: ManualClock, *, open_documents: bool) -> None:
+        self.store, self.lifecycles, self.clock, self.ids = store, lifecycles, clock, SeededIds(1)
+        self.rooms = Rooms(store, self.ids)
+        self.desk = Desk(store, self.rooms, lifecycles, self.ids)
+        self.committer = Committer(self.desk, clock)
+        shared = {"store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": lifecycles}
+        self.tickets = Tickets(**shared, clock=clock, ids=self.ids, secret=b"k" * 32)
+        self.connections = Connections(**shared, clock=clock, open_documents=open_documents)
+
+    @classmethod
+    async def start(cls, store: Store, *, open_documents: bool = False, lifecycle: str = "connect-order") -> "World":
+        source = lifecycle_files.shipped()[lifecycle]
+        lifecycles = await Lifecycles.load(store, lifecycle_files.load, [source])
+        world = cls(store, lifecycles, ManualClock(), open_documents=open_documents)
+        world.committer.start()
+        world.connections.start()
+        return world
+
+    async def stop(self) -> None:
+        await self.connections.stop(1012, "stopping")
+        await self.committer.stop()
+
+    async def authenticate(self, token: str) -> Principal:
+        """In tests a token is an actor's name."""
+        if token not in PEOPLE:
+            raise Unauthenticated("The token is wrong.")
+        return PEOPLE[token]
+
+    def connect(self, dialect: Dialect, principal: Principal | None = None) -> tuple[Connection, Wire]:
+        wire = Wire()
+        return self.connections.connect(dialect, wire, authenticate=self.authenticate, principal=principal), wire
+
+    async def yjs(self, document: str, principal: Principal) -> tuple[Connection, Wire]:
+        connection, wire = self.connect(YjsDialect(document), principal)
+        connection.join(document)
+        await self.settle()
+        return connection, wire
+
+    def collab(self) -> tuple[Connection, Wire]:
+        return self.connect(CollabDialect())
+
+    async def settle(self) -> None:
+        """Let everything that is under way come to rest: no timers, only turns of the loop."""
+        for _ in range(200):
+            await asyncio.sleep(0)
+
+    async def opened(self, principal: Principal = SALES, **more) -> TicketView:
+        return (await self.tickets.open(principal, title="Fibre for the bakery", **more)).ticket
+
+    async def do(self, principal: Principal, view: TicketView, lane: str, name: str, **more) -> TicketView:
+        made = await self.tickets.transition(
+            principal, view.id, lane=lane, name=name, seen=str(view.version), **more
+        )
+        return made.ticket
+
+    def made(self, principal: Principal, view: TicketView, lane: str, name: str, after, **more) -> Transition:
+        """A transition as an offline replica would make it."""
+        fields = {"at": 1, "lifecycle": view.lifecycle, **more}
+        return transition.make(
+            ticket=TicketId(view.id),
+            lane=lane,
+            name=name,
+            actor=principal.actor,
+            roles=principal.roles,
+            after=after,
+            **fields,
+        )
+
+    async def newest(self, ticket: str) -> str:
+        return (await self.store.journal(ticket))[-1].id
+
+
+def arrival(key: str, text: str = "hello", **more) -> Arrival:
+    fields = {
+        "key": key,
+        "channel": "wechat",
+        "account": "shop",
+        "conversation": "customer-1",
+        "sender": "customer-1",
+        "kind": "customer",
+        "parts": ({"type": "text", "text": text},),
+        "sent_at_ms": 1_000,
+        **more,
+    }
+    return Arrival(**fields)
