@@ -1,4 +1,4 @@
-"""Stand-ins for the gateway's surroundings; test_fakes.py holds them to what they claim."""
+"""Stand-ins for the gateway's surroundings; test_gateway_fakes.py holds them to what they claim."""
 
 import asyncio
 from collections import deque
