@@ -12,6 +12,8 @@ from crdt_sync.server import health, page, problems, reference, tickets_api
 from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.middleware import AccessLog, BodyLimit, SafeHeaders
+from crdt_sync.server.websocket import Sockets
+from crdt_sync.service.connections import Connections
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.tickets import Tickets
 
@@ -42,6 +44,7 @@ class Parts:
     authenticator: Authenticator
     readiness: Readiness
     clock: Clock
+    connections: Connections
     origins: tuple[str, ...]
     channels: Channels
 
@@ -54,6 +57,8 @@ def create_app(parts: Parts) -> FastAPI:
     problems.install(app)
     for router in (tickets_api.router, health.router, page.router, reference.router):
         app.include_router(router)
+    sockets = Sockets(parts.connections, parts.authenticator, parts.clock, parts.origins)
+    app.router.routes.extend(sockets.routes())
     app.router.routes.append(Route("/channels/{account:path}", parts.channels, name="channels"))
     for layer in (BodyLimit, SafeHeaders, AccessLog):  # the last is outermost
         app.add_middleware(layer)

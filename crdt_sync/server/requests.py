@@ -2,7 +2,6 @@
 
 import re
 from typing import Annotated, cast
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, Path
 from starlette.requests import HTTPConnection, Request
@@ -43,6 +42,18 @@ def traceparent_of(header: str | None) -> str | None:
     return header if header is not None and _TRACEPARENT.fullmatch(header) else None
 
 
+def request_id_of(text: str) -> str:
+    """Return an idempotency key.
+
+    Raises:
+        Malformed: it has another form.
+
+    """
+    if not _IDEMPOTENCY_KEY.fullmatch(text):
+        raise Malformed("An idempotency key has 1 to 128 printable characters.", code="idempotency_key")
+    return text
+
+
 def _traceparent(request: Request) -> str | None:
     return traceparent_of(request.headers.get("traceparent"))
 
@@ -52,9 +63,7 @@ def _request_id(
         str | None, Header(description="the same key and body give the first result again")
     ] = None,
 ) -> str | None:
-    if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-        raise Malformed("An Idempotency-Key has 1 to 128 printable characters.", code="idempotency_key")
-    return idempotency_key
+    return None if idempotency_key is None else request_id_of(idempotency_key)
 
 
 Caller = Annotated[Principal, Depends(_caller)]
@@ -77,6 +86,6 @@ def check_origin(connection: HTTPConnection, allowed: tuple[str, ...]) -> None:
     if origin is None or origin in allowed:
         return  # programs send none, browsers always do
     host = connection.headers.get("host", "")
-    if host and urlsplit(origin).netloc.lower() == host.lower():
+    if host and origin.partition("://")[2].lower() == host.lower():
         return
     raise Forbidden("Pages of this origin may not connect.", code="origin", advice="Add it to CRDT_SYNC_ORIGINS.")

@@ -1,8 +1,14 @@
 """Named fakes of the server's tests."""
 
-from crdt_sync.domain.ids import Department, Digest, LaneId
+import asyncio
+
+from starlette.websockets import WebSocket
+
+from crdt_sync.domain.access import Principal
+from crdt_sync.domain.ids import ActorId, Department, Digest, LaneId
 from crdt_sync.domain.lifecycle.model import Lane, Lifecycle
-from crdt_sync.errors import NotFound
+from crdt_sync.errors import NotFound, Unauthenticated
+from crdt_sync.server.auth import Identity
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.views import Explained, FormView, Opened, Page, Posted, TicketView, Transitioned
 
@@ -145,3 +151,90 @@ def lifecycles() -> Lifecycles:
         labels={"signed": {"zh": "已签约"}},
     )
     return Lifecycles(lifecycle, {lifecycle.digest: (lifecycle, "lifecycle: fibre\n")})
+
+
+class FakeConnection:
+    """A connection that keeps what it was given; `failure` is raised while it is set."""
+
+    def __init__(self, transport, authenticate, principal) -> None:
+        self.transport = transport
+        self.authenticate = authenticate
+        self.principal = principal
+        self.received = []
+        self.joined = []
+        self.failure = None
+        self.has_ended = False
+
+    def join(self, document):
+        self.joined.append(document)
+
+    def receive(self, data):
+        if self.failure is not None:
+            raise self.failure
+        self.received.append(data)
+
+    def ended(self):
+        self.has_ended = True
+
+
+class FakeConnections:
+    """Connections that lead nowhere."""
+
+    def __init__(self) -> None:
+        self.made = asyncio.Queue()
+
+    def connect(self, dialect, transport, *, authenticate, principal=None, trace=None):
+        connection = FakeConnection(transport, authenticate, principal)
+        self.made.put_nowait(connection)
+        return connection
+
+
+class FakeAuthenticator:
+    """Takes any token but `wrong`, until `ends_at_ms`."""
+
+    def __init__(self, ends_at_ms=None) -> None:
+        self.ends_at_ms = ends_at_ms
+        self.principal = Principal(ActorId("ann"), Department("sales"))
+
+    async def authenticate(self, token, headers):
+        if token in {None, "wrong"}:
+            raise Unauthenticated("The token is not valid.", code="token_invalid")
+        return Identity(self.principal, self.ends_at_ms)
+
+
+class Dialled:
+    """A WebSocket as an ASGI server gives it, without the server."""
+
+    def __init__(self, path_params=(), headers=(), query="") -> None:
+        self.inbox = asyncio.Queue()
+        self.outbox = asyncio.Queue()
+        self.may_send = asyncio.Event()
+        self.may_send.set()
+        scope = {
+            "type": "websocket",
+            "path": "/",
+            "query_string": query.encode(),
+            "headers": [(name.encode(), value.encode()) for name, value in dict(headers).items()],
+            "path_params": dict(path_params),
+        }
+        self.websocket = WebSocket(scope, self.inbox.get, self._send)
+        self.inbox.put_nowait({"type": "websocket.connect"})
+
+    async def _send(self, message):
+        await self.may_send.wait()
+        self.outbox.put_nowait(message)
+        if message["type"] == "websocket.close":
+            self.inbox.put_nowait({"type": "websocket.disconnect", "code": message["code"]})
+
+    def say(self, data):
+        self.inbox.put_nowait({"type": "websocket.receive", "text" if isinstance(data, str) else "bytes": data})
+
+    def leave(self):
+        self.inbox.put_nowait({"type": "websocket.disconnect", "code": 1001})
+
+    async def heard(self, kind):
+        """Return the next message of that kind."""
+        while True:
+            message = await self.outbox.get()
+            if message["type"] == f"websocket.{kind}":
+                return message
