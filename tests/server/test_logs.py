@@ -1,4 +1,7 @@
+import json
 import logging
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -53,3 +56,24 @@ async def test_a_request_that_failed_is_a_line_too(site):
         await site.client.get(f"/api/tickets/{TICKET}")
 
     assert [500] == [each["status"] for each in lines if each["event"] == "request"]
+
+
+def test_a_process_logs_one_json_object_a_line_to_standard_error():
+    program = """
+import logging, structlog
+from crdt_sync.server import logs
+logs.configure("info")
+structlog.get_logger("x").info("own", path="/?token=abc")
+structlog.get_logger("x").debug("never")
+logging.getLogger("uvicorn.error").warning("theirs token=abc")
+try:
+    raise ValueError("bearer abc")
+except ValueError:
+    structlog.get_logger("x").exception("failed")
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in ran.stderr.splitlines()]
+
+    assert ["own", "theirs token=[struck]", "failed"] == [line["event"] for line in lines]
+    assert "abc" not in ran.stderr
+    assert "ValueError" in lines[2]["exception"]
