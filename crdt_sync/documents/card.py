@@ -44,8 +44,6 @@ class CardDocument(RuledDocument):
 
     def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
         for item, _, key in self._ruled(placed):
-            if key is None:
-                raise Refused("A card is a map and has keys.", code="content")
             if item.kind is not Content.DELETED:
                 _check(key, one_value(item))
         return Received(Outcome.APPLIED)

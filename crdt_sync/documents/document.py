@@ -125,6 +125,17 @@ class Document:
                     theirs[client] = clock - 1
         return self._doc.get_update(encode_state_vector(theirs))
 
+    def holds(self, data: bytes) -> bool:
+        """Whether the document has all that the update brings: a session that may only read may send it.
+
+        Raises:
+            Malformed: not an update.
+            TooLarge: the update.
+
+        """
+        update = decode(data)
+        return self._brings_nothing(update, integrable(update, self._state))
+
     def receive(self, data: bytes, *, actor: ActorId) -> Received:
         """Take an update from outside, if the kind of this document allows it to `actor`.
 
@@ -143,7 +154,7 @@ class Document:
         self._refuse_content(update, fresh)
         self._refuse_cut(update, fresh)
         received = self._judge(update, self._placed(fresh), actor)
-        if not fresh and all(deletion in self._deleted for deletion in update.deletes):
+        if self._brings_nothing(update, fresh):
             return Received(Outcome.DUPLICATE)
         self._refuse_growth(len(data))
         self._apply(data, update, fresh, actor)
@@ -160,7 +171,7 @@ class Document:
         fresh = integrable(update, self._state)
         if fresh is None:
             return Outcome.GAP
-        if not fresh and all(deletion in self._deleted for deletion in update.deletes):
+        if self._brings_nothing(update, fresh):
             return Outcome.DUPLICATE
         self._apply(data, update, fresh, actor)
         return Outcome.APPLIED
@@ -203,6 +214,9 @@ class Document:
         parts = [var_uint(_SNAPSHOT_VERSION), var_uint(len(authors))]
         parts += [var_uint(client) + var_string(actor) for client, actor in authors]
         return b"".join(parts) + var_bytes(self._doc.get_update())
+
+    def _brings_nothing(self, update: Update, fresh: Sequence[Struct] | None) -> bool:
+        return fresh is not None and not fresh and all(deletion in self._deleted for deletion in update.deletes)
 
     def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
         """Refuse what this kind of document does not allow; change nothing. `placed` is what is new, and where."""
@@ -308,8 +322,10 @@ class Document:
 
     def _refuse_cut(self, update: Update, fresh: Sequence[Struct]) -> None:
         """Refuse to cut a character in two, after which yrs loses the text behind it where Yjs keeps it."""
-        inside = self._halves | halves(fresh)
-        if inside and any(cut in inside for cut in _cuts(update, fresh, self._state)):
+        new = halves(fresh)
+        if not new and not self._halves:
+            return
+        if any(cut in new or cut in self._halves for cut in _cuts(update, fresh, self._state)):
             raise Refused(
                 "The update cuts a character in two.",
                 code="half_character",

@@ -78,9 +78,7 @@ class FormDocument(RuledDocument):
         payloads = []
         for item, root, key in self._ruled(placed):
             if root == _NOTES:
-                _check_note(item, key)
-            elif key is None:
-                raise Refused(f"{root} is a map and has keys.", code="content")
+                _check_note(item)
             elif item.kind is not Content.DELETED:
                 value = one_value(item)
                 if root == _FIELDS:
@@ -91,8 +89,8 @@ class FormDocument(RuledDocument):
         return Received(Outcome.APPLIED, payloads=tuple(payloads))
 
 
-def _check_note(item: Struct, key: str | None) -> None:
-    if item.kind not in {Content.STRING, Content.DELETED} or key is not None:
+def _check_note(item: Struct) -> None:
+    if item.kind not in {Content.STRING, Content.DELETED}:
         raise Refused("The notes hold plain text.", code="content")
 
 

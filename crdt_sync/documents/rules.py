@@ -17,15 +17,15 @@ Scalar = str | bool | int | float | None
 
 
 class RuledDocument(Document):
-    """A document in which every element is in one of `roots`, each of which holds at most so many keys."""
+    """A document in which every element is in one of `roots`: a map of at most so many keys, or 0 for no map."""
 
     roots: ClassVar[Mapping[str, int]]
 
-    def _ruled(self, placed: Placed) -> list[tuple[Struct, str, str | None]]:
-        """Return each new struct with its root and its key.
+    def _ruled(self, placed: Placed) -> list[tuple[Struct, str, str]]:
+        """Return each new struct with its root and its key, which is empty where the root is no map.
 
         Raises:
-            Refused: another place than a root of this kind, or more keys than a root holds.
+            Refused: another place than in a root of this kind, or more keys than the root holds.
 
         """
         ruled = []
@@ -33,9 +33,11 @@ class RuledDocument(Document):
         for item, place in placed:
             if place is None or not isinstance(place.root, str) or place.root not in self.roots:
                 raise Refused(f"This document has only the roots {', '.join(self.roots)}.", code="second_root")
+            if (place.key is None) != (self.roots[place.root] == 0):
+                raise Refused(f"{place.root} has keys where it should not, or none where it should.", code="content")
             if place.key is not None:
                 keys.setdefault(place.root, set()).add(place.key)
-            ruled.append((item, place.root, place.key))
+            ruled.append((item, place.root, place.key or ""))
         for root, new in keys.items():
             if len(self._places.keys(root) | new) > self.roots[root]:
                 raise Refused(f"{root} holds at most {self.roots[root]} keys.", code="too_many")

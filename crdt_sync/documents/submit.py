@@ -85,9 +85,7 @@ class SubmitDocument(RuledDocument):
 
     def _new_entries(self, placed: Placed) -> tuple[Entry, ...]:
         entries: list[Entry] = []
-        for item, root, key in self._ruled(placed):
-            if key is not None:
-                raise Refused(f"{root} is an array and has no keys.", code="content")
+        for item, root, _ in self._ruled(placed):
             for text in _texts(item)[max(0, self._state.get(item.client, 0) - item.clock) :]:
                 check_text(root, text, _BYTES_MAX[root])
                 entries.append(Entry(root, text))

@@ -20,7 +20,6 @@ from crdt_sync.errors import (
     NotThereYet,
     ServiceError,
     TicketSyncError,
-    Unauthenticated,
     Unavailable,
 )
 from crdt_sync.ports import Clock, Committed, Store, StoreUnavailable
@@ -400,7 +399,7 @@ class Connection:
                 principal = await self._authenticate(effect.token)
             else:
                 principal = self._principal
-        except Unauthenticated as error:
+        except TicketSyncError as error:
             self._execute(self.session.denied(effect.key, error))
             return
         self._execute(self.session.authenticated(effect.key, principal))

@@ -32,6 +32,8 @@ class Status:
 
 
 TABLE: dict[type[errors.TicketSyncError], Status] = {
+    errors.TicketSyncError: Status(500, "INTERNAL", 1011),
+    errors.CallerError: Status(400, "INVALID_ARGUMENT", 4422),
     errors.Malformed: Status(400, "INVALID_ARGUMENT", 4422),
     errors.TooLarge: Status(413, "RESOURCE_EXHAUSTED", 4413),
     errors.Unauthenticated: Status(401, "UNAUTHENTICATED", 4401),
@@ -46,10 +48,13 @@ TABLE: dict[type[errors.TicketSyncError], Status] = {
     errors.ServiceError: Status(500, "INTERNAL", 1011),
 }
 
+BY_CODE: dict[str, Status] = {  # where a wire tells apart what one type of error covers
+    "reset": Status(409, "FAILED_PRECONDITION", 4410),  # the document has a new epoch
+    "session_expired": Status(401, "UNAUTHENTICATED", 4501),  # a token that was good at the handshake
+}
+
 
 def status_of(error: errors.TicketSyncError) -> Status:
-    """Return the row of the error's type, or of the nearest type above it."""
-    for kind in type(error).__mro__:
-        if kind in TABLE:
-            return TABLE[kind]
-    return TABLE[errors.ServiceError]
+    """Return the row of the error's code if it has its own, else that of the nearest type."""
+    own = BY_CODE.get(error.code)
+    return own or next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)

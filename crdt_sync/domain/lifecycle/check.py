@@ -139,7 +139,7 @@ def _antichain_story(witnesses: Witnesses, lane: Lane, states: frozenset[str]) -
     for history in witnesses.histories():
         if best and len(history.steps) + len(states) >= len(best.steps):
             break
-        fork = witnesses.forks(history, lane, states)
+        fork = witnesses.fork(history, lane, states)
         if fork and (best is None or len(fork.steps) < len(best.steps)):
             best = fork
     return witnesses.told(best, lambda state: state.lanes[lane.id] == value, lambda _: value) if best else ""

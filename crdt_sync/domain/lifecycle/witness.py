@@ -19,7 +19,8 @@ from crdt_sync.domain.lifecycle.stage import match_stage
 from crdt_sync.errors import Malformed
 
 COMBINATIONS_MAX = 4_000  # of lane states visited; the shipped default has 432
-TRIALS_MAX = 200_000  # of transitions tried: a second or two
+TRIALS_MAX = 2_000_000  # of transitions tried for one file: two or three seconds
+TRIALS_PER_EVENT = 50  # what folding an event costs, in trials
 EVENTS_MAX = 64  # a longer story explains nothing
 
 
@@ -78,34 +79,37 @@ def enabled(lifecycle: Lifecycle, values: Mapping[LaneId, str], transition: Tran
     return True
 
 
+Branches = dict[tuple[str, int], tuple[TransitionSpec, ...]]  # (state, resets on the way: 0 or 1) -> the shortest way
+
+
 @dataclass(slots=True)
 class Witnesses:
-    """Looks for witnesses in one lifecycle. What was walked once is kept."""
+    """Looks for witnesses in one lifecycle, until its trials are used up. What was walked once is kept."""
 
     lifecycle: Lifecycle
+    _trials: int = TRIALS_MAX
     _walked: list[History] | None = None
 
-    def histories(self) -> list[History]:
+    def histories(self) -> Iterator[History]:
         """Some history to each combination of lane states that the walk reaches, the shortest first."""
         if self._walked is None:
             self._walked = list(self._walk())
-        return self._walked
+        for history in self._walked:
+            if self._trials <= 0:
+                return
+            self._trials -= 1
+            yield history
 
-    def forks(self, history: History, lane: Lane, states: frozenset[str]) -> History | None:
+    def fork(self, history: History, lane: Lane, states: frozenset[str]) -> History | None:
         """The shortest fork of the lane to exactly these states, with as many resets on each branch; or None."""
-        branches = self._branches(history, lane)
-        found = []
-        for resets in (0, 1):
-            if all((state, resets) in branches for state in states):
-                chosen = tuple(branches[state, resets] for state in sorted(states))
-                found.append(history.fork(chosen, lane.id, lane.conflicts.get(states, "|".join(sorted(states)))))
-        return min(found, key=lambda fork: len(fork.steps), default=None)
+        return _forked(history, lane, states, self._branches(history, lane))
 
     def told(
         self, history: History, is_defect: Callable[[TicketState], bool], outcome: Callable[[TicketState], str]
     ) -> str:
         """The story of a history and what it gives, if folding it shows the defect; otherwise nothing."""
         events = tuple(_events(history))
+        self._trials -= TRIALS_PER_EVENT * len(events)
         if len(events) > EVENTS_MAX:
             return ""
         try:
@@ -119,13 +123,13 @@ class Witnesses:
         start = History((), (), {lane.id: lane.initial for lane in self.lifecycle.lanes.values()})
         queue = [(0, 0, start)]
         known = {tuple(start.values.values())}
-        pushed = trials = 0
-        while queue and trials < TRIALS_MAX:
+        pushed = 0
+        reserve = self._trials // 2  # for the findings that the walk is made for
+        while queue:
             history = heapq.heappop(queue)[2]
             yield history
             for lane in self.lifecycle.lanes.values():
-                trials += len(lane.transitions) + 1
-                for following in self._following(history, lane):
+                for following in self._following(history, lane) if self._trials > reserve else ():
                     values = tuple(following.values.values())
                     if values not in known and len(known) < COMBINATIONS_MAX:
                         known.add(values)
@@ -133,6 +137,7 @@ class Witnesses:
                         heapq.heappush(queue, (len(following.steps), pushed, following))
 
     def _following(self, history: History, lane: Lane) -> Iterator[History]:
+        self._trials -= len(lane.transitions)
         for transition in lane.transitions.values():
             if enabled(self.lifecycle, history.values, transition):
                 yield history.then(transition)
@@ -140,22 +145,34 @@ class Witnesses:
             branches = self._branches(history, lane)
             reached = [state for state in lane.states if (state, 0) in branches]
             wanted = set(lane.conflicts) | (set(_unordered(lane, reached)) if lane.conflict_unnamed else set())
+            self._trials -= len(wanted)
             for states in sorted(wanted, key=sorted):
-                if fork := (self.forks(history, lane, states) if states <= set(reached) else None):
-                    yield fork
+                if forked := _forked(history, lane, states, branches):
+                    yield forked
 
-    def _branches(self, history: History, lane: Lane) -> dict[tuple[str, int], tuple[TransitionSpec, ...]]:
-        """The shortest ways of the lane alone, by the state that they end in and the resets on them (0 or 1)."""
-        found: dict[tuple[str, int], tuple[TransitionSpec, ...]] = {}
+    def _branches(self, history: History, lane: Lane) -> Branches:
+        """The ways of the lane alone; none once the trials are used up."""
+        found: Branches = {}
         queue: list[tuple[Mapping[LaneId, str], int, tuple[TransitionSpec, ...]]] = [(history.values, 0, ())]
         for values, resets, path in queue:
-            for transition in lane.transitions.values():
+            self._trials -= len(lane.transitions)
+            for transition in lane.transitions.values() if self._trials > 0 else ():
                 key = (transition.to, resets + transition.resets)
                 if key[1] > 1 or key in found or transition.settles or not enabled(self.lifecycle, values, transition):
                     continue
                 found[key] = (*path, transition)
                 queue.append(({**values, lane.id: transition.to}, key[1], found[key]))
         return found
+
+
+def _forked(history: History, lane: Lane, states: frozenset[str], branches: Branches) -> History | None:
+    value = lane.conflicts.get(states, "|".join(sorted(states)))
+    found = [
+        history.fork(tuple(branches[state, resets] for state in sorted(states)), lane.id, value)
+        for resets in (0, 1)
+        if all((state, resets) in branches for state in states)
+    ]
+    return min(found, key=lambda fork: len(fork.steps), default=None)
 
 
 def _unordered(lane: Lane, states: list[str]) -> Iterator[frozenset[str]]:

@@ -1,0 +1,74 @@
+"""How a database is opened: what every connection is told, and how an older schema is brought up to date.
+
+It never reads or writes a row of ours.
+"""
+
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+Synchronous: TypeAlias = Literal["FULL", "OFF"]
+
+READERS_MAX = 4  # on SQLite each is a thread; more of them than this only wait for the interpreter lock
+BUSY_TIMEOUT_MS = 5_000  # another process (a backup, `admin`) may hold the write lock for so long
+
+_RESET = None  # every use is one transaction that has ended; to roll back once more costs a sixth of a small commit
+
+
+def writer(url: str, synchronous: Synchronous) -> AsyncEngine:
+    """Return an engine with one connection, which stays open; it takes SQLite's write lock when it begins.
+
+    To begin with the lock, rather than to ask for it at the first write, is what keeps two processes from a deadlock
+    that SQLite could only answer with an error.
+    """
+    engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_reset_on_return=_RESET)
+    if engine.dialect.name == "sqlite":
+        _tell_connections(engine, synchronous)
+        event.listen(engine.sync_engine, "begin", _begin_immediate)
+    return engine
+
+
+def reader(url: str, synchronous: Synchronous) -> AsyncEngine:
+    """Return an engine for single statements, each of which sees what was committed when it began."""
+    engine = create_async_engine(
+        url, pool_size=READERS_MAX, max_overflow=0, pool_reset_on_return=_RESET, isolation_level="AUTOCOMMIT"
+    )
+    if engine.dialect.name == "sqlite":
+        _tell_connections(engine, synchronous)
+    return engine
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the schema up to date, in the transaction of `connection`."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _tell_connections(engine: AsyncEngine, synchronous: Synchronous) -> None:
+    pragmas = (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        f"synchronous = {synchronous}",
+        "foreign_keys = ON",
+    )
+
+    def tell(connection: DBAPIConnection, _record: object) -> None:
+        # sqlite3 would begin transactions by itself, in front of some statements only.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    event.listen(engine.sync_engine, "connect", tell)
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

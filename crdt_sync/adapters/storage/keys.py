@@ -1,0 +1,60 @@
+"""What may exist once only, and what tickets are found by. Pure: both stores ask here, so that they cannot disagree."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from crdt_sync.ports import Batch, TicketFilter
+
+QUARANTINE_ROWS_MAX = 10_000  # enough to study an attack or a faulty client, and no way to fill the disk with refusals
+
+Key: TypeAlias = tuple[Any, ...]  # the kind of a key, then its columns
+Facet: TypeAlias = tuple[str, str]
+
+
+def unique_keys(batch: Batch) -> Iterator[tuple[Key, str]]:
+    """Yield every key that the batch claims, with the name by which a `StoreConflict` calls it."""
+    for update in batch.updates:
+        yield ("update", update.document, update.document_position), update.document
+    for transition in batch.transitions:
+        yield ("transition", transition.id), transition.id
+    for message in batch.messages:
+        yield ("message", message.id), message.id
+    for ticket in batch.tickets:
+        yield ("ticket", ticket.id), ticket.id
+    for subject in batch.subjects:
+        yield ("subject", subject.subject), subject.subject
+    for result in batch.results:
+        yield ("result", result.actor, result.key), result.key
+
+
+def collisions(batch: Batch, taken: Iterable[Key]) -> tuple[str, ...]:
+    """Name what the batch claims although it is taken, or claims twice."""
+    counts = Counter(key for key, _ in unique_keys(batch))
+    counts.update(taken)
+    return tuple(sorted({name for key, name in unique_keys(batch) if counts[key] > 1}))
+
+
+def facets(
+    stage: str | None, participants: Iterable[str], lanes: Mapping[str, str], owing: Iterable[str]
+) -> frozenset[Facet]:
+    """Return what a ticket is found by: its stage, each participant, each lane's state, each lane that owes."""
+    return frozenset(
+        [
+            *([("stage", stage)] if stage is not None else []),
+            *(("department", department) for department in participants),
+            *((f"lane:{lane}", state) for lane, state in lanes.items()),
+            *(("owed_by", lane) for lane in owing),
+        ]
+    )
+
+
+def owing_lanes(obligations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the lanes that open obligations name (lifecycle D11: `owes` maps a lane to what would discharge it)."""
+    return [lane for obligation in obligations for lane in obligation["owes"]]
+
+
+def wanted(where: TicketFilter) -> frozenset[Facet]:
+    """Return the facets that a ticket must have to pass the filter; the caller's department is always one."""
+    owing = [where.owed_by] if where.owed_by is not None else []
+    return facets(where.stage, [where.department], where.lane_states, owing)

@@ -1,0 +1,220 @@
+"""The store without a disk: for tests, demonstrations and as the oracle of the SQL store. Nothing survives its process.
+
+It owns the same semantics in plain dictionaries. No method waits between reading and writing, so none needs a lock.
+"""
+
+import itertools
+import json
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crdt_sync.adapters.storage.keys import (
+    QUARANTINE_ROWS_MAX,
+    Key,
+    collisions,
+    facets,
+    owing_lanes,
+    unique_keys,
+    wanted,
+)
+from crdt_sync.domain import canonical
+from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId, TransitionId
+from crdt_sync.ports import (
+    Batch,
+    Committed,
+    JournalRow,
+    Quarantined,
+    StoreConflict,
+    StoredDocument,
+    StoredEvent,
+    StoredMessage,
+    StoredResult,
+    StoredUpdate,
+    StoreUnavailable,
+    TicketFilter,
+    TicketRow,
+    TicketWrite,
+)
+
+
+class MemoryStore:
+    """A `Store` in memory."""
+
+    def __init__(self) -> None:
+        self._position = Position(0)
+        self._taken: set[Key] = set()
+        self._updates: dict[str, list[StoredUpdate]] = {}
+        self._snapshots: dict[str, tuple[int, bytes]] = {}
+        self._journals: dict[TicketId, list[JournalRow]] = {}
+        self._messages: dict[TicketId, list[JournalRow]] = {}
+        self._by_id: dict[MessageId, StoredMessage] = {}
+        self._events: list[StoredEvent] = []
+        self._tickets: dict[TicketId, TicketRow] = {}
+        self._subjects: dict[str, TicketId] = {}
+        self._results: dict[tuple[str, str], StoredResult] = {}
+        self._lifecycles: dict[Digest, str] = {}
+        self._closed = False
+        self.quarantine: deque[Quarantined] = deque(maxlen=QUARANTINE_ROWS_MAX)
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Work out every row before the first is kept, so that a faulty batch leaves nothing."""
+        self._check_open()
+        stale = {("ticket", new.id) for new in batch.tickets if self._ticket_position(new.id) != new.expected_position}
+        if keys := collisions(batch, self._taken | stale):
+            raise StoreConflict(keys)
+        count = len(batch.updates) + len(batch.transitions) + len(batch.messages) + len(batch.events)
+        positions = map(Position, itertools.count(self._position + 1))
+        updates = [
+            StoredUpdate(new.document_position, next(positions), new.data, new.actor, new.department, new.roles)
+            for new in batch.updates
+        ]
+        transitions = [(new.ticket, JournalRow(next(positions), new.id, new.record)) for new in batch.transitions]
+        messages = [(new.ticket, JournalRow(next(positions), new.id, new.record)) for new in batch.messages]
+        events = [
+            StoredEvent(next(positions), e.type, e.ticket, _plain(e.data), e.audience, e.at_ms, e.traceparent)
+            for e in batch.events
+        ]
+        committed = Committed(
+            first=Position(self._position + 1),
+            last=Position(self._position + count),
+            transitions={TransitionId(row.id): row.position for _, row in transitions},
+        )
+        tickets = {new.id: self._row(new, committed) for new in batch.tickets}
+
+        for kept, rows in ((self._journals, transitions), (self._messages, messages)):
+            for ticket, row in rows:
+                kept.setdefault(ticket, []).append(row)
+        for new, update in zip(batch.updates, updates, strict=True):
+            self._updates.setdefault(new.document, []).append(update)
+        self._by_id |= {new.id: StoredMessage(new.ticket, new.record) for new in batch.messages}
+        self._events += events
+        self._tickets |= tickets
+        self._subjects |= {new.subject: new.ticket for new in batch.subjects}
+        self._results |= {
+            (new.actor, new.key): StoredResult(new.request, new.result, committed.last) for new in batch.results
+        }
+        self.quarantine += batch.quarantined
+        self._taken |= {key for key, _ in unique_keys(batch) if key[0] != "ticket"}
+        self._position = committed.last
+        return committed
+
+    async def document(self, name: str) -> StoredDocument:
+        """Sort by the document's own positions, which need not arrive in order."""
+        self._check_open()
+        position, snapshot = self._snapshots.get(name, (0, None))
+        log = [update for update in self._updates.get(name, []) if update.document_position > position]
+        return StoredDocument(snapshot, position, tuple(sorted(log, key=lambda update: update.document_position)))
+
+    async def write_snapshot(self, name: str, document_position: int, data: bytes) -> None:
+        """Replace the snapshot unless a newer one is there."""
+        self._check_open()
+        if document_position >= self._snapshots.get(name, (0, b""))[0]:
+            self._snapshots[name] = (document_position, data)
+
+    async def journal(self, ticket: TicketId) -> Sequence[JournalRow]:
+        """Return a copy, as does every method that returns several."""
+        self._check_open()
+        return list(self._journals.get(ticket, []))
+
+    async def messages(self, ticket: TicketId) -> Sequence[JournalRow]:
+        """Return the rows in the order of their commits."""
+        self._check_open()
+        return list(self._messages.get(ticket, []))
+
+    async def message(self, message: MessageId) -> StoredMessage | None:
+        """Find it by its id."""
+        self._check_open()
+        return self._by_id.get(message)
+
+    async def ticket(self, ticket: TicketId) -> TicketRow | None:
+        """Return the row of the newest batch that wrote the ticket."""
+        self._check_open()
+        return self._tickets.get(ticket)
+
+    async def tickets(
+        self, where: TicketFilter, *, after: TicketId | None = None, limit: int = 100
+    ) -> Sequence[TicketRow]:
+        """Compare every ticket with the filter."""
+        self._check_open()
+        rows = (self._tickets[ticket] for ticket in sorted(self._tickets) if after is None or ticket > after)
+        return list(itertools.islice((row for row in rows if _matches(row, where)), limit))
+
+    async def subject(self, subject: str) -> TicketId | None:
+        """Return the ticket that was bound first."""
+        self._check_open()
+        return self._subjects.get(subject)
+
+    async def result(self, actor: ActorId, key: str) -> StoredResult | None:
+        """Return the result that was stored first."""
+        self._check_open()
+        return self._results.get((actor, key))
+
+    async def events(self, after: Position, *, limit: int = 1000) -> Sequence[StoredEvent]:
+        """Return the events in the order of their commits."""
+        self._check_open()
+        return list(itertools.islice((event for event in self._events if event.position > after), limit))
+
+    async def position(self) -> Position:
+        """Return the position that the newest commit reached."""
+        self._check_open()
+        return self._position
+
+    async def save_lifecycle(self, digest: Digest, source: str) -> None:
+        """Keep the first."""
+        self._check_open()
+        self._lifecycles.setdefault(digest, source)
+
+    async def lifecycles(self) -> Mapping[Digest, str]:
+        """Return a copy."""
+        self._check_open()
+        return dict(self._lifecycles)
+
+    async def check(self) -> None:
+        """Succeed until the store is closed."""
+        self._check_open()
+
+    async def close(self) -> None:
+        """Refuse everything from now on."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+
+    def _ticket_position(self, ticket: TicketId) -> Position | None:
+        return self._tickets[ticket].position if ticket in self._tickets else None
+
+    def _row(self, new: TicketWrite, committed: Committed) -> TicketRow:
+        version = self._tickets[new.id].version if new.id in self._tickets else Position(0)
+        if new.newest_transition is not None:
+            version = committed.transitions[new.newest_transition]
+        return TicketRow(
+            id=new.id,
+            lifecycle=new.lifecycle,
+            subject=new.subject,
+            stage=new.stage,
+            kind=new.kind,
+            lanes=_plain(new.lanes),
+            flags=_plain(new.flags),
+            obligations=_plain(new.obligations),
+            card=_plain(new.card),
+            participants=new.participants,
+            version=version,
+            position=committed.last,
+            opened_at_ms=new.opened_at_ms,
+            updated_at_ms=new.updated_at_ms,
+        )
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - what JSON holds has no better type
+    """Return what a database would give back: a copy in which every sequence is a list."""
+    return json.loads(canonical.dumps(value))
+
+
+def _matches(row: TicketRow, where: TicketFilter) -> bool:
+    return (
+        wanted(where) <= facets(row.stage, row.participants, row.lanes, owing_lanes(row.obligations))
+        and (where.tickets is None or row.id in where.tickets)
+        and (where.changed_after is None or row.position > where.changed_after)
+    )

@@ -1,0 +1,272 @@
+"""The store on a SQL database: SQLite by default, PostgreSQL by its URL.
+
+It owns transactions and rows, and never decides what a row means. Positions are exact because every commit begins by
+advancing the one row of `service_position`: that row is locked until the commit ends, so a reader that has seen
+position n will never see a smaller one appear.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import fields
+from functools import lru_cache, partial
+from typing import Any, TypeAlias, TypeVar
+
+from alembic.util import CommandError
+from sqlalchemy import Executable, RowMapping, Select, Table, exc, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from crdt_sync.adapters.storage import engines, tables, transaction
+from crdt_sync.adapters.storage.keys import collisions, wanted
+from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId
+from crdt_sync.ports import (
+    Batch,
+    Committed,
+    JournalRow,
+    StoreConflict,
+    StoredDocument,
+    StoredEvent,
+    StoredMessage,
+    StoredResult,
+    StoredUpdate,
+    StoreUnavailable,
+    TicketFilter,
+    TicketRow,
+)
+
+_T = TypeVar("_T")
+_Work: TypeAlias = Callable[[AsyncConnection], Awaitable[_T]]
+
+_CHECK = update(tables.service_position).values(checks=tables.service_position.c.checks + 1)
+_TICKET_COLUMNS = [tables.tickets.c[field.name] for field in fields(TicketRow)]
+
+
+class SqlStore:
+    """A `Store` on SQLAlchemy Core: one connection that writes, a few that read."""
+
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._running: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    @classmethod
+    async def open(cls, url: str, *, synchronous: engines.Synchronous = "FULL") -> "SqlStore":
+        """Open the database at `url` and bring its schema up to date; the directory must exist.
+
+        `synchronous="OFF"` lets SQLite report a commit before it is on the disk. It is there for measurements, and for
+        the test that shows why FULL is the default; PostgreSQL ignores it.
+
+        Raises:
+            StoreUnavailable: the database cannot be opened, or a newer version of this software wrote its schema.
+
+        """
+        store = cls(engines.writer(url, synchronous), engines.reader(url, synchronous))
+        try:
+            await store._run(store._writer, lambda connection: connection.run_sync(engines.migrate))
+        except CommandError as error:
+            await store.close()
+            raise StoreUnavailable(f"the schema cannot be brought up to date: {error}") from error
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Insert first and ask afterwards: what collided is looked up only if something did."""
+        try:
+            return await self._run(self._writer, partial(transaction.append, batch=batch))
+        except (exc.IntegrityError, transaction.StaleTicket) as error:
+            taken = await self._run(self._reader, partial(transaction.taken, batch=batch))
+            if keys := collisions(batch, taken):
+                raise StoreConflict(keys) from error
+            raise StoreUnavailable(f"the database refused the batch: {error}") from error
+
+    async def document(self, name: str) -> StoredDocument:
+        """Read the snapshot first: updates are never removed, so the two fit whatever is written between the reads."""
+
+        async def read(connection: AsyncConnection) -> StoredDocument:
+            snapshots, updates = tables.snapshots.c, tables.updates.c
+            found = await connection.execute(
+                select(snapshots.document_position, snapshots.data).where(snapshots.document == name)
+            )
+            position, snapshot = found.one_or_none() or (0, None)
+            rows = await connection.execute(
+                select(
+                    updates.document_position,
+                    updates.position,
+                    updates.data,
+                    updates.actor,
+                    updates.department,
+                    updates.roles,
+                )
+                .where(updates.document == name, updates.document_position > position)
+                .order_by(updates.document_position)
+            )
+            log = tuple(StoredUpdate(*row[:5], roles=_roles(row.roles)) for row in rows)
+            return StoredDocument(snapshot, position, log)
+
+        return await self._run(self._reader, read)
+
+    async def write_snapshot(self, name: str, document_position: int, data: bytes) -> None:
+        """Replace the snapshot unless a newer one is there."""
+        new = self._upsert(tables.snapshots).values(document=name, document_position=document_position, data=data)
+        await self._execute(
+            new.on_conflict_do_update(
+                index_elements=["document"],
+                set_={"document_position": new.excluded.document_position, "data": new.excluded.data},
+                where=tables.snapshots.c.document_position <= new.excluded.document_position,
+            )
+        )
+
+    async def journal(self, ticket: TicketId) -> Sequence[JournalRow]:
+        """Read by the index on ticket and position."""
+        return await self._journal(tables.transitions, ticket)
+
+    async def messages(self, ticket: TicketId) -> Sequence[JournalRow]:
+        """Read by the index on ticket and position."""
+        return await self._journal(tables.messages, ticket)
+
+    async def message(self, message: MessageId) -> StoredMessage | None:
+        """Read by the index on ids."""
+        messages = tables.messages.c
+        rows = await self._select(select(messages.ticket, messages.record).where(messages.id == message))
+        return StoredMessage(**rows[0]) if rows else None
+
+    async def ticket(self, ticket: TicketId) -> TicketRow | None:
+        """Read by the primary key."""
+        rows = await self._select(select(*_TICKET_COLUMNS).where(tables.tickets.c.id == ticket))
+        return _ticket(rows[0]) if rows else None
+
+    async def tickets(
+        self, where: TicketFilter, *, after: TicketId | None = None, limit: int = 100
+    ) -> Sequence[TicketRow]:
+        """Walk the index of one facet in the order of ids, and probe the others."""
+        return [_ticket(row) for row in await self._select(_listing(where, after).limit(limit))]
+
+    async def subject(self, subject: str) -> TicketId | None:
+        """Read by the primary key."""
+        rows = await self._select(select(tables.subjects.c.ticket).where(tables.subjects.c.subject == subject))
+        return TicketId(rows[0]["ticket"]) if rows else None
+
+    async def result(self, actor: ActorId, key: str) -> StoredResult | None:
+        """Read by the primary key."""
+        results = tables.results.c
+        rows = await self._select(
+            select(results.request, results.result, results.position).where(results.actor == actor, results.key == key)
+        )
+        return StoredResult(**rows[0]) if rows else None
+
+    async def events(self, after: Position, *, limit: int = 1000) -> Sequence[StoredEvent]:
+        """Read by the primary key."""
+        position = tables.events.c.position
+        rows = await self._select(select(tables.events).where(position > after).order_by(position).limit(limit))
+        return [
+            StoredEvent(**{**row, "data": json.loads(row["data"]), "audience": tuple(json.loads(row["audience"]))})
+            for row in rows
+        ]
+
+    async def position(self) -> Position:
+        """Read the one row that every commit advances."""
+        rows = await self._select(select(tables.service_position.c.value))
+        return Position(rows[0]["value"])
+
+    async def save_lifecycle(self, digest: Digest, source: str) -> None:
+        """Insert, unless it is there."""
+        new = self._upsert(tables.lifecycles).values(digest=digest, source=source)
+        await self._execute(new.on_conflict_do_nothing())
+
+    async def lifecycles(self) -> Mapping[Digest, str]:
+        """Read them all; there are as many as there were versions."""
+        return {row["digest"]: row["source"] for row in await self._select(select(tables.lifecycles))}
+
+    async def check(self) -> None:
+        """Change the one-row table, so that there is something to make durable."""
+        await self._execute(_CHECK)
+
+    async def close(self) -> None:
+        """Wait for what runs, the commits of cancelled callers included, then close every connection."""
+        self._closed = True
+        if self._running:
+            await asyncio.wait(self._running)
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+    async def _journal(self, table: Table, ticket: TicketId) -> Sequence[JournalRow]:
+        columns = table.c
+        rows = await self._select(
+            select(columns.position, columns.id, columns.record)
+            .where(columns.ticket == ticket)
+            .order_by(columns.position)
+        )
+        return [JournalRow(**row) for row in rows]
+
+    async def _select(self, statement: Select[Any]) -> Sequence[RowMapping]:
+        async def read(connection: AsyncConnection) -> Sequence[RowMapping]:
+            rows: Sequence[RowMapping] = (await connection.execute(statement)).mappings().all()
+            return rows
+
+        return await self._run(self._reader, read)
+
+    async def _execute(self, statement: Executable) -> None:
+        await self._run(self._writer, lambda connection: connection.execute(statement))
+
+    def _upsert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """Return the dialect's own INSERT: both have ON CONFLICT, and SQLAlchemy has no common one."""
+        return sqlite.insert(table) if self._writer.dialect.name == "sqlite" else postgresql.insert(table)
+
+    async def _run(self, engine: AsyncEngine, work: _Work[_T]) -> _T:
+        """Do `work` in a transaction that the cancellation of the caller does not reach.
+
+        A cancelled caller leaves; his transaction still ends, whole, and the connection goes back in order.
+        """
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        task = asyncio.create_task(_transact(engine, work))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # a caller who was cancelled no longer asks, and asyncio would complain
+
+
+async def _transact(engine: AsyncEngine, work: _Work[_T]) -> _T:
+    try:
+        async with engine.begin() as connection:
+            return await work(connection)
+    except exc.IntegrityError:
+        raise
+    except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
+        raise StoreUnavailable(f"the database does not answer: {error}") from error
+
+
+def _listing(where: TicketFilter, after: TicketId | None) -> Select[Any]:
+    # Joined, and ordered by a facet's column: so SQLite walks that facet in order, probes the rest and sorts nothing.
+    tickets = tables.tickets.c
+    first, *others = (tables.ticket_facets.alias() for _ in wanted(where))
+    statement = select(*_TICKET_COLUMNS).join(first, first.c.ticket == tickets.id)
+    for other in others:
+        statement = statement.join(other, other.c.ticket == first.c.ticket)
+    for facet, (name, value) in zip((first, *others), sorted(wanted(where)), strict=True):
+        statement = statement.where(facet.c.facet == name, facet.c.value == value)
+    if where.tickets is not None:
+        statement = statement.where(first.c.ticket.in_(where.tickets))
+    if where.changed_after is not None:
+        statement = statement.where(tickets.position > where.changed_after)
+    if after is not None:
+        statement = statement.where(first.c.ticket > after)
+    return statement.order_by(first.c.ticket)
+
+
+def _ticket(row: RowMapping) -> TicketRow:
+    decoded = {name: json.loads(row[name]) for name in ("lanes", "flags", "obligations", "card", "participants")}
+    return TicketRow(**{**row, **decoded, "participants": tuple(decoded["participants"])})
+
+
+@lru_cache(maxsize=1024)
+def _roles(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))

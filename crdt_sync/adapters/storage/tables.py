@@ -1,0 +1,163 @@
+"""The SQL schema, once. It owns names, keys and indexes, and never opens a connection.
+
+Migrations build the schema; a test proves that they arrive at exactly this. Values that are not columns of their own
+are kept as canonical JSON text, so that SQLite and PostgreSQL hold the same bytes.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+# On SQLite only INTEGER PRIMARY KEY is the row's own key; BIGINT would cost a second tree.
+_ROW_KEY = BigInteger().with_variant(Integer, "sqlite")
+
+updates = Table(
+    "updates",
+    metadata,
+    Column("position", _ROW_KEY, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("document_position", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("department", Text, nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("traceparent", Text),
+    UniqueConstraint("document", "document_position", name="updates_document_position"),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("document", Text, primary_key=True),
+    Column("document_position", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("position", _ROW_KEY, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("ticket", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("traceparent", Text),
+    UniqueConstraint("id", name="transitions_id"),
+    Index("transitions_ticket_position", "ticket", "position"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("position", _ROW_KEY, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("ticket", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("traceparent", Text),
+    UniqueConstraint("id", name="messages_id"),
+    Index("messages_ticket_position", "ticket", "position"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", _ROW_KEY, primary_key=True, autoincrement=False),
+    Column("type", Text, nullable=False),
+    Column("ticket", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("audience", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("traceparent", Text),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("lifecycle", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("lanes", Text, nullable=False),
+    Column("flags", Text, nullable=False),
+    Column("obligations", Text, nullable=False),
+    Column("card", Text, nullable=False),
+    Column("participants", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("opened_at_ms", BigInteger, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Column("traceparent", Text),
+)
+
+# What tickets are found by, see `keys.facets`. The primary key serves "the tickets with this facet, in the order of
+# their ids" without a sort.
+ticket_facets = Table(
+    "ticket_facets",
+    metadata,
+    Column("facet", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("ticket", Text, ForeignKey("tickets.id", name="ticket_facets_ticket"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("ticket", Text, nullable=False),
+    Column("readable", Text, nullable=False),
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("actor", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request", Text, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", _ROW_KEY, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+lifecycles = Table(
+    "lifecycles",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+)
+
+# One row. `value` is the newest position. `checks` changes when readiness is probed: SQLite writes nothing for an
+# update that leaves a row as it is, and then the probe would prove nothing.
+service_position = Table(
+    "service_position",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("value", BigInteger, nullable=False),
+    Column("checks", BigInteger, nullable=False),
+)

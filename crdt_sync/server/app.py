@@ -1,0 +1,65 @@
+"""The HTTP application: which routes there are and what every request passes. Builds no part of the service."""
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from crdt_sync.errors import NotFound
+from crdt_sync.ports import Clock
+from crdt_sync.server import health, page, problems, reference, tickets_api
+from crdt_sync.server.auth import Authenticator
+from crdt_sync.server.health import Readiness
+from crdt_sync.server.middleware import AccessLog, BodyLimit, SafeHeaders
+from crdt_sync.server.websocket import Sockets
+from crdt_sync.service.connections import Connections
+from crdt_sync.service.lifecycles import Lifecycles
+from crdt_sync.service.tickets import Tickets
+
+INTERFACE = "1"  # of the routes, not of the package: it changes when a caller would have to
+
+
+class Channels:
+    """The place of the chat gateway's application, which comes up after the gRPC port that it needs."""
+
+    def __init__(self) -> None:
+        self.app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request to the gateway, if there is one in this process."""
+        if self.app is not None:
+            await self.app(scope, receive, send)
+            return
+        error = NotFound("No chat gateway runs in this process.", code="no_gateway", advice="Use the gateway's own.")
+        await problems.problem(error)(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the routes need of the service."""
+
+    tickets: Tickets
+    lifecycles: Lifecycles
+    authenticator: Authenticator
+    readiness: Readiness
+    clock: Clock
+    connections: Connections
+    origins: tuple[str, ...]
+    channels: Channels
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """Lay out the routes."""
+    app = FastAPI(title="crdt-sync", version=INTERFACE, docs_url=None, redoc_url=None, redirect_slashes=False)
+    for name in ("tickets", "lifecycles", "authenticator", "readiness", "clock", "origins"):
+        setattr(app.state, name, getattr(parts, name))
+    problems.install(app)
+    for router in (tickets_api.router, health.router, page.router, reference.router):
+        app.include_router(router)
+    sockets = Sockets(parts.connections, parts.authenticator, parts.clock, parts.origins)
+    app.router.routes.extend(sockets.routes())
+    app.router.routes.append(Route("/channels/{account:path}", parts.channels, name="channels"))
+    for layer in (BodyLimit, SafeHeaders, AccessLog):  # the last is outermost
+        app.add_middleware(layer)
+    return app

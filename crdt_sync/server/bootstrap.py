@@ -1,0 +1,192 @@
+"""The composition root: which parts the service has, and in which order they start and stop. Decides nothing else."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import structlog
+
+from crdt_sync.adapters import lifecycle_files
+from crdt_sync.adapters.clock import SystemClock, SystemIds
+from crdt_sync.adapters.storage.sql import SqlStore
+from crdt_sync.errors import Malformed, Unavailable
+from crdt_sync.ports import Clock, Store, StoreUnavailable
+from crdt_sync.server.app import Channels, Parts, create_app
+from crdt_sync.server.auth import Authenticator, NoAuthenticator, TokenAuthenticator
+from crdt_sync.server.grpc_server import GrpcParts, GrpcServer
+from crdt_sync.server.health import Readiness
+from crdt_sync.server.http_server import HttpServer
+from crdt_sync.server.keys import IssuerKeys, development_key, local_secret
+from crdt_sync.server.logs import guard_libraries
+from crdt_sync.server.settings import Settings
+from crdt_sync.service.committer import Committer
+from crdt_sync.service.connections import Connections
+from crdt_sync.service.lifecycles import Lifecycles
+from crdt_sync.service.live_ticket import Desk
+from crdt_sync.service.rooms import Rooms
+from crdt_sync.service.tickets import Tickets
+
+SUBJECT_KEY_FILE = "subject.key"
+RESTARTING = 1012  # RFC 6455's registry: "Service Restart"; every client comes back
+
+_log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
+
+
+class Service:
+    """The whole service in one process. `port` and `grpc_port` are the real ones once it has started."""
+
+    def __init__(self, settings: Settings) -> None:
+        settings.check_exposure()
+        self.settings = settings
+        self.channels = Channels()
+        self.port = settings.port
+        self.grpc_port = settings.grpc_port
+        self._client = httpx.AsyncClient()
+        self._http: HttpServer | None = None
+        self._grpc: GrpcServer | None = None
+        self._store: Store | None = None
+        self._committer: Committer | None = None
+        self._connections: Connections | None = None
+        self._readiness: Readiness | None = None
+
+    async def start(self) -> None:
+        """Start every part; when it returns, both ports answer.
+
+        Raises:
+            Unavailable: a port is taken (`port_busy`), or the database does not open.
+            Malformed: a setting, a key file or a lifecycle will not do.
+
+        """
+        guard_libraries()
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Refuse what is new, commit what is queued, tell every client to come back, then end."""
+        if self._readiness is not None:
+            self._readiness.stopping = True
+        if self._committer is not None:
+            await self._committer.stop()
+        if self._connections is not None:
+            await self._connections.stop(RESTARTING, "stopping: The service is stopping.")
+        if self._http is not None:
+            await self._http.stop()
+        if self._grpc is not None:
+            await self._grpc.stop()
+        if self._store is not None:
+            await self._store.close()
+        await self._client.aclose()
+
+    async def _start(self) -> None:
+        settings, clock = self.settings, SystemClock()
+        _make_directory(settings.data)
+        self._http = HttpServer(settings.host, settings.port)
+        store = self._store = await _open_store(settings.url)
+        lifecycles = await Lifecycles.load(store, lifecycle_files.load, _lifecycle_sources(settings.lifecycle))
+        ids = SystemIds(clock)
+        rooms = Rooms(store, ids)
+        committer = self._committer = Committer(Desk(store, rooms, lifecycles, ids), clock)
+        connections = self._connections = Connections(
+            store=store,
+            rooms=rooms,
+            committer=committer,
+            lifecycles=lifecycles,
+            clock=clock,
+            open_documents=settings.open_documents,
+        )
+        tickets = Tickets(
+            store=store,
+            rooms=rooms,
+            committer=committer,
+            lifecycles=lifecycles,
+            clock=clock,
+            ids=ids,
+            secret=local_secret(settings.data / SUBJECT_KEY_FILE),
+        )
+        authenticator = self._authenticator(clock)
+        readiness = self._readiness = Readiness(store)
+        committer.start()
+        connections.start()
+        self._grpc = GrpcServer(
+            GrpcParts(
+                authenticator=authenticator,
+                tickets=tickets,
+                lifecycles=lifecycles,
+                connections=connections,
+                readiness=readiness,
+                clock=clock,
+            )
+        )
+        self.grpc_port = await self._grpc.start(settings.host, settings.grpc_port)
+        app = create_app(
+            Parts(
+                tickets=tickets,
+                lifecycles=lifecycles,
+                authenticator=authenticator,
+                readiness=readiness,
+                clock=clock,
+                connections=connections,
+                origins=settings.origins,
+                channels=self.channels,
+            )
+        )
+        await self._http.start(app)
+        self.port = self._http.port
+        _log.info("service started", host=settings.host, port=self.port, grpc_port=self.grpc_port)
+
+    def _authenticator(self, clock: Clock) -> Authenticator:
+        settings = self.settings
+        if settings.auth == "none":
+            return NoAuthenticator()
+        if settings.jwks_url is None:
+            return TokenAuthenticator(development_key(settings.data), clock)
+        keys = IssuerKeys(settings.jwks_url, clock, self._client)
+        return TokenAuthenticator(keys, clock, issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+
+
+def run(main: Coroutine[Any, Any, _T]) -> _T:
+    """Run a program's main coroutine on the fastest event loop of this platform."""
+    try:
+        import uvloop  # noqa: PLC0415 (absent on Windows)
+    except ImportError:
+        return asyncio.run(main)
+    return uvloop.run(main)
+
+
+def _make_directory(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Malformed(
+            f"The data directory {data} cannot be made: {error.strerror}.", code="data", advice="Choose another --data."
+        ) from error
+
+
+async def _open_store(url: str) -> Store:
+    try:
+        return await SqlStore.open(url)
+    except StoreUnavailable as error:
+        raise Unavailable(
+            f"The database does not open: {error}.", code="database", advice="Look at CRDT_SYNC_DATABASE_URL."
+        ) from error
+
+
+def _lifecycle_sources(chosen: str) -> list[str]:
+    """Return the lifecycle that was chosen, by its shipped name or its path, and every other shipped one after it."""
+    shipped = lifecycle_files.shipped()
+    if chosen in shipped:
+        return [shipped.pop(chosen), *shipped.values()]
+    try:
+        return [Path(chosen).read_text("utf-8"), *shipped.values()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise Malformed(
+            f"The lifecycle {chosen!r} is neither a shipped one nor a file that can be read.",
+            code="lifecycle",
+            advice=f"Shipped are: {', '.join(sorted(shipped))}.",
+        ) from error

@@ -1,0 +1,98 @@
+"""What all gRPC calls have in common: who is calling, how long a call may take, and errors with their stable code."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import grpc
+import structlog
+
+from crdt_sync.domain.access import Principal
+from crdt_sync.errors import ServiceError, TicketSyncError, Unavailable
+from crdt_sync.rpc.status import abort
+from crdt_sync.server.auth import Authenticator, bearer
+from crdt_sync.server.problems import as_ours
+from crdt_sync.server.requests import request_id_of, traceparent_of
+
+CALL_S = 30.0  # of a unary call, whatever deadline its caller set: a commit takes milliseconds
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+_log = structlog.get_logger(__name__)
+_access = structlog.get_logger("crdt_sync.access")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that may proceed."""
+
+    principal: Principal
+    trace: str | None
+
+
+class Servicer:
+    """A service whose calls carry a token."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self.authenticator = authenticator
+
+
+_S = TypeVar("_S", bound=Servicer)
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+
+def unary(
+    method: Callable[[_S, _Request, Call], Awaitable[_Response]],
+) -> Callable[..., Awaitable[_Response]]:
+    """Make a method of a request and a `Call` into one that gRPC calls."""
+
+    @wraps(method)
+    async def answer(self: _S, request: _Request, context: Context) -> _Response:
+        started = time.perf_counter()
+        outcome = "cancelled"
+        try:
+            answered = await attempt(self, request, context)
+            outcome = answered.code if isinstance(answered, TicketSyncError) else "ok"
+        finally:
+            duration_ms = round((time.perf_counter() - started) * 1000, 1)
+            _access.info("call", method=method.__name__, outcome=outcome, duration_ms=duration_ms)
+        if isinstance(answered, TicketSyncError):
+            return await abort(context, answered)
+        return answered
+
+    async def attempt(self: _S, request: _Request, context: Context) -> _Response | TicketSyncError:
+        try:
+            headers = metadata_of(context)
+            identity = await self.authenticator.authenticate(bearer(headers.get("authorization")), headers)
+            call = Call(identity.principal, traceparent_of(headers.get("traceparent")))
+            async with asyncio.timeout(CALL_S):
+                return await method(self, request, call)
+        except TimeoutError:
+            return Unavailable("The call took too long.", code="timeout", advice="Try again with the same request_id.")
+        except Exception as raised:  # noqa: BLE001 (the task boundary of a call)
+            error = as_ours(raised)
+            if isinstance(error, ServiceError):
+                _log.exception("call failed", method=method.__name__, code=error.code)
+            return error
+
+    return answer
+
+
+def metadata_of(context: Context) -> Mapping[str, str]:
+    """Return a call's metadata that is text; names are lowercase on this wire."""
+    pairs = cast("tuple[tuple[str, str | bytes], ...]", context.invocation_metadata() or ())
+    return {name: value for name, value in pairs if isinstance(value, str)}
+
+
+def idempotency_of(request_id: str) -> str | None:
+    """Return a request's id for the service, None for an empty one.
+
+    Raises:
+        Malformed: it has another form.
+
+    """
+    return request_id_of(request_id) if request_id else None

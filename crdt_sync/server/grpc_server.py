@@ -1,0 +1,139 @@
+"""The gRPC server: its services, its limits, its port. Builds no part of the service."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from crdt_sync.errors import Unavailable
+from crdt_sync.ports import Clock
+from crdt_sync.rpc.ticketsync.v1 import (
+    gateway_pb2,
+    gateway_pb2_grpc,
+    sync_pb2,
+    sync_pb2_grpc,
+    tickets_pb2,
+    tickets_pb2_grpc,
+)
+from crdt_sync.server.auth import Authenticator
+from crdt_sync.server.grpc_ingress import IngressServicer
+from crdt_sync.server.grpc_sync import SyncServicer
+from crdt_sync.server.grpc_tickets import TicketServicer
+from crdt_sync.server.health import Readiness
+from crdt_sync.service.connections import Connections
+from crdt_sync.service.lifecycles import Lifecycles
+from crdt_sync.service.tickets import Tickets
+from crdt_sync.wire import limits
+
+GRACE_S = 5.0  # for calls under way when the service stops: a commit takes milliseconds
+HEALTH_INTERVAL_S = 5.0  # for those who watch; who asks gets an answer of now
+
+OPTIONS: list[tuple[str, int]] = [
+    ("grpc.so_reuseport", 0),  # else a busy port would be shared silently
+    ("grpc.max_receive_message_length", limits.FRAME_BYTES_MAX + 64 * 1024),  # one full update, and what names it
+    ("grpc.max_send_message_length", limits.FRAME_BYTES_MAX + 64 * 1024),
+    ("grpc.max_metadata_size", 16 * 1024),  # a token of 8 KiB, and as much beside it
+    ("grpc.max_concurrent_streams", 1000),  # of one caller's connection
+    ("grpc.keepalive_time_ms", 30_000),  # below the minute after which common proxies forget a silent connection
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),  # a caller may ask thrice as often as we do
+    ("grpc.http2.max_ping_strikes", 2),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrpcParts:
+    """What the calls need of the service."""
+
+    authenticator: Authenticator
+    tickets: Tickets
+    lifecycles: Lifecycles
+    connections: Connections
+    readiness: Readiness
+    clock: Clock
+
+
+class StoreHealth(health.aio.HealthServicer):  # type: ignore[misc, name-defined] # it has no types
+    """Serving while the log can commit; every service of this server needs it alike."""
+
+    def __init__(self, readiness: Readiness, services: tuple[str, ...]) -> None:
+        super().__init__()
+        self._readiness = readiness
+        self._services = services
+
+    async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> Any:  # noqa: N802, ANN401
+        """Ask the log, then answer."""
+        await self.refresh()
+        return await super().Check(request, context)
+
+    async def refresh(self) -> None:
+        """Ask the log."""
+        try:
+            await self._readiness.check()
+            status = health_pb2.HealthCheckResponse.SERVING
+        except Unavailable:
+            status = health_pb2.HealthCheckResponse.NOT_SERVING
+        for service in ("", *self._services):
+            await self.set(service, status)
+
+    async def watch(self) -> None:
+        """Keep asking, for those who watch."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(HEALTH_INTERVAL_S)
+
+
+class GrpcServer:
+    """The server and its one port."""
+
+    def __init__(self, parts: GrpcParts) -> None:
+        self._server = grpc.aio.server(options=OPTIONS)
+        files = (sync_pb2, tickets_pb2, gateway_pb2)
+        self.services = tuple(s.full_name for file in files for s in file.DESCRIPTOR.services_by_name.values())
+        self._health = StoreHealth(parts.readiness, self.services)
+        self._watching: asyncio.Task[None] | None = None
+        sync = SyncServicer(parts.authenticator, parts.connections, parts.clock)
+        tickets = TicketServicer(parts.authenticator, parts.tickets, parts.lifecycles)
+        sync_pb2_grpc.add_SyncServiceServicer_to_server(sync, self._server)
+        tickets_pb2_grpc.add_TicketServiceServicer_to_server(tickets, self._server)
+        ingress = IngressServicer(parts.authenticator, parts.tickets)
+        gateway_pb2_grpc.add_IngressServiceServicer_to_server(ingress, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (*self.services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen, and return the port.
+
+        Raises:
+            Unavailable: the port is taken.
+
+        """
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            bound = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise port_busy(host, port, "--grpc-port") from error
+        await self._server.start()
+        self._watching = asyncio.ensure_future(self._health.watch())
+        return bound
+
+    async def stop(self) -> None:
+        """Refuse new calls, let those under way end, then cut what is left."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(GRACE_S)
+
+
+def port_busy(host: str, port: int, option: str) -> Unavailable:
+    """Say that somebody else listens there already."""
+    return Unavailable(
+        f"Port {port} on {host} is taken by another program.",
+        code="port_busy",
+        advice=f"Stop that program, or choose another port with {option}; 0 takes a free one.",
+    )

@@ -1,0 +1,195 @@
+"""SyncService: batches of frames between a stream and a connection of the service. Knows no document.
+
+A stream ends when its caller cancels it, when the service stops, or with an error. A caller that has said everything
+(half-close) still hears: acknowledgements may be under way.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from crdt_sync.domain.access import Principal
+from crdt_sync.errors import (
+    Forbidden,
+    Malformed,
+    NotFound,
+    NotThereYet,
+    ServiceError,
+    TicketSyncError,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from crdt_sync.ports import Clock
+from crdt_sync.rpc.status import abort
+from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
+from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
+from crdt_sync.server.auth import Authenticator, bearer
+from crdt_sync.server.grpc_calls import Context, metadata_of
+from crdt_sync.server.grpc_dialect import GrpcDialect
+from crdt_sync.server.problems import as_ours
+from crdt_sync.server.requests import traceparent_of
+from crdt_sync.server.session_tokens import SessionTokens
+from crdt_sync.service.connections import Connection, Connections
+from crdt_sync.wire import limits
+from crdt_sync.wire.status import TABLE
+
+BATCH_BYTES = 1024 * 1024  # of one message, unless a frame alone is larger: a client takes 4 MiB unless it says more
+
+_BY_CLOSE: Mapping[int, type[TicketSyncError]] = {
+    TABLE[kind].close: kind
+    for kind in (Malformed, TooLarge, Unauthenticated, Forbidden, NotFound, NotThereYet, Unavailable, ServiceError)
+} | {1012: Unavailable, 4501: Unauthenticated}
+
+_log = structlog.get_logger(__name__)
+
+
+class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
+    """The call of SyncService."""
+
+    def __init__(self, authenticator: Authenticator, connections: Connections, clock: Clock) -> None:
+        self._authenticator = authenticator
+        self._connections = connections
+        self._clock = clock
+
+    async def Sync(  # noqa: N802 (named by the proto)
+        self, requests: AsyncIterator[pb.ClientFrames], context: Context
+    ) -> AsyncIterator[pb.ServerFrames]:
+        """Carry frames both ways until the stream ends."""
+        headers = metadata_of(context)
+        stream = Stream()
+        tokens = SessionTokens(self._authenticator, headers, self._clock, stream.ask_for_token)
+        try:
+            principal = await tokens.authenticate(bearer(headers.get("authorization")))
+        except TicketSyncError as error:
+            await abort(context, error)
+        connection = self._connections.connect(
+            GrpcDialect(),
+            stream,
+            authenticate=tokens.authenticate,
+            principal=principal,
+            trace=traceparent_of(headers.get("traceparent")),
+        )
+        reading = asyncio.ensure_future(_read(requests, connection, stream, Renewal(tokens, principal, stream)))
+        try:
+            async for batch in stream:
+                yield batch
+        finally:
+            reading.cancel()
+            tokens.stop()
+            stream.stop()
+            connection.ended()
+            with suppress(asyncio.CancelledError):
+                await reading
+        assert stream.failure is not None, "a stream ends with a reason"
+        await abort(context, stream.failure)
+
+
+class Stream:
+    """The outgoing half of a stream: frames queue here, up to a bound, and are given out in batches."""
+
+    def __init__(self) -> None:
+        self.failure: TicketSyncError | None = None
+        self._frames: deque[pb.ServerFrame] = deque()
+        self._bytes = 0
+        self._wake = asyncio.Event()
+        self._grace: asyncio.TimerHandle | None = None
+
+    def write(self, frames: Sequence[object]) -> None:
+        """Queue frames; a reader that is too slow for them loses the stream, and comes back asking for a diff."""
+        if self.failure is not None:
+            return
+        for frame in frames:
+            assert isinstance(frame, pb.ServerFrame), "the dialect speaks these"
+            self._frames.append(frame)
+            self._bytes += frame.ByteSize()
+        if len(self._frames) > limits.SEND_QUEUE_FRAMES_MAX or self._bytes > limits.SEND_QUEUE_BYTES_MAX:
+            self._frames.clear()
+            self.fail(Unavailable("The client reads too slowly.", code="slow_reader", advice="Connect again."))
+        self._wake.set()
+
+    def close(self, code: int, reason: str) -> None:
+        """End the stream after what is queued, with the error that has this close code."""
+        name, _, message = reason.partition(": ")
+        kind = _BY_CLOSE.get(code, ServiceError)
+        self.fail(kind(message or reason, code=name if message else None))
+
+    def fail(self, error: TicketSyncError) -> None:
+        """End the stream after what is queued; the first reason counts."""
+        self.failure = self.failure or error
+        self._wake.set()
+
+    def ask_for_token(self) -> None:
+        """The token has ended: ask for another one, and end the stream if none comes."""
+        self.write([pb.ServerFrame(token_request=pb.TokenRequest())])
+        expired = Unauthenticated("The token has expired.", code="session_expired", advice="Connect with a new one.")
+        self._grace = asyncio.get_running_loop().call_later(limits.TOKEN_GRACE_S, self.fail, expired)
+
+    def stop(self) -> None:
+        """Forget the grace; the stream is gone, or has its token."""
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+
+    async def __aiter__(self) -> AsyncIterator[pb.ServerFrames]:
+        """Give out what queues, until the end."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._frames:
+                yield pb.ServerFrames(frames=self._batch())
+            if self.failure is not None:
+                return
+
+    def _batch(self) -> list[pb.ServerFrame]:
+        batch: list[pb.ServerFrame] = []
+        size = 0
+        while self._frames and (not batch or size + self._frames[0].ByteSize() <= BATCH_BYTES):
+            frame = self._frames.popleft()
+            size += frame.ByteSize()
+            batch.append(frame)
+        self._bytes -= size
+        return batch
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Takes later tokens of the same principal."""
+
+    tokens: SessionTokens
+    principal: Principal
+    stream: Stream
+
+    async def take(self, token: str) -> None:
+        """Hold the stream to `token` in place of the one before.
+
+        Raises:
+            Unauthenticated: it is wrong or expired.
+            Forbidden: it is another principal's, who needs another stream.
+
+        """
+        identity = await self.tokens.verify(token)
+        if identity.principal != self.principal:
+            raise Forbidden("The new token is not the old one's.", code="token_changed", advice="Open another stream.")
+        self.stream.stop()
+        self.tokens.hold(identity.expires_at_ms)
+
+
+async def _read(
+    requests: AsyncIterator[pb.ClientFrames], connection: Connection, stream: Stream, renewal: Renewal
+) -> None:
+    try:
+        async for batch in requests:
+            for frame in batch.frames:
+                if frame.WhichOneof("body") == "token":
+                    await renewal.take(frame.token.token)
+            connection.receive(batch)
+    except Exception as error:  # noqa: BLE001 (the task boundary of a connection: nobody else is disturbed)
+        ours = as_ours(error)
+        if isinstance(ours, ServiceError):
+            _log.exception("connection failed")
+        stream.fail(ours)

@@ -1,0 +1,69 @@
+"""Whether the process lives and whether the log can commit; the gRPC health service answers from the same check."""
+
+import asyncio
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from starlette.responses import JSONResponse
+
+from crdt_sync.errors import Unavailable
+from crdt_sync.ports import Store, StoreUnavailable
+
+CHECK_TIMEOUT_S = 2.0  # below the usual probe's timeout, so that the answer says why
+CHECK_LIFETIME_S = 1.0  # a flood of probes makes one commit a second
+
+_log = structlog.get_logger(__name__)
+
+router = APIRouter(tags=["health"])
+
+
+class Readiness:
+    """Asks the store for an empty durable commit, at most once a second."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._asking = asyncio.Lock()
+        self._checked_at_s: float | None = None
+        self._failure: str | None = None
+        self.stopping = False
+
+    async def check(self) -> None:
+        """Return if the log can commit.
+
+        Raises:
+            Unavailable: it cannot, or the service is stopping.
+
+        """
+        if self.stopping:
+            raise Unavailable("The service is stopping.", code="stopping", advice="Go to another, or wait.")
+        async with self._asking:
+            now_s = asyncio.get_running_loop().time()
+            if self._checked_at_s is None or now_s - self._checked_at_s >= CHECK_LIFETIME_S:
+                self._failure = await self._ask()
+                self._checked_at_s = now_s
+        if self._failure is not None:
+            raise Unavailable(self._failure, code="log_unavailable", advice="Look at the database.")
+
+    async def _ask(self) -> str | None:
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                await self._store.check()
+        except StoreUnavailable as error:
+            _log.warning("log cannot commit", error=repr(error))
+            return "The log cannot commit."
+        except TimeoutError:
+            return f"The log did not commit within {CHECK_TIMEOUT_S:g} seconds."
+        return None
+
+
+@router.get("/healthz")
+async def alive() -> Response:
+    """Say that the process answers."""
+    return JSONResponse({"status": "alive"})
+
+
+@router.get("/readyz")
+async def ready(request: Request) -> Response:
+    """Say whether the log can commit; 503 if not."""
+    await request.app.state.readiness.check()
+    return JSONResponse({"status": "ready"})

@@ -1,0 +1,91 @@
+"""Errors as HTTP answers: every one is `application/problem+json` (RFC 9457) with the stable code of the error tree.
+
+Nothing of a stack, a path on our disk or a store's words reaches a caller.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import assert_never
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from crdt_sync.errors import Malformed, NotFound, ServiceError, TicketSyncError, Unauthenticated, Unavailable
+from crdt_sync.ports import StoreConflict, StoreUnavailable
+from crdt_sync.wire.status import status_of
+
+MEDIA_TYPE = "application/problem+json"
+DETAILS_MAX = 5  # of a body with a hundred wrong fields, the first few will do
+
+_log = structlog.get_logger(__name__)
+
+
+def as_ours(error: Exception) -> TicketSyncError:
+    """Return the error of our tree that `error` is, as far as callers are concerned."""
+    if isinstance(error, TicketSyncError):
+        return error
+    if isinstance(error, StoreUnavailable | StoreConflict):
+        return Unavailable("The log cannot commit now.", advice="Try again with the same Idempotency-Key.")
+    return ServiceError("The service made a mistake; it is logged.", advice="Try again; report it if it stays.")
+
+
+def problem(error: TicketSyncError) -> Response:
+    """Write an error of our tree as an answer."""
+    status = status_of(error).http
+    headers = {}
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = "1"
+    return _answer(status, error.code, error.message, error.advice, headers)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` a problem document, unknown routes and wrong bodies included."""
+    for kind in (TicketSyncError, StoreUnavailable, StoreConflict, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _handle)
+
+
+async def _handle(request: Request, error: Exception) -> Response:
+    match error:
+        case RequestValidationError():
+            return problem(_wrong_request(error))
+        case HTTPException():
+            return _http(error)
+        case Exception():
+            ours = as_ours(error)
+            if isinstance(ours, ServiceError):
+                _log.error("request failed", path=request.url.path, code=ours.code, exc_info=error)
+            return problem(ours)
+        case _:
+            assert_never(error)
+
+
+def _http(error: HTTPException) -> Response:
+    """Write what the framework refused by itself: unknown routes, wrong methods, bodies that are not JSON."""
+    status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.NOT_FOUND:
+        return problem(NotFound("There is nothing at this address.", code="unknown_route", advice="See /docs."))
+    return _answer(status, status.name.lower(), f"{status.phrase}.", "See /docs.", error.headers or {})
+
+
+def _wrong_request(error: RequestValidationError) -> Malformed:
+    """Name the fields that are wrong, never what was in them."""
+    each = [f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors()[:DETAILS_MAX]]
+    return Malformed(f"The request does not fit: {'; '.join(each)}.", advice="See /docs for its form.")
+
+
+def _answer(status: int, code: str, detail: str, advice: str, headers: Mapping[str, str]) -> Response:
+    document = {
+        "type": f"urn:crdt-sync:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "code": code,
+        "detail": detail,
+        "advice": advice,
+    }
+    return JSONResponse(document, status, headers=dict(headers), media_type=MEDIA_TYPE)

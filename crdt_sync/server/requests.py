@@ -1,0 +1,91 @@
+"""What requests have in common: who is calling, which ticket, the headers of a command. Answers nothing."""
+
+import re
+from typing import Annotated, cast
+
+from fastapi import Depends, Header, Path
+from starlette.requests import HTTPConnection, Request
+
+from crdt_sync.domain.access import Principal
+from crdt_sync.domain.ids import ID_PATTERN, LaneId, TicketId
+from crdt_sync.errors import Forbidden, Malformed, NotFound
+from crdt_sync.server.auth import Authenticator, bearer
+from crdt_sync.service.lifecycles import Lifecycles
+from crdt_sync.service.tickets import Tickets
+
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+async def _caller(request: Request) -> Principal:
+    authenticator = cast(Authenticator, request.app.state.authenticator)
+    identity = await authenticator.authenticate(bearer(request.headers.get("authorization")), request.headers)
+    return identity.principal
+
+
+def _tickets(request: Request) -> Tickets:
+    return cast(Tickets, request.app.state.tickets)
+
+
+def _lifecycles(request: Request) -> Lifecycles:
+    return cast(Lifecycles, request.app.state.lifecycles)
+
+
+def _ticket_id(ticket: Annotated[str, Path(description="52 characters of base32")]) -> TicketId:
+    if not ID_PATTERN.fullmatch(ticket):
+        raise NotFound("No ticket can have this id.", code="unknown_ticket", advice="Take an id from a list.")
+    return TicketId(ticket)
+
+
+def traceparent_of(header: str | None) -> str | None:
+    """Return a W3C `traceparent` if it is well-formed; another is as if absent (Trace Context, 3.2.2)."""
+    return header if header is not None and _TRACEPARENT.fullmatch(header) else None
+
+
+def request_id_of(text: str) -> str:
+    """Return an idempotency key.
+
+    Raises:
+        Malformed: it has another form.
+
+    """
+    if not _IDEMPOTENCY_KEY.fullmatch(text):
+        raise Malformed("An idempotency key has 1 to 128 printable characters.", code="idempotency_key")
+    return text
+
+
+def _traceparent(request: Request) -> str | None:
+    return traceparent_of(request.headers.get("traceparent"))
+
+
+def _request_id(
+    idempotency_key: Annotated[
+        str | None, Header(description="the same key and body give the first result again")
+    ] = None,
+) -> str | None:
+    return None if idempotency_key is None else request_id_of(idempotency_key)
+
+
+Caller = Annotated[Principal, Depends(_caller)]
+TicketsPort = Annotated[Tickets, Depends(_tickets)]
+LifecyclesPort = Annotated[Lifecycles, Depends(_lifecycles)]
+TicketPath = Annotated[TicketId, Depends(_ticket_id)]
+LanePath = Annotated[LaneId, Path(description="a lane of the ticket's lifecycle")]
+RequestId = Annotated[str | None, Depends(_request_id)]
+Traceparent = Annotated[str | None, Depends(_traceparent)]
+
+
+def check_origin(connection: HTTPConnection, allowed: tuple[str, ...]) -> None:
+    """Refuse a browser's page of another host: its user's cookies and address are not that page's to use.
+
+    Raises:
+        Forbidden: the origin is neither this host nor one of `allowed`.
+
+    """
+    origin = connection.headers.get("origin")
+    if origin is None or origin in allowed:
+        return  # programs send none, browsers always do
+    host = connection.headers.get("host", "")
+    if host and origin.partition("://")[2].lower() == host.lower():
+        return
+    raise Forbidden("Pages of this origin may not connect.", code="origin", advice="Add it to CRDT_SYNC_ORIGINS.")

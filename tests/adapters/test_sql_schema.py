@@ -1,0 +1,100 @@
+"""The schema that migrations build, and that the queries are answered from its indexes."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from crdt_sync.adapters.storage import keys, tables
+from crdt_sync.adapters.storage.memory import MemoryStore
+from crdt_sync.adapters.storage.sql import SqlStore, _listing
+from crdt_sync.domain.ids import Department, Position
+from crdt_sync.ports import Batch, StoreUnavailable, TicketFilter
+from tests.contracts.batches import name, quarantined
+
+
+def schema(file: Path) -> dict[str, str]:
+    connection = sqlite3.connect(file)
+    found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'alembic%'")
+    statements = {name: " ".join(sql.split()) for name, sql in found}
+    connection.close()
+    return statements
+
+
+@pytest.fixture
+async def migrated(tmp_path) -> Path:
+    store = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/migrated.db")
+    await store.close()
+    return tmp_path / "migrated.db"
+
+
+async def test_migrations_arrive_at_the_metadata(migrated, tmp_path):
+    """Statement by statement, because Alembic's own comparison looks neither at keys nor at options of a table."""
+    engine = create_engine(f"sqlite:///{tmp_path}/created.db")
+    tables.metadata.create_all(engine)
+    engine.dispose()
+
+    assert schema(tmp_path / "created.db") == schema(migrated)
+
+
+async def test_alembic_sees_nothing_left_to_migrate(migrated):
+    engine = create_engine(f"sqlite:///{migrated}")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
+    engine.dispose()
+
+
+async def test_a_schema_from_the_future_is_refused(migrated):
+    connection = sqlite3.connect(migrated)
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+
+    with pytest.raises(StoreUnavailable, match="9999"):
+        await SqlStore.open(f"sqlite+aiosqlite:///{migrated}")
+
+
+async def test_a_path_with_a_percent_sign_opens(tmp_path):
+    (tmp_path / "100%").mkdir()
+    store = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/100%/log.db")
+
+    assert await store.position() == 0
+    await store.close()
+
+
+async def test_a_listing_walks_its_index_and_neither_scans_nor_sorts(migrated):
+    where = TicketFilter(Department("sales"), stage="won", lane_states={"tech": "idle"}, owed_by="tech")
+    statement = _listing(where, name("a")).limit(10)
+    query = statement.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    connection = sqlite3.connect(migrated)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+    connection.close()
+
+    assert all(step.startswith("SEARCH") for step in plan), plan
+
+
+def test_the_listing_is_also_postgresql():
+    where = TicketFilter(Department("sales"), stage="won", tickets=(name("a"),), changed_after=Position(3))
+
+    assert "JOIN ticket_facets" in str(_listing(where, name("a")).compile(dialect=postgresql.dialect()))
+
+
+async def test_quarantine_keeps_the_newest_rows_only(tmp_path):
+    batches = [
+        Batch(quarantined=[quarantined(b"%d" % n) for n in range(start, start + 4000)]) for start in (0, 4000, 8000)
+    ]
+    sql, memory = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/log.db"), MemoryStore()
+    for batch in batches:
+        await sql.commit(batch)
+        await memory.commit(batch)
+    async with sql._reader.connect() as connection:
+        kept = (await connection.execute(text("SELECT data FROM quarantine ORDER BY id"))).scalars().all()
+    await sql.close()
+
+    assert keys.QUARANTINE_ROWS_MAX == len(kept)
+    assert (b"2000", b"11999") == (kept[0], kept[-1])
+    assert [row.data for row in memory.quarantine] == kept

@@ -1,0 +1,85 @@
+"""Short ways to say what a test commits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position, TicketId, TransitionId
+from crdt_sync.ports import (
+    NewEvent,
+    NewMessage,
+    NewResult,
+    NewSubject,
+    NewTransition,
+    NewUpdate,
+    Quarantined,
+    TicketWrite,
+)
+
+AT_MS = 1_700_000_000_000
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def name(word: str) -> TicketId:
+    """Pad a word to the length of an id."""
+    return TicketId(f"{word:a<52}")
+
+
+def update(document: str, document_position: int, data: bytes = b"\x00\x00") -> NewUpdate:
+    actor = ActorId("ada")
+    return NewUpdate(document, document_position, data, actor, Department("sales"), ("rep", "lead"), AT_MS, TRACE)
+
+
+def transition(key: str, ticket: str = "one", record: str = "{}") -> NewTransition:
+    return NewTransition(TransitionId(key), name(ticket), record, AT_MS, TRACE)
+
+
+def message(key: str, ticket: str = "one", record: str = "{}") -> NewMessage:
+    return NewMessage(MessageId(key), name(ticket), record, AT_MS)
+
+
+def event(kind: str, ticket: str = "one", **data: object) -> NewEvent:
+    return NewEvent(kind, name(ticket), data, (Department("sales"), Department("tech")), AT_MS, TRACE)
+
+
+def ticket(
+    word: str,
+    expected: int | None = None,
+    newest: str | None = None,
+    *,
+    stage: str = "negotiation",
+    lanes: Mapping[str, str] | None = None,
+    obligations: Sequence[Mapping[str, Any]] = (),
+    participants: Sequence[str] = ("sales", "tech"),
+) -> TicketWrite:
+    return TicketWrite(
+        id=name(word),
+        expected_position=None if expected is None else Position(expected),
+        newest_transition=None if newest is None else TransitionId(newest),
+        lifecycle=Digest("d" * 64),
+        subject=f"subject of {word}",
+        stage=stage,
+        kind="progress",
+        lanes={"sales": "open", "tech": "idle"} if lanes is None else lanes,
+        flags={"tech": ("review",)},
+        obligations=obligations,
+        card={"title": "Glasfaser für 王"},
+        participants=tuple(Department(department) for department in participants),
+        opened_at_ms=AT_MS,
+        updated_at_ms=AT_MS + 1,
+    )
+
+
+def owes(lane: str) -> Mapping[str, Any]:
+    return {"row": "unwind", "owes": {lane: ["dismantle"]}, "trigger": []}
+
+
+def subject(text: str, ticket: str = "one") -> NewSubject:
+    return NewSubject(text, name(ticket), '["web","x"]')
+
+
+def result(key: str, actor: str = "ada", text: str = "{}") -> NewResult:
+    return NewResult(ActorId(actor), key, Digest("e" * 64), text, AT_MS)
+
+
+def quarantined(data: bytes) -> Quarantined:
+    return Quarantined("ticket/x/submit/sales", ActorId("ada"), "deletion", data, AT_MS)

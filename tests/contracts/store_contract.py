@@ -1,0 +1,437 @@
+"""What any `Store` must do. An adapter proves itself by a subclass that overrides the fixture."""
+
+import pytest
+
+from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position
+from crdt_sync.ports import (
+    Batch,
+    Committed,
+    JournalRow,
+    NewSubject,
+    Store,
+    StoreConflict,
+    StoredDocument,
+    StoredEvent,
+    StoredMessage,
+    StoredResult,
+    StoredUpdate,
+    StoreUnavailable,
+    TicketFilter,
+    TicketRow,
+)
+from tests.contracts.batches import (
+    AT_MS,
+    TRACE,
+    event,
+    message,
+    name,
+    owes,
+    quarantined,
+    result,
+    subject,
+    ticket,
+    transition,
+    update,
+)
+
+SALES, TECH, LEGAL = Department("sales"), Department("tech"), Department("legal")
+
+
+class StoreContract:
+    @pytest.fixture
+    async def store(self) -> Store:
+        raise NotImplementedError
+
+    # Positions
+
+    async def test_a_new_store_is_at_position_zero(self, store: Store):
+        assert await store.position() == 0
+
+    async def test_positions_follow_the_order_of_the_fields_without_holes(self, store: Store):
+        await store.commit(Batch(updates=[update("d", 1)]))
+        committed = await store.commit(
+            Batch(
+                events=[event("opened"), event("changed")],
+                messages=[message("m")],
+                transitions=[transition("t"), transition("s")],
+                updates=[update("d", 2), update("e", 1)],
+            )
+        )
+
+        assert committed == Committed(Position(2), Position(8), {"t": 4, "s": 5})
+        assert [2] == [row.position for row in (await store.document("d")).updates[1:]]
+        assert [3] == [row.position for row in (await store.document("e")).updates]
+        assert [6] == [row.position for row in await store.messages(name("one"))]
+        assert [7, 8] == [row.position for row in await store.events(Position(0))]
+        assert await store.position() == 8
+
+    async def test_a_batch_without_positioned_rows_advances_nothing(self, store: Store):
+        await store.commit(Batch(updates=[update("d", 1)]))
+
+        assert await store.commit(Batch(results=[result("k")])) == Committed(Position(2), Position(1))
+        assert await store.commit(Batch()) == Committed(Position(2), Position(1))
+        assert await store.position() == 1
+
+    # Documents
+
+    async def test_a_document_that_was_never_written_is_empty(self, store: Store):
+        document = await store.document("d")
+
+        assert document == StoredDocument(None, 0, ())
+        assert document.document_position == 0
+
+    async def test_updates_come_back_in_order_with_who_sent_them(self, store: Store):
+        await store.commit(Batch(updates=[update("d", 2, b"two"), update("e", 1), update("d", 1, b"\x00one\xff")]))
+
+        sent_by = (ActorId("ada"), SALES, ("rep", "lead"))
+        assert (await store.document("d")).updates == (
+            StoredUpdate(1, Position(3), b"\x00one\xff", *sent_by),
+            StoredUpdate(2, Position(1), b"two", *sent_by),
+        )
+
+    async def test_a_snapshot_stands_for_the_updates_up_to_its_position(self, store: Store):
+        await store.commit(Batch(updates=[update("d", n) for n in (1, 2, 3)]))
+        await store.write_snapshot("d", 2, b"state")
+
+        document = await store.document("d")
+
+        assert (b"state", 2, [3]) == (
+            document.snapshot,
+            document.snapshot_position,
+            [row.document_position for row in document.updates],
+        )
+        assert (await store.document("e")).snapshot is None
+
+    async def test_an_older_snapshot_gives_way_and_never_takes_over(self, store: Store):
+        await store.write_snapshot("d", 2, b"second")
+        await store.write_snapshot("d", 1, b"first")
+        assert (await store.document("d")).snapshot == b"second"
+
+        await store.write_snapshot("d", 3, b"third")
+        document = await store.document("d")
+        assert (b"third", 3, 3) == (document.snapshot, document.snapshot_position, document.document_position)
+
+    async def test_a_snapshot_of_the_same_position_is_replaced(self, store: Store):
+        await store.write_snapshot("d", 2, b"damaged")
+        await store.write_snapshot("d", 2, b"rebuilt")
+
+        assert (await store.document("d")).snapshot == b"rebuilt"
+
+    # Journals
+
+    async def test_a_journal_holds_its_ticket_only_oldest_first(self, store: Store):
+        await store.commit(Batch(transitions=[transition("z", record='"Ü"'), transition("b", "two")]))
+        await store.commit(Batch(transitions=[transition("a", record="2")], messages=[message("a", record="3")]))
+
+        assert await store.journal(name("one")) == [
+            JournalRow(Position(1), "z", '"Ü"'),
+            JournalRow(Position(3), "a", "2"),
+        ]
+        assert await store.messages(name("one")) == [JournalRow(Position(4), "a", "3")]
+        assert await store.journal(name("three")) == []
+
+    # Conflicts
+
+    @pytest.mark.parametrize(
+        ("batch", "key"),
+        [
+            (Batch(updates=[update("d", 1, b"other")]), "d"),
+            (Batch(transitions=[transition("t", "two")]), "t"),
+            (Batch(messages=[message("m", "two")]), "m"),
+            (Batch(subjects=[subject("s", "two")]), "s"),
+            (Batch(results=[result("k", text="2")]), "k"),
+            (Batch(tickets=[ticket("one")]), name("one")),
+            (Batch(tickets=[ticket("one", 2)]), name("one")),
+            (Batch(tickets=[ticket("two", 3)]), name("two")),
+        ],
+        ids=["update", "transition", "message", "subject", "result", "created", "stale", "absent"],
+    )
+    async def test_what_exists_is_a_conflict_that_names_its_key_and_keeps_nothing(self, store: Store, batch, key):
+        first = Batch(
+            updates=[update("d", 1)],
+            transitions=[transition("t")],
+            messages=[message("m")],
+            subjects=[subject("s")],
+            results=[result("k")],
+            tickets=[ticket("one", newest="t")],
+        )
+        await store.commit(first)
+        innocent = Batch(
+            updates=[update("innocent", 1), *batch.updates],
+            transitions=batch.transitions,
+            messages=batch.messages,
+            events=[event("innocent")],
+            tickets=[ticket("innocent"), *batch.tickets],
+            subjects=[NewSubject("innocent", name("innocent")), *batch.subjects],
+            results=[result("innocent"), *batch.results],
+        )
+
+        with pytest.raises(StoreConflict) as raised:
+            await store.commit(innocent)
+
+        assert raised.value.keys == (key,)
+        assert await store.position() == 3
+        assert (await store.document("innocent")).updates == ()
+        assert await store.events(Position(0)) == []
+        assert await store.ticket(name("innocent")) is None
+        assert await store.subject("innocent") is None
+        assert await store.result(ActorId("ada"), "innocent") is None
+        assert (await store.document("d")).updates[0].data == b"\x00\x00"
+        assert await store.subject("s") == name("one")
+        assert (await store.commit(Batch(updates=[update("d", 2)]))).first == 4
+
+    async def test_a_conflict_names_every_key_once_in_order(self, store: Store):
+        await store.commit(Batch(updates=[update("d", 1), update("d", 2)], subjects=[subject("s")]))
+
+        with pytest.raises(StoreConflict) as raised:
+            await store.commit(
+                Batch(
+                    updates=[update("d", 1), update("d", 2), update("e", 1)],
+                    tickets=[ticket("one", 9)],
+                    subjects=[subject("s"), subject("new")],
+                )
+            )
+
+        assert raised.value.keys == ("d", name("one"), "s")
+
+    @pytest.mark.parametrize(
+        ("batch", "key"),
+        [
+            (Batch(updates=[update("d", 1), update("d", 1)]), "d"),
+            (Batch(transitions=[transition("t"), transition("t")]), "t"),
+            (Batch(messages=[message("m"), message("m")]), "m"),
+            (Batch(subjects=[subject("s"), subject("s", "two")]), "s"),
+            (Batch(results=[result("k"), result("k")]), "k"),
+            (Batch(tickets=[ticket("new"), ticket("new")]), name("new")),
+            (Batch(tickets=[ticket("one", 1), ticket("one", 1)]), name("one")),
+        ],
+        ids=["update", "transition", "message", "subject", "result", "created", "changed"],
+    )
+    async def test_a_batch_may_not_claim_a_key_twice(self, store: Store, batch, key):
+        await store.commit(Batch(transitions=[transition("o")], tickets=[ticket("one", newest="o")]))
+
+        with pytest.raises(StoreConflict) as raised:
+            await store.commit(batch)
+
+        assert raised.value.keys == (key,)
+        assert await store.position() == 1
+
+    async def test_the_same_idempotency_key_of_two_actors_is_two_keys(self, store: Store):
+        await store.commit(Batch(updates=[update("d", 1), update("d", 2)], results=[result("k", "ada", "1")]))
+        await store.commit(Batch(results=[result("k", "bob", "2")], events=[event("opened")]))
+
+        assert StoredResult(Digest("e" * 64), "1", Position(2)) == await store.result(ActorId("ada"), "k")
+        assert StoredResult(Digest("e" * 64), "2", Position(3)) == await store.result(ActorId("bob"), "k")
+        assert await store.result(ActorId("eve"), "k") is None
+
+    async def test_a_message_is_found_by_its_id(self, store: Store):
+        await store.commit(Batch(messages=[message("m", "two", '"Ü"'), message("n")]))
+
+        assert StoredMessage(name("two"), '"Ü"') == await store.message(MessageId("m"))
+        assert await store.message(MessageId("o")) is None
+
+    async def test_transitions_and_messages_have_ids_of_their_own(self, store: Store):
+        await store.commit(Batch(transitions=[transition("x")], messages=[message("x")]))
+
+        assert await store.position() == 2
+
+    async def test_hundreds_of_conflicts_are_all_named(self, store: Store):
+        batch = Batch(updates=[update(f"d{n:04}", 1) for n in range(1100)])
+        await store.commit(batch)
+
+        with pytest.raises(StoreConflict) as raised:
+            await store.commit(batch)
+
+        assert raised.value.keys == tuple(f"d{n:04}" for n in range(1100))
+
+    # Tickets
+
+    async def test_a_ticket_comes_back_as_written(self, store: Store):
+        await store.commit(
+            Batch(
+                transitions=[transition("t")],
+                events=[event("opened")],
+                tickets=[ticket("one", newest="t", obligations=[owes("tech")])],
+            )
+        )
+
+        assert await store.ticket(name("one")) == TicketRow(
+            id=name("one"),
+            lifecycle=Digest("d" * 64),
+            subject="subject of one",
+            stage="negotiation",
+            kind="progress",
+            lanes={"sales": "open", "tech": "idle"},
+            flags={"tech": ["review"]},
+            obligations=[{"row": "unwind", "owes": {"tech": ["dismantle"]}, "trigger": []}],
+            card={"title": "Glasfaser für 王"},
+            participants=(SALES, TECH),
+            version=Position(1),
+            position=Position(2),
+            opened_at_ms=AT_MS,
+            updated_at_ms=AT_MS + 1,
+        )
+        assert await store.ticket(name("two")) is None
+
+    async def test_the_version_follows_transitions_and_the_position_every_write(self, store: Store):
+        await store.commit(Batch(transitions=[transition("t")], tickets=[ticket("one", newest="t")]))
+        await store.commit(Batch(updates=[update("card", 1)], tickets=[ticket("one", 1)]))
+        row = await store.ticket(name("one"))
+        assert row
+        assert (1, 2) == (row.version, row.position)
+
+        more = [transition("u"), transition("v")]
+        await store.commit(
+            Batch(transitions=more, events=[event("moved")], tickets=[ticket("one", 2, "u", stage="won")])
+        )
+        row = await store.ticket(name("one"))
+        assert row
+        assert (3, 5, "won") == (row.version, row.position, row.stage)
+
+    async def test_created_and_changed_tickets_share_a_batch(self, store: Store):
+        await store.commit(Batch(transitions=[transition("t")], tickets=[ticket("one", newest="t")]))
+        await store.commit(
+            Batch(transitions=[transition("u", "two")], tickets=[ticket("two", newest="u"), ticket("one", 1)])
+        )
+
+        rows = await store.tickets(TicketFilter(SALES))
+
+        assert [(name("one"), 1, 2), (name("two"), 2, 2)] == [(row.id, row.version, row.position) for row in rows]
+
+    # Listing
+
+    @pytest.fixture
+    async def listed(self, store: Store) -> Store:
+        await store.commit(
+            Batch(
+                events=[event("first")],
+                tickets=[
+                    ticket(
+                        "a",
+                        lanes={"sales": "won", "tech": "built"},
+                        obligations=[owes("legal"), owes("tech"), owes("tech")],
+                    ),
+                    ticket("b", lanes={"sales": "won", "tech": "idle"}, stage="build", obligations=[owes("sales")]),
+                    ticket("c", lanes={"sales": "won"}, participants=["sales"], stage="build"),
+                    ticket("d", lanes={"sales": "won"}, participants=["legal"], stage="build"),
+                ],
+            )
+        )
+        await store.commit(Batch(events=[event("second")], tickets=[ticket("e", lanes={"tech": "won"})]))
+        return store
+
+    @pytest.mark.parametrize(
+        ("where", "expected"),
+        [
+            (TicketFilter(SALES), "abce"),
+            (TicketFilter(TECH), "abe"),
+            (TicketFilter(LEGAL), "d"),
+            (TicketFilter(Department("fin")), ""),
+            (TicketFilter(SALES, tickets=(name("d"), name("c"), name("a"))), "ac"),
+            (TicketFilter(SALES, tickets=()), ""),
+            (TicketFilter(SALES, stage="build"), "bc"),
+            (TicketFilter(SALES, lane_states={"sales": "won"}), "abc"),
+            (TicketFilter(SALES, lane_states={"sales": "won", "tech": "idle"}), "b"),
+            (TicketFilter(SALES, lane_states={"legal": "won"}), ""),
+            (TicketFilter(SALES, owed_by="tech"), "a"),
+            (TicketFilter(SALES, owed_by="sales", stage="build", lane_states={"tech": "idle"}), "b"),
+            (TicketFilter(SALES, changed_after=Position(1)), "e"),
+            (TicketFilter(SALES, changed_after=Position(0), stage="build"), "bc"),
+        ],
+    )
+    async def test_a_listing_holds_what_passes_the_filter_and_nothing_of_other_departments(
+        self, listed: Store, where, expected
+    ):
+        assert [name(word) for word in expected] == [row.id for row in await listed.tickets(where)]
+
+    async def test_a_listing_is_paged_by_id(self, listed: Store):
+        where = TicketFilter(SALES)
+        first = await listed.tickets(where, limit=3)
+        rest = await listed.tickets(where, after=first[-1].id, limit=3)
+
+        assert [name("a"), name("b"), name("c")] == [row.id for row in first]
+        assert [name("e")] == [row.id for row in rest]
+
+    async def test_a_listing_follows_what_the_ticket_became(self, listed: Store):
+        changed = ticket("b", 1, stage="done", lanes={"sales": "done", "tech": "idle"}, participants=["tech", "legal"])
+        await listed.commit(Batch(events=[event("moved")], tickets=[changed]))
+
+        assert name("b") not in [row.id for row in await listed.tickets(TicketFilter(SALES))]
+        assert await listed.tickets(TicketFilter(TECH, stage="build")) == []
+        assert await listed.tickets(TicketFilter(TECH, owed_by="sales")) == []
+        assert await listed.tickets(TicketFilter(TECH, lane_states={"sales": "won", "tech": "idle"})) == []
+        found = TicketFilter(LEGAL, stage="done", lane_states={"sales": "done", "tech": "idle"})
+        assert [name("b")] == [row.id for row in await listed.tickets(found)]
+
+    # Subjects, events, lifecycles
+
+    async def test_a_subject_is_bound_to_its_ticket(self, store: Store):
+        await store.commit(Batch(subjects=[subject("s", "one"), subject("t", "two")]))
+
+        assert name("two") == await store.subject("t")
+        assert await store.subject("u") is None
+
+    async def test_events_come_oldest_first_from_behind_a_position(self, store: Store):
+        await store.commit(Batch(updates=[update("d", 1)], events=[event("opened", nested={"list": (1, None)})]))
+        await store.commit(Batch(events=[event("moved"), event("closed")]))
+
+        assert await store.events(Position(0), limit=1) == [
+            StoredEvent(
+                Position(2), "opened", name("one"), {"nested": {"list": [1, None]}}, (SALES, TECH), AT_MS, TRACE
+            )
+        ]
+        assert ["moved", "closed"] == [row.type for row in await store.events(Position(2))]
+        assert await store.events(Position(4)) == []
+
+    async def test_a_lifecycle_is_kept_as_it_was_saved_first(self, store: Store):
+        await store.save_lifecycle(Digest("a" * 64), "first: Ü")
+        await store.save_lifecycle(Digest("b" * 64), "second")
+        await store.save_lifecycle(Digest("a" * 64), "changed")
+
+        assert await store.lifecycles() == {"a" * 64: "first: Ü", "b" * 64: "second"}
+
+    async def test_quarantine_takes_the_same_bytes_again_and_no_position(self, store: Store):
+        for _ in range(2):
+            await store.commit(Batch(quarantined=[quarantined(b"\xff"), quarantined(b"\xff")]))
+
+        assert await store.position() == 0
+
+    # Failure
+
+    async def test_a_batch_that_cannot_be_encoded_leaves_nothing(self, store: Store):
+        """A value that is no JSON is a mistake of ours; the store must survive it."""
+        with pytest.raises(TypeError):
+            await store.commit(Batch(updates=[update("d", 1)], events=[event("odd", value=object())]))
+        with pytest.raises(KeyError):
+            await store.commit(Batch(updates=[update("d", 1)], tickets=[ticket("one", newest="not in the batch")]))
+
+        assert (await store.commit(Batch(updates=[update("d", 1)]))).first == 1
+
+    async def test_check_passes_and_changes_nothing_that_is_read(self, store: Store):
+        await store.check()
+
+        assert await store.position() == 0
+
+    async def test_a_closed_store_refuses_everything(self, store: Store):
+        await store.close()
+        await store.close()
+
+        for call in (
+            store.commit(Batch()),
+            store.document("d"),
+            store.write_snapshot("d", 1, b""),
+            store.journal(name("one")),
+            store.messages(name("one")),
+            store.message(MessageId("m")),
+            store.ticket(name("one")),
+            store.tickets(TicketFilter(SALES)),
+            store.subject("s"),
+            store.result(ActorId("ada"), "k"),
+            store.events(Position(0)),
+            store.position(),
+            store.save_lifecycle(Digest("a" * 64), ""),
+            store.lifecycles(),
+            store.check(),
+        ):
+            with pytest.raises(StoreUnavailable):
+                await call

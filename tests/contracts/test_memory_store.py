@@ -1,0 +1,10 @@
+import pytest
+
+from crdt_sync.adapters.storage.memory import MemoryStore
+from tests.contracts.store_contract import StoreContract
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    async def store(self):
+        return MemoryStore()

@@ -1,0 +1,12 @@
+import pytest
+
+from crdt_sync.adapters.storage.sql import SqlStore
+from tests.contracts.store_contract import StoreContract
+
+
+class TestSqlStore(StoreContract):
+    @pytest.fixture
+    async def store(self, tmp_path):
+        store = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/log.db")
+        yield store
+        await store.close()

@@ -1,0 +1,168 @@
+"""Both stores, driven by the same operations, must give the same answers."""
+
+import asyncio
+import tempfile
+from dataclasses import replace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from crdt_sync.adapters.storage.memory import MemoryStore
+from crdt_sync.adapters.storage.sql import SqlStore
+from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position
+from crdt_sync.ports import Batch, Committed, NewEvent, Store, StoreConflict, TicketFilter, TicketWrite
+from tests.contracts.batches import (
+    event,
+    message,
+    name,
+    owes,
+    quarantined,
+    result,
+    subject,
+    ticket,
+    transition,
+    update,
+)
+
+WORDS = ["one", "two", "three"]  # few, so that batches meet
+LANES = ["sales", "tech"]
+STATES = ["idle", "won"]
+RIGHT = -1  # the position that the ticket has when the batch is committed, None if it is new
+words, lanes, states = st.sampled_from(WORDS), st.sampled_from(LANES), st.sampled_from(STATES)
+lane_states = st.dictionaries(lanes, states)
+
+keys = st.text("uvwxyz", min_size=1, max_size=3)  # more, so that most batches pass
+
+ticket_writes = st.builds(
+    ticket,
+    words,
+    st.sampled_from([RIGHT, RIGHT, RIGHT, None, 0]),
+    st.one_of(st.none(), keys),
+    stage=states,
+    lanes=lane_states,
+    obligations=st.lists(st.builds(owes, lanes), max_size=2),
+    participants=st.lists(lanes, min_size=1, unique=True),
+)
+event_rows = st.builds(event, keys, words, value=st.one_of(st.none(), st.text(), st.tuples(st.integers())))
+
+
+def few(strategy):
+    return st.lists(strategy, max_size=2)
+
+
+batches = st.builds(
+    Batch,
+    updates=few(st.builds(update, words, st.integers(1, 40), st.binary(max_size=3))),
+    transitions=few(st.builds(transition, keys, words, keys)),
+    messages=few(st.builds(message, keys, words)),
+    events=few(event_rows),
+    tickets=few(ticket_writes),
+    subjects=few(st.builds(subject, keys, words)),
+    results=few(st.builds(result, keys, words)),
+    quarantined=few(st.builds(quarantined, st.binary(max_size=3))),
+)
+
+past = st.integers(0, 20)
+
+filters = st.builds(
+    TicketFilter,
+    st.sampled_from([Department(lane) for lane in LANES]),
+    tickets=st.one_of(st.none(), st.lists(words.map(name)).map(tuple)),
+    stage=st.one_of(st.none(), states),
+    lane_states=lane_states,
+    owed_by=st.one_of(st.none(), lanes),
+    changed_after=st.one_of(st.none(), past),
+)
+
+
+async def outcome(store: Store, batch: Batch) -> Committed | tuple[str, ...]:
+    try:
+        return await store.commit(batch)
+    except StoreConflict as conflict:
+        return conflict.keys
+
+
+class StoreAgreement(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.folder = tempfile.TemporaryDirectory()
+        url = f"sqlite+aiosqlite:///{self.folder.name}/log.db"
+        self.sql = self.runner.run(SqlStore.open(url, synchronous="OFF"))
+        self.memory = MemoryStore()
+
+    def teardown(self) -> None:
+        try:
+            self.compare_everything()
+        finally:
+            self.runner.run(self.sql.close())
+            self.runner.close()
+            self.folder.cleanup()
+
+    def agree(self, ask) -> None:
+        assert self.runner.run(ask(self.memory)) == self.runner.run(ask(self.sql))
+
+    @rule(batch=batches)
+    def commit(self, batch: Batch) -> None:
+        batch = self.with_positions(batch)
+        self.agree(lambda store: outcome(store, batch))
+
+    @rule(new=ticket_writes, moved=event_rows)
+    def write_one_ticket(self, new: TicketWrite, moved: NewEvent) -> None:
+        self.commit(Batch(events=[moved], tickets=[new]))
+
+    @rule(word=words, document_position=st.integers(1, 8), data=st.binary(max_size=3))
+    def write_snapshot(self, word: str, document_position: int, data: bytes) -> None:
+        self.agree(lambda store: store.write_snapshot(word, document_position, data))
+
+    @rule(digest=words, source=st.text())
+    def save_lifecycle(self, digest: str, source: str) -> None:
+        self.agree(lambda store: store.save_lifecycle(Digest(digest), source))
+
+    @rule(where=filters, after=st.one_of(st.none(), words.map(name)), limit=st.integers(1, 3), key=keys, position=past)
+    def ask(self, where: TicketFilter, after, limit: int, key: str, position: int) -> None:
+        async def answers(store: Store):
+            return (
+                list(await store.tickets(where, after=after, limit=limit)),
+                await store.events(Position(position), limit=limit),
+                await store.message(MessageId(key)),
+                await store.subject(key),
+                await store.result(ActorId("ada"), key),
+            )
+
+        self.agree(answers)
+
+    def compare_everything(self) -> None:
+        async def answers(store: Store):
+            of_words = [
+                (
+                    await store.document(word),
+                    await store.journal(name(word)),
+                    await store.messages(name(word)),
+                    await store.ticket(name(word)),
+                )
+                for word in WORDS
+            ]
+            return of_words, await store.position(), await store.lifecycles()
+
+        self.agree(answers)
+
+    def with_positions(self, batch: Batch) -> Batch:
+        """Put in what only a writer who read the store can know, and name only transitions of the batch."""
+        named = {new.id for new in batch.transitions}
+
+        def write(new: TicketWrite) -> TicketWrite:
+            row = self.runner.run(self.memory.ticket(new.id))
+            right = row.position if row else None
+            return replace(
+                new,
+                expected_position=right if new.expected_position == RIGHT else new.expected_position,
+                newest_transition=new.newest_transition if new.newest_transition in named else None,
+            )
+
+        return replace(batch, tickets=[write(new) for new in batch.tickets])
+
+
+TestStoreAgreement = StoreAgreement.TestCase
+TestStoreAgreement.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)

@@ -1,0 +1,75 @@
+import pytest
+
+from crdt_sync.documents.card import CardDocument
+from crdt_sync.documents.document import Outcome, Received
+from crdt_sync.errors import Refused
+from crdt_sync.wire import limits
+from tests.documents import forge
+
+
+def entry(key, value, root="card") -> bytes:
+    return forge.update({1: (0, [forge.item(forge.values(value), root=root, key=key)])})
+
+
+def test_the_last_writer_wins_on_every_side():
+    one, other = CardDocument(1), CardDocument(2)
+    first, second = (
+        one.set_fields({"title": "A", "priority": 3}),
+        other.set_fields({"title": "B", "assignee.sales": "x"}),
+    )
+    assert one.receive(second, actor="bob") == Received(Outcome.APPLIED)
+    assert other.receive(first, actor="ann") == Received(Outcome.APPLIED)
+    assert one.card() == other.card()
+    assert one.card()["title"] in {"A", "B"}
+    third = one.set_fields({"title": "C", "tags": "vip,late"})
+    assert other.receive(third, actor="ann") == Received(Outcome.APPLIED)
+    assert other.card() == {"title": "C", "priority": 3, "assignee.sales": "x", "tags": "vip,late"}
+
+
+def test_a_key_may_be_deleted():
+    card = CardDocument(99)
+    card.receive(entry("title", "A"), actor="ann")
+    assert card.receive(forge.update({}, {1: [(0, 1)]}), actor="ann") == Received(Outcome.APPLIED)
+    assert card.card() == {}
+    overwritten = forge.update({1: (1, [forge.item(forge.deleted(1), origin=(1, 0))])})
+    assert card.receive(overwritten, actor="ann") == Received(Outcome.APPLIED)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (entry("colour", "red"), "key"),
+        (entry("assignee.", "x"), "key"),
+        (entry("assignee.Sales", "x"), "key"),
+        (entry("assignee." + "a" * (limits.FIELD_KEY_LENGTH_MAX + 1), "x"), "key"),
+        (entry("tags", 1), "content"),
+        (entry("tags", ["a"]), "content"),
+        (entry("title", {"a": 1}), "content"),
+        (entry("title", "a" * (limits.CARD_TEXT_BYTES_MAX + 1)), "size"),
+        (entry(None, "a"), "content"),
+        (entry("title", "a", root="form"), "second_root"),
+    ],
+)
+def test_what_a_card_does_not_hold_is_refused(data, code):
+    card = CardDocument(99)
+    with pytest.raises(Refused) as caught:
+        card.receive(data, actor="ann")
+    assert code == caught.value.code
+    assert card.is_empty
+
+
+def test_a_card_has_room_for_so_many_keys():
+    card = CardDocument(1)
+    card.set_fields({f"assignee.lane{number}": "x" for number in range(limits.CARD_KEYS_MAX)})
+    with pytest.raises(Refused) as caught:
+        card.receive(forge.update({2: (0, [forge.item(forge.values("x"), root="card", key="title")])}), actor="ann")
+    assert caught.value.code == "too_many"
+
+
+def test_we_write_only_what_others_would_take():
+    card = CardDocument(1)
+    with pytest.raises(Refused):
+        card.set_fields({"title": "A", "colour": "red"})
+    assert card.is_empty
+    card.set_fields({"tags": None})
+    assert card.card() == {"tags": None}

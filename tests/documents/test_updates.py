@@ -1,0 +1,329 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pycrdt import Array, Doc, Map, Text
+
+from crdt_sync.documents import updates
+from crdt_sync.documents.updates import BigInt, Content, Deletion, Id, Struct, Undefined
+from crdt_sync.errors import Malformed, TooLarge
+from crdt_sync.wire import limits
+from crdt_sync.wire.lib0 import Reader, var_uint
+from tests.documents import forge
+from tests.wire import vectors
+
+
+def as_vector(item: Struct) -> dict:
+    """A struct as the vectors hold it, which Y.decodeUpdate of Yjs 13.6 made."""
+    kind = {Content.GC: "GC", Content.SKIP: "Skip", Content.JSON: "JSON"}.get(item.kind, item.kind.name.capitalize())
+    row: dict = {"client": item.client, "clock": item.clock, "length": item.length, "kind": kind}
+    if item.kind in {Content.GC, Content.SKIP}:
+        return row
+    row |= {name: plain(getattr(item, name)) for name in ("origin", "right_origin", "parent", "parent_sub")}
+    if item.kind in {Content.ANY, Content.STRING, Content.FORMAT, Content.EMBED, Content.BINARY}:
+        row["content"] = plain(item.content)
+    return row
+
+
+def plain(value):
+    if isinstance(value, tuple):
+        return list(value)
+    return value.hex() if isinstance(value, bytes) else value
+
+
+@pytest.mark.parametrize("row", vectors.load("updates"), ids=lambda row: row["name"])
+def test_updates_of_yjs_decode_to_what_yjs_decodes(row):
+    update = updates.decode(bytes.fromhex(row["hex"]))
+    found = [as_vector(item) for item in update.structs]
+    for item, expected in zip(found, row["structs"], strict=True):
+        if "content" not in expected:
+            item.pop("content", None)
+        assert expected == item
+    assert row["deletes"] == [list(deletion) for deletion in update.deletes]
+
+
+@pytest.mark.parametrize("row", vectors.load("updates"), ids=lambda row: row["name"])
+def test_an_update_that_ends_early_is_refused_at_every_byte(row):
+    data = bytes.fromhex(row["hex"])
+    for cut in range(len(data)):
+        with pytest.raises(Malformed):
+            updates.decode(data[:cut])
+    with pytest.raises(Malformed):
+        updates.decode(data + b"\x00")
+
+
+def test_updates_of_pycrdt_decode():
+    doc = Doc(client_id=7)
+    doc.get("a", type=Array).extend(["x", 1, None, {"k": [True]}])
+    doc.get("m", type=Map)["k"] = Text("ä😀")
+    update = updates.decode(doc.get_update())
+    assert [(item.clock, item.length, item.kind) for item in update.structs] == [
+        (0, 4, Content.ANY),
+        (4, 1, Content.TYPE),
+        (5, 3, Content.STRING),
+    ]
+    assert update.structs[0].content == ("x", 1.0, None, {"k": [True]})
+    assert update.structs[2].parent == Id(7, 4)
+
+
+def test_every_kind_of_content_is_read():
+    data = forge.update(
+        {
+            1: (
+                0,
+                [
+                    forge.gc(2),
+                    forge.item(forge.deleted(3), root="r"),
+                    forge.item(forge.json_texts("1", "undefined"), root="r"),
+                    forge.item(forge.shared(3, "p"), parent=(1, 0), key="k"),
+                    forge.item(forge.shared(6), origin=(1, 1), right=(1, 2)),
+                    forge.item(forge.subdocument("g", {"a": [b"\x01", 1.5, False]}), origin=(1, 1)),
+                    forge.skip(4),
+                ],
+            )
+        },
+        {1: [(0, 2)], 2: [(5, 1), (9, 1)]},
+    )
+    update = updates.decode(data)
+    assert [
+        Struct(1, 0, 2, Content.GC, None, None, None, None, None),
+        Struct(1, 2, 3, Content.DELETED, None, None, None, "r", None),
+        Struct(1, 5, 2, Content.JSON, ("1", "undefined"), None, None, "r", None),
+        Struct(1, 7, 1, Content.TYPE, 3, None, None, Id(1, 0), "k"),
+        Struct(1, 8, 1, Content.TYPE, 6, Id(1, 1), Id(1, 2), None, None),
+        Struct(1, 9, 1, Content.DOC, ("g", {"a": [b"\x01", 1.5, False]}), Id(1, 1), None, None, None),
+        Struct(1, 10, 4, Content.SKIP, None, None, None, None, None),
+    ] == list(update.structs)
+    assert update.deletes == (Deletion(1, 0, 2), Deletion(2, 5, 1), Deletion(2, 9, 1))
+    assert update.deletes_at == len(data) - len(updates.encode_deletes(update.deletes))
+    assert data[update.deletes_at :] == updates.encode_deletes(update.deletes)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("7f", Undefined.UNDEFINED),
+        ("7e", None),
+        ("7d05", 5),
+        ("7d45", -5),
+        ("7d40", -0.0),
+        ("7c3fc00000", 1.5),
+        ("7b3ff8000000000000", 1.5),
+        ("7affffffffffffffff", BigInt(-1)),
+        ("79", False),
+        ("78", True),
+        ("7702c3a9", "é"),
+        ("7601016b7e", {"k": None}),
+        ("75027e78", [None, True]),
+        ("740201ff", b"\x01\xff"),
+    ],
+)
+def test_values_of_lib0_are_read(data, expected):
+    found = updates.read_any(Reader(bytes.fromhex(data)))
+    assert (expected, type(expected)) == (found, type(found))
+
+
+@pytest.mark.parametrize("data", ["", "73", "80", "7c3fc0", "7502", "7702c3", "75" + "01" * 3])
+def test_what_is_no_value_is_refused(data):
+    with pytest.raises(Malformed):
+        updates.read_any(Reader(bytes.fromhex(data)))
+
+
+def test_values_are_nested_to_a_depth_and_no_deeper():
+    deepest = b"\x75\x01" * limits.ANY_DEPTH_MAX + b"\x7e"
+    updates.read_any(Reader(deepest))
+    with pytest.raises(Malformed) as caught:
+        updates.read_any(Reader(b"\x75\x01" + deepest))
+    assert caught.value.code == "too_deep"
+
+
+ROOT = {"root": "r"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        forge.update({1: (0, [forge.gc(0)])}),
+        forge.update({1: (0, [forge.item(forge.string(""), **ROOT)])}),
+        forge.update({1: (0, [forge.item(forge.values(), **ROOT)])}),
+        forge.update({1: (0, [forge.item(forge.deleted(0), **ROOT)])}),
+        forge.update({1: (limits.CLOCK_MAX, [forge.gc(1)])}),
+        forge.update({1: (limits.CLOCK_MAX + 1, [])}),
+        forge.update({1: (limits.CLOCK_MAX, [forge.item(forge.string("a"), **ROOT)])}),
+        forge.update({}, {1: [(0, 0)]}),
+        forge.update({1: (0, [forge.item(forge.shared(7), **ROOT)])}),
+        forge.update({1: (0, [forge.item(b"\x0b", **ROOT)])}),
+        b"\x01\x01\x01\x00\x80\x00\x00",
+        b"\x01\x01\x01\x00\x04\x02\x01r\x01a\x00",
+        b"\x02\x00\x01\x00\x00\x01\x00\x00",
+        b"\x00\x02\x01\x00\x01\x00",
+        b"\x01\x01\x01\x00\x04\x01\x01r\x02\xff\xff\x00",
+    ],
+    ids=[
+        "empty GC",
+        "empty text",
+        "no values",
+        "empty deletion",
+        "GC beyond the last clock",
+        "clock too large",
+        "text beyond the last clock",
+        "nothing deleted",
+        "unknown shared type",
+        "unknown content",
+        "GC with an origin",
+        "parent of a third sort",
+        "client in two blocks",
+        "client deleted in two blocks",
+        "text that is not UTF-8",
+    ],
+)
+def test_forged_updates_are_malformed(data):
+    with pytest.raises(Malformed):
+        updates.decode(data)
+
+
+@given(st.binary(max_size=120))
+def test_any_bytes_are_an_update_or_malformed(data):
+    try:
+        updates.decode(data)
+    except Malformed:
+        return
+
+
+@given(st.sampled_from(vectors.load("updates")), st.data())
+def test_any_damaged_update_is_an_update_or_malformed(row, data):
+    damaged = bytearray.fromhex(row["hex"])
+    damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        updates.decode(bytes(damaged))
+    except Malformed:
+        return
+
+
+def test_updates_are_capped_in_bytes_and_structs():
+    many = forge.update({1: (0, [forge.gc(1)] * limits.UPDATE_STRUCTS_MAX)})
+    assert len(updates.decode(many).structs) == limits.UPDATE_STRUCTS_MAX
+    more = forge.update({1: (0, [forge.gc(1)] * (limits.UPDATE_STRUCTS_MAX + 1))})
+    with pytest.raises(Malformed) as caught:
+        updates.decode(more)
+    assert caught.value.code == "too_many"
+    assert len(updates.decode_stored(more).structs) == limits.UPDATE_STRUCTS_MAX + 1
+    with pytest.raises(TooLarge):
+        updates.decode(bytes(limits.UPDATE_BYTES_MAX + 1))
+
+
+@given(st.dictionaries(st.integers(0, 2**53 - 1), st.integers(0, limits.CLOCK_MAX), max_size=5))
+def test_state_vectors_are_read_as_written(state):
+    assert state == updates.decode_state_vector(updates.encode_state_vector(state))
+
+
+@pytest.mark.parametrize("data", [b"", b"\x01", b"\x02\x01\x00\x01\x00", b"\x00\x00", b"\x01\x01\x80\x80\x80\x80\x08"])
+def test_what_is_no_state_vector_is_refused(data):
+    with pytest.raises(Malformed):
+        updates.decode_state_vector(data)
+
+
+def test_a_state_vector_of_too_many_clients_is_refused():
+    with pytest.raises(Malformed) as caught:
+        updates.decode_state_vector(var_uint(limits.STATE_VECTOR_CLIENTS_MAX + 1))
+    assert caught.value.code == "too_many"
+
+
+@pytest.mark.parametrize(("text", "length"), [("", 0), ("abc", 3), ("заявка", 6), ("😀", 2), ("a😀工", 4)])
+def test_texts_are_counted_in_utf16(text, length):
+    assert length == updates.utf16_length(text)
+
+
+def text(content: str, **place) -> bytes:
+    return forge.item(forge.string(content), **(place or ROOT))
+
+
+COMPLETE = {
+    "nothing": (forge.update({}), {}),
+    "first struct": (forge.update({1: (0, [text("a")])}), {}),
+    "next struct": (forge.update({1: (3, [text("a", origin=(1, 2))])}), {1: 3}),
+    "overlap": (forge.update({1: (2, [text("abc", origin=(1, 1))])}), {1: 3}),
+    "known struct whose origin is of no interest": (forge.update({1: (0, [text("a", origin=(9, 9))])}), {1: 3}),
+    "skip over what is known": (forge.update({1: (0, [forge.skip(3), text("a")])}), {1: 3}),
+    "skip at the end": (forge.update({1: (0, [text("a"), forge.skip(3)])}), {}),
+    "origin earlier in the update": (forge.update({2: (0, [text("a")]), 1: (0, [text("b", origin=(2, 0))])}), {}),
+    "origin later in the update": (forge.update({1: (0, [text("b", origin=(2, 0))]), 2: (0, [text("a")])}), {}),
+    "back and forth": (
+        forge.update(
+            {
+                1: (0, [text("a"), text("b", origin=(2, 1)), text("c", right=(3, 0))]),
+                2: (0, [text("d", origin=(1, 0)), text("e"), text("f", origin=(1, 1))]),
+                3: (0, [text("g", origin=(2, 2))]),
+            }
+        ),
+        {},
+    ),
+    "deletion of a new clock": (forge.update({1: (0, [text("ab")])}, {1: [(1, 1)]}), {}),
+    "deletion of known clocks": (forge.update({}, {1: [(0, 3)]}), {1: 3}),
+    "deletion behind a later block": (
+        forge.update({1: (0, [text("b", origin=(2, 0))]), 2: (0, [text("a")])}, {1: [(0, 1)], 3: [(0, 1)]}),
+        {3: 1},
+    ),
+}
+
+GAPS = {
+    "clock": (forge.update({1: (4, [text("a")])}), {1: 3}),
+    "clock of an unknown client": (forge.update({1: (1, [text("a")])}), {}),
+    "skip": (forge.update({1: (3, [forge.skip(1), text("a")])}), {1: 3}),
+    "origin": (forge.update({1: (0, [text("a", origin=(2, 3))])}), {2: 3}),
+    "right origin": (forge.update({1: (0, [text("a", right=(2, 0))])}), {}),
+    "parent": (forge.update({1: (0, [text("a", parent=(2, 0))])}), {}),
+    "origin in itself": (forge.update({1: (0, [text("a", origin=(1, 0))])}), {}),
+    "origin later in the same client": (forge.update({1: (0, [text("a", origin=(1, 1)), text("b")])}), {}),
+    "circle": (forge.update({1: (0, [text("a", origin=(2, 0))]), 2: (0, [text("b", origin=(1, 0))])}), {}),
+    "origin in a block with a gap": (forge.update({1: (0, [text("a", origin=(2, 2))]), 2: (2, [text("b")])}), {}),
+    "deletion": (forge.update({}, {1: [(2, 2)]}), {1: 3}),
+    "deletion of an unknown client": (forge.update({}, {1: [(0, 1)]}), {}),
+    "deletion in a skip": (forge.update({1: (0, [forge.skip(2)])}, {1: [(0, 1)]}), {}),
+    "deletion behind a later block": (
+        forge.update({1: (0, [text("b", origin=(2, 0))]), 2: (0, [text("a")])}, {1: [(0, 2)]}),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "state"), COMPLETE.values(), ids=COMPLETE)
+def test_what_builds_on_known_things_has_no_gap(data, state):
+    assert not updates.missing(updates.decode(data), state)
+
+
+@pytest.mark.parametrize(("data", "state"), GAPS.values(), ids=GAPS)
+def test_what_builds_on_unknown_things_has_a_gap(data, state):
+    assert updates.missing(updates.decode(data), state)
+
+
+def test_new_structs_come_behind_what_they_build_on():
+    data, state = COMPLETE["back and forth"]
+    fresh = updates.integrable(updates.decode(data), state)
+    assert fresh is not None
+    assert "".join(sorted("".join(str(item.content) for item in fresh), key="adbecfg".index)) == "adbecfg"
+    seen: set[Id] = set()
+    for item in fresh:
+        assert {wanted for wanted in (item.origin, item.right_origin) if wanted} <= seen
+        seen.add(Id(item.client, item.clock))
+
+
+def test_a_long_chain_between_two_clients_is_ordered_in_time_that_grows_with_it():
+    length = 20_000
+    ones = [text("a", origin=(2, clock)) for clock in range(length)]
+    twos = [text("b")] + [text("b", origin=(1, clock)) for clock in range(length - 1)]
+    fresh = updates.integrable(updates.decode(forge.update({1: (0, ones), 2: (0, twos)})), {})
+    assert fresh is not None
+    assert len(fresh) == 2 * length
+
+
+def test_merged_updates_hold_all_of_them():
+    doc = Doc(client_id=1)
+    array = doc.get("a", type=Array)
+    array.append("x")
+    first = doc.get_update()
+    before = doc.get_state()
+    array.append("y")
+    second = doc.get_update(before)
+    assert updates.merge([first]) == first
+    merged = updates.decode(updates.merge([first, second]))
+    assert sum(item.length for item in merged.structs) == 2

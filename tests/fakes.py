@@ -1,0 +1,42 @@
+"""Fakes for time and randomness, so that a test decides both. `test_fakes.py` holds them to what they stand for."""
+
+import random
+
+from crdt_sync.adapters.clock import uuid7
+from crdt_sync.ports import Clock
+
+START_MS = 1_700_000_000_000
+
+
+class ManualClock:
+    """A `Clock` that stands still until it is told to go on."""
+
+    def __init__(self, now_ms: int = START_MS) -> None:
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def advance(self, by_ms: int) -> None:
+        """Go on, or back if negative, as a machine's clock may."""
+        self._now_ms += by_ms
+
+
+class SeededIds:
+    """`Ids` that a seed repeats."""
+
+    def __init__(self, seed: int = 0, clock: Clock | None = None) -> None:
+        self._random = random.Random(seed)
+        self._clock = clock or ManualClock()
+
+    def client_id(self) -> int:
+        return self._random.randrange(1, 2**32)
+
+    def uuid7(self) -> str:
+        return uuid7(self._clock.now_ms(), self._random.getrandbits(74))
+
+    def salt(self) -> str:
+        return self._random.randbytes(16).hex()
+
+    def jitter(self) -> float:
+        return self._random.random()

@@ -1,0 +1,43 @@
+import asyncio
+
+import pytest
+
+from crdt_sync.ports import StoreUnavailable
+from crdt_sync.server import health
+
+
+async def test_the_process_is_alive_whatever_its_store(site):
+    site.store.failure = StoreUnavailable("gone")
+
+    assert 200 == (await site.client.get("/healthz")).status_code
+
+
+async def test_it_is_ready_when_the_log_commits(site):
+    assert (200, 1) == ((await site.client.get("/readyz")).status_code, site.store.checks)
+
+
+async def test_it_is_not_ready_when_the_log_does_not_commit(site):
+    site.store.failure = StoreUnavailable("gone")
+    answer = await site.client.get("/readyz")
+
+    assert (503, "log_unavailable") == (answer.status_code, answer.json()["code"])
+
+
+async def test_it_is_not_ready_when_the_log_takes_too_long(site, monkeypatch):
+    monkeypatch.setattr(health, "CHECK_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(site.store, "check", asyncio.Event().wait)
+
+    assert 503 == (await site.client.get("/readyz")).status_code
+
+
+async def test_it_is_not_ready_while_it_stops(site):
+    site.readiness.stopping = True
+
+    assert "stopping" == (await site.client.get("/readyz")).json()["code"]
+
+
+@pytest.mark.parametrize("probes", [100])
+async def test_a_flood_of_probes_makes_one_commit(site, probes):
+    await asyncio.gather(*(site.client.get("/readyz") for _ in range(probes)))
+
+    assert 1 == site.store.checks
