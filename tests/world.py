@@ -14,7 +14,8 @@ from crdt_sync.protocol.collab_dialect import CollabDialect
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.yjs_dialect import YjsDialect
 from crdt_sync.service.committer import Committer
-from crdt_sync.service.connections import Connection, Connections
+from crdt_sync.service.connection import Connection
+from crdt_sync.service.connections import Connections
 from crdt_sync.service.ingest import Arrival
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
