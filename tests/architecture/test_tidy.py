@@ -11,7 +11,6 @@ VAGUE = {"utils", "util", "helpers", "common", "misc", "manager", "managers", "s
 
 # The most lines that each may have for now. Lower a number with the code; strike the entry once it is within bounds.
 LONG_MODULES: dict[str, int] = {
-    "crdt_sync/documents/updates.py": 476,
     "crdt_sync/service/commands.py": 401,
     "crdt_sync/service/connections.py": 455,
 }
