@@ -104,9 +104,7 @@ class World:
         return (await self.tickets.open(principal, title="Fibre for the bakery", **more)).ticket
 
     async def do(self, principal: Principal, view: TicketView, lane: str, name: str, **more) -> TicketView:
-        made = await self.tickets.transition(
-            principal, view.id, lane=lane, name=name, seen=str(view.version), **more
-        )
+        made = await self.tickets.transition(principal, view.id, lane=lane, name=name, seen=str(view.version), **more)
         return made.ticket
 
     def made(self, principal: Principal, view: TicketView, lane: str, name: str, after, **more) -> Transition:

@@ -62,6 +62,7 @@ class Membership:
     room: Room
     key: str
     principal: Principal
+    writable: bool
 
     @property
     def dialect(self) -> Dialect:
@@ -180,9 +181,18 @@ class Connection:
         if self._members.get(key) is not member:
             return
         try:
+            if not member.writable and not room.document.holds(push.data):
+                self._execute(self.session.read_only(key, ref))
+                return
             received = room.document.receive(push.data, actor=member.principal.actor)
         except CallerError as error:
+            if room.document.is_damaged:
+                self._connections.committer.spoil(room)
             self._execute(self.session.broken(push, error))
+            return
+        except ServiceError as error:
+            self._connections.committer.spoil(room)
+            self._execute(self.session.failed(key, ref, error))
             return
         if received.kind is Outcome.GAP:
             now_ms = self._connections.clock.now_ms()
@@ -280,7 +290,7 @@ class Connection:
         if self._closed:
             return
         self._leave(effect.key)
-        member = Membership(self, room, effect.key, effect.principal)
+        member = Membership(self, room, effect.key, effect.principal, writable)
         self._members[effect.key] = member
         room.members[member] = None
         state_vector = room.document.state_vector()
