@@ -10,11 +10,7 @@ FUNCTION_LINES_MAX = 70
 VAGUE = {"utils", "util", "helpers", "common", "misc", "manager", "managers", "shared", "stuff"}
 
 # The most lines that each may have for now. Lower a number with the code; strike the entry once it is within bounds.
-LONG_MODULES: dict[str, int] = {
-    "crdt_sync/documents/updates.py": 480,
-    "crdt_sync/service/commands.py": 401,
-    "crdt_sync/service/connections.py": 455,
-}
+LONG_MODULES: dict[str, int] = {}
 LONG_FUNCTIONS: dict[str, int] = {}
 
 
