@@ -38,6 +38,8 @@ class Open(Command[Opened]):
                 self._opening = None
                 self.live = await desk.get(bound)
                 return
+        if not principal.roles:
+            raise Forbidden("The caller holds no role.", code="role_not_held")
         lifecycle = desk.lifecycles.by_digest(self.lifecycle) if self.lifecycle else desk.lifecycles.default
         self._opening = transition.make(
             ticket=None,
