@@ -147,7 +147,7 @@ class Walk:
         self._say(f"A customer writes on WeChat; the callback was encrypted by {posted.encrypted_by}.")
         self._expect("the callback is answered", (answer.status_code, answer.text), (200, "success"))
         async with asyncio.timeout(ARRIVAL_TIMEOUT_S):
-            while not (fresh := [entry["id"] for entry in await self._list() if entry["id"] not in before]):
+            while not (fresh := [entry["id"] for entry in await self._list() if entry["id"] not in before]):  # noqa: ASYNC110 - another process changes it
                 await asyncio.sleep(0.05)
         messages = (await self._get("sales", f"/api/tickets/{fresh[0]}/messages"))["messages"]
         self._expect("the message is in the conversation", len(messages), 1)

@@ -10,10 +10,12 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from crdt_sync.errors import TicketSyncError
+from crdt_sync.errors import TicketSyncError, Unavailable
 from crdt_sync.replica import Replica
 
 Request = Mapping[str, Any]
+
+RETRY_S = 0.05
 
 
 async def main(path: str, url: str) -> None:
@@ -55,17 +57,29 @@ async def _form(replica: Replica, request: Request) -> None:
 
 
 async def _synced(replica: Replica, request: Request) -> None:
-    await replica.refresh()
-    await replica.synced(request["timeout_s"])
+    """Wait until both sides have everything of each other's; a link that was just mended may take a moment."""
+    async with asyncio.timeout(request["timeout_s"]):
+        while not await _refreshed(replica):  # noqa: ASYNC110 - another process changes it
+            await asyncio.sleep(RETRY_S)
+    if not await replica.synced(request["timeout_s"]):
+        raise TimeoutError
 
 
 async def _known(replica: Replica, request: Request) -> None:
     """Wait until a ticket is in the index and its documents are here."""
     async with asyncio.timeout(request["timeout_s"]):
-        while request["ticket"] not in {entry.id for entry in await replica.tickets()}:
-            await replica.refresh()
-            await asyncio.sleep(0.05)
-    await replica.synced(request["timeout_s"])
+        while request["ticket"] not in {ticket.id for ticket in await replica.tickets()}:
+            await _refreshed(replica)
+            await asyncio.sleep(RETRY_S)
+    await _synced(replica, request)
+
+
+async def _refreshed(replica: Replica) -> bool:
+    try:
+        await replica.refresh()
+    except Unavailable:
+        return False
+    return True
 
 
 async def _show(replica: Replica, request: Request) -> Mapping[str, Any]:
@@ -74,8 +88,8 @@ async def _show(replica: Replica, request: Request) -> Mapping[str, Any]:
         "stage": ticket.stage,
         "state": ticket.state.to_json(),
         "explanation": list(ticket.explain(request.get("language", "en"))),
-        "pending": list(ticket.pending),
-        "refused": dict(ticket.refused),
+        "pending": [entry.label for entry in ticket.pending],
+        "refused": {entry.label: entry.code for entry in ticket.refused},
     }
 
 

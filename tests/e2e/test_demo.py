@@ -1,0 +1,133 @@
+"""`crdt-sync demo` as a user runs it, and then the same service asked by somebody else."""
+
+import asyncio
+import json
+import os
+import re
+import socket
+import sys
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+
+from crdt_sync.cli.process import development_token
+from crdt_sync.rpc.ticketsync.v1.tickets_pb2 import ListRequest
+from crdt_sync.rpc.ticketsync.v1.tickets_pb2_grpc import TicketServiceStub
+
+DEMO_TIMEOUT_S = 150
+ROOT = Path(__file__).parents[2]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "crdt_sync.cli.main", *arguments]
+
+
+async def run(*arguments: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        *command(*arguments), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    try:
+        async with asyncio.timeout(DEMO_TIMEOUT_S):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def test_the_demonstration_holds_and_the_service_agrees_when_asked_by_others(tmp_path):
+    """`demo --once` exits 0; REST and gRPC of a service on the same data then show the three tickets it left."""
+    code, out, err = await run("demo", "--once", "--port", "0", "--grpc-port", "0", "--data", str(tmp_path))
+    assert (0, []) == (code, re.findall(r"^ +FAIL.*", out, re.MULTILINE)), out + err
+    assert "every expectation held" in out
+    assert "encrypted by wechatpy" in out
+
+    service = await asyncio.create_subprocess_exec(
+        *command("serve", "--port", "0", "--grpc-port", "0", "--data", str(tmp_path), "--log-level", "warning"),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    try:
+        async with asyncio.timeout(30):
+            http = (await service.stdout.readline()).decode().split()[0]
+            grpc_address = (await service.stdout.readline()).decode().strip().removeprefix("grpc://")
+        token = development_token(
+            tmp_path, actor="auditor", department="backoffice", roles=["backoffice"], ttl_ms=600_000
+        )
+        async with httpx.AsyncClient(base_url=http, headers={"authorization": f"Bearer {token}"}) as client:
+            tickets = (await client.get("/api/tickets")).json()["tickets"]
+            histories = {one["id"]: (await client.get(f"/api/tickets/{one['id']}/history")).json() for one in tickets}
+        stages = sorted(one["stage"] for one in tickets)
+        assert ["ready_to_start", "ready_to_start", "stop_work"] == stages
+        moves = sorted(
+            (one["stage"], sorted(entry["name"] for entry in histories[one["id"]]["history"])) for one in tickets
+        )
+        assert [
+            ("ready_to_start", ["lose", "open", "quote", "rule_signed", "sign"]),
+            ("ready_to_start", ["open", "quote", "sign"]),
+            ("stop_work", ["open", "quote", "sign", "start", "withdraw"]),
+        ] == moves
+        async with grpc.aio.insecure_channel(grpc_address) as channel:
+            listed = await TicketServiceStub(channel).List(
+                ListRequest(), metadata=[("authorization", f"Bearer {token}")], timeout=10
+            )
+        assert {one["id"]: (one["version"], one["stage"], one["lanes"]) for one in tickets} == {
+            one.id: (one.version, one.stage, dict(one.lanes)) for one in listed.tickets
+        }
+    finally:
+        service.terminate()
+        await asyncio.wait_for(service.wait(), 30)
+    assert 0 == service.returncode
+
+
+async def test_a_busy_port_is_one_clear_sentence(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for arguments in (["demo", "--once"], ["serve", "--no-gateway"]):
+            code, out, err = await run(*arguments, "--port", port, "--grpc-port", "0", "--data", str(tmp_path))
+
+            assert 2 == code, out + err
+            assert 1 == len(err.strip().splitlines()), err
+            assert port in err
+            assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["token", "--actor", "ann", "--department", "sales", "--ttl", "soon"], "no duration"),
+        (["serve", "--host", "0.0.0.0", "--port", "0", "--grpc-port", "0"], "loopback"),
+        (["serve", "--lifecycle", "nothing.yaml", "--port", "0", "--grpc-port", "0"], "neither a shipped"),
+    ],
+)
+async def test_what_cannot_be_is_one_clear_sentence(tmp_path, arguments, part):
+    code, out, err = await run(*arguments, "--data", str(tmp_path))
+
+    assert 2 == code, out + err
+    assert part in err
+    assert 1 == len(err.strip().splitlines()), err
+
+
+async def test_a_token_is_printed_alone_so_that_a_shell_can_take_it(tmp_path):
+    code, out, err = await run("token", "--actor", "ann", "--department", "sales", "--data", str(tmp_path))
+
+    assert (0, "") == (code, err)
+    claims = json.loads(_padded(out.strip().split(".")[1]))
+    assert ("ann", "sales", ["sales"]) == (claims["sub"], claims["department"], claims["roles"])
+
+
+def _padded(part: str) -> bytes:
+    import base64
+
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def test_the_walk_through_runs_without_development_tools():
+    """Only the simulated customer may use a development dependency, and it goes on without."""
+    sources = {path.name: path.read_text() for path in (ROOT / "crdt_sync").rglob("*.py")}
+    assert {"wechat_customer.py"} == {name for name, text in sources.items() if "wechatpy" in text}
+    assert "except ImportError" in sources["wechat_customer.py"]
+    assert os.sep not in "wechat_customer.py"
