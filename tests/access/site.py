@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from google.protobuf import json_format
 
@@ -14,7 +14,7 @@ from crdt_sync.domain import transition
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2, gateway_pb2_grpc
 from crdt_sync.wire import awareness, ysync
 from tests.access.matrix import CALLERS, GATEWAY, NARROW, NOBODY, OTHER, OWNER, READER, STRANGER, TALKER
-from tests.access.wires import PATIENCE_S, metadata_of, sync_socket
+from tests.access.wires import metadata_of, sync_socket
 from tests.server.conftest import Running, run_service
 
 CLAIMS = {
@@ -58,7 +58,6 @@ class Site:
     lifecycle: str
     refused: dict[str, str]  # department -> the key under which the log names its refused entry
     tokens: dict[str, str | None]
-    present: list[object] = field(default_factory=list)
 
     async def shown(self):
         answer = await self.running.http.get(f"/api/tickets/{self.ticket}", headers=self.headers(OWNER))
@@ -190,9 +189,15 @@ async def _present(site, stack, part, word):
     state = awareness.encode([awareness.State(5, 1, f'{{"name":"{word}"}}')])
     await socket.hear(ysync.Step1)
     await socket.say(ysync.encode_awareness(state))
-    async with asyncio.timeout(PATIENCE_S):
-        await socket.hear(ysync.Awareness, where=lambda frame: word.encode() in frame.states)
-    site.present.append(socket)
+    await socket.hear(ysync.Awareness, where=lambda frame: word.encode() in frame.states)
+    reading = asyncio.ensure_future(_read_on(socket))
+    stack.callback(reading.cancel)
+
+
+async def _read_on(socket):
+    """Take what comes, as a client does: who reads nothing is taken for gone."""
+    async for _ in socket.websocket:
+        pass
 
 
 def edit_of(kind, client):
