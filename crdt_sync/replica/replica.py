@@ -271,12 +271,14 @@ class Replica:
         return ticket
 
     async def _wanted(self) -> Sequence[DocumentName]:
+        for known in self._index.tickets:
+            await self._ticket(known.id)
+        return list(self._followed())
+
+    def _followed(self) -> Iterator[DocumentName]:
         """What to follow: of a ticket that the service does not have yet, our submissions alone."""
-        names: list[DocumentName] = []
-        for known in sorted(self._index.tickets, key=lambda known: (known.listed, known.id)):
-            ticket = await self._ticket(known.id)
-            names += [name for name in ticket.names if known.listed or name.kind is DocumentKind.SUBMIT]
-        return names
+        for ticket in self._tickets.values():
+            yield from (name for name in ticket.names if self._is_followed(name))
 
     async def _refreshed(self) -> None:
         assert self._link is not None, "only a connection asks"
@@ -312,7 +314,9 @@ class Replica:
             self._sync.poll()
 
     def _is_synced(self) -> bool:
-        if self._sync is None or not self._sync.settled:
+        if self._sync is None or len(self._tickets) < len(self._index.tickets):
+            return False
+        if not self._sync.settled(self._followed):
             return False
         closed = {name.ticket for name in self._sync.closed}
         return all(known.listed or known.id in closed for known in self._index.tickets)

@@ -6,7 +6,7 @@ a ticket.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, assert_never
@@ -115,11 +115,13 @@ class Sync:
             if isinstance(result, Exception):
                 raise result
 
-    @property
-    def settled(self) -> bool:
-        """Tell whether every document that is wanted here is the same on both sides, or closed by the service."""
-        open_ = (standing for name, standing in self.standings.items() if name not in self.closed)
-        return self.connection is Connection.CONNECTED and all(standing.settled for standing in open_)
+    def settled(self, wanted: Callable[[], Iterable[DocumentName]]) -> bool:
+        """Tell whether every document that is wanted is the same on both sides, or closed by the service."""
+        if self.connection is not Connection.CONNECTED:
+            return False
+        if not all(standing.settled for name, standing in self.standings.items() if name not in self.closed):
+            return False  # without a look at what is wanted, which takes longer
+        return all(name in self.standings or name in self.closed for name in wanted())
 
     def edited(self, updates: Sequence[tuple[DocumentName, bytes]]) -> None:
         """Send updates that were made here and are durable here."""
@@ -197,14 +199,16 @@ class Sync:
                 continue
 
     async def _join(self) -> None:
-        wanted = [name for name in await self._wanted() if name not in self.closed]
+        wanted = dict.fromkeys(name for name in await self._wanted() if name not in self.closed)
         for name in wanted:
             self.standings.setdefault(name, Standing())
-        for name, standing in self.standings.items():
+        for name, standing in list(self.standings.items()):
             if standing.joined and standing.declined and standing.owed == 0:
                 self._leave(name)
-        waiting = [name for name in wanted if not self.standings[name].joined]
-        waiting.sort(key=lambda name: self.standings[name].settled)
+        waiting = sorted(  # those that waited longest first, but what is known to differ before what was the same
+            (name for name in self.standings if name in wanted and not self.standings[name].joined),
+            key=lambda name: self.standings[name].settled,
+        )
         joined = [name for name, standing in self.standings.items() if standing.joined]
         room = DOCUMENTS_MAX - len(joined)
         for name in [name for name in joined if self.standings[name].same][: max(0, len(waiting) - room)]:
@@ -222,8 +226,8 @@ class Sync:
         self._send(StateVector(str(name), document.state_vector()))
 
     def _leave(self, name: DocumentName) -> None:
-        standing = self.standings[name]
-        self.standings[name] = Standing(settled=standing.same)
+        standing = self.standings.pop(name)
+        self.standings[name] = Standing(settled=standing.same)  # at the end: whoever left last comes back last
         self._send(Leave(str(name)))
 
     def _send(self, frame: Outbound) -> None:

@@ -74,9 +74,9 @@ class Change:
             draft.touch(live, self.trace)
             return
         department = _department(live, room.name)
-        if room.name.kind is DocumentKind.SUBMIT and self.opening is None:
+        if room.name.kind is DocumentKind.SUBMIT:
             entries = [Waiting(entry.root, entry.text, self.principal) for entry in self.received.entries]
-        else:  # a payload came, or the ticket was opened just now: what waited may go on
+        else:  # a payload came: what waited may go on
             entries = []
         admit_entries(draft, live, department, entries)
 

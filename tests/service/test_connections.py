@@ -7,7 +7,7 @@ from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.submit import SubmitDocument
-from crdt_sync.documents.updates import decode, decode_state_vector, encode_state_vector
+from crdt_sync.documents.updates import decode, decode_state_vector, encode_state_vector, merge
 from crdt_sync.domain import payload, transition
 from crdt_sync.wire import hocuspocus, ysync
 from crdt_sync.wire.awareness import State, encode
@@ -301,7 +301,8 @@ async def test_resubmission_under_another_client_id_makes_one_transition(world):
     assert 2 == len(await world.store.journal(view.id))
 
 
-async def test_a_ticket_that_was_opened_offline_appears_with_its_submissions(world):
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_a_ticket_that_was_opened_offline_appears_with_its_submissions(world, at_once):
     opened = transition.make(
         ticket=None, lane="case", name="open", actor="sales-1", roles=("sales",), after=(),
         lifecycle=world.lifecycles.default.digest, at=1, subject="offline-1",
@@ -315,8 +316,8 @@ async def test_a_ticket_that_was_opened_offline_appears_with_its_submissions(wor
     late = document.append_transition(opened.record)
     connection, wire = await world.yjs(f"ticket/{opened.id}/submit/sales", SALES)
 
-    connection.receive(ysync.encode_update(early))
-    connection.receive(ysync.encode_update(late))
+    for update in [merge([early, late])] if at_once else [early, late]:
+        connection.receive(ysync.encode_update(update))
     await world.settle()
 
     view = await world.tickets.get(TECH, opened.id)
