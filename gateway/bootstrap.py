@@ -1,0 +1,98 @@
+"""Puts a gateway together from its settings. The only place where channels and the machine's own clock are chosen."""
+
+from contextlib import AsyncExitStack
+
+import grpc
+import structlog
+from starlette.applications import Starlette
+
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import IngressServiceStub
+from gateway.channels.base import Channel
+from gateway.channels.wechat import WeChat, WeChatSecrets
+from gateway.channels.wxbizmsgcrypt import aes_key
+from gateway.clock import SystemChance, SystemClock
+from gateway.counts import Counts
+from gateway.forwarder import Forwarder, Pace
+from gateway.http import Intake
+from gateway.inbox import Inbox, State
+from gateway.ports import Chance, Clock
+from gateway.settings import GatewaySettings, WeChatAccount
+
+# gRPC's own back-off grows to two minutes; a service that came back should be found within seconds.
+_CHANNEL_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class Gateway:
+    """One running gateway: `app` takes the platforms' callbacks, `forwarder` brings them to the service.
+
+    `app` serves `/channels/{account}` and nothing else, and may be a part of another application. Its callbacks are
+    answered with 503 before `start` and after `stop`. Secrets are read here, once, but for the service's token.
+
+    Raises:
+        Malformed: a secret is missing (code `secret`) or is not an AES key (code `aes_key`).
+    """
+
+    def __init__(self, settings: GatewaySettings, *, clock: Clock | None = None, chance: Chance | None = None) -> None:
+        clock = clock or SystemClock()
+        chance = chance or SystemChance()
+        self._settings = settings
+        self.counts = Counts()
+        settings.core_token()  # a missing token should be found now, and not at the first callback
+        channels = {account.account: _channel(account, settings.timestamp_tolerance_s) for account in settings.accounts}
+        self.inbox = Inbox(settings.data / "inbox.db", spool_rows_max=settings.spool_rows_max)
+        pace = Pace(settings.call_timeout_ms, settings.retry_delay_ms_min, settings.retry_delay_ms_max)
+        self.forwarder = Forwarder(
+            self.inbox,
+            channels,
+            token=settings.core_token,
+            pace=pace,
+            clock=clock,
+            chance=chance,
+            counts=self.counts,
+        )
+        intake = Intake(
+            channels,
+            self.inbox,
+            self.forwarder,
+            body_bytes_max=settings.body_bytes_max,
+            clock=clock,
+            chance=chance,
+            counts=self.counts,
+        )
+        self.app: Starlette = intake.app()
+        self._running = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Open the inbox and begin to forward what an earlier process left. The service need not be there yet.
+
+        Raises:
+            Unavailable: the inbox cannot be opened.
+        """
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.inbox.close)
+            await self.inbox.open()
+            left = await self.inbox.states()
+            channel = grpc.aio.insecure_channel(self._settings.core, options=_CHANNEL_OPTIONS)
+            stack.push_async_callback(channel.close, None)
+            self.forwarder.start(IngressServiceStub(channel))
+            stack.push_async_callback(self.forwarder.stop)
+            self._running = stack.pop_all()
+        _log.info("gateway started", accounts=len(self._settings.accounts), waiting=left.get(State.RECEIVED, 0))
+
+    async def stop(self) -> None:
+        """Finish the call on its way and the commits that began, then let go. Stop the HTTP server first."""
+        await self._running.aclose()
+        _log.info("gateway stopped")
+
+
+def _channel(account: WeChatAccount, tolerance_s: int) -> Channel:
+    """The registry of kinds: a further platform is one more arm."""
+    encoded = [account.aes_key, *([account.previous_aes_key] if account.previous_aes_key else [])]
+    secrets = WeChatSecrets(account.token(), tuple(aes_key(read()) for read in encoded))
+    return WeChat(account.account, account.app_id, secrets, tolerance_s=tolerance_s)

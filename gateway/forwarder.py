@@ -1,0 +1,226 @@
+"""Brings what waits in the inbox to the service, over gRPC, for as long as it takes.
+
+Owns the order and the retries: one lane a conversation, its oldest row first, and a row is tried until the service has
+taken it or refused it for good. All of that is in the rows, so another process goes on where this one ended. Never
+answers a platform: a service that is down is invisible to them.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import grpc
+import structlog
+
+from crdt_sync.errors import Malformed, Unavailable
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import (
+    INGEST_STATUS_ACCEPTED,
+    INGEST_STATUS_DUPLICATE,
+    INGEST_STATUS_REJECTED,
+    Envelope,
+    IngestRequest,
+    IngestResult,
+)
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import IngressServiceStub
+from gateway.channels.base import Channel
+from gateway.counts import Counts
+from gateway.inbox import Inbox, Outcome, State, Waiting
+from gateway.ports import Chance, Clock
+
+_BATCH_MAX = 100  # gateway.proto
+_BATCH_BYTES_MAX = 1_048_576  # gRPC refuses a request above 4 MiB; one callback has at most 1 MiB
+_DOUBLINGS_MAX = 16  # the delay has reached its bound long before
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long one call may take, and between which delays the retries of a row grow."""
+
+    call_timeout_ms: int
+    retry_delay_ms_min: int
+    retry_delay_ms_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    row: Waiting
+    envelope: Envelope
+
+
+class Forwarder:
+    """The one reader of what waits. At most one row of a conversation is on its way, so nothing overtakes."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        channels: Mapping[str, Channel],
+        *,
+        token: Callable[[], str],
+        pace: Pace,
+        clock: Clock,
+        chance: Chance,
+        counts: Counts,
+    ) -> None:
+        self._inbox = inbox
+        self._channels = channels
+        self._token = token
+        self._pace = pace
+        self._clock = clock
+        self._chance = chance
+        self._counts = counts
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, stub: IngressServiceStub) -> None:
+        """Begin with what an earlier process left."""
+        self._task = asyncio.create_task(self._run(stub), name="forwarder")
+
+    async def stop(self) -> None:
+        """Let the call that is on its way end and be written down, and begin no other."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    def wake(self) -> None:
+        """A new row was committed."""
+        self._idle.clear()
+        self._wake.set()
+
+    async def idle(self) -> None:
+        """Return when nothing waits for the service."""
+        await self._idle.wait()
+
+    async def _run(self, stub: IngressServiceStub) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                pause_ms = await self._forward_due(stub)
+            except Unavailable as error:
+                self._counts.add("forward.store_failed")
+                _log.error("inbox unavailable to the forwarder", reason=error.message)
+                pause_ms = self._pace.retry_delay_ms_max
+            await self._rest(pause_ms)
+
+    async def _forward_due(self, stub: IngressServiceStub) -> int | None:
+        """Forward what is due; milliseconds until more will be, None if nothing waits."""
+        lanes = await self._inbox.lanes(tuple(self._channels), limit=_BATCH_MAX)
+        if not lanes:
+            return None
+        now_ms = self._clock.now_ms()
+        due = [row for row in lanes if row.next_attempt_ms <= now_ms]
+        if not due:
+            return lanes[0].next_attempt_ms - now_ms
+        await self._inbox.settle(await self._forward(stub, _bounded(due)))
+        return 0
+
+    async def _rest(self, pause_ms: int | None) -> None:
+        """Until `pause_ms` are over or something new came; None waits for something new alone."""
+        if pause_ms == 0 or self._wake.is_set():
+            return
+        if pause_ms is None:
+            self._idle.set()
+            await self._wake.wait()
+            return
+        news = asyncio.create_task(self._wake.wait())
+        timer = asyncio.create_task(self._clock.sleep(pause_ms / 1000))
+        try:
+            await asyncio.wait((news, timer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+            timer.cancel()
+            await asyncio.gather(news, timer, return_exceptions=True)
+
+    async def _forward(self, stub: IngressServiceStub, rows: Sequence[Waiting]) -> list[Outcome]:
+        mapped = [self._map(row) for row in rows]
+        batch = [item for item in mapped if isinstance(item, _Item)]
+        unreadable = [outcome for outcome in mapped if isinstance(outcome, Outcome)]
+        return unreadable + (await self._ingest(stub, batch) if batch else [])
+
+    def _map(self, row: Waiting) -> _Item | Outcome:
+        """Boundary of the channels' code: a row that no code can read is set aside, its content kept."""
+        try:
+            envelope = self._channels[row.account].envelope(row.raw)
+        except Malformed as error:
+            return self._dead(row, error.code)
+        except Exception as error:  # noqa: BLE001 - a mapping's bug must not stop every other conversation
+            _log.error("callback not mapped", account=row.account, row=row.id, error=type(error).__name__)
+            return self._dead(row, "mapping")
+        if envelope.WhichOneof("kind") == "unknown":
+            self._counts.add("forward.unknown_kind")
+        envelope.traceparent = row.traceparent
+        return _Item(row, envelope)
+
+    async def _ingest(self, stub: IngressServiceStub, batch: Sequence[_Item]) -> list[Outcome]:
+        try:
+            results = await self._call(stub, batch)
+        except (grpc.aio.AioRpcError, Malformed) as error:
+            reason = error.code().name if isinstance(error, grpc.aio.AioRpcError) else error.code
+            if reason == grpc.StatusCode.INVALID_ARGUMENT.name:
+                return await self._search(stub, batch)
+            self._counts.add(f"forward.failed.{reason.lower()}")
+            _log.warning("service did not take the callbacks", reason=reason, callbacks=len(batch))
+            return [self._later(item.row) for item in batch]
+        return [self._outcome(item.row, result) for item, result in zip(batch, results, strict=True)]
+
+    async def _call(self, stub: IngressServiceStub, batch: Sequence[_Item]) -> Sequence[IngestResult]:
+        response = await stub.Ingest(
+            IngestRequest(envelopes=[item.envelope for item in batch]),
+            timeout=self._pace.call_timeout_ms / 1000,
+            metadata=(("authorization", f"Bearer {self._token()}"),),
+            wait_for_ready=True,
+        )
+        results: Sequence[IngestResult] = response.results
+        if [one.idempotency_key for one in results] != [item.envelope.idempotency_key for item in batch]:
+            raise Malformed("The service answered other callbacks than it was given.", code="mismatch")
+        return results
+
+    async def _search(self, stub: IngressServiceStub, batch: Sequence[_Item]) -> list[Outcome]:
+        """The service calls the request itself wrong: halve it until the one that is wrong stands alone."""
+        if len(batch) == 1:
+            return [self._dead(batch[0].row, "invalid_argument")]
+        middle = len(batch) // 2
+        return [*await self._ingest(stub, batch[:middle]), *await self._ingest(stub, batch[middle:])]
+
+    def _outcome(self, row: Waiting, result: IngestResult) -> Outcome:
+        match result.status:
+            case status if status in (INGEST_STATUS_ACCEPTED, INGEST_STATUS_DUPLICATE):
+                self._counts.add("forward.accepted" if status == INGEST_STATUS_ACCEPTED else "forward.duplicate")
+                return Outcome(row.id, State.FORWARDED, ticket=result.ticket, message=result.message)
+            case status if status == INGEST_STATUS_REJECTED:
+                return self._dead(row, result.code or "rejected")
+            case _:
+                self._counts.add("forward.later")
+                return self._later(row)
+
+    def _dead(self, row: Waiting, code: str) -> Outcome:
+        self._counts.add("forward.dead")
+        _log.error("callback set aside", account=row.account, row=row.id, lane=_lane(row), code=code)
+        return Outcome(row.id, State.DEAD, code=code)
+
+    def _later(self, row: Waiting) -> Outcome:
+        grown_ms = self._pace.retry_delay_ms_min << min(row.attempts, _DOUBLINGS_MAX)
+        delay_ms = min(grown_ms, self._pace.retry_delay_ms_max)
+        # Between half of the delay and the whole, so that gateways do not come back in step.
+        jittered_ms = max(1, int(delay_ms * (1 + self._chance.jitter()) / 2))
+        return Outcome(row.id, State.RECEIVED, next_attempt_ms=self._clock.now_ms() + jittered_ms)
+
+
+def _bounded(rows: Sequence[Waiting]) -> Sequence[Waiting]:
+    """The first rows that fit into one request, and at least one."""
+    size_bytes = 0
+    for count, row in enumerate(rows):
+        size_bytes += len(row.raw)
+        if count and size_bytes > _BATCH_BYTES_MAX:
+            return rows[:count]
+    return rows
+
+
+def _lane(row: Waiting) -> str:
+    """Tells lanes apart in logs without naming a customer."""
+    return hashlib.sha256(f"{row.account}/{row.conversation}".encode()).hexdigest()[:12]

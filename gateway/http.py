@@ -1,0 +1,127 @@
+"""`/channels/{account}` over HTTP: the platform's GET handshake and its POSTed callbacks.
+
+Owns the order of a callback: size, verification, inbox commit, and only then the 200. Never calls the service, and
+never tells a sender why its callback was refused.
+"""
+
+from collections.abc import Mapping
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from crdt_sync.errors import NotFound, TicketSyncError, TooLarge, Unauthenticated, Unavailable
+from gateway.channels.base import Callback, Channel, Unverified
+from gateway.counts import Counts
+from gateway.forwarder import Forwarder
+from gateway.inbox import Arrival, Inbox, Kept
+from gateway.ports import Chance, Clock
+
+# The most specific first; the platform retries whatever is not a 2xx.
+_STATUS: tuple[tuple[type[TicketSyncError], int, str], ...] = (
+    (Unauthenticated, 401, "Unauthorized"),
+    (NotFound, 404, "Not Found"),
+    (TooLarge, 413, "Content Too Large"),
+    (Unavailable, 503, "Service Unavailable"),
+)
+_RETRY_AFTER_S = "2"
+
+_log = structlog.get_logger(__name__)
+
+
+class Intake:
+    """What stands between the network and the inbox."""
+
+    def __init__(
+        self,
+        channels: Mapping[str, Channel],
+        inbox: Inbox,
+        forwarder: Forwarder,
+        *,
+        body_bytes_max: int,
+        clock: Clock,
+        chance: Chance,
+        counts: Counts,
+    ) -> None:
+        self._channels = channels
+        self._inbox = inbox
+        self._forwarder = forwarder
+        self._body_bytes_max = body_bytes_max
+        self._clock = clock
+        self._chance = chance
+        self._counts = counts
+
+    def app(self) -> Starlette:
+        """An ASGI application with this one route and no lifespan of its own."""
+        return Starlette(routes=[Route("/channels/{account}", self.answer, methods=["GET", "POST"])])
+
+    async def answer(self, request: Request) -> Response:
+        """Any request to `/channels/{account}`."""
+        try:
+            channel = self._channel(request.path_params["account"])
+            content = await (self._callback if request.method == "POST" else self._handshake)(channel, request)
+        except (Unauthenticated, NotFound, TooLarge, Unavailable) as error:
+            reason = error.reason if isinstance(error, Unverified) else error.code
+            self._counts.add(f"callback.refused.{reason}")
+            _log.info("callback refused", reason=reason)
+            return problem(error)
+        except ClientDisconnect:
+            self._counts.add("callback.refused.disconnected")
+            return Response(status_code=400)  # nobody reads it
+        return Response(content, media_type="text/plain", headers={"X-Content-Type-Options": "nosniff"})
+
+    def _channel(self, account: str) -> Channel:
+        channel = self._channels.get(account)
+        if channel is None:
+            raise NotFound("There is no such account here.")
+        return channel
+
+    async def _handshake(self, channel: Channel, request: Request) -> bytes:
+        return channel.handshake(request.query_params, now_ms=self._clock.now_ms())
+
+    async def _callback(self, channel: Channel, request: Request) -> bytes:
+        body = await self._body(request)
+        now_ms = self._clock.now_ms()
+        callback = channel.receive(request.query_params, body, now_ms=now_ms)
+        kept = await self._inbox.keep(self._arrival(channel.account, callback, now_ms))
+        self._counts.add("callback.accepted" if kept is Kept.NEW else "callback.duplicate")
+        if callback.code is not None:
+            _log.warning("callback set aside unread", account=channel.account, code=callback.code)
+            self._counts.add("callback.dead")
+        elif kept is Kept.NEW:
+            self._forwarder.wake()
+        return channel.acknowledgement()
+
+    async def _body(self, request: Request) -> bytes:
+        """The raw body; one that is too large is refused before it is read to its end."""
+        declared = request.headers.get("content-length", "0")
+        if declared.isascii() and declared.isdigit() and int(declared[:20]) > self._body_bytes_max:
+            raise TooLarge("The callback is too large.")
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > self._body_bytes_max:
+                raise TooLarge("The callback is too large.")
+        return bytes(body)
+
+    def _arrival(self, account: str, callback: Callback, now_ms: int) -> Arrival:
+        return Arrival(
+            account=account,
+            conversation=callback.conversation,
+            keys=callback.keys,
+            raw=callback.content,
+            received_at_ms=now_ms,
+            # The trace begins here: what a platform might send under this name is not ours.
+            traceparent=f"00-{self._chance.octets(16).hex()}-{self._chance.octets(8).hex()}-01",
+            code=callback.code,
+        )
+
+
+def problem(error: TicketSyncError) -> Response:
+    """RFC 9457. A refused callback and a forged one look alike: type and code only, no detail."""
+    status, title = next((status, title) for kind, status, title in _STATUS if isinstance(error, kind))
+    headers = {"Retry-After": _RETRY_AFTER_S} if isinstance(error, Unavailable) else None
+    body = {"type": "about:blank", "title": title, "status": status, "code": error.code}
+    return JSONResponse(body, status, headers, media_type="application/problem+json")

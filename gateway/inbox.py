@@ -1,0 +1,335 @@
+"""The inbox: every callback is a committed row before its platform is told that we have it.
+
+Owns its SQLite file, the group commit and the keys that make a second delivery harmless. Never parses a callback and
+never calls the service; the forwarder reads what waits and writes what became of it.
+
+Group commit: a callback that finds the writer idle is committed at once; those that come while a commit runs share the
+next one. So a quiet gateway answers after one fsync, and a busy one does not pay one for each callback.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import structlog
+from sqlalchemy import URL, Connection, Select, bindparam, event, func, insert, select, tuple_, update
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from crdt_sync.errors import ServiceError, Unavailable
+from gateway.tables import SCHEMA_VERSION, WAITING, inbox, inbox_key, metadata
+
+_GROUP_MAX = 200  # callbacks in one transaction: some milliseconds of work, and far below SQLite's 32,766 parameters
+_BUSY_TIMEOUT_MS = 2_000  # another process may hold the file; WeChat waits 5 s in all
+
+_WRITES = "gateway_writes"  # our own execution option: this transaction takes the write lock at its beginning
+
+_log = structlog.get_logger(__name__)
+
+
+class State(StrEnum):
+    """What became of a row."""
+
+    RECEIVED = "received"
+    FORWARDED = "forwarded"
+    DEAD = "dead"
+
+
+class Kept(StrEnum):
+    """What the inbox did with a callback; in both cases it is committed."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A verified callback on its way into the inbox. With a `code` it is kept as dead."""
+
+    account: str
+    conversation: str
+    keys: tuple[str, ...]
+    raw: bytes
+    received_at_ms: int
+    traceparent: str
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The oldest row of a lane that still waits for the service."""
+
+    id: int
+    account: str
+    conversation: str
+    raw: bytes
+    traceparent: str
+    attempts: int
+    next_attempt_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt to forward a row came to; `received` means that it waits until `next_attempt_ms`."""
+
+    id: int
+    state: State
+    code: str | None = None
+    ticket: str | None = None
+    message: str | None = None
+    next_attempt_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    arrival: Arrival
+    done: asyncio.Future[Kept]
+
+
+@dataclass(slots=True)
+class _Group:
+    """The rows that one transaction will write, and what each waiting callback will be told."""
+
+    next_id: int
+    room: int
+    owners: dict[tuple[str, str], int]
+    rows: list[dict[str, object]] = field(default_factory=list)
+    keys: list[dict[str, object]] = field(default_factory=list)
+    duplicates: Counter[int] = field(default_factory=Counter)
+
+    def place(self, arrival: Arrival) -> Kept | None:
+        """Plan one arrival; None if there is no room for it."""
+        scoped = [(arrival.account, key) for key in arrival.keys]
+        first = next((self.owners[key] for key in scoped if key in self.owners), None)
+        if first is not None:
+            self.duplicates[first] += 1
+            self._own(scoped, first)
+            return Kept.DUPLICATE
+        if len(self.rows) >= self.room:
+            return None
+        row_id = self.next_id + len(self.rows)
+        self.rows.append(_row(row_id, arrival))
+        self._own(scoped, row_id)
+        return Kept.NEW
+
+    def _own(self, scoped: Sequence[tuple[str, str]], row_id: int) -> None:
+        for account, key in scoped:
+            if (account, key) not in self.owners:
+                self.owners[account, key] = row_id
+                self.keys.append({"account": account, "key": key, "inbox_id": row_id})
+
+
+class Inbox:
+    """The rows of one gateway. `spool_rows_max` bounds how many may wait for the service."""
+
+    def __init__(self, path: Path, *, spool_rows_max: int, busy_timeout_ms: int = _BUSY_TIMEOUT_MS) -> None:
+        self._path = path
+        self._spool_rows_max = spool_rows_max
+        self._engine = _engine(path, busy_timeout_ms)
+        self._write_lock = asyncio.Lock()
+        self._pending: list[_Pending] = []
+        self._wake = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def open(self) -> None:
+        """Make the file, or check that it is ours.
+
+        Raises:
+            Unavailable: the file cannot be used.
+            ServiceError: it was written by a newer gateway (code `schema`).
+        """
+        _make_directory(self._path.parent)
+        with _store_errors():
+            async with self._transaction() as connection:
+                await connection.run_sync(_prepare)
+        self._writer = asyncio.create_task(self._write(), name="inbox writer")
+
+    async def close(self) -> None:
+        """Commit what is pending, then let go of the file."""
+        self._closing = True
+        self._wake.set()
+        if self._writer is not None:
+            await self._writer
+        await self._engine.dispose()
+
+    async def keep(self, arrival: Arrival) -> Kept:
+        """Return after the commit that holds `arrival`, or that held it before.
+
+        Raises:
+            Unavailable: it is not committed: the store failed, the spool is full, or the gateway is stopping.
+        """
+        if self._writer is None or self._closing:
+            raise Unavailable("The gateway is not running.", advice="Send the callback again.")
+        done: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
+        self._pending.append(_Pending(arrival, done))
+        self._wake.set()
+        return await done
+
+    async def lanes(self, accounts: Sequence[str], *, limit: int) -> list[Waiting]:
+        """The oldest waiting row of each conversation, the first due one first; raises `Unavailable`."""
+        columns = [inbox.c[name] for name in Waiting.__slots__]
+        query = select(*columns).where(inbox.c.id.in_(oldest(accounts))).order_by(inbox.c.next_attempt_ms, inbox.c.id)
+        with _store_errors():
+            async with self._engine.connect() as connection:
+                return [Waiting(*row) for row in await connection.execute(query.limit(limit))]
+
+    async def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Write what attempts came to, in one transaction; raises `Unavailable`, and then nothing is written.
+
+        A row that is settled already stays as it is.
+        """
+        statement = (
+            update(inbox)
+            .where(inbox.c.id == bindparam("new_id"), WAITING)
+            .values({name: bindparam(f"new_{name}") for name in Outcome.__slots__ if name != "id"})
+            .values(attempts=inbox.c.attempts + 1)
+        )
+        rows = [{f"new_{name}": value for name, value in asdict(outcome).items()} for outcome in outcomes]
+        with _store_errors():
+            async with self._transaction() as connection:
+                await connection.execute(statement, rows)
+
+    async def states(self) -> Mapping[State, int]:
+        """How many rows are in each state; raises `Unavailable`."""
+        query = select(inbox.c.state, func.count()).group_by(inbox.c.state)
+        with _store_errors():
+            async with self._engine.connect() as connection:
+                return {State(state): count for state, count in await connection.execute(query)}
+
+    async def _write(self) -> None:
+        while not self._closing or self._pending:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._pending:
+                group = self._pending[:_GROUP_MAX]
+                del self._pending[:_GROUP_MAX]
+                await self._commit(group)
+
+    async def _commit(self, pending: Sequence[_Pending]) -> None:
+        """Task boundary: whatever goes wrong, each waiting callback is told, and the writer lives on."""
+        try:
+            results = await self._insert([one.arrival for one in pending])
+        except Exception as error:  # noqa: BLE001 - a dead writer would leave every later callback without an answer
+            _log.error("inbox commit failed", error=type(error).__name__, callbacks=len(pending))
+            results = [None] * len(pending)
+        for one, result in zip(pending, results, strict=True):
+            if one.done.done():  # its HTTP request was cancelled; the row is kept all the same
+                continue
+            if result is None:
+                one.done.set_exception(Unavailable("The inbox cannot keep the callback now.", advice="Send it again."))
+            else:
+                one.done.set_result(result)
+
+    async def _insert(self, arrivals: Sequence[Arrival]) -> list[Kept | None]:
+        async with self._transaction() as connection:
+            group = await self._group(connection, arrivals)
+            results = [group.place(arrival) for arrival in arrivals]
+            if group.rows:
+                await connection.execute(insert(inbox), group.rows)
+            if group.keys:
+                await connection.execute(insert(inbox_key), group.keys)
+            for row_id, count in group.duplicates.items():
+                again = update(inbox).where(inbox.c.id == row_id).values(duplicates=inbox.c.duplicates + count)
+                await connection.execute(again)
+        return results
+
+    async def _group(self, connection: AsyncConnection, arrivals: Sequence[Arrival]) -> _Group:
+        keys = [(arrival.account, key) for arrival in arrivals for key in arrival.keys]
+        known = await connection.execute(
+            select(inbox_key.c.account, inbox_key.c.key, inbox_key.c.inbox_id).where(
+                tuple_(inbox_key.c.account, inbox_key.c.key).in_(keys)
+            )
+        )
+        waiting = await connection.scalar(select(func.count()).select_from(inbox).where(WAITING)) or 0
+        last_id = await connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")
+        return _Group(
+            next_id=(last_id.scalar() or 0) + 1,
+            room=self._spool_rows_max - waiting,
+            owners={(account, key): row_id for account, key, row_id in known},
+        )
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A write transaction; those of this process wait for each other here and not in SQLite's busy loop."""
+        async with self._write_lock, self._engine.connect() as connection:
+            await connection.execution_options(**{_WRITES: True})
+            async with connection.begin():
+                yield connection
+
+
+def oldest(accounts: Sequence[str]) -> Select[tuple[int]]:
+    """The id of each conversation's oldest waiting row."""
+    lanes = (inbox.c.account, inbox.c.conversation)
+    return select(func.min(inbox.c.id)).where(WAITING, inbox.c.account.in_(accounts)).group_by(*lanes)
+
+
+def _row(row_id: int, arrival: Arrival) -> dict[str, object]:
+    return {
+        "id": row_id,
+        "account": arrival.account,
+        "conversation": arrival.conversation,
+        "received_at_ms": arrival.received_at_ms,
+        "raw": arrival.raw,
+        "state": State.RECEIVED if arrival.code is None else State.DEAD,
+        "code": arrival.code,
+        "traceparent": arrival.traceparent,
+        "next_attempt_ms": arrival.received_at_ms,  # due at once, and fair between new rows and retried ones
+    }
+
+
+def _engine(path: Path, busy_timeout_ms: int) -> AsyncEngine:
+    url = URL.create("sqlite+aiosqlite", database=str(path))
+    engine = create_async_engine(url, connect_args={"timeout": busy_timeout_ms / 1000})
+
+    def configure(connection: DBAPIConnection, _record: object) -> None:
+        # The driver must not begin transactions by itself: it would read before it locks, and fail with SQLITE_BUSY.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine.sync_engine, "connect", configure)
+    event.listen(engine.sync_engine, "begin", begin)
+    return engine
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)  # customers' messages wait here in the clear
+    except OSError as error:
+        raise Unavailable(
+            f"The directory {path} cannot be made: {error.strerror}.", advice="Give the gateway another `data`."
+        ) from None
+
+
+def _prepare(connection: Connection) -> None:
+    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    if version > SCHEMA_VERSION:
+        raise ServiceError(
+            f"The inbox has form {version}, and this gateway knows {SCHEMA_VERSION}.",
+            code="schema",
+            advice="Start the gateway that wrote it, or a newer one.",
+        )
+    metadata.create_all(connection)
+    connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise Unavailable(
+            f"The inbox cannot be used now ({type(error).__name__}).", advice="See the disk and the file's permissions."
+        ) from error

@@ -1,0 +1,60 @@
+"""The two tables of the inbox, and the version of their form. Owns no query.
+
+A row of `inbox` is one callback for ever; `state` alone says what became of it. A row of `inbox_key` is one key under
+which its platform may send it again, so the same callback can never become a second row, and a forwarding that failed
+never blocks the key's owner.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    literal_column,
+)
+
+SCHEMA_VERSION = 1  # kept in SQLite's own `user_version`, which a fresh file has at 0
+
+metadata = MetaData()
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Integer, primary_key=True),  # in order of arrival
+    Column("account", String, nullable=False),
+    Column("conversation", String, nullable=False),
+    Column("received_at_ms", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),  # the decrypted content, as the platform wrote it
+    Column("state", String, nullable=False),  # received | forwarded | dead
+    Column("code", String),  # of what is dead
+    Column("ticket", String),
+    Column("message", String),
+    Column("traceparent", String, nullable=False),
+    Column("duplicates", Integer, nullable=False, server_default="0"),  # how often the platform sent it again
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_ms", BigInteger, nullable=False),
+    sqlite_autoincrement=True,  # an id is never used twice, whatever a later clean-up removes
+)
+
+# A literal and no parameter: SQLite uses a partial index only where it can prove that the query implies its condition.
+WAITING = inbox.c.state == literal_column("'received'")
+
+# What waits is a small part of all rows; each lane's oldest is read from this index alone. SQLite counts the index as
+# covering only with the column of its own condition.
+Index("inbox_waiting", inbox.c.account, inbox.c.conversation, inbox.c.id, inbox.c.state, sqlite_where=WAITING)
+
+inbox_key = Table(
+    "inbox_key",
+    metadata,
+    Column("account", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("inbox_id", Integer, ForeignKey("inbox.id"), nullable=False),
+    PrimaryKeyConstraint("account", "key"),
+    sqlite_with_rowid=False,
+)

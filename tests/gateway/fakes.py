@@ -1,0 +1,101 @@
+"""Stand-ins for the gateway's surroundings; test_gateway_fakes.py holds them to what they claim."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import (
+    INGEST_STATUS_ACCEPTED,
+    INGEST_STATUS_DUPLICATE,
+    Envelope,
+    IngestRequest,
+    IngestResponse,
+    IngestResult,
+)
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import (
+    IngressServiceServicer,
+    add_IngressServiceServicer_to_server,
+)
+
+
+class SteppingClock:
+    """A clock that stands still, but that whoever sleeps moves on at once."""
+
+    def __init__(self, now_s: int) -> None:
+        self._now_ms = now_s * 1000
+        self.sleeps_s: list[float] = []
+        self.slept = asyncio.Event()
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    async def sleep(self, delay_s: float) -> None:
+        self.sleeps_s.append(delay_s)
+        self.slept.set()
+        self._now_ms += round(delay_s * 1000)
+
+
+class FixedChance:
+    """The same bytes and the same jitter every time."""
+
+    def octets(self, count: int) -> bytes:
+        return b"\xa5" * count
+
+    def jitter(self) -> float:
+        return 0.5
+
+
+class FakeIngress(IngressServiceServicer):
+    """The service's side of `Ingest`: takes each key once, unless a script says otherwise.
+
+    `failures` are call failures, used up one a call. `verdicts` are statuses for a key, used up one a call.
+    While `gate` is closed, calls are taken and not answered.
+    """
+
+    def __init__(self) -> None:
+        self.taken: dict[str, Envelope] = {}
+        self.calls: list[list[str]] = []
+        self.metadata: list[dict[str, str]] = []
+        self.failures: deque[grpc.StatusCode] = deque()
+        self.verdicts: dict[str, deque[int]] = {}
+        self.poison: set[str] = set()
+        self.reversed = False
+        self.entered = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def Ingest(self, request: IngestRequest, context: grpc.aio.ServicerContext) -> IngestResponse:  # noqa: N802
+        keys = [envelope.idempotency_key for envelope in request.envelopes]
+        self.calls.append(keys)
+        self.metadata.append({key: str(value) for key, value in context.invocation_metadata() or ()})
+        if self.failures:
+            await context.abort(self.failures.popleft(), "scripted")
+        if self.poison & set(keys):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "scripted")
+        results = [self._take(envelope) for envelope in request.envelopes]
+        self.entered.set()
+        await self.gate.wait()
+        return IngestResponse(results=reversed(results) if self.reversed else results)
+
+    def _take(self, envelope: Envelope) -> IngestResult:
+        key = envelope.idempotency_key
+        if self.verdicts.get(key):
+            return IngestResult(idempotency_key=key, status=self.verdicts[key].popleft(), code="scripted")
+        status = INGEST_STATUS_DUPLICATE if key in self.taken else INGEST_STATUS_ACCEPTED
+        self.taken.setdefault(key, envelope)
+        return IngestResult(idempotency_key=key, status=status, ticket="ticket", message=f"message of {key}")
+
+    @asynccontextmanager
+    async def serving(self, port: int = 0) -> AsyncIterator[int]:
+        """Serve on loopback; the port."""
+        server = grpc.aio.server()
+        add_IngressServiceServicer_to_server(self, server)
+        bound = server.add_insecure_port(f"127.0.0.1:{port}")
+        await server.start()
+        try:
+            yield bound
+        finally:
+            await server.stop(None)

@@ -1,0 +1,71 @@
+"""WeChat's side of a callback: what it would POST for a given content, and its recorded vectors."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.channels import wxbizmsgcrypt
+
+VECTORS = json.loads((Path(__file__).parents[2] / "proto" / "vectors" / "wechat.json").read_text())
+T5 = next(vector for vector in VECTORS["callbacks"] if vector["name"] == "T5")
+T5_NOW_S = int(T5["timestamp"])
+
+
+@dataclass(frozen=True)
+class Post:
+    """One POST of the platform."""
+
+    query: dict[str, str]
+    body: bytes
+
+
+def xml_body(encrypt: str) -> bytes:
+    return f"<xml><ToUserName><![CDATA[gh]]></ToUserName><Encrypt><![CDATA[{encrypt}]]></Encrypt></xml>".encode()
+
+
+def json_body(encrypt: str) -> bytes:
+    return json.dumps({"ToUserName": "gh", "Encrypt": encrypt}).encode()
+
+
+def recorded(vector: dict) -> Post:
+    """A recorded callback; its `signature` is there to be ignored."""
+    body = xml_body if vector["format"] == "xml" else json_body
+    query = {"signature": vector.get("signature_to_ignore", "0" * 40), "encrypt_type": "aes", "openid": "any"}
+    query |= {name: vector[name] for name in ("timestamp", "nonce", "msg_signature")}
+    return Post(query, body(vector["encrypt"]))
+
+
+@dataclass
+class Platform:
+    """WeChat with the account of T5 (or another), at T5's time."""
+
+    token: str = T5["token"]
+    encoding_aes_key: str = T5["aes_key"]
+    app_id: str = T5["app_id"]
+    now_s: int = T5_NOW_S
+    _sent: int = field(default=0, init=False)
+
+    def post(self, content: bytes) -> Post:
+        """The callback of `content`, encrypted anew each time."""
+        self._sent += 1
+        key = wxbizmsgcrypt.aes_key(self.encoding_aes_key)
+        return self.signed(wxbizmsgcrypt.encrypt(key, content, self.app_id, random=b"%016d" % self._sent))
+
+    def signed(self, encrypt: str) -> Post:
+        timestamp, nonce = str(self.now_s), f"nonce{self._sent}"
+        signature = wxbizmsgcrypt.sign(self.token, timestamp, nonce, encrypt)
+        query = {"signature": "ignored", "timestamp": timestamp, "nonce": nonce, "msg_signature": signature}
+        return Post(query | {"encrypt_type": "aes", "openid": "any"}, xml_body(encrypt))
+
+
+def notice(sender: str = "openid-1", kind: str = "text", **fields: str) -> bytes:
+    """The XML of a notice at T5's time."""
+    given = {"ToUserName": "gh", "FromUserName": sender, "CreateTime": str(T5_NOW_S), "MsgType": kind, **fields}
+    return (
+        "<xml>" + "".join(f"<{name}><![CDATA[{text}]]></{name}>" for name, text in given.items()) + "</xml>"
+    ).encode()
+
+
+def text(number: int, sender: str = "openid-1") -> bytes:
+    """A customer's text whose MsgId is `number`."""
+    return notice(sender, Content=f"text {number}", MsgId=str(number))

@@ -1,0 +1,109 @@
+"""A whole gateway for tests: real HTTP on loopback, real SQLite, real gRPC to a fake service."""
+
+import asyncio
+import socket
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import uvicorn
+
+from gateway.bootstrap import Gateway
+from gateway.settings import GatewaySettings, WeChatAccount
+from tests.gateway.fakes import FixedChance, SteppingClock
+from tests.gateway.platform import T5, T5_NOW_S, Post
+
+TOKEN = "the gateway's own token"
+NO_SERVICE = 1  # a port of loopback on which nobody listens
+
+
+def account(**changes: object) -> WeChatAccount:
+    given = {
+        "account": "shop",
+        "app_id": T5["app_id"],
+        "token": lambda: T5["token"],
+        "aes_key": lambda: T5["aes_key"],
+    }
+    return WeChatAccount(**(given | changes))
+
+
+def settings(data: Path, core_port: int, **changes: object) -> GatewaySettings:
+    given = {
+        "core": f"127.0.0.1:{core_port}",
+        "core_token": lambda: TOKEN,
+        "data": data,
+        "accounts": (account(),),
+        "call_timeout_ms": 100 if core_port == NO_SERVICE else 10_000,
+    }
+    return GatewaySettings(**(given | changes))
+
+
+@dataclass
+class Rig:
+    gateway: Gateway
+    client: httpx.AsyncClient
+    clock: SteppingClock
+    data: Path
+
+    async def post(self, post: Post, name: str = "shop") -> httpx.Response:
+        return await self.client.post(f"/channels/{name}", params=post.query, content=post.body)
+
+    async def forwarded(self) -> None:
+        async with asyncio.timeout(20):
+            await self.gateway.forwarder.idle()
+
+    def rows(self, columns: str) -> list[tuple[object, ...]]:
+        return rows(self.data, columns)
+
+
+def rows(data: Path, columns: str) -> list[tuple[object, ...]]:
+    """What stands in the inbox, read past the gateway."""
+    with closing(sqlite3.connect(data / "inbox.db")) as connection:
+        return connection.execute(f"SELECT {columns} FROM inbox ORDER BY id").fetchall()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+class _ReadyServer(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+@asynccontextmanager
+async def http(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
+    """The gateway's app behind a real uvicorn."""
+    config = uvicorn.Config(gateway.app, access_log=False, log_level="warning", lifespan="off", ws="none")
+    server = _ReadyServer(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        await server.ready.wait()
+        try:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            await task
+
+
+@asynccontextmanager
+async def running(data: Path, core_port: int, **changes: object) -> AsyncIterator[Rig]:
+    clock = SteppingClock(T5_NOW_S)
+    gateway = Gateway(settings(data, core_port, **changes), clock=clock, chance=FixedChance())
+    async with http(gateway) as client:
+        await gateway.start()
+        try:
+            yield Rig(gateway, client, clock, data)
+        finally:
+            await gateway.stop()

@@ -1,0 +1,213 @@
+import asyncio
+import sqlite3
+from contextlib import asynccontextmanager, closing
+
+import pytest
+from sqlalchemy.dialects import sqlite
+
+from crdt_sync.errors import ServiceError, Unavailable
+from gateway.inbox import Arrival, Inbox, Kept, Outcome, State, oldest
+from tests.gateway.rig import rows
+
+
+def arrival(number: int = 1, *, account: str = "shop", keys: tuple[str, ...] = (), **changes: object) -> Arrival:
+    given = {
+        "account": account,
+        "conversation": f"openid-{number}",
+        "keys": keys or (f"key-{number}",),
+        "raw": b"content",
+        "received_at_ms": 1_000 + number,
+        "traceparent": "trace",
+    }
+    return Arrival(**(given | changes))
+
+
+@asynccontextmanager
+async def opened(path, **changes):
+    inbox = Inbox(path / "inbox.db", **({"spool_rows_max": 100} | changes))
+    await inbox.open()
+    try:
+        yield inbox
+    finally:
+        await inbox.close()
+
+
+async def test_kept_callback_is_on_disk_when_keep_returns(tmp_path):
+    async with opened(tmp_path) as inbox:
+        assert Kept.NEW == await inbox.keep(arrival())
+
+        assert [("shop", "openid-1", b"content", "received", 1_001)] == rows(
+            tmp_path, "account, conversation, raw, state, received_at_ms"
+        )
+
+
+async def test_file_is_written_ahead_and_synced_in_full(tmp_path):
+    async with opened(tmp_path) as inbox, inbox._engine.connect() as connection:
+        assert "wal" == (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar()
+        assert 2 == (await connection.exec_driver_sql("PRAGMA synchronous")).scalar()
+
+
+async def test_same_key_is_one_row_in_one_account_and_another_in_the_next(tmp_path):
+    async with opened(tmp_path) as inbox:
+        assert Kept.NEW == await inbox.keep(arrival())
+        assert Kept.DUPLICATE == await inbox.keep(arrival())
+        assert Kept.NEW == await inbox.keep(arrival(account="other"))
+
+        assert [("shop", 1), ("other", 0)] == rows(tmp_path, "account, duplicates")
+
+
+async def test_twenty_at_once_are_one_row(tmp_path):
+    async with opened(tmp_path) as inbox:
+        kept = await asyncio.gather(*(inbox.keep(arrival()) for _ in range(20)))
+
+        assert [Kept.NEW] + [Kept.DUPLICATE] * 19 == sorted(kept, key=lambda one: one is not Kept.NEW)
+        assert [(19,)] == rows(tmp_path, "duplicates")
+
+
+class CountingInbox(Inbox):
+    """Notes how many callbacks each transaction holds."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.groups = []
+        self.began = asyncio.Event()
+
+    async def _insert(self, arrivals):
+        self.groups.append(len(arrivals))
+        self.began.set()
+        return await super()._insert(arrivals)
+
+
+async def test_callbacks_that_come_while_a_commit_runs_share_the_next(tmp_path):
+    inbox = CountingInbox(tmp_path / "inbox.db", spool_rows_max=1_000)
+    await inbox.open()
+    first = asyncio.create_task(inbox.keep(arrival(1)))
+    await inbox.began.wait()  # the writer takes the first alone, because it was idle
+    await asyncio.gather(first, *(inbox.keep(arrival(number)) for number in range(2, 252)))
+    await inbox.close()
+
+    assert [1, 200, 50] == inbox.groups
+    assert 251 == len(rows(tmp_path, "id"))
+
+
+async def test_any_known_key_makes_a_duplicate_and_links_the_unknown_ones(tmp_path):
+    async with opened(tmp_path) as inbox:
+        await inbox.keep(arrival(keys=("a", "b")))
+        assert Kept.DUPLICATE == await inbox.keep(arrival(keys=("b", "c")))
+        assert Kept.DUPLICATE == await inbox.keep(arrival(keys=("c",)))
+
+
+async def test_new_callbacks_are_refused_when_the_spool_is_full_and_known_ones_are_not(tmp_path):
+    async with opened(tmp_path, spool_rows_max=2) as inbox:
+        results = await asyncio.gather(*(inbox.keep(arrival(number)) for number in (1, 2, 3)), return_exceptions=True)
+        assert [Kept.NEW, Kept.NEW] == results[:2]
+        assert isinstance(results[2], Unavailable)
+        assert Kept.DUPLICATE == await inbox.keep(arrival(1))
+
+        await inbox.settle([Outcome(1, State.FORWARDED)])
+        assert Kept.NEW == await inbox.keep(arrival(3))
+
+
+async def test_failed_commit_is_told_to_the_caller_and_the_next_one_works(tmp_path):
+    async with opened(tmp_path, busy_timeout_ms=1) as inbox:
+        with closing(sqlite3.connect(tmp_path / "inbox.db")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(Unavailable):
+                await inbox.keep(arrival())
+            with pytest.raises(Unavailable):
+                await inbox.settle([Outcome(1, State.FORWARDED)])
+            other.rollback()
+
+        assert Kept.NEW == await inbox.keep(arrival())
+        assert 1 == len(rows(tmp_path, "id"))
+
+
+async def test_callback_of_a_cancelled_request_is_kept_all_the_same(tmp_path):
+    async with opened(tmp_path) as inbox:
+        request = asyncio.create_task(inbox.keep(arrival(1)))
+        await asyncio.wait((request,), timeout=0)
+        request.cancel()
+        assert Kept.NEW == await inbox.keep(arrival(2))
+
+        assert request.cancelled()
+        assert Kept.DUPLICATE == await inbox.keep(arrival(1))
+
+
+async def test_lanes_are_the_oldest_row_of_each_conversation_first_due_first(tmp_path):
+    async with opened(tmp_path) as inbox:
+        for number, conversation in ((1, "a"), (2, "b"), (3, "a")):
+            await inbox.keep(arrival(number, conversation=conversation))
+        await inbox.keep(arrival(4, account="other"))
+        assert [1, 2] == [row.id for row in await inbox.lanes(["shop"], limit=10)]
+
+        await inbox.settle([Outcome(1, State.RECEIVED, next_attempt_ms=9_000)])
+        lanes = await inbox.lanes(["shop"], limit=10)
+        assert [(2, 0), (1, 1)] == [(row.id, row.attempts) for row in lanes]
+        assert 9_000 == lanes[1].next_attempt_ms
+
+        await inbox.settle([Outcome(1, State.FORWARDED), Outcome(2, State.DEAD, code="c")])
+        assert [3] == [row.id for row in await inbox.lanes(["shop"], limit=10)]
+
+
+async def test_lanes_are_read_from_the_index_of_what_waits(tmp_path):
+    async with opened(tmp_path):
+        query = oldest(["shop"]).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+        with closing(sqlite3.connect(tmp_path / "inbox.db")) as connection:
+            (plan,) = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+
+    assert "COVERING INDEX inbox_waiting" in plan
+    assert "TEMP B-TREE" not in plan
+
+
+async def test_settled_row_stays_as_it_is(tmp_path):
+    async with opened(tmp_path) as inbox:
+        await inbox.keep(arrival())
+        await inbox.settle([Outcome(1, State.FORWARDED, ticket="t", message="m")])
+        await inbox.settle([Outcome(1, State.DEAD, code="late")])
+
+        assert {State.FORWARDED: 1} == await inbox.states()
+        assert [("forwarded", None, "t", "m", 1)] == rows(tmp_path, "state, code, ticket, message, attempts")
+
+
+async def test_close_commits_what_is_pending_and_then_nothing_is_taken(tmp_path):
+    async with opened(tmp_path) as inbox:
+        pending = [asyncio.create_task(inbox.keep(arrival(number))) for number in (1, 2)]
+        await asyncio.wait(pending, timeout=0)
+        await inbox.close()
+
+        assert [Kept.NEW] * 2 == [await task for task in pending]
+        with pytest.raises(Unavailable):
+            await inbox.keep(arrival(3))
+
+
+async def test_ids_go_on_after_a_restart(tmp_path):
+    async with opened(tmp_path) as inbox:
+        await inbox.keep(arrival(1))
+    with closing(sqlite3.connect(tmp_path / "inbox.db")) as connection:
+        connection.execute("DELETE FROM inbox_key")
+        connection.execute("DELETE FROM inbox")
+        connection.commit()
+    async with opened(tmp_path) as inbox:
+        await inbox.keep(arrival(2))
+
+        assert [(2,)] == rows(tmp_path, "id")
+
+
+async def test_inbox_of_a_newer_gateway_is_left_alone(tmp_path):
+    async with opened(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / "inbox.db")) as connection:
+        connection.execute("PRAGMA user_version = 2")
+
+    inbox = Inbox(tmp_path / "inbox.db", spool_rows_max=1)
+    with pytest.raises(ServiceError, match="form 2"):
+        await inbox.open()
+    await inbox.close()
+
+
+async def test_place_that_cannot_hold_an_inbox_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    inbox = Inbox(tmp_path / "file" / "inbox.db", spool_rows_max=1)
+    with pytest.raises(Unavailable, match="cannot be made"):
+        await inbox.open()
+    await inbox.close()
