@@ -14,7 +14,8 @@ from crdt_sync.protocol.collab_dialect import CollabDialect
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.yjs_dialect import YjsDialect
 from crdt_sync.service.committer import Committer
-from crdt_sync.service.connections import Connection, Connections
+from crdt_sync.service.connection import Connection
+from crdt_sync.service.connections import Connections
 from crdt_sync.service.ingest import Arrival
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
@@ -103,9 +104,7 @@ class World:
         return (await self.tickets.open(principal, title="Fibre for the bakery", **more)).ticket
 
     async def do(self, principal: Principal, view: TicketView, lane: str, name: str, **more) -> TicketView:
-        made = await self.tickets.transition(
-            principal, view.id, lane=lane, name=name, seen=str(view.version), **more
-        )
+        made = await self.tickets.transition(principal, view.id, lane=lane, name=name, seen=str(view.version), **more)
         return made.ticket
 
     def made(self, principal: Principal, view: TicketView, lane: str, name: str, after, **more) -> Transition:

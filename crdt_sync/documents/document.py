@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pycrdt
 
+from crdt_sync.documents.gaps import integrable
 from crdt_sync.documents.ranges import Deleted, Place, Places
 from crdt_sync.documents.updates import (
     XML_HOOK,
@@ -25,7 +26,6 @@ from crdt_sync.documents.updates import (
     encode_deletes,
     encode_state_vector,
     halves,
-    integrable,
 )
 from crdt_sync.domain.ids import ActorId, DocumentKind
 from crdt_sync.errors import Malformed, Refused, ServiceError, TooLarge

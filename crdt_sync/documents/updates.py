@@ -1,24 +1,22 @@
 """Updates and state vectors of Yjs (format v1), read in pure Python before anything trusts them.
 
-Owns the structure of an update: its structs, its deletions, and in which order they can be integrated. Never applies
-one and never judges what it means; `crdt_sync.documents.document` and its kinds do.
+Owns the structure of an update: its structs and its deletions. Never applies one and never judges what it means;
+`crdt_sync.documents.document` and its kinds do.
 
 Source: https://github.com/yjs/yjs, src/utils/encoding.js and src/structs, 13.6.
 """
 
-import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, IntEnum
-from heapq import heappop, heappush
+from enum import IntEnum
 from typing import NamedTuple
 
 import pycrdt
 
+from crdt_sync.documents.values import read_any
 from crdt_sync.errors import Malformed, TooLarge
 from crdt_sync.wire.lib0 import Reader, var_uint
 from crdt_sync.wire.limits import (
-    ANY_DEPTH_MAX,
     CLOCK_MAX,
     STATE_VECTOR_CLIENTS_MAX,
     UPDATE_BYTES_MAX,
@@ -43,18 +41,6 @@ class Content(IntEnum):
     ANY = 8
     DOC = 9
     SKIP = 10
-
-
-class Undefined(Enum):
-    """JavaScript's `undefined`, which is not null."""
-
-    UNDEFINED = "undefined"
-
-
-class BigInt(int):
-    """JavaScript's `bigint`, which is not a number there: JSON cannot hold it."""
-
-    __slots__ = ()
 
 
 class Id(NamedTuple):
@@ -186,88 +172,6 @@ def encode_deletes(deletes: Sequence[Deletion]) -> bytes:
 def merge(updates: Sequence[bytes]) -> bytes:
     """Return one update that holds all of the given ones, which were decoded before."""
     return updates[0] if len(updates) == 1 else pycrdt.merge_updates(*updates)
-
-
-def missing(update: Update, state: Mapping[int, int]) -> bool:
-    """Whether a document in this state lacks something that the update builds on."""
-    return integrable(update, state) is None
-
-
-def integrable(update: Update, state: Mapping[int, int]) -> list[Struct] | None:
-    """Return the structs that are new to a document in this state, each behind all that it builds on.
-
-    None means a gap: a clock, an origin, a right origin or a parent is in neither the document nor the update, or
-    clocks are deleted that neither has.
-    """
-    reach: dict[int, int] = {}
-    fresh: list[Struct] = []
-    for item in update.structs:
-        client, clock = item.client, item.clock
-        known = reach.get(client)
-        if known is None:
-            known = reach[client] = state.get(client, 0)
-        if item.kind == Content.SKIP or clock + item.length <= known:
-            continue
-        if clock > known:
-            return None
-        if _lacking(item, state, reach) is not None:
-            return _reordered(update, state)
-        reach[client] = clock + item.length
-        fresh.append(item)
-    return fresh if _deletes_known(update, state, reach) else None
-
-
-def _reordered(update: Update, state: Mapping[int, int]) -> list[Struct] | None:
-    """Do the same for structs of several clients that build on each other in an order other than the bytes'."""
-    reach: dict[int, int] = {}
-    queues: dict[int, list[Struct]] = {}
-    for item in update.structs:
-        reach[item.client] = known = state.get(item.client, 0)
-        if item.kind != Content.SKIP and item.end > known:
-            queues.setdefault(item.client, []).append(item)
-    fresh: list[Struct] = []
-    waiting: dict[int, list[tuple[int, int]]] = {}  # by client: (the clock that must come, the client that waits)
-    for queue in queues.values():
-        queue.reverse()
-    ready = list(queues)
-    while ready:
-        client = ready.pop()
-        queue = queues[client]
-        while queue and queue[-1].clock <= reach[client]:
-            lacking = _lacking(queue[-1], state, reach)
-            if lacking is not None:
-                heappush(waiting.setdefault(lacking.client, []), (lacking.clock, client))
-                break
-            fresh.append(queue.pop())
-            reach[client] = fresh[-1].end
-        awaited = waiting.get(client, [])
-        while awaited and awaited[0][0] < reach[client]:
-            ready.append(heappop(awaited)[1])
-    complete = not any(queues.values())
-    return fresh if complete and _deletes_known(update, state, reach) else None
-
-
-def _lacking(item: Struct, state: Mapping[int, int], reach: Mapping[int, int]) -> Id | None:
-    """Return the first id that the struct builds on and that is not there."""
-    for needed in (item.origin, item.right_origin, item.parent):
-        if needed is None or isinstance(needed, str):
-            continue
-        there = reach.get(needed.client)
-        if there is None:
-            there = state.get(needed.client, 0)
-        if needed.clock >= there:
-            return needed
-    return None
-
-
-def _deletes_known(update: Update, state: Mapping[int, int], reach: Mapping[int, int]) -> bool:
-    for client, clock, length in update.deletes:
-        there = reach.get(client)
-        if there is None:
-            there = state.get(client, 0)
-        if clock + length > there:
-            return False
-    return True
 
 
 def utf16_length(text: str) -> int:
@@ -435,45 +339,4 @@ _CONTENTS: dict[int, tuple[Content, _ContentReader]] = {
         Content.ANY: _read_values,
         Content.DOC: _read_doc,
     }.items()
-}
-
-
-def read_any(reader: Reader, depth: int = 0) -> object:
-    """Return one value in lib0's own encoding.
-
-    Raises:
-        Malformed: not a value, or nested deeper than `ANY_DEPTH_MAX`.
-
-    """
-    kind = reader.byte()
-    if kind == 119:
-        return reader.var_string()
-    if kind in _CONSTANTS:
-        return _CONSTANTS[kind]
-    if kind in _NUMBERS:
-        return _NUMBERS[kind](reader)
-    if depth >= ANY_DEPTH_MAX:
-        raise Malformed(f"A value is nested deeper than {ANY_DEPTH_MAX}.", code="too_deep")
-    if kind == 118:
-        return {reader.var_string(): read_any(reader, depth + 1) for _ in range(reader.var_uint())}
-    if kind == 117:
-        return [read_any(reader, depth + 1) for _ in range(reader.var_uint())]
-    if kind == 116:
-        return reader.var_bytes()
-    raise Malformed(f"There is no value of type {kind}.")
-
-
-def _read_integer(reader: Reader) -> int | float:
-    magnitude, negative = reader.var_int()
-    if not negative:
-        return magnitude
-    return -magnitude if magnitude else -0.0
-
-
-_CONSTANTS = {127: Undefined.UNDEFINED, 126: None, 121: False, 120: True}
-_NUMBERS: dict[int, Callable[[Reader], object]] = {
-    125: _read_integer,
-    124: lambda reader: struct.unpack(">f", reader.take(4))[0],
-    123: lambda reader: struct.unpack(">d", reader.take(8))[0],
-    122: lambda reader: BigInt(struct.unpack(">q", reader.take(8))[0]),
 }

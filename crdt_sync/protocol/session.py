@@ -31,7 +31,6 @@ from crdt_sync.protocol.effects import (
 from crdt_sync.wire import limits
 from crdt_sync.wire.status import status_of
 
-EMPTY_UPDATE = b"\x00\x00"  # no structs, no deletions: how a client says that it has nothing to give
 CLOSE_REASON_CHARACTERS_MAX = 40  # RFC 6455 allows 123 bytes of UTF-8, three a character at most in what we write
 
 
@@ -53,7 +52,6 @@ class Subscription:
     document: str
     stage: Stage = Stage.UNKNOWN
     principal: Principal | None = None
-    writable: bool = False
     queued: deque[Inbound] = field(default_factory=deque)
     queued_bytes: int = 0
     held: list[Push] = field(default_factory=list)
@@ -101,7 +99,6 @@ class Session:
         if subscription is None or subscription.stage is not Stage.OPENING:
             return [Leave(key)]
         subscription.stage = Stage.OPEN
-        subscription.writable = writable
         effects = _sends(self.dialect.opened(key, writable=writable))
         if not self.dialect.step1_follows_step1:
             effects.append(Send(self.dialect.step1(key, state_vector)))
@@ -152,6 +149,18 @@ class Session:
         quarantine = Quarantine(subscription.document, error.code, push.data, subscription.principal)
         return [quarantine, *self._shut(subscription, push.ref, error)]
 
+    def read_only(self, key: str, ref: bytes) -> list[Effect]:
+        """Refuse a write to a document that the client may only read; the session stays."""
+        subscription = self._subscriptions.get(key)
+        if subscription is None:
+            return []
+        error = Forbidden(
+            f"{subscription.document!r} is read-only for this client.",
+            code="read_only",
+            advice="Append to the department's own submit document.",
+        )
+        return _sends(self.dialect.refused(key, ref, error))
+
     def failed(self, key: str, ref: bytes, error: ServiceError) -> list[Effect]:
         """Tell the author that an update could not be committed; the client keeps it and comes again."""
         return _sends(self.dialect.refused(key, ref, error)) if key in self._subscriptions else []
@@ -200,7 +209,7 @@ class Session:
         key = subscription.key
         match body:
             case said.Change():
-                return self._change(subscription, body)
+                return [Push(key, body.data, body.ref)]
             case said.StateVector():
                 return [Answer(key, body.state_vector)]
             case said.Awareness():
@@ -217,16 +226,6 @@ class Session:
                 return []  # the subscription has what these ask for
             case _:
                 assert_never(body)
-
-    def _change(self, subscription: Subscription, body: said.Change) -> list[Effect]:
-        if not subscription.writable and body.data != EMPTY_UPDATE:
-            error = Forbidden(
-                f"{subscription.document!r} is read-only for this client.",
-                code="read_only",
-                advice="Append to the department's own submit document.",
-            )
-            return _sends(self.dialect.refused(subscription.key, body.ref, error))
-        return [Push(subscription.key, body.data, body.ref)]
 
     def _open(self, subscription: Subscription, principal: Principal) -> list[Effect]:
         subscription.stage = Stage.OPENING

@@ -34,7 +34,8 @@ from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.server.problems import as_ours
 from crdt_sync.server.requests import traceparent_of
 from crdt_sync.server.session_tokens import SessionTokens
-from crdt_sync.service.connections import Connection, Connections
+from crdt_sync.service.connection import Connection
+from crdt_sync.service.connections import Connections
 from crdt_sync.wire import limits
 from crdt_sync.wire.status import TABLE
 

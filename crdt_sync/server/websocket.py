@@ -20,7 +20,8 @@ from crdt_sync.protocol.yjs_dialect import YjsDialect
 from crdt_sync.server.auth import Authenticator, bearer
 from crdt_sync.server.requests import check_origin, traceparent_of
 from crdt_sync.server.session_tokens import SessionTokens
-from crdt_sync.service.connections import Connection, Connections
+from crdt_sync.service.connection import Connection
+from crdt_sync.service.connections import Connections
 from crdt_sync.wire import hocuspocus, limits, ysync
 from crdt_sync.wire.status import status_of
 

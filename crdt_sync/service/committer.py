@@ -79,15 +79,20 @@ class Committer:
         self._queue.append(job)
         self._wake.set()
 
+    def spoil(self, room: Room) -> None:
+        """Have a room loaded anew whose document is not to be trusted any more."""
+        self._desk.rooms.spoil(room)
+        self._wake.set()
+
     async def _run(self) -> None:
         while True:
             try:
                 async with asyncio.timeout(STALE_RETRY_S if self._desk.rooms.stale else None):
                     await self._wake.wait()
             except TimeoutError:
-                await self._desk.rooms.refresh()
-                continue
+                pass  # time to try the stale rooms again
             self._wake.clear()
+            await self._desk.rooms.refresh()
             while self._queue:
                 jobs = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_JOBS_MAX))]
                 await self._commit(jobs)

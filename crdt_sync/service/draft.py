@@ -254,7 +254,7 @@ def project(live: LiveTicket) -> Projection:
     return Projection(
         stage=state.stage or "",
         kind=state.kind or "",
-        lanes={str(lane): name for lane, name in state.lanes.items()},
+        lanes={str(lane): name for lane, name in sorted(state.lanes.items())},
         flags={lane: list(flags) for lane, flags in state.flags.items()},
         obligations=[obligation.to_json() for obligation in state.obligations],
         card=live.card.card(),

@@ -1,4 +1,4 @@
-"""The jobs that sessions put into the committer: a change to a document, and waiting for what is pending."""
+"""The jobs that sessions put into the committer: a change, a second look at what waits, and bytes that were refused."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from crdt_sync.documents.document import Entry, Outcome, Received
 from crdt_sync.documents.submit import MESSAGES, TRANSITIONS, SubmitDocument
 from crdt_sync.domain import transition
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.ids import Department, DocumentKind, DocumentName, LaneId, TransitionId
+from crdt_sync.domain.ids import ActorId, Department, DocumentKind, DocumentName, LaneId, TransitionId
 from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import Refused, TicketSyncError, Unavailable
 from crdt_sync.ports import Committed
@@ -134,6 +134,31 @@ class Revisit:
 
     def fail(self, error: TicketSyncError) -> None:
         """Tell nobody: the next visitor tries again."""
+
+
+@dataclass(slots=True, eq=False)
+class KeepRefused:
+    """Keep refused bytes in quarantine; a job that nobody waits for."""
+
+    document: str
+    actor: ActorId
+    code: str
+    data: bytes
+    room: None = None
+
+    async def prepare(self, desk: Desk, draft: Draft) -> None:
+        """Need nothing."""
+
+    def decide(self, desk: Desk, draft: Draft) -> None:
+        """Keep the bytes."""
+        del desk
+        draft.quarantine(self.document, self.actor, self.code, self.data)
+
+    def succeed(self, committed: Committed) -> None:
+        """Tell nobody: the sender has heard the refusal."""
+
+    def fail(self, error: TicketSyncError) -> None:
+        """Tell nobody: the sender has heard the refusal."""
 
 
 async def load_submissions(desk: Desk, live: LiveTicket, name: DocumentName, entries: Sequence[Entry]) -> None:

@@ -15,15 +15,13 @@ from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import Forbidden, TicketSyncError
 from crdt_sync.ports import Clock, Committed, Ids, Store, TicketFilter, TicketRow
 from crdt_sync.protocol.room import Room
+from crdt_sync.service.command import Call, Command, find_visible
 from crdt_sync.service.commands import (
-    Call,
-    Command,
     MakeTransition,
     Open,
     PostMessage,
     UpdateCard,
     UpdateForm,
-    find_visible,
 )
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.draft import Draft

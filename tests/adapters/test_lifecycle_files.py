@@ -157,11 +157,13 @@ def test_labels_are_found_by_their_key():
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_default_has_a_label_for_everything_that_it_names(language):
-    lifecycle = load(shipped()["connect-order"])
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_lifecycle_has_a_label_for_everything_that_it_names(name, language):
+    lifecycle = load(shipped()[name])
     names = [row.stage for row in lifecycle.stages] + list(lifecycle.lanes) + list(lifecycle.departments)
     for lane in lifecycle.lanes.values():
         names += [f"{lane.id}.{name}" for name in (*lane.states, *lane.conflicts.values(), *lane.transitions)]
+    assert language in lifecycle.title
     assert [] == [name for name in names if language not in lifecycle.labels.get(name, {})]
 
 

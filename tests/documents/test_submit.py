@@ -184,3 +184,11 @@ def test_a_stored_document_that_holds_something_else_is_damaged():
     with pytest.raises(ServiceError) as caught:
         SubmitDocument(99).load(None, [(one(1, 0, forge.item(forge.string("x"), **T)), "ann")])
     assert caught.value.code == "damaged"
+
+
+def test_entries_are_told_with_their_authors(submit):
+    submit.receive(one(2, 0, values("b", origin=(1, 1))), actor="bob")
+    submit.apply_committed(one(3, 0, values("c", origin=(2, 0))))
+    expected = [("transitions", "t1", "ann"), ("transitions", "t2", "ann"), ("messages", "m1", "ann")]
+    expected.append(("transitions", "b", "bob"))
+    assert expected == [(entry.root, entry.text, author) for entry, author in submit.authored()]

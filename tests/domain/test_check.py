@@ -1,9 +1,12 @@
 """The checker's proofs: what they refuse, what they accept, and that each witness shows its defect when folded."""
 
+import itertools
+import random
 import re
 import time
 
 from crdt_sync.adapters.lifecycle_files import load, read, shipped
+from crdt_sync.cli.simulation import simulated
 from crdt_sync.domain.lifecycle import stories
 from crdt_sync.domain.lifecycle.check import FINDINGS_MAX, check
 from crdt_sync.domain.lifecycle.model import Story
@@ -123,6 +126,14 @@ def test_states_that_meet_in_a_later_round_only_are_found():
     assert "left|right" == told(lifecycle, finding)[0].lanes["work"]
 
 
+def test_a_lane_that_starts_with_a_reset_is_judged_too():
+    """Nothing has round 0 here; every state belongs to round 1 or later."""
+    transitions = {"left": "from: idle, to: left, resets: true", "right": "from: left, to: right"}
+    lifecycle, (finding,) = judged(drawn(**FORKED, transitions=transitions))
+    assert "L3" == finding.rule
+    assert "left|right" == told(lifecycle, finding)[0].lanes["work"]
+
+
 def test_a_sideways_move_is_contested_by_its_own_stale_copy():
     lifecycle, (finding,) = judged(
         drawn(**FORKED, transitions={"left": FORK["left"], "right": "from: left, to: right"})
@@ -171,6 +182,69 @@ def test_an_antichain_that_no_history_in_reach_shows_is_found_without_a_story():
     transitions = {"left": FORK["left"], "right": "from: idle, to: right, if: {desk: gone}"}
     _, (finding,) = judged(drawn(**FORKED, transitions=transitions))
     assert ("L3", "") == (finding.rule, finding.story)
+
+
+def test_branches_that_share_no_round_are_laid_side_by_side():
+    """Left is two resets away and right is two others away, over states that only one of them passes."""
+    transitions = {
+        "a": "from: idle, to: low, resets: true",
+        "left": "from: low, to: left, resets: true",
+        "b": "from: idle, to: mid, resets: true",
+        "right": "from: mid, to: right, resets: true",
+    }
+    order = '"idle < low < mid < left", "mid < right"'
+    lifecycle, (finding,) = judged(drawn(states="idle, low, mid, left, right", order=order, transitions=transitions))
+    assert "a: work.a · l: work.left < a · b: work.b · r: work.right < b ⇒ left|right" == finding.story
+    assert "left|right" == told(lifecycle, finding)[0].lanes["work"]
+
+
+def any_lane(dice, conflicts, extra):
+    """A lane at random, but for its conflicts and the transitions from them."""
+    names = [f"s{number}" for number in range(dice.randint(3, 5))]
+    pairs = itertools.combinations(names, 2)
+    order = ", ".join(f'"{one} < {other}"' for one, other in pairs if dice.random() < 0.4)
+    moves = [
+        f"from: {dice.choice(names)}, to: {dice.choice(names)}{', resets: true' if dice.random() < 0.3 else ''}"
+        for _ in range(dice.randint(4, 8))
+    ]
+    named = ", ".join(f"{name}: [{', '.join(states)}]" for name, states in conflicts.items())
+    transitions = {f"t{number}": move for number, move in enumerate([*moves, *extra])}
+    return drawn(states=", ".join(names), order=order, transitions=transitions, conflicts=named).replace("idle", "s0")
+
+
+def accepted_lane(seed):
+    """A lane that L3 accepts, because every conflict that it found has got a name, and some a way out."""
+    dice = random.Random(seed)
+    conflicts, extra = {}, []
+    while True:
+        text = any_lane(random.Random(seed), conflicts, extra)
+        lifecycle, findings = judged(text)
+        found = [finding for finding in findings if finding.rule == "L3"]
+        if not found:
+            return lifecycle
+        for finding in found:
+            states = finding.message.partition(" can ")[0].replace(" and ", ", ").split(", ")
+            name = f"c{len(conflicts)}"
+            conflicts[name] = states
+            way = dice.random()
+            if way < 0.4:
+                extra.append(f"from: {name}, to: {dice.choice(states)}, resets: {str(way < 0.2).lower()}")
+            elif way < 0.7:
+                extra.append(f"settles: {name}, to: {dice.choice(states)}")
+
+
+def test_what_is_accepted_never_shows_a_conflict_without_a_name():
+    """The argument of the module's docstring, tried on lanes and histories at random."""
+    conflicts = 0
+    for seed in range(150):
+        lifecycle = accepted_lane(seed)
+        lane = lifecycle.lanes["work"]
+        for history in range(5):
+            fold, _ = stories.folded(lifecycle, simulated(lifecycle, history))
+            state = fold.state().lanes["work"]
+            assert state in lane.states or lane.conflict_members(state), f"seed {seed}, history {history}"
+            conflicts += state not in lane.states
+    assert conflicts >= 50, "the histories hardly ever conflict, so they prove little"
 
 
 def test_many_antichains_are_reported_up_to_a_limit():

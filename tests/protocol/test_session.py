@@ -187,22 +187,17 @@ def test_a_ping_is_answered_before_any_document_is_open():
 
 def test_a_write_to_a_read_only_document_is_refused_and_the_session_stays():
     session = collab(writable=False)
+    assert [] == session.read_only("nothing", b"")
 
     refused = Send(hocuspocus.encode_sync_status(ADDRESS, accepted=False))
-    assert [refused] == session.receive(hocuspocus.encode_update(ADDRESS, UPDATE))
+    assert [refused] == session.read_only(DOC, b"")
     assert [Answer(DOC, b"\0")] == session.receive(hocuspocus.encode_step1(ADDRESS, b"\0"))
 
 
 def test_a_yjs_client_hears_why_its_write_to_a_read_only_document_is_refused():
-    (effect,) = yjs(writable=False).receive(ysync.encode_update(UPDATE))
+    (effect,) = yjs(writable=False).read_only(DOC, b"")
 
     assert b"read_only" in effect.frame
-
-
-def test_an_empty_answer_of_a_read_only_client_is_no_write():
-    effects = collab(writable=False).receive(hocuspocus.encode_step2(ADDRESS, b"\0\0"))
-
-    assert [Push(DOC, b"\0\0", b"")] == effects
 
 
 def test_an_update_behind_a_gap_is_held_until_the_gap_is_filled():

@@ -12,7 +12,8 @@ from crdt_sync.server.bootstrap import Service
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.keys import DevelopmentKey, development_key
 from crdt_sync.server.settings import load
-from tests.server.fakes import FakeConnections, FakeStore, FakeTickets, ManualClock, lifecycles
+from tests.fakes import ManualClock
+from tests.server.fakes import FakeConnections, FakeStore, FakeTickets, lifecycles
 
 KEY = VerificationKey(b"k" * 32, "HS256")
 
@@ -31,7 +32,7 @@ class Site:
 
     def renew(self, **claims):
         chosen = {"actor": "ann", "department": "sales", "roles": ["sales"]} | claims
-        return issue(KEY, expires_at_ms=self.clock.at_ms + 60_000, **chosen)
+        return issue(KEY, expires_at_ms=self.clock.now_ms() + 60_000, **chosen)
 
 
 @pytest.fixture

@@ -17,16 +17,6 @@ OTHER = "b" * 51 + "a"
 DIGEST = "d" * 64
 
 
-class ManualClock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self, now_ms: int = 1_800_000_000_000) -> None:
-        self.at_ms = now_ms
-
-    def now_ms(self) -> int:
-        return self.at_ms
-
-
 def view(**changes) -> TicketView:
     shown = {
         "id": TICKET,

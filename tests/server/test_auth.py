@@ -10,7 +10,7 @@ from crdt_sync.errors import Forbidden, Malformed, Unauthenticated
 from crdt_sync.server import auth
 from crdt_sync.server.auth import NoAuthenticator, TokenAuthenticator, VerificationKey, bearer, issue
 from crdt_sync.server.keys import DevelopmentKey
-from tests.server.fakes import ManualClock
+from tests.fakes import ManualClock
 
 SECRET = b"k" * 32
 KEY = VerificationKey(SECRET, "HS256")

@@ -5,7 +5,9 @@ import stat
 
 import grpc
 import httpx
+import pycrdt
 import pytest
+import websockets
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -14,6 +16,7 @@ from crdt_sync.ports import StoreUnavailable
 from crdt_sync.server import bootstrap, health
 from crdt_sync.server.bootstrap import Service
 from crdt_sync.server.settings import load
+from crdt_sync.wire import ysync
 from tests.server.conftest import run_service
 
 
@@ -117,15 +120,31 @@ async def test_after_the_stop_both_ports_are_free(tmp_path):
         socket.create_server(("127.0.0.1", port)).close()
 
 
-async def test_a_command_under_way_is_answered_before_the_stop(running):
-    asking = [
-        asyncio.ensure_future(running.http.post("/api/tickets", json={"title": "x"}, headers=running.headers()))
-        for _ in range(5)
-    ]
-    answers = await asyncio.gather(*asking)
-    await running.service.stop()
+async def test_what_was_sent_before_the_stop_is_committed_and_acknowledged_before_the_close(running, monkeypatch):
+    store, entered, gate = running.service._store, asyncio.Event(), asyncio.Event()
+    commit = store.commit
 
-    assert {201} == {each.status_code for each in answers}
+    async def held_back(batch):
+        entered.set()
+        await gate.wait()
+        return await commit(batch)
+
+    monkeypatch.setattr(store, "commit", held_back)
+    document = pycrdt.Doc()
+    document["t"] = pycrdt.Text("x")
+    async with websockets.connect(running.ws(f"/sync/notes?token={running.token()}")) as socket:
+        await socket.recv()
+        await socket.send(ysync.encode_update(document.get_update()))
+        await entered.wait()
+        stopping = asyncio.ensure_future(running.service.stop())
+        refused = await running.http.get("/readyz")
+        gate.set()
+
+        assert ysync.Update(document.get_update()) == ysync.decode(await socket.recv())
+        await socket.wait_closed()
+    await stopping
+
+    assert ("stopping", 1012) == (refused.json()["code"], socket.close_code)
     with pytest.raises(httpx.ConnectError):
         await running.http.get("/healthz")
 

@@ -279,7 +279,7 @@ async def test_the_pages_cookie_does_not_open_the_api(site):
 
 
 async def test_an_expired_token_is_told_apart(site):
-    site.clock.at_ms += 61_000
+    site.clock.advance(61_000)
 
     assert "token_expired" == (await site.client.get(HERE)).json()["code"]
 

@@ -9,8 +9,9 @@ from crdt_sync.errors import Unauthenticated
 from crdt_sync.server import websocket
 from crdt_sync.server.websocket import Socket, Sockets
 from crdt_sync.wire import hocuspocus, limits, ysync
+from tests.fakes import ManualClock
 from tests.server.conftest import run_service
-from tests.server.fakes import Dialled, FakeAuthenticator, FakeConnections, ManualClock
+from tests.server.fakes import Dialled, FakeAuthenticator, FakeConnections
 
 NOBODY_OPENED = "ticket/" + "a" * 52 + "/log"
 
@@ -21,7 +22,7 @@ class Line:
     def __init__(self, ends_in_ms=None):
         self.clock = ManualClock()
         self.connections = FakeConnections()
-        self.authenticator = FakeAuthenticator(None if ends_in_ms is None else self.clock.at_ms + ends_in_ms)
+        self.authenticator = FakeAuthenticator(None if ends_in_ms is None else self.clock.now_ms() + ends_in_ms)
         self.sockets = Sockets(self.connections, self.authenticator, self.clock, ("https://board.example",))
 
     def sync(self, document="notes", **dialled):
@@ -96,7 +97,7 @@ async def test_a_token_that_ends_closes_the_session_so_that_clients_come_back():
     line = Line(ends_in_ms=1)
     dialled = line.sync(query="token=t")
     await line.connection()
-    line.clock.at_ms += 1
+    line.clock.advance(1)
 
     assert 4501 == (await dialled.heard("close"))["code"]
     await dialled.task
@@ -110,7 +111,7 @@ async def test_collab_takes_its_tokens_in_band():
     with pytest.raises(Unauthenticated):
         await connection.authenticate("wrong")
     assert "ann" == (await connection.authenticate("t")).actor
-    line.clock.at_ms += 1
+    line.clock.advance(1)
 
     assert 4501 == (await dialled.heard("close"))["code"]
     await dialled.task

@@ -477,6 +477,20 @@ async def test_nobody_writes_the_log(world, store):
     assert rows == len((await store.document(f"ticket/{view.id}/log")).updates)
 
 
+async def test_a_reader_that_gives_back_what_is_known_is_acknowledged_like_anybody(world, store):
+    view = await world.opened()
+    address = f"ticket/{view.id}/log".encode()
+    connection, wire = world.collab()
+    connection.receive(hocuspocus.encode_token(address, "sales-1"))
+    await world.settle()
+    known = (await world.rooms.get(address.decode())).document.diff(b"\0")
+
+    connection.receive(hocuspocus.encode_step2(address, known))
+    await world.settle()
+
+    assert hocuspocus.encode_sync_status(address, accepted=True) == wire.frames[-1]
+
+
 async def test_if_a_batch_fails_only_the_failing_document_is_refused(world, store):
     view, other = await world.opened(), await world.opened()
     good, good_wire = await world.yjs(f"ticket/{view.id}/card", SALES)

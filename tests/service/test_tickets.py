@@ -219,6 +219,17 @@ async def test_only_the_roles_that_the_lifecycle_names_open_tickets(world):
     assert "department" == caught.value.code
 
 
+async def test_without_a_role_nothing_is_opened_and_nothing_moves(world):
+    view, nobody = await world.opened(), Principal("sales-1", "sales", ())
+
+    with pytest.raises(Forbidden) as caught:
+        await world.tickets.open(nobody, title="")
+    assert "role_not_held" == caught.value.code
+    with pytest.raises(Forbidden) as caught:
+        await world.do(nobody, view, "sales", "quote")
+    assert "role_not_held" == caught.value.code
+
+
 async def test_an_unknown_lifecycle_is_not_found(world):
     with pytest.raises(NotFound):
         await world.tickets.open(SALES, title="", lifecycle="0" * 64)

@@ -10,7 +10,7 @@ from tests.wire import vectors
 NOT_SENT = {"SyncReply", "BroadcastStateless"}  # frames of other servers, which we read and never write
 
 
-def encode(found: hp.Addressed | hp.Ping | hp.Pong) -> bytes:  # noqa: C901
+def encode(found: hp.Addressed | hp.Ping | hp.Pong) -> bytes:
     match found:
         case hp.Ping():
             return hp.encode_ping()

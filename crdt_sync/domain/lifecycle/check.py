@@ -88,20 +88,21 @@ def _unnamed(lane: Lane) -> list[frozenset[str]]:
 
 def _rounds(lane: Lane) -> list[frozenset[str]]:
     """R(0), R(1), ... until they repeat; see the module's docstring."""
-    rounds: list[frozenset[str]] = []
-    states = _closed(lane, frozenset(), frozenset({lane.initial}))
-    values = states | {lane.initial}
-    while states and states not in rounds:
-        if len(rounds) == ROUNDS_MAX:
+    first = _closed(lane, frozenset(), frozenset({lane.initial}))
+    later: list[frozenset[str]] = []
+    states = _next_round(lane, first | {lane.initial})
+    while states and states not in later:
+        if len(later) == ROUNDS_MAX:
             return [frozenset(transition.to for transition in lane.transitions.values())]
-        rounds.append(states)
-        targets = frozenset(
-            transition.to
-            for transition in lane.transitions.values()
-            if transition.resets and _met(lane, transition, values)
-        )
-        states = values = _closed(lane, targets, targets)
-    return rounds
+        later.append(states)
+        states = _next_round(lane, states)
+    return [first, *later]
+
+
+def _next_round(lane: Lane, values: frozenset[str]) -> frozenset[str]:
+    resets = (transition for transition in lane.transitions.values() if transition.resets)
+    targets = frozenset(transition.to for transition in resets if _met(lane, transition, values))
+    return _closed(lane, targets, targets)
 
 
 def _closed(lane: Lane, reached: frozenset[str], values: frozenset[str]) -> frozenset[str]:
@@ -134,6 +135,7 @@ def _antichains_of(lane: Lane, reached: frozenset[str]) -> Iterator[frozenset[st
 
 
 def _antichain_story(witnesses: Witnesses, lane: Lane, states: frozenset[str]) -> str:
+    """The shortest fork to the states, or else histories to each of them side by side."""
     value = "|".join(sorted(states))
     best: History | None = None
     for history in witnesses.histories():
@@ -142,7 +144,8 @@ def _antichain_story(witnesses: Witnesses, lane: Lane, states: frozenset[str]) -
         fork = witnesses.fork(history, lane, states)
         if fork and (best is None or len(fork.steps) < len(best.steps)):
             best = fork
-    return witnesses.told(best, lambda state: state.lanes[lane.id] == value, lambda _: value) if best else ""
+    found = best or witnesses.apart(lane, states)
+    return witnesses.told(found, lambda state: state.lanes[lane.id] == value, lambda _: value) if found else ""
 
 
 def _undone(witnesses: Witnesses, lane: Lane) -> Iterator[Finding]:

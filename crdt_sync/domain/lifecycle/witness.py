@@ -8,7 +8,8 @@ believed. Not finding a witness therefore never removes a finding.
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
 from itertools import combinations
 
 from crdt_sync.domain.ids import LaneId
@@ -21,6 +22,7 @@ from crdt_sync.errors import Malformed
 COMBINATIONS_MAX = 4_000  # of lane states visited; the shipped default has 432
 TRIALS_MAX = 2_000_000  # of transitions tried for one file: two or three seconds
 TRIALS_PER_EVENT = 50  # what folding an event costs, in trials
+ROUNDS_MAX = 3  # of a lane that are told apart
 EVENTS_MAX = 64  # a longer story explains nothing
 
 
@@ -34,11 +36,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Steps, each after what it saw; `frontier` are the last ones, `values` what each lane is at then."""
+    """Steps, each after what it saw; `frontier` are the last ones, `values` and `rounds` where each lane is then."""
 
     steps: tuple[Step, ...]
     frontier: tuple[int, ...]
     values: Mapping[LaneId, str]
+    rounds: Mapping[LaneId, int]
 
     def then(self, transition: TransitionSpec, *, seen: tuple[int, ...] | None = None) -> "History":
         """Append a transition by someone who saw `seen` (by default, everything)."""
@@ -49,6 +52,7 @@ class History:
             steps=(*self.steps, Step(transition, base)),
             frontier=(*rest, index),
             values={**self.values, transition.lane: transition.to},
+            rounds={**self.rounds, transition.lane: self.rounds[transition.lane] + transition.resets},
         )
 
     def fork(self, branches: tuple[tuple[TransitionSpec, ...], ...], lane: LaneId, value: str) -> "History":
@@ -61,7 +65,16 @@ class History:
                 steps.append(Step(transition, seen))
                 seen = (len(steps) - 1,)
             ends.append(seen[0])
-        return History(tuple(steps), tuple(ends), {**self.values, lane: value})
+        resets = sum(transition.resets for transition in branches[0])
+        rounds = {**self.rounds, lane: self.rounds[lane] + resets}
+        return History(tuple(steps), tuple(ends), {**self.values, lane: value}, rounds)
+
+    def beside(self, other: "History") -> "History":
+        """Lay another history beside this one: neither saw anything of the other."""
+        first = len(self.steps)
+        shifted = (Step(step.transition, tuple(index + first for index in step.seen)) for step in other.steps)
+        frontier = (*self.frontier, *(index + first for index in other.frontier))
+        return History((*self.steps, *shifted), frontier, other.values, other.rounds)
 
 
 def enabled(lifecycle: Lifecycle, values: Mapping[LaneId, str], transition: TransitionSpec) -> bool:
@@ -89,6 +102,7 @@ class Witnesses:
     lifecycle: Lifecycle
     _trials: int = TRIALS_MAX
     _walked: list[History] | None = None
+    _ends: dict[LaneId, dict[tuple[str, int], History]] = field(default_factory=dict)
 
     def histories(self) -> Iterator[History]:
         """Some history to each combination of lane states that the walk reaches, the shortest first."""
@@ -103,6 +117,19 @@ class Witnesses:
     def fork(self, history: History, lane: Lane, states: frozenset[str]) -> History | None:
         """The shortest fork of the lane to exactly these states, with as many resets on each branch; or None."""
         return _forked(history, lane, states, self._branches(history, lane))
+
+    def apart(self, lane: Lane, states: frozenset[str]) -> History | None:
+        """Histories to each of the states in one round of the lane, laid side by side; or None."""
+        if lane.id not in self._ends:
+            ends = self._ends[lane.id] = {}
+            for history in self._walk(counted=lane.id):
+                if any(step.transition.lane == lane.id for step in history.steps):
+                    ends.setdefault((history.values[lane.id], history.rounds[lane.id]), history)
+        ends = self._ends[lane.id]
+        for round_ in range(ROUNDS_MAX + 1):
+            if all((state, round_) in ends for state in states):
+                return reduce(History.beside, (ends[state, round_] for state in sorted(states)))
+        return None
 
     def told(
         self, history: History, is_defect: Callable[[TicketState], bool], outcome: Callable[[TicketState], str]
@@ -119,20 +146,22 @@ class Witnesses:
         state = fold.state()
         return f"{' · '.join(events)} ⇒ {outcome(state)}".strip() if is_defect(state) else ""
 
-    def _walk(self) -> Iterator[History]:
-        start = History((), (), {lane.id: lane.initial for lane in self.lifecycle.lanes.values()})
+    def _walk(self, counted: LaneId | None = None) -> Iterator[History]:
+        """Walk from the opening; with `counted`, to every combination anew in each of the lane's first rounds."""
+        lanes = self.lifecycle.lanes.values()
+        start = History((), (), {lane.id: lane.initial for lane in lanes}, {lane.id: 0 for lane in lanes})
         queue = [(0, 0, start)]
-        known = {tuple(start.values.values())}
+        known = {_place(start, counted)}
         pushed = 0
         reserve = self._trials // 2  # for the findings that the walk is made for
         while queue:
             history = heapq.heappop(queue)[2]
             yield history
-            for lane in self.lifecycle.lanes.values():
+            for lane in lanes:
                 for following in self._following(history, lane) if self._trials > reserve else ():
-                    values = tuple(following.values.values())
-                    if values not in known and len(known) < COMBINATIONS_MAX:
-                        known.add(values)
+                    place = _place(following, counted)
+                    if place not in known and len(known) < COMBINATIONS_MAX:
+                        known.add(place)
                         pushed += 1
                         heapq.heappush(queue, (len(following.steps), pushed, following))
 
@@ -173,6 +202,11 @@ def _forked(history: History, lane: Lane, states: frozenset[str], branches: Bran
         if all((state, resets) in branches for state in states)
     ]
     return min(found, key=lambda fork: len(fork.steps), default=None)
+
+
+def _place(history: History, counted: LaneId | None) -> tuple[str | int, ...]:
+    values = tuple(history.values.values())
+    return (*values, min(history.rounds[counted], ROUNDS_MAX + 1)) if counted else values
 
 
 def _unordered(lane: Lane, states: list[str]) -> Iterator[frozenset[str]]:

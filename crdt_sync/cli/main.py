@@ -1,0 +1,127 @@
+"""The command `crdt-sync`: each command is a module; what goes wrong is one sentence and an exit code."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from crdt_sync.adapters.clock import SystemClock
+from crdt_sync.cli import demo as walkthrough
+from crdt_sync.cli import lifecycle, replica, ticket
+from crdt_sync.cli.process import development_token, running, until_signal
+from crdt_sync.errors import Malformed, TicketSyncError
+from crdt_sync.server import bootstrap, logs
+from crdt_sync.server.settings import PREFIX, Settings, load
+
+EXIT_ERROR = 2
+
+app = typer.Typer(name="crdt-sync", help="Keeps one ticket true for every department.", no_args_is_help=True)
+app.add_typer(lifecycle.app)
+app.add_typer(ticket.app)
+app.add_typer(replica.app)
+
+_TTL = re.compile(r"([1-9][0-9]{0,8})([smhd])")
+_TTL_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def _setting(name: str, *flags: str) -> typer.models.OptionInfo:
+    """An option of `serve` for a setting, described as the settings describe it."""
+    field = Settings.model_fields[name]
+    default = field.default if field.default not in ("", None, ()) else "none"
+    option: typer.models.OptionInfo = typer.Option(
+        *flags, help=f"{field.description} [{PREFIX}{name.upper()}; default: {default}]", show_default=False
+    )
+    return option
+
+
+@app.command()
+def serve(
+    *,
+    host: Annotated[str | None, _setting("host")] = None,
+    port: Annotated[int | None, _setting("port")] = None,
+    grpc_port: Annotated[int | None, _setting("grpc_port")] = None,
+    data: Annotated[Path | None, _setting("data")] = None,
+    database_url: Annotated[str | None, _setting("database_url")] = None,
+    bus_url: Annotated[str | None, _setting("bus_url")] = None,
+    auth: Annotated[str | None, _setting("auth")] = None,
+    jwks_url: Annotated[str | None, _setting("jwks_url")] = None,
+    jwt_issuer: Annotated[str | None, _setting("jwt_issuer")] = None,
+    jwt_audience: Annotated[str | None, _setting("jwt_audience")] = None,
+    origins: Annotated[list[str] | None, _setting("origins", "--origin")] = None,
+    open_documents: Annotated[bool | None, _setting("open_documents", "--open-documents/--no-open-documents")] = None,
+    lifecycle: Annotated[str | None, _setting("lifecycle")] = None,
+    gateway: Annotated[bool | None, _setting("gateway", "--gateway/--no-gateway")] = None,
+    log_level: Annotated[str | None, _setting("log_level")] = None,
+) -> None:
+    """Run the service: HTTP and WebSocket on one port, gRPC on another, the chat gateway in the same process."""
+    chosen = {name: value for name, value in locals().items() if value not in (None, [])}
+    settings = load(**chosen)
+    logs.configure(settings.log_level)
+    bootstrap.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    async with running(settings) as service:
+        typer.echo(f"http://{settings.host}:{service.port}  (WebSocket: /sync/{{document}}, /collab; OpenAPI: /docs)")
+        typer.echo(f"grpc://{settings.host}:{service.grpc_port}")
+        await until_signal()
+
+
+@app.command()
+def token(
+    *,
+    actor: Annotated[str, typer.Option(help="Who holds the token.")],
+    department: Annotated[str, typer.Option(help="The department; 'gateway' for a chat gateway.")],
+    role: Annotated[list[str] | None, typer.Option(help="A role; may be repeated. [default: the department]")] = None,
+    ttl: Annotated[str, typer.Option(help="How long it is good for, such as 30m, 12h or 7d.")] = "12h",
+    ticket: Annotated[list[str] | None, typer.Option(help="Only this ticket; may be repeated.")] = None,
+    account: Annotated[list[str] | None, typer.Option(help="An account of a gateway; may be repeated.")] = None,
+    data: Annotated[Path | None, _setting("data")] = None,
+) -> None:
+    """Print a token that is signed with the local development key."""
+    match = _TTL.fullmatch(ttl)
+    if match is None:
+        raise Malformed(f"{ttl!r} is no duration.", code="ttl", advice="Use a number and s, m, h or d, such as 12h.")
+    typer.echo(
+        development_token(
+            load(data=data).data,
+            actor=actor,
+            department=department,
+            roles=role or [department],
+            ttl_ms=int(match[1]) * _TTL_MS[match[2]],
+            tickets=ticket or None,
+            accounts=account or (),
+        )
+    )
+
+
+@app.command()
+def demo(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Stop after the walk-through; exit 1 if it failed.")] = False,
+    port: Annotated[int | None, _setting("port")] = None,
+    grpc_port: Annotated[int | None, _setting("grpc_port")] = None,
+    data: Annotated[Path | None, _setting("data")] = None,
+    language: Annotated[Literal["en", "zh"], typer.Option(help="The language of the explanations.")] = "en",
+) -> None:
+    """Start everything and walk through "signed meets pending", each step with its explanation."""
+    settings = load(port=port, grpc_port=grpc_port, data=data, log_level="warning")
+    logs.configure(settings.log_level)
+    passed = bootstrap.run(walkthrough.play(settings, language=language, once=once, clock=SystemClock()))
+    if once and not passed:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one sentence on standard error and exit code 2."""
+    try:
+        app()
+    except TicketSyncError as error:
+        sys.stderr.write(f"crdt-sync: {error.message} {error.advice}".rstrip() + "\n")
+        sys.exit(EXIT_ERROR)
+
+
+if __name__ == "__main__":
+    main()

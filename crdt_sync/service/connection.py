@@ -1,0 +1,302 @@
+"""One socket or stream: it executes its session's effects on rooms, committer and transport, and tells it the outcome.
+
+A transport makes one a socket, hands it what arrives and writes what it is given.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, assert_never
+
+from crdt_sync.documents.document import Outcome, Received
+from crdt_sync.domain.access import Principal
+from crdt_sync.domain.ids import ActorId
+from crdt_sync.errors import (
+    CallerError,
+    ServiceError,
+    TicketSyncError,
+    Unavailable,
+)
+from crdt_sync.ports import StoreUnavailable
+from crdt_sync.protocol.dialect import Dialect
+from crdt_sync.protocol.effects import (
+    Answer,
+    AskPresence,
+    Authenticate,
+    Close,
+    Effect,
+    Leave,
+    Open,
+    Present,
+    Push,
+    Quarantine,
+    Send,
+)
+from crdt_sync.protocol.room import Room
+from crdt_sync.protocol.session import Session
+from crdt_sync.service.jobs import Change, KeepRefused
+
+if TYPE_CHECKING:
+    from crdt_sync.service.connections import Connections
+
+Authenticator = Callable[[str], Awaitable[Principal]]
+
+
+class Transport(Protocol):
+    """Where frames go. Both calls return at once."""
+
+    def write(self, frames: Sequence[object]) -> None:
+        """Send these frames, in order, in one write where the transport can."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Send what was written, then close."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Membership:
+    """One subscription of one connection, as its room sees it."""
+
+    connection: "Connection"
+    room: Room
+    key: str
+    principal: Principal
+    writable: bool
+
+    @property
+    def dialect(self) -> Dialect:
+        """How this member is spoken to."""
+        return self.connection.session.dialect
+
+    def put(self, frame: object) -> None:
+        """Queue a frame for the end of this turn."""
+        self.connection.put(frame)
+
+
+class Connection:
+    """One socket or stream: its session, its memberships and its outgoing frames."""
+
+    def __init__(
+        self,
+        connections: "Connections",
+        session: Session,
+        transport: Transport,
+        authenticate: Authenticator,
+        principal: Principal | None,
+        trace: str | None,
+    ) -> None:
+        self.session = session
+        self._connections = connections
+        self._transport = transport
+        self._authenticate = authenticate
+        self._principal = principal
+        self._trace = trace
+        self._members: dict[str, Membership] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._frames: list[object] = []
+        self._closed = False
+
+    def join(self, document: str) -> None:
+        """Open the document that the connection's address names."""
+        self._execute(self.session.join(document, document))
+
+    def receive(self, data: object) -> None:
+        """Take one message of the transport."""
+        if not self._closed:
+            self._execute(self.session.receive(data))
+
+    def put(self, frame: object) -> None:
+        """Queue a frame for the end of this turn."""
+        if self._closed:
+            return
+        if not self._frames:
+            self._connections.written(self)
+        self._frames.append(frame)
+
+    def flush(self) -> None:
+        """Write what was queued."""
+        frames, self._frames = self._frames, []
+        if frames and not self._closed:
+            self._transport.write(frames)
+
+    def sweep(self) -> None:
+        """Close what waits for too long."""
+        self._execute(self.session.overdue(self._connections.clock.now_ms()))
+
+    def close(self, code: int, reason: str) -> None:
+        """Say what is queued, then close."""
+        if not self._closed:
+            self.flush()
+            self._transport.close(code, reason)
+            self.ended()
+
+    def ended(self) -> None:
+        """Leave every room; the transport is gone or going."""
+        if self._closed:
+            return
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        for key in list(self._members):
+            self._leave(key)
+        self._connections.forget(self)
+
+    def _execute(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if self._closed:
+                return
+            match effect:
+                case Send():
+                    self.put(effect.frame)
+                case Push():
+                    self._push(effect)
+                case Answer():
+                    self._answer(effect)
+                case Present():
+                    self._present(effect)
+                case AskPresence():
+                    self._presence(effect.key)
+                case Authenticate():
+                    self._spawn(self._verify(effect))
+                case Open():
+                    self._spawn(self._open(effect))
+                case Leave():
+                    self._leave(effect.key)
+                case Quarantine():
+                    actor = effect.principal.actor if effect.principal else ActorId("unknown")
+                    self._connections.committer.enqueue(KeepRefused(effect.document, actor, effect.code, effect.data))
+                case Close():
+                    self.close(effect.code, effect.reason)
+                case _:
+                    assert_never(effect)
+
+    def _push(self, push: Push) -> None:
+        member = self._members.get(push.key)
+        if member is not None:
+            member.room.changing(lambda: self._change(member, push))
+
+    def _change(self, member: Membership, push: Push) -> None:
+        room, key, ref = member.room, push.key, push.ref
+        if self._members.get(key) is not member:
+            return
+        try:
+            if not member.writable and not room.document.holds(push.data):
+                self._execute(self.session.read_only(key, ref))
+                return
+            received = room.document.receive(push.data, actor=member.principal.actor)
+        except CallerError as error:
+            if room.document.is_damaged:
+                self._connections.committer.spoil(room)
+            self._execute(self.session.broken(push, error))
+            return
+        except ServiceError as error:
+            self._connections.committer.spoil(room)
+            self._execute(self.session.failed(key, ref, error))
+            return
+        if received.kind is Outcome.GAP:
+            now_ms = self._connections.clock.now_ms()
+            self._execute(self.session.gap(push, room.document.state_vector(), now_ms))
+        elif received.kind is Outcome.DUPLICATE:
+            room.settled(lambda: self._execute(self.session.acknowledged(key, ref, 0)))
+        else:
+            self._enqueue(member, push, received)
+            self._execute(self.session.filled(key))
+
+    def _enqueue(self, member: Membership, push: Push, received: Received) -> None:
+        def failed(error: TicketSyncError) -> None:
+            if isinstance(error, ServiceError):
+                self._execute(self.session.failed(push.key, push.ref, error))
+            else:
+                self._execute(self.session.broken(push, error))
+
+        self._connections.committer.enqueue(
+            Change(
+                room=member.room,
+                data=push.data,
+                received=received,
+                principal=member.principal,
+                member=member,
+                on_success=lambda position: self._execute(self.session.acknowledged(push.key, push.ref, position)),
+                on_failure=failed,
+                trace=self._trace,
+            )
+        )
+
+    def _answer(self, answer: Answer) -> None:
+        member = self._members.get(answer.key)
+        if member is None:
+            return
+        room, dialect = member.room, self.session.dialect
+
+        def reply() -> None:
+            try:
+                update = room.document.diff(answer.state_vector)
+            except CallerError as error:
+                self._execute(self.session.broken(Push(answer.key, answer.state_vector, b""), error))
+                return
+            if dialect.step1_follows_step1:
+                self.put(dialect.step1(answer.key, room.document.state_vector()))
+            self.put(dialect.step2(answer.key, update))
+
+        room.settled(reply)
+
+    def _present(self, effect: Present) -> None:
+        member = self._members.get(effect.key)
+        if member is None:
+            return
+        try:
+            changed = member.room.presence.update(effect.data, member)
+        except CallerError as error:
+            self._execute(self.session.broken(Push(effect.key, effect.data, b""), error))
+            return
+        if changed:
+            self._connections.present(member.room)
+
+    def _presence(self, key: str) -> None:
+        member = self._members.get(key)
+        snapshot = member.room.presence.snapshot() if member is not None else None
+        if snapshot is not None:
+            self.put(self.session.dialect.awareness(key, snapshot))
+
+    def _leave(self, key: str) -> None:
+        member = self._members.pop(key, None)
+        if member is not None:
+            del member.room.members[member]
+            if member.room.presence.leave(member):
+                self._connections.present(member.room)
+
+    async def _verify(self, effect: Authenticate) -> None:
+        try:
+            if effect.token or self._principal is None:
+                principal = await self._authenticate(effect.token)
+            else:
+                principal = self._principal
+        except TicketSyncError as error:
+            self._execute(self.session.denied(effect.key, error))
+            return
+        self._execute(self.session.authenticated(effect.key, principal))
+
+    async def _open(self, effect: Open) -> None:
+        try:
+            room, writable = await self._connections.admit(effect.document, effect.principal)
+        except TicketSyncError as error:
+            self._execute(self.session.denied(effect.key, error))
+            return
+        except StoreUnavailable:
+            failure = Unavailable("The document could not be loaded.", advice="Come again in a moment.")
+            self._execute(self.session.denied(effect.key, failure))
+            return
+        if self._closed:
+            return
+        self._leave(effect.key)
+        member = Membership(self, room, effect.key, effect.principal, writable)
+        self._members[effect.key] = member
+        room.members[member] = None
+        state_vector = room.document.state_vector()
+        self._execute(self.session.opened(effect.key, writable=writable, state_vector=state_vector))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
