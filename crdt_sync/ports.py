@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Protocol
 
+from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position, TicketId, TransitionId
 
 
@@ -61,9 +62,9 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """One domain event. `audience` are the departments that may see it; `type` is past tense, like `opened`."""
+    """One domain event. `audience` are the departments that may see it."""
 
-    type: str
+    type: EventType
     ticket: TicketId
     data: Mapping[str, object]
     audience: tuple[Department, ...]

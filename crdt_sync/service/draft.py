@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.canonical import dumps
+from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import ActorId, Department, MessageId, TicketId
 from crdt_sync.domain.lifecycle.result import TicketState
 from crdt_sync.domain.message import Message
@@ -110,7 +111,7 @@ class Draft:
     def refuse(self, live: LiveTicket, key: str, code: str, department: Department) -> None:
         """Note a refused entry in the log's `refused`, where its author finds it."""
         self.touch(live).refused[key] = code
-        self._event("refused", live, {"entry": key, "code": code}, (department,), None)
+        self._event(EventType.REFUSED, live, {"entry": key, "code": code}, (department,), None)
 
     def post(self, live: LiveTicket, message: Message, trace: str | None = None) -> None:
         """Take a message into the conversation."""
@@ -119,7 +120,7 @@ class Draft:
         assert live.messages is not None, "the conversation is loaded before it grows"
         live.messages[message.id] = message.record
         self.messages[message.id] = live.id, message.record
-        self._event("message", live, {"message": message.id, "kind": message.kind}, live.lifecycle.talk, trace)
+        self._event(EventType.MESSAGE, live, {"message": message.id, "kind": message.kind}, live.lifecycle.talk, trace)
 
     def batch(self) -> Batch:
         """Finish: append to each log and conversation once, note the events, and return every row."""
@@ -189,7 +190,7 @@ class Draft:
     def _note_changes(self, touched: Touched) -> None:
         live, audience, trace = touched.live, touched.live.lifecycle.departments, touched.traceparent
         for transition in touched.admitted:
-            kind = "opened" if transition.is_opening else "transitioned"
+            kind = EventType.OPENED if transition.is_opening else EventType.TRANSITIONED
             data = {"transition": transition.id, "lane": transition.lane, "name": transition.name}
             self._event(kind, live, data, audience, trace)
         if not touched.admitted:
@@ -197,16 +198,16 @@ class Draft:
         after, before = live.fold.state(), touched.before
         if before is None or before.stage != after.stage:
             data = {"stage": after.stage or "", "kind": after.kind or "", "was": before.stage or "" if before else ""}
-            self._event("stage_changed", live, data, audience, trace)
+            self._event(EventType.STAGE_CHANGED, live, data, audience, trace)
         owed, owes = _owed(before), _owed(after)
         for key in owes.keys() - owed.keys():
-            self._event("obligation_raised", live, owes[key], audience, trace)
+            self._event(EventType.OBLIGATION_RAISED, live, owes[key], audience, trace)
         for key in owed.keys() - owes.keys():
-            self._event("obligation_discharged", live, owed[key], audience, trace)
+            self._event(EventType.OBLIGATION_DISCHARGED, live, owed[key], audience, trace)
 
     def _event(
         self,
-        kind: str,
+        kind: EventType,
         live: LiveTicket,
         data: Mapping[str, object],
         audience: tuple[Department, ...],
