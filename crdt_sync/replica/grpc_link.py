@@ -3,6 +3,7 @@
 Each update carries a batch id, which its acknowledgement names; one that names another is a fault of the service.
 """
 
+import asyncio
 import itertools
 from collections.abc import Awaitable, Iterator, Sequence
 from typing import TypeVar
@@ -104,7 +105,7 @@ class GrpcLine:
                 await self._call.write(sync_pb2.ClientFrames(frames=batch))
         except grpc.aio.AioRpcError as error:
             raise _failure(error) from error
-        except grpc.aio.UsageError as error:
+        except asyncio.InvalidStateError as error:  # how grpc.aio says that the call is over
             raise Unavailable("The stream has ended.", code="unreachable") from error
 
     async def receive(self) -> Sequence[Inbound]:

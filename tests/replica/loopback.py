@@ -141,8 +141,10 @@ async def opened(path, principal, link=None, *, seed=None, poll_s=0.05, clock=No
         yield replica
 
 
-async def until(is_so, timeout_s=5.0):
-    """Wait for something that comes with the next turns of the loop, or fail."""
+async def until(is_so, timeout_s=10.0):
+    """Let the loop turn until something is so, or fail."""
     async with asyncio.timeout(timeout_s):
-        while not is_so():
-            await asyncio.sleep(0.005)
+        while True:
+            if is_so():
+                return
+            await asyncio.sleep(0)

@@ -94,7 +94,7 @@ async def test_what_the_service_would_refuse_is_refused_at_once_and_leaves_nothi
 async def test_a_move_whose_condition_does_not_hold_says_what_is_in_the_way(path):
     async with opened(path, BACKOFFICE) as replica:
         ticket = await replica.open_ticket(title="Fibre")
-        with pytest.raises(Conflict, match="case.close is not possible while stage is 'presale'") as caught:
+        with pytest.raises(Conflict, match=r"case\.close is not possible while stage is 'presale'") as caught:
             await ticket.do("case", "close")
 
         assert "if" == caught.value.code
