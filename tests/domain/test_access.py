@@ -92,6 +92,7 @@ def opening(principal: Principal, **more) -> transition.Transition:
         (SALES, {"roles": ("sales_lead",)}, "role_not_held"),
         (TECH, {}, "open_by"),
         (STRANGER, {}, "department"),
+        (NARROW, {}, "ticket_scope"),
     ],
 )
 def test_an_opening_is_made_in_ones_own_name_with_a_role_that_opens(principal, more, expected):

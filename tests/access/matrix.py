@@ -1,0 +1,200 @@
+"""The departments' sandbox as data: who gets what where. `test_matrix_is_complete.py` holds it to the program.
+
+The lifecycle is the shipped default, with `form_readers: [tech]` in the sales lane and `talk: [sales, support]`. A
+column is a caller, and a cell what this caller gets: "ok", "write", "read", or the code of the refusal.
+"""
+
+from dataclasses import dataclass, field
+
+OWNER = "owner"  # sales: owns the lane that is asked for, and takes part in the conversation
+OTHER = "other"  # backoffice: takes part in the ticket, owns another lane, and is not in the conversation
+READER = "reader"  # tech: reads the form of sales, and is not in the conversation
+TALKER = "talker"  # support: is in the conversation, and reads no form of sales
+STRANGER = "stranger"  # marketing: takes part in no ticket, whatever its roles
+NARROW = "narrow"  # somebody of sales whose token names another ticket
+GATEWAY = "gateway"
+NOBODY = "nobody"  # no token
+CALLERS = (OWNER, OTHER, READER, TALKER, STRANGER, NARROW, GATEWAY, NOBODY)
+
+
+def cells(text):
+    found = text.split()
+    assert len(CALLERS) == len(found), text
+    return dict(zip(CALLERS, found, strict=True))
+
+
+def everybody(outcome):
+    return dict.fromkeys(CALLERS, outcome)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One request. `{ticket}`, `{version}`, `{lifecycle}` and `{token}` are the filled ticket's and the caller's."""
+
+    key: str  # method and path as the program lays them out
+    expected: dict[str, str]
+    path: str = ""  # the address that is asked for, if the template alone is none
+    json: object = None
+    form: dict[str, str] | None = None
+
+    @property
+    def method(self):
+        return self.key.partition(" ")[0]
+
+    @property
+    def address(self):
+        return self.path or self.key.partition(" ")[2]
+
+
+@dataclass(frozen=True)
+class Rpc:
+    """One call. Fields are given as `Route` gives them."""
+
+    key: str  # service/method
+    expected: dict[str, str]
+    request: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document, opened, read and written over every wire."""
+
+    kind: str
+    part: str
+    expected: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Who is in the audience of a type of event."""
+
+    type: str
+    audience: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Export:
+    """A command, and which ticket's data it prints."""
+
+    command: str
+    prints: str
+
+
+# fmt: off
+#                    owner      other      reader     talker     stranger   narrow       gateway  nobody
+SEES         = cells("ok        ok         ok         ok         no_ticket  no_ticket    gateway  token_missing")
+TALKS        = cells("ok        department department ok         no_ticket  no_ticket    gateway  token_missing")
+READS_FORM   = cells("ok        department ok         department no_ticket  no_ticket    gateway  token_missing")
+WRITES_FORM  = cells("ok        department read_only  department no_ticket  no_ticket    gateway  token_missing")
+MOVES        = cells("ok        lane_owner lane_owner lane_owner no_ticket  no_ticket    gateway  token_missing")
+OPENS        = cells("ok        ok         open_by    ok         department ticket_scope gateway  token_missing")
+LISTS        = cells("ok        ok         ok         ok         ok         ok           gateway  token_missing")
+INGESTS      = everybody("not_a_gateway") | {GATEWAY: "ok", NOBODY: "token_missing"}
+SIGNED_IN    = everybody("ok") | {NOBODY: "token_missing"}
+PUBLIC       = everybody("ok")
+
+LOG_DOCUMENT  = cells("read     read       read       read       department ticket_scope gateway  token_missing")
+TALK_DOCUMENT = cells("read     department department read       department ticket_scope gateway  token_missing")
+OWN_SUBMIT    = cells("write    department department department department ticket_scope gateway  token_missing")
+FORM_DOCUMENT = cells("write    department read       department department ticket_scope gateway  token_missing")
+CARD_DOCUMENT = cells("write    write      write      write      department ticket_scope gateway  token_missing")
+# fmt: on
+
+ROUTES = (
+    Route("POST /api/tickets", OPENS, json={"title": "Another"}),
+    Route("GET /api/tickets", LISTS),
+    Route("GET /api/tickets/{ticket}", SEES),
+    Route(
+        "POST /api/tickets/{ticket}/transitions",
+        MOVES,
+        json={"lane": "sales", "name": "quote", "seen": "{version}", "payload": {"price": "10.00"}},
+    ),
+    Route("GET /api/tickets/{ticket}/messages", TALKS),
+    Route("POST /api/tickets/{ticket}/messages", TALKS, json={"text": "We will call you."}),
+    Route("PATCH /api/tickets/{ticket}/card", SEES, json={"priority": "high"}),
+    Route("GET /api/tickets/{ticket}/forms/{lane}", READS_FORM, path="/api/tickets/{ticket}/forms/sales"),
+    Route(
+        "PATCH /api/tickets/{ticket}/forms/{lane}",
+        WRITES_FORM,
+        path="/api/tickets/{ticket}/forms/sales",
+        json={"fields": {"colour": "red"}},
+    ),
+    Route("GET /api/tickets/{ticket}/explain", SEES),
+    Route("GET /api/tickets/{ticket}/history", SEES),
+    Route("GET /api/lifecycles", SIGNED_IN),
+    Route("GET /api/lifecycles/{digest}", SIGNED_IN, path="/api/lifecycles/{lifecycle}"),
+    Route("GET /", PUBLIC | {GATEWAY: "gateway"}),  # without a token the form to sign in
+    Route("POST /", PUBLIC, form={"token": "{token}"}),
+    Route("GET /healthz", PUBLIC),
+    Route("GET /readyz", PUBLIC),
+    Route("GET /docs", PUBLIC),
+    Route("GET /openapi.json", PUBLIC),
+    # The chat platforms sign their callbacks; tokens of this service mean nothing there. No gateway runs in this one.
+    Route("* /channels/{account:path}", everybody("no_gateway"), path="/channels/shop"),
+)
+
+SOCKETS = {  # how each WebSocket is proven: its name among the wires that every document row runs over
+    "/sync/{document:path}": "sync",
+    "/collab": "collab",
+}
+
+RPCS = (
+    Rpc("ticketsync.v1.TicketService/Open", OPENS, {"title": "Another"}),
+    Rpc("ticketsync.v1.TicketService/Get", SEES, {"id": "{ticket}"}),
+    Rpc("ticketsync.v1.TicketService/List", LISTS),
+    Rpc(
+        "ticketsync.v1.TicketService/Transition",
+        MOVES,
+        {"id": "{ticket}", "lane": "sales", "name": "quote", "seen": "{version}"},
+    ),
+    Rpc("ticketsync.v1.TicketService/PostMessage", TALKS, {"id": "{ticket}", "text": "We will call you."}),
+    Rpc("ticketsync.v1.TicketService/UpdateCard", SEES, {"id": "{ticket}", "card": {"priority": "low"}}),
+    Rpc(
+        "ticketsync.v1.TicketService/UpdateForm",
+        WRITES_FORM,
+        {"id": "{ticket}", "lane": "sales", "fields": {"colour": "blue"}},
+    ),
+    Rpc("ticketsync.v1.TicketService/Explain", SEES, {"id": "{ticket}"}),
+    Rpc("ticketsync.v1.TicketService/GetLifecycle", SIGNED_IN),
+    Rpc("ticketsync.v1.IngressService/Ingest", INGESTS),
+    Rpc("grpc.health.v1.Health/Check", PUBLIC),
+    Rpc("grpc.health.v1.Health/List", everybody("UNIMPLEMENTED")),
+)
+
+STREAMS = {  # calls that stream, and what proves each
+    "ticketsync.v1.SyncService/Sync": "every document row runs over it",
+    "grpc.health.v1.Health/Watch": "public: the state of the log, no ticket",
+    "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": "public: the interface, no ticket",
+}
+
+DOCUMENTS = (
+    Document("log", "log", LOG_DOCUMENT),
+    Document("talk", "talk", TALK_DOCUMENT),
+    Document("submit", "submit/sales", OWN_SUBMIT),
+    Document("form", "form/sales", FORM_DOCUMENT),
+    Document("card", "card", CARD_DOCUMENT),
+)
+
+PARTICIPANTS = frozenset({"sales", "tech", "support", "backoffice"})
+
+EVENTS = (
+    Event("opened", PARTICIPANTS),
+    Event("transitioned", PARTICIPANTS),
+    Event("stage_changed", PARTICIPANTS),
+    Event("obligation_raised", PARTICIPANTS),
+    Event("obligation_discharged", PARTICIPANTS),
+    Event("message", frozenset({"sales", "support"})),
+    Event("refused", frozenset({"sales"})),  # the department whose entry it was
+)
+
+NO_TICKET = "nothing of any ticket"
+
+EXPORTS = (
+    Export("serve", NO_TICKET),
+    Export("token", NO_TICKET),
+    Export("demo", "only tickets that it opens itself, on the operator's own terminal"),
+    Export("lifecycle check", NO_TICKET),
+    Export("lifecycle fold", "what stands on its standard input"),
+    Export("lifecycle id", "what stands on its standard input"),
+    Export("lifecycle simulate", NO_TICKET),
+)

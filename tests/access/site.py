@@ -1,0 +1,206 @@
+"""A real service with one ticket, each of whose parts holds a word that occurs nowhere else."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from google.protobuf import json_format
+
+from crdt_sync.adapters import lifecycle_files
+from crdt_sync.documents.card import CardDocument
+from crdt_sync.documents.form import FormDocument
+from crdt_sync.documents.submit import SubmitDocument
+from crdt_sync.domain import transition
+from crdt_sync.rpc.ticketsync.v1 import gateway_pb2, gateway_pb2_grpc
+from crdt_sync.wire import awareness, ysync
+from tests.access.matrix import CALLERS, GATEWAY, NARROW, NOBODY, OTHER, OWNER, READER, STRANGER, TALKER
+from tests.access.wires import PATIENCE_S, metadata_of, sync_socket
+from tests.server.conftest import Running, run_service
+
+CLAIMS = {
+    OWNER: {"department": "sales", "actor": "sales-1"},
+    OTHER: {"department": "backoffice"},
+    READER: {"department": "tech"},
+    TALKER: {"department": "support"},
+    STRANGER: {"department": "marketing", "roles": ["sales", "tech", "support", "backoffice", "sales_lead"]},
+    NARROW: {"department": "sales", "actor": "sales-9", "tickets": ["b" * 51 + "a"]},
+    GATEWAY: {"department": "gateway", "actor": "gateway-1", "accounts": ["shop"]},
+}
+LANES = {"case": OTHER, "sales": OWNER, "tech": READER, "support": TALKER}  # and who owns each
+INSIDERS = frozenset({OWNER, OTHER, READER, TALKER})
+
+# Each word, and who may ever receive it. What nobody but its author's department may see has its author alone.
+WORDS = {
+    "wordsubject": INSIDERS,
+    "wordtitle": INSIDERS,
+    "wordcard": INSIDERS,
+    "wordcustomer": frozenset({OWNER, TALKER}),
+    "wordanswer": frozenset({OWNER, TALKER}),
+    "wordprice": frozenset({OWNER, READER}),
+    "wordfield_sales": frozenset({OWNER, READER}),
+    "wordnote_sales": frozenset({OWNER, READER}),
+    "wordpresence_form": frozenset({OWNER, READER}),
+    "wordpresence_card": INSIDERS,
+    "wordrefused_sales": frozenset({OWNER}),
+    **{f"wordnote_{lane}": frozenset({owner}) for lane, owner in LANES.items() if lane != "sales"},
+    **{f"wordfield_{lane}": frozenset({owner}) for lane, owner in LANES.items() if lane != "sales"},
+    "wordrefused_tech": frozenset({READER}),
+}
+
+
+@dataclass
+class Site:
+    """The service, its ticket, and a token for each caller."""
+
+    running: Running
+    ticket: str
+    customer_ticket: str
+    lifecycle: str
+    refused: dict[str, str]  # department -> the key under which the log names its refused entry
+    tokens: dict[str, str | None]
+    present: list[object] = field(default_factory=list)
+
+    async def shown(self):
+        answer = await self.running.http.get(f"/api/tickets/{self.ticket}", headers=self.headers(OWNER))
+        return answer.json()
+
+    def headers(self, caller):
+        token = self.tokens[caller]
+        return {"authorization": f"Bearer {token}"} if token else {}
+
+    def metadata(self, caller):
+        return metadata_of(self.tokens[caller])
+
+    def name(self, part):
+        return f"ticket/{self.ticket}/{part}"
+
+    async def fill_in(self, given, caller):
+        """Put the ticket's own words into a row's placeholders."""
+        words = {
+            "{ticket}": self.ticket,
+            "{lifecycle}": self.lifecycle,
+            "{token}": self.tokens[caller] or "",
+            "{version}": (await self.shown())["version"],
+        }
+        return _filled(given, words)
+
+
+def _filled(given, words):
+    if isinstance(given, dict):
+        return {key: _filled(value, words) for key, value in given.items()}
+    if isinstance(given, str):
+        for placeholder, word in words.items():
+            given = given.replace(placeholder, word)
+    return given
+
+
+def lifecycle_text():
+    """The shipped default with one reader of a form, and one department that is not in the conversation."""
+    text = lifecycle_files.shipped()["connect-order"]
+    for old, new in (
+        ("  sales:\n    owner: sales\n", "  sales:\n    owner: sales\n    form_readers: [tech]\n"),
+        ("talk: [sales, support, tech]", "talk: [sales, support]"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+@asynccontextmanager
+async def filled_site(tmp_path):
+    file = tmp_path / "sandbox.yaml"
+    file.write_text(lifecycle_text(), "utf-8")
+    async with (
+        run_service(tmp_path / "data", open_documents=False, lifecycle=str(file)) as running,
+        AsyncExitStack() as stack,
+    ):
+        tokens = {caller: running.token(**CLAIMS[caller]) if caller in CLAIMS else None for caller in CALLERS}
+        assert tokens[NOBODY] is None
+        site = Site(running, "", "", "", {}, tokens)
+        await _open(site)
+        await _fill_forms(site)
+        await _talk(site)
+        for department, caller in (("sales", OWNER), ("tech", READER)):
+            await _refused(site, department, caller)
+        for part, word in (("form/sales", "wordpresence_form"), ("card", "wordpresence_card")):
+            await _present(site, stack, part, word)
+        yield site
+
+
+async def _post(site, caller, path, json, method="POST"):
+    answer = await site.running.http.request(method, path, json=json, headers=site.headers(caller))
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+async def _open(site):
+    body = {"title": "wordtitle", "subject": "wordsubject", "card": {"tags": "wordcard"}}
+    shown = await _post(site, OWNER, "/api/tickets", body)
+    site.ticket, site.lifecycle = shown["id"], shown["lifecycle"]
+    for name, payload in (("quote", {"price": "10.00"}), ("sign", {"contract": "wordprice"})):
+        body = {"lane": "sales", "name": name, "seen": (await site.shown())["version"], "payload": payload}
+        await _post(site, OWNER, f"/api/tickets/{site.ticket}/transitions", body)
+    for lane, owner, name in (("tech", READER, "start"), ("sales", OWNER, "withdraw"), ("tech", READER, "halt")):
+        body = {"lane": lane, "name": name, "seen": (await site.shown())["version"]}
+        await _post(site, owner, f"/api/tickets/{site.ticket}/transitions", body)
+    body = {"lane": "sales", "name": "revive", "seen": (await site.shown())["version"]}
+    await _post(site, OWNER, f"/api/tickets/{site.ticket}/transitions", body)
+
+
+async def _fill_forms(site):
+    for lane, owner in LANES.items():
+        body = {"fields": {"word": f"wordfield_{lane}"}, "note": f"wordnote_{lane}"}
+        await _post(site, owner, f"/api/tickets/{site.ticket}/forms/{lane}", body, "PATCH")
+
+
+async def _talk(site):
+    await _post(site, OWNER, f"/api/tickets/{site.ticket}/messages", {"text": "wordanswer"})
+    answer = await gateway_pb2_grpc.IngressServiceStub(site.running.channel).Ingest(
+        gateway_pb2.IngestRequest(envelopes=[envelope("first", "wordcustomer")]), metadata=site.metadata(GATEWAY)
+    )
+    (result,) = answer.results
+    assert gateway_pb2.INGEST_STATUS_ACCEPTED == result.status
+    site.customer_ticket = result.ticket
+
+
+def envelope(key, text):
+    given = {
+        "idempotency_key": key,
+        "channel": "wechat",
+        "account": "shop",
+        "conversation": "openid-1",
+        "sent_at": 1_000,
+        "customer": {"sender": "openid-1", "parts": [{"text": text}]},
+    }
+    return json_format.ParseDict(given, gateway_pb2.Envelope())
+
+
+async def _refused(site, department, caller):
+    """Submit what no log will ever hold; the log names it by its digest alone."""
+    entry = f"wordrefused_{department}"
+    update = SubmitDocument(7).append_transition(entry)
+    async with sync_socket(site.running, site.name(f"submit/{department}"), site.tokens[caller]) as socket:
+        await socket.say(ysync.encode_update(update))
+        await socket.hear(ysync.Update)
+    site.refused[department] = transition.entry_key(entry.encode())
+
+
+async def _present(site, stack, part, word):
+    socket = await stack.enter_async_context(sync_socket(site.running, site.name(part), site.tokens[OWNER]))
+    state = awareness.encode([awareness.State(5, 1, f'{{"name":"{word}"}}')])
+    await socket.hear(ysync.Step1)
+    await socket.say(ysync.encode_awareness(state))
+    async with asyncio.timeout(PATIENCE_S):
+        await socket.hear(ysync.Awareness, where=lambda frame: word.encode() in frame.states)
+    site.present.append(socket)
+
+
+def edit_of(kind, client):
+    """A good update for a document of this kind, from a client id that was not used before."""
+    match kind:
+        case "submit":
+            return SubmitDocument(client).append_message(f"entry of {client}")
+        case "form":
+            return FormDocument(client).append_note(f"note of {client}")
+        case _:  # nobody may write log and talk, whatever the update is
+            return CardDocument(client).set_fields({"priority": f"edit of {client}"})

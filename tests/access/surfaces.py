@@ -1,0 +1,64 @@
+"""Every surface of a running service, asked by one caller for what a row of the matrix names."""
+
+import grpc
+from google.protobuf import descriptor_pool, json_format, message_factory
+
+from crdt_sync.rpc.status import code_of
+from tests.access.site import edit_of, envelope
+from tests.access.wires import WIRES, bytes_of
+
+
+async def ask_route(site, row, caller, heard):
+    """Make the request of a row; return "ok", the code of the refusal, or the status of what is no problem."""
+    method = "GET" if row.method == "*" else row.method
+    answer = await site.running.http.request(
+        method,
+        await site.fill_in(row.address, caller),
+        json=await site.fill_in(row.json, caller),
+        data=await site.fill_in(row.form, caller),
+        headers=site.headers(caller),
+    )
+    site.running.http.cookies.clear()
+    heard += [answer.content, str(answer.headers).encode()]
+    if answer.status_code < 400:
+        return "ok"
+    problem = answer.headers["content-type"] == "application/problem+json"
+    return answer.json()["code"] if problem else str(answer.status_code)
+
+
+async def ask_rpc(site, row, caller, heard):
+    """Make the call of a row."""
+    service, _, name = row.key.partition("/")
+    method = descriptor_pool.Default().FindServiceByName(service).FindMethodByName(name)
+    request_class = message_factory.GetMessageClass(method.input_type)
+    request = json_format.ParseDict(await site.fill_in(row.request, caller), request_class())
+    if name == "Ingest":
+        request.envelopes.append(envelope("first", "wordcustomer"))
+    call = site.running.channel.unary_unary(
+        f"/{row.key}",
+        request_serializer=request_class.SerializeToString,
+        response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
+    )
+    try:
+        answer = await call(request, metadata=site.metadata(caller), timeout=20)
+    except grpc.aio.AioRpcError as error:
+        heard.append(bytes_of(error))
+        return code_of(error) or error.code().name
+    heard.append(answer.SerializeToString())
+    return "ok"
+
+
+class Clients:
+    """Client ids, none given twice."""
+
+    def __init__(self):
+        self._last = 1_000
+
+    def next(self):
+        self._last += 1
+        return self._last
+
+
+async def ask_document(site, wire, kind, document, caller, heard, clients):
+    """Open, read and write a document over a wire."""
+    return await WIRES[wire](site.running, document, site.tokens[caller], edit_of(kind, clients.next()), heard)

@@ -1,0 +1,109 @@
+"""Every row of the matrix, run by every caller against the real service; and what none of it may ever tell whom."""
+
+import pytest
+import pytest_asyncio
+
+from crdt_sync.documents.log import LogDocument
+from crdt_sync.domain import access
+from crdt_sync.ports import Position
+from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
+from tests.access import matrix
+from tests.access.matrix import CALLERS, DOCUMENTS, EVENTS, OTHER, ROUTES, RPCS, STRANGER
+from tests.access.site import LANES, WORDS, filled_site
+from tests.access.surfaces import Clients, ask_document, ask_route, ask_rpc
+from tests.access.wires import WIRES, grpc_stream, open_frame
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CLIENTS = Clients()
+DEPARTMENTS = ("sales", "tech", "support", "backoffice", "marketing", "gateway")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory):
+    """One filled service for every row: none of them changes who may do what."""
+    async with filled_site(tmp_path_factory.mktemp("shared")) as site:
+        yield site
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("row", ROUTES, ids=lambda row: row.key)
+async def test_a_route_answers_each_caller_as_its_row_says(shared, row, caller):
+    assert row.expected[caller] == await ask_route(shared, row, caller, [])
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("row", RPCS, ids=lambda row: row.key)
+async def test_a_call_answers_each_caller_as_its_row_says(shared, row, caller):
+    assert row.expected[caller] == await ask_rpc(shared, row, caller, [])
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("row", DOCUMENTS, ids=lambda row: row.kind)
+async def test_a_document_opens_for_each_caller_as_its_row_says(shared, row, wire, caller):
+    name = shared.name(row.part)
+    assert row.expected[caller] == await ask_document(shared, wire, row.kind, name, caller, [], CLIENTS)
+
+
+async def test_an_event_is_for_those_whom_its_row_names(shared):
+    stored = await shared.running.service._store.events(Position(0))
+    expected = {row.type: row.audience for row in EVENTS}
+
+    assert set(expected) == {event.type for event in stored}, "the filled service makes events of every type"
+    of_sales = [event for event in stored if event.type != "refused" or event.data["entry"] == shared.refused["sales"]]
+    assert set(expected.items()) == {(event.type, frozenset(event.audience)) for event in of_sales}
+
+
+async def everything_that(site, caller):
+    """Ask for everything there is, over everything there is, and return every byte that came back."""
+    heard = []
+    for row in ROUTES:
+        await ask_route(site, row, caller, heard)
+    for row in RPCS:
+        await ask_rpc(site, row, caller, heard)
+    for lane in LANES:
+        row = matrix.Route("GET /", {}, path=f"/api/tickets/{{ticket}}/forms/{lane}")
+        await ask_route(site, row, caller, heard)
+    row = matrix.Route("GET /", {}, path=f"/api/tickets/{site.customer_ticket}/messages")
+    await ask_route(site, row, caller, heard)
+    documents = [("log", "log"), ("talk", "talk"), ("card", "card"), ("card", "nonsense")]
+    documents += [("submit", f"submit/{department}") for department in DEPARTMENTS]
+    documents += [("form", f"form/{lane}") for lane in LANES]
+    for wire in WIRES:
+        for kind, part in documents:
+            await ask_document(site, wire, kind, site.name(part), caller, heard, CLIENTS)
+        talk = f"ticket/{site.customer_ticket}/talk"
+        await ask_document(site, wire, "talk", talk, caller, heard, CLIENTS)
+    return b"\n".join(heard)
+
+
+def words_in(told):
+    return {word for word in WORDS if word.encode() in told}
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+async def test_no_caller_ever_receives_a_byte_that_is_not_its_own(shared, caller):
+    told = await everything_that(shared, caller)
+
+    assert {word for word, readers in WORDS.items() if caller in readers} == words_in(told)
+
+
+async def test_the_log_names_a_refused_entry_by_its_digest_and_code_alone(shared):
+    document = shared.name("log")
+    async with grpc_stream(shared.running, shared.tokens[OTHER]) as stream:
+        await stream.say(open_frame(document), pb.ClientFrame(document=document, step1=b"\x00"))
+        update = (await stream.hear("step2")).step2
+    log = LogDocument(5)
+    log.apply_committed(update)
+
+    assert dict.fromkeys(shared.refused.values(), "malformed").items() <= log.refused().items()
+
+
+@pytest.mark.parametrize("caller", [OTHER, STRANGER])
+async def test_without_the_rules_this_would_be_noticed(shared, caller, monkeypatch):
+    """The proof of the proof: with a reader's rule gone, words arrive that must not."""
+    monkeypatch.setattr(access, "read", lambda *_: None)
+    told = await everything_that(shared, caller)
+
+    assert {"wordprice", "wordnote_tech", "wordrefused_sales"} <= words_in(told)
