@@ -119,7 +119,7 @@ def open_ticket(principal: Principal, lifecycle: Lifecycle, opening: Transition)
     denial = _attested(principal, opening)
     if denial is not None:
         return denial
-    if principal.tickets is not None and opening.id not in principal.tickets:
+    if principal.tickets is not None and TicketId(opening.id) not in principal.tickets:
         return Denial("ticket_scope", "The token names its tickets, and this would be another one.")
     if not principal.is_gateway and principal.department not in lifecycle.departments:
         return Denial("department", f"The department {principal.department!r} does not take part in this lifecycle.")
