@@ -39,18 +39,13 @@ def text_of(spec):
 PAYLOADS = (None, sha(b"A"), sha(b"B"))
 
 
-@dataclass(repr=False)
 class History:
     """A growing history of one ticket. `naive` has judged every line whose ancestry is here."""
 
-    spec: dict
-    naive: Naive = None
-    lines: dict[str, bytes] = field(default_factory=dict)  # id -> line, parents first
-    strays: list[bytes] = field(default_factory=list)  # lines that never enter the view
-    opening: str = ""
-
-    def __post_init__(self):
-        self.naive = Naive(self.spec)
+    def __init__(self, spec):
+        self.spec, self.naive, self.opening = spec, Naive(spec), ""
+        self.lines = {}  # id -> line, parents first
+        self.strays = []  # lines that never enter the view
 
     def open(self, *, subject="s", digest=None):
         line = self.line_of_opening(subject=subject, lifecycle=digest or lifecycle_digest(self.spec))

@@ -26,6 +26,7 @@ from crdt_sync.server.settings import Settings
 
 TOKEN_TTL_MS = 12 * 3_600_000
 ARRIVAL_TIMEOUT_S = 15.0
+TECH_FIELDS = {"port": "A-07"}
 
 PEOPLE: Mapping[str, tuple[str, Sequence[str]]] = {
     "sales": ("sales", ["sales"]),
@@ -167,9 +168,7 @@ class Walk:
         await sales.call("do", ticket=ticket, lane="sales", name="quote", payload={"price": "480.00"})
         await sales.call("do", ticket=ticket, lane="sales", name="sign", payload={"contract": "2026-0117"})
         await sales.call("say", ticket=ticket, text=reply)
-        await tech.call(
-            "form", ticket=ticket, lane="tech", fields={"port": "A-07"}, note="Riser is on the left. 左侧竖井"
-        )
+        await tech.call("form", ticket=ticket, lane="tech", fields=TECH_FIELDS, note="Riser is on the left. 左侧竖井")
         shown = await self._service_shows(ticket)
         self._expect(
             "the service has heard nothing of it", (shown["stage"], shown["lanes"]["sales"]), ("presale", "lead")
@@ -185,6 +184,10 @@ class Walk:
         await self._replicas[second].mend()
         await self._together(ticket, "sales", "tech")
         await self._show(ticket, "tech", "ready_to_start")
+        kinds = [one["kind"] for one in (await self._get("sales", f"/api/tickets/{ticket}/messages"))["messages"]]
+        self._expect("the answer to the customer is in the conversation once", kinds.count("agent"), 1)
+        form = await self._get("tech", f"/api/tickets/{ticket}/forms/tech")
+        self._expect("what tech wrote offline is in its form", form["fields"], TECH_FIELDS)
 
     async def _start_beside_withdraw(self, ticket: str) -> None:
         """Tech starts while sales withdraws, neither knowing of the other."""

@@ -61,8 +61,7 @@ async def _synced(replica: Replica, request: Request) -> None:
     async with asyncio.timeout(request["timeout_s"]):
         while not await _refreshed(replica):  # noqa: ASYNC110 - another process changes it
             await asyncio.sleep(RETRY_S)
-    if not await replica.synced(request["timeout_s"]):
-        raise TimeoutError
+    await replica.synced(request["timeout_s"])
 
 
 async def _known(replica: Replica, request: Request) -> None:
@@ -88,8 +87,8 @@ async def _show(replica: Replica, request: Request) -> Mapping[str, Any]:
         "stage": ticket.stage,
         "state": ticket.state.to_json(),
         "explanation": list(ticket.explain(request.get("language", "en"))),
-        "pending": [entry.label for entry in ticket.pending],
-        "refused": {entry.label: entry.code for entry in ticket.refused},
+        "pending": list(ticket.pending),
+        "refused": dict(ticket.refused),
     }
 
 

@@ -17,7 +17,12 @@ from crdt_sync.server.settings import PREFIX, Settings, load
 
 EXIT_ERROR = 2
 
-app = typer.Typer(name="crdt-sync", help="Keeps one ticket true for every department.", no_args_is_help=True)
+app = typer.Typer(
+    name="crdt-sync",
+    help="Keeps one ticket true for every department.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # what goes wrong is a sentence; a defect of ours is a plain traceback
+)
 app.add_typer(lifecycle.app)
 app.add_typer(ticket.app)
 app.add_typer(replica.app)

@@ -64,7 +64,7 @@ class ReplicaProcess:
         """Bring the network back."""
         await self._link.mend()
 
-    async def call(self, name: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON
+    async def call(self, procedure: str, /, **arguments: object) -> Any:  # noqa: ANN401 - JSON
         """Ask the process to do something.
 
         Raises:
@@ -74,7 +74,7 @@ class ReplicaProcess:
         """
         assert self._process is not None, "the process was started"
         assert self._process.stdout is not None, "it was started with a pipe"
-        self._write(json.dumps({"call": name, "timeout_s": CALL_TIMEOUT_S / 2, **arguments}))
+        self._write(json.dumps({"call": procedure, "timeout_s": CALL_TIMEOUT_S / 2, **arguments}))
         async with asyncio.timeout(CALL_TIMEOUT_S):
             line = await self._process.stdout.readline()
         if not line:

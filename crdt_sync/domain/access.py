@@ -14,6 +14,12 @@ from crdt_sync.errors import Forbidden
 
 GATEWAY = Department("gateway")
 
+NOT_THE_AUTHOR = "actor"
+"""The one refusal that says nothing about the entry: somebody else submitted it, perhaps a copy of the author's own.
+
+Whoever reads `refused` takes it for no refusal of what the author himself submits; otherwise a copy would block him.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -113,7 +119,7 @@ def open_ticket(principal: Principal, lifecycle: Lifecycle, opening: Transition)
     denial = _attested(principal, opening)
     if denial is not None:
         return denial
-    if principal.tickets is not None and opening.id not in principal.tickets:
+    if principal.tickets is not None and TicketId(opening.id) not in principal.tickets:
         return Denial("ticket_scope", "The token names its tickets, and this would be another one.")
     if not principal.is_gateway and principal.department not in lifecycle.departments:
         return Denial("department", f"The department {principal.department!r} does not take part in this lifecycle.")
@@ -144,7 +150,7 @@ def make_transition(principal: Principal, lifecycle: Lifecycle, transition: Tran
 def post_message(principal: Principal, lifecycle: Lifecycle, message: Message) -> Denial | None:
     """Say whether the caller may put this message into the conversation."""
     if message.author != principal.actor:
-        return Denial("actor", "A message is posted in its author's own name.")
+        return Denial(NOT_THE_AUTHOR, "A message is posted in its author's own name.")
     if message.kind != "agent" or message.origin is not None:
         return Denial("message_kind", "A department posts messages of the kind 'agent', without an origin.")
     return converse(principal, lifecycle)
@@ -159,7 +165,7 @@ def _own(principal: Principal, name: DocumentName) -> Denial | None:
 def _attested(principal: Principal, transition: Transition) -> Denial | None:
     """The actor is the caller, and holds now every role that the transition claims."""
     if transition.actor != principal.actor:
-        return Denial("actor", "A transition is made in its author's own name.")
+        return Denial(NOT_THE_AUTHOR, "A transition is made in its author's own name.")
     missing = [role for role in transition.roles if role not in principal.roles]
     if missing:
         return Denial("role_not_held", f"The caller does not hold {', '.join(missing)}.")

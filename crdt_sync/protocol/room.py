@@ -44,11 +44,20 @@ class Relay:
 class Room:
     """One document, its subscribers and its presence."""
 
-    def __init__(self, text: str, name: DocumentName | None, document: Document, *, document_position: int) -> None:
+    def __init__(
+        self,
+        text: str,
+        name: DocumentName | None,
+        document: Document,
+        *,
+        document_position: int,
+        snapshot_position: int = 0,
+    ) -> None:
         self.text = text
         self.name = name  # None for a plain document
         self.document = document
         self.document_position = document_position  # of the newest update, committed or pending
+        self.snapshot_position = snapshot_position  # what the newest snapshot holds
         self.pending = 0  # updates in the committer
         self.generation = 0  # grows when the document was loaded anew; what was applied before is gone then
         self.stale = False  # a commit failed and the document was not loaded anew yet

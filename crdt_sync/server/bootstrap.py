@@ -85,10 +85,11 @@ class Service:
 
     async def _start(self) -> None:
         settings, clock = self.settings, SystemClock()
+        sources = _lifecycle_sources(settings.lifecycle)
         _make_directory(settings.data)
         self._http = HttpServer(settings.host, settings.port)
         store = self._store = await _open_store(settings.url)
-        lifecycles = await Lifecycles.load(store, lifecycle_files.load, _lifecycle_sources(settings.lifecycle))
+        lifecycles = await Lifecycles.load(store, lifecycle_files.load, sources)
         ids = SystemIds(clock)
         rooms = Rooms(store, ids)
         committer = self._committer = Committer(Desk(store, rooms, lifecycles, ids), clock)

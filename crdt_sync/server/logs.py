@@ -51,6 +51,7 @@ def guard_libraries() -> None:
         logger = logging.getLogger(name)
         if not any(isinstance(each, StrikingFilter) for each in logger.filters):
             logger.addFilter(StrikingFilter())
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # each start would begin with three lines about nothing
 
 
 def configure(level: str) -> None:

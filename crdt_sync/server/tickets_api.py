@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from crdt_sync.domain.ids import NAME_PATTERN, TicketId
+from crdt_sync.domain.ids import NAME_PATTERN, Position, TicketId
 from crdt_sync.errors import Malformed, PreconditionMissing
 from crdt_sync.ports import TicketFilter
 from crdt_sync.server.requests import (
@@ -105,6 +105,7 @@ async def list_tickets(
     lane: Annotated[list[Short], Query(description="`sales:signed`; `lane.sales=signed` says the same")] = [],  # noqa: B006
     department: Annotated[Short | None, Query(description="callers see their own department's only")] = None,
     owed: Annotated[Short | None, Query(description="a lane that an open obligation names")] = None,
+    changed_after: Annotated[int, Query(ge=0, le=2**53 - 1, description="a service-wide position")] = 0,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
     cursor: Annotated[Short | None, Query(description="`next` of the page before")] = None,
 ) -> Response:
@@ -116,6 +117,7 @@ async def list_tickets(
         stage=stage,
         lane_states=_lane_states(lane, request),
         owed_by=owed,
+        changed_after=Position(changed_after) if changed_after else None,
     )
     page = await tickets.list(caller, where, after=None if cursor is None else TicketId(cursor), limit=limit)
     return JSONResponse(
@@ -123,7 +125,7 @@ async def list_tickets(
     )
 
 
-_LIST_PARAMETERS = frozenset({"stage", "lane", "department", "owed", "limit", "cursor"})
+_LIST_PARAMETERS = frozenset({"stage", "lane", "department", "owed", "changed_after", "limit", "cursor"})
 
 
 def _lane_states(pairs: list[str], request: Request) -> dict[str, str]:

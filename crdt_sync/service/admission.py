@@ -4,11 +4,11 @@ Admission asks who, with which role held now, of which size, with its payload th
 refusal is told to its author by code; it changes no replica's fold, because the log never holds the entry.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from crdt_sync.documents.submit import MESSAGES
 from crdt_sync.domain import access, message, payload, transition
-from crdt_sync.domain.access import Principal
+from crdt_sync.domain.access import NOT_THE_AUTHOR, Principal
 from crdt_sync.domain.ids import Department
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition, Undecodable
@@ -24,17 +24,15 @@ DUPLICATE = "duplicate"  # no code either: its id is there
 
 
 def admit_entries(draft: Draft, live: LiveTicket, department: Department, entries: Sequence[Waiting]) -> None:
-    """Judge new entries of a department's submit document, then again what waited, until nothing moves."""
+    """Judge new entries of a department's submit document, then all that waits of everybody, until nothing moves."""
     waiting = live.waiting.setdefault(department, {})
-    for entry in entries:
-        waiting[transition.entry_key(entry.text.encode())] = entry
-    retried = {transition.entry_key(entry.text.encode()) for entry in entries}
-    while _pass(draft, live, department, waiting, retried):
-        retried = set()
-    for other, others in live.waiting.items():
-        if other != department and others:
-            while _pass(draft, live, other, others, set()):
-                pass
+    retried = {entry.key: entry for entry in entries}
+    waiting |= retried
+    moved = _pass(draft, live, department, waiting, retried)
+    while moved:
+        moved = False
+        for owner, others in live.waiting.items():
+            moved |= _pass(draft, live, owner, others, {})
 
 
 def judge_transition(
@@ -51,7 +49,7 @@ def judge_transition(
         return denial.code
     if len(live.order) >= TRANSITIONS_PER_TICKET_MAX:
         return "too_many"
-    if any(_is_refused(draft, live, parent) for parent in made.after):
+    if any(parent not in live.fold and _is_refused(draft, live, parent) for parent in made.after):
         return "parent_refused"
     verdict = live.fold.judge(made)
     if verdict is None:
@@ -62,7 +60,7 @@ def judge_transition(
 
 
 def _pass(
-    draft: Draft, live: LiveTicket, department: Department, waiting: dict[str, Waiting], retried: set[str]
+    draft: Draft, live: LiveTicket, department: Department, waiting: dict[str, Waiting], retried: Mapping[str, Waiting]
 ) -> bool:
     """Judge everything that waits once; True if anything was decided."""
     moved = False
@@ -75,7 +73,7 @@ def _pass(
             continue
         del waiting[key]
         moved = True
-        if code not in {"", DUPLICATE}:
+        if code not in {"", DUPLICATE} and not (code == NOT_THE_AUTHOR and _is_refused(draft, live, key)):
             draft.refuse(live, key, code, department)
     return moved
 
@@ -129,13 +127,15 @@ def _judge_payload(live: LiveTicket, made: Transition, sealed: str | None) -> st
 
 
 def _is_refused(draft: Draft, live: LiveTicket, key: str) -> bool:
+    """Tell whether the author's own entry was refused; a refused copy of it in another's name does not count."""
     touched = draft.tickets.get(live.id)
+    code = live.log.refused().get(key)
     if touched is not None:
         if key in touched.refused:
-            return True
-        if key in touched.cleared:
-            return False
-    return key in live.log.refused()
+            code = touched.refused[key]
+        elif key in touched.cleared:
+            code = None
+    return code not in {None, NOT_THE_AUTHOR}
 
 
 def check_opening(principal: Principal, live: LiveTicket, opening: Transition) -> None:

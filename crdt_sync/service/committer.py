@@ -165,6 +165,14 @@ class Committer:
             room.relay(relays)
         for room, relays in draft.relays.items():
             room.commit(len(relays))
+        await self._snapshot(draft)
+
+    async def _snapshot(self, draft: Draft) -> None:
+        for room in draft.relays:
+            try:
+                await self._desk.rooms.keep_snapshot(room)
+            except StoreUnavailable as error:
+                _log.warning("snapshot not kept", reason=str(error))
 
     async def _abandon(self, draft: Draft) -> None:
         """Forget what memory holds beyond the log: the touched tickets, and the documents of the touched rooms."""

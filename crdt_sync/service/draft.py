@@ -109,7 +109,10 @@ class Draft:
         touched.refused.pop(transition.id, None)
 
     def refuse(self, live: LiveTicket, key: str, code: str, department: Department) -> None:
-        """Note a refused entry in the log's `refused`, where its author finds it."""
+        """Note a refused entry in the log's `refused`, where its author finds it; once, however often it is judged."""
+        touched = self.tickets.get(live.id)
+        if live.log.refused().get(key) == code and (touched is None or key not in touched.cleared):
+            return
         self.touch(live).refused[key] = code
         self._event(EventType.REFUSED, live, {"entry": key, "code": code}, (department,), None)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from crdt_sync.documents.document import Entry, Outcome, Received
 from crdt_sync.documents.submit import MESSAGES, TRANSITIONS, SubmitDocument
 from crdt_sync.domain import transition
-from crdt_sync.domain.access import Principal
+from crdt_sync.domain.access import NOT_THE_AUTHOR, Principal
 from crdt_sync.domain.ids import ActorId, Department, DocumentKind, DocumentName, LaneId, TransitionId
 from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import Refused, TicketSyncError, Unavailable
@@ -74,9 +74,9 @@ class Change:
             draft.touch(live, self.trace)
             return
         department = _department(live, room.name)
-        if room.name.kind is DocumentKind.SUBMIT and self.opening is None:
+        if room.name.kind is DocumentKind.SUBMIT:
             entries = [Waiting(entry.root, entry.text, self.principal) for entry in self.received.entries]
-        else:  # a payload came, or the ticket was opened just now: what waited may go on
+        else:  # a payload came: what waited may go on
             entries = []
         admit_entries(draft, live, department, entries)
 
@@ -186,10 +186,12 @@ def _undecided(live: LiveTicket, room: Room) -> dict[str, Waiting]:
     refused = live.log.refused()
     found: dict[str, Waiting] = {}
     for entry, actor in document.authored():
-        key = transition.entry_key(entry.text.encode())
         author = room.authors.get(actor)
-        if key not in refused and TransitionId(key) not in live.fold and author is not None:
-            found[key] = Waiting(entry.root, entry.text, author)
+        if author is None:
+            continue
+        waiting = Waiting(entry.root, entry.text, author)
+        if refused.get(waiting.key) in {None, NOT_THE_AUTHOR} and TransitionId(waiting.key) not in live.fold:
+            found[waiting.key] = waiting
     return found
 
 

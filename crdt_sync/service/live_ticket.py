@@ -12,8 +12,9 @@ from typing import TypeVar
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.log import LogDocument
-from crdt_sync.documents.submit import SubmitDocument
+from crdt_sync.documents.submit import MESSAGES, SubmitDocument
 from crdt_sync.documents.talk import TalkDocument
+from crdt_sync.domain import message, transition
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import (
     Department,
@@ -46,6 +47,12 @@ class Waiting:
     root: str
     text: str
     principal: Principal
+
+    @property
+    def key(self) -> str:
+        """Its name in the log's `refused`. What stands among the messages is named as a message, whatever it is."""
+        named = message.entry_key if self.root == MESSAGES else transition.entry_key
+        return named(self.text.encode())
 
 
 @dataclass(slots=True)

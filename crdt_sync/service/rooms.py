@@ -6,10 +6,11 @@ from collections import OrderedDict
 from crdt_sync.documents.document import Document
 from crdt_sync.documents.kinds import new_document
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.ids import DocumentName, Role
+from crdt_sync.domain.ids import DocumentKind, DocumentName, Role
 from crdt_sync.ports import Ids, Store, StoredDocument, StoreUnavailable
 from crdt_sync.protocol.room import Room
 
+SNAPSHOT_TAIL_UPDATES = 500  # some 10 ms to load; a snapshot of a card or a log costs less than a millisecond
 IDLE_ROOMS_MAX = 2_000  # a room costs some 5 kB; below 10 MB in all, and a busy service's working set fits
 
 
@@ -60,6 +61,22 @@ class Rooms:
             task.add_done_callback(lambda _: self._loading.pop(text, None))
         return await asyncio.shield(task)
 
+    async def keep_snapshot(self, room: Room) -> None:
+        """Keep a snapshot of a settled room with a long tail, so that it loads fast; the log's rows stay.
+
+        A submit document is loaded from its rows alone: they say with which roles each entry was sent.
+
+        Raises:
+            StoreUnavailable: it was not kept; nothing is lost.
+
+        """
+        if room.name is not None and room.name.kind is DocumentKind.SUBMIT:
+            return
+        if room.pending or room.stale or room.document_position - room.snapshot_position < SNAPSHOT_TAIL_UPDATES:
+            return
+        await self._store.write_snapshot(room.text, room.document_position, room.document.snapshot())
+        room.snapshot_position = room.document_position
+
     def trim(self) -> None:
         """Unload the rooms that were idle longest, above what may stay."""
         excess = len(self._rooms) - IDLE_ROOMS_MAX
@@ -80,7 +97,13 @@ class Rooms:
         name = DocumentName.parse(text) if text.startswith("ticket/") else None
         stored = await self._store.document(text)
         document = _fill(name, self._ids.client_id(), stored)
-        room = Room(text, name, document, document_position=stored.document_position)
+        room = Room(
+            text,
+            name,
+            document,
+            document_position=stored.document_position,
+            snapshot_position=stored.snapshot_position,
+        )
         for update in stored.updates:
             room.authors[update.actor] = Principal(update.actor, update.department, tuple(map(Role, update.roles)))
         self._rooms[text] = room

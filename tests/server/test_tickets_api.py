@@ -56,7 +56,7 @@ async def test_an_id_that_can_never_be_is_unknown(site, ticket):
 async def test_filters_are_those_of_the_caller(site):
     site.tickets.next = OTHER
     answer = await site.client.get(
-        f"/api/tickets?stage=x&lane=sales:signed&lane.tech=pending&owed=tech&limit=5&cursor={TICKET}&department=tech"
+        f"/api/tickets?stage=x&lane=sales:signed&lane.tech=pending&owed=tech&changed_after=7&limit=5&cursor={TICKET}&department=tech"
     )
 
     assert (OTHER, 9, [TICKET]) == (
@@ -65,7 +65,7 @@ async def test_filters_are_those_of_the_caller(site):
         [each["id"] for each in answer.json()["tickets"]],
     )
     _, (_, where), named = last(site)
-    assert ("sales", "x", "tech") == (where.department, where.stage, where.owed_by)
+    assert ("sales", "x", "tech", 7) == (where.department, where.stage, where.owed_by, where.changed_after)
     assert {"sales": "signed", "tech": "pending"} == where.lane_states
     assert {"after": TICKET, "limit": 5} == named
 

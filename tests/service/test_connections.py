@@ -7,7 +7,7 @@ from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.submit import SubmitDocument
-from crdt_sync.documents.updates import decode, decode_state_vector, encode_state_vector
+from crdt_sync.documents.updates import decode, decode_state_vector, encode_state_vector, merge
 from crdt_sync.domain import payload, transition
 from crdt_sync.wire import hocuspocus, ysync
 from crdt_sync.wire.awareness import State, encode
@@ -289,6 +289,46 @@ async def test_an_explicit_retry_is_judged_anew_and_clears_the_refusal(world):
     assert "quoted" == (await world.tickets.get(SALES, view.id)).lanes["sales"]
 
 
+async def test_a_copy_of_a_colleagues_entry_blocks_neither_him_nor_what_builds_on_it(world):
+    view = await world.opened()
+    sales, _ = await world.yjs(f"ticket/{view.id}/submit/sales", SALES)
+    support, _ = await world.yjs(f"ticket/{view.id}/submit/support", SUPPORT)
+    quote = world.made(SALES, view, "sales", "quote", [view.id])
+    sign = world.made(SALES, view, "sales", "sign", [quote.id])
+    opening = (await world.store.journal(view.id))[0].record
+    copies = SubmitDocument(8)
+    mine = SubmitDocument(9)
+
+    support.receive(ysync.encode_update(copies.append_message(opening)))
+    support.receive(ysync.encode_update(copies.append_transition(quote.record)))
+    sales.receive(ysync.encode_update(mine.append_transition(sign.record)))
+    support.receive(ysync.encode_update(copies.append_transition(sign.record)))
+    await world.settle()
+    log = (await world.rooms.get(f"ticket/{view.id}/log")).document
+    assert {"actor"} == {log.refused()[key] for key in (quote.id, sign.id)}
+    assert view.id not in log.refused()
+
+    sales.receive(ysync.encode_update(mine.append_transition(quote.record)))
+    await world.settle()
+    assert "signed" == (await world.tickets.get(SALES, view.id)).lanes["sales"]
+    assert not {quote.id, sign.id} & log.refused().keys(), "what was admitted stands in the log and nowhere else"
+
+
+async def test_a_copy_does_not_overwrite_why_the_author_was_refused(world):
+    view = await world.opened()
+    tech, _ = await world.yjs(f"ticket/{view.id}/submit/tech", TECH)
+    support, _ = await world.yjs(f"ticket/{view.id}/submit/support", SUPPORT)
+    early = world.made(TECH, view, "tech", "deliver", [view.id])
+    tech.receive(ysync.encode_update(SubmitDocument(8).append_transition(early.record)))
+    await world.settle()
+
+    support.receive(ysync.encode_update(SubmitDocument(9).append_transition(early.record)))
+    await world.settle()
+
+    log = (await world.rooms.get(f"ticket/{view.id}/log")).document
+    assert {early.id: "from"} == log.refused()
+
+
 async def test_resubmission_under_another_client_id_makes_one_transition(world):
     view = await world.opened()
     submit, _ = await world.yjs(f"ticket/{view.id}/submit/sales", SALES)
@@ -301,7 +341,8 @@ async def test_resubmission_under_another_client_id_makes_one_transition(world):
     assert 2 == len(await world.store.journal(view.id))
 
 
-async def test_a_ticket_that_was_opened_offline_appears_with_its_submissions(world):
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_a_ticket_that_was_opened_offline_appears_with_its_submissions(world, at_once):
     opened = transition.make(
         ticket=None, lane="case", name="open", actor="sales-1", roles=("sales",), after=(),
         lifecycle=world.lifecycles.default.digest, at=1, subject="offline-1",
@@ -315,8 +356,8 @@ async def test_a_ticket_that_was_opened_offline_appears_with_its_submissions(wor
     late = document.append_transition(opened.record)
     connection, wire = await world.yjs(f"ticket/{opened.id}/submit/sales", SALES)
 
-    connection.receive(ysync.encode_update(early))
-    connection.receive(ysync.encode_update(late))
+    for update in [merge([early, late])] if at_once else [early, late]:
+        connection.receive(ysync.encode_update(update))
     await world.settle()
 
     view = await world.tickets.get(TECH, opened.id)

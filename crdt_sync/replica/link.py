@@ -1,0 +1,127 @@
+"""What a replica and a service say to each other, whatever the wire. Knows neither sockets nor documents.
+
+Failures are of two sorts: `Unauthenticated` ends all attempts, every other error means to come again later.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from crdt_sync.domain.ids import Digest, Position, TicketId
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Open a document on this connection."""
+
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Close a document on this connection."""
+
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateVector:
+    """Sync step 1: what the sender has. Goes both ways."""
+
+    document: str
+    state_vector: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Sync step 2: what the asker lacks. Goes both ways; the service acknowledges it."""
+
+    document: str
+    update: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One update. Goes both ways; the service acknowledges it."""
+
+    document: str
+    update: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The service has opened a document for this connection."""
+
+    document: str
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The service answers one `Diff` or `Change`: committed, or not accepted."""
+
+    document: str
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The service has closed a document on this connection."""
+
+    document: str
+    code: str
+    message: str
+
+
+Outbound = Join | Leave | StateVector | Diff | Change
+Inbound = Opened | StateVector | Diff | Change | Answered | Closed
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Tickets that changed, each with its lifecycle, and the position that this is not older than."""
+
+    tickets: tuple[tuple[TicketId, Digest], ...]
+    position: Position
+
+
+class Line(Protocol):
+    """One connection. Every method raises a `TicketSyncError` once it has ended."""
+
+    async def send(self, frames: Sequence[Outbound]) -> None:
+        """Send these frames, in order."""
+        ...
+
+    async def receive(self) -> Sequence[Inbound]:
+        """Wait for the next frames."""
+        ...
+
+    async def close(self) -> None:
+        """End the connection; may be called at any time."""
+        ...
+
+
+class Link(Protocol):
+    """The way to one service."""
+
+    async def connect(self) -> Line:
+        """Open a connection."""
+        ...
+
+    async def tickets(self, changed_after: Position) -> Listing:
+        """List the tickets that the token may see and that changed after a position."""
+        ...
+
+    async def lifecycle(self, digest: Digest | None) -> str:
+        """Fetch the source of a lifecycle; None is the service's default."""
+        ...
+
+    async def close(self) -> None:
+        """Release what the link holds."""
+        ...
+
+
+def split_reason(reason: str) -> tuple[str, str]:
+    """Return the code and the sentence of a reason that reads "code: sentence"."""
+    code, colon, message = reason.partition(": ")
+    return (code, message) if colon else ("closed", reason)

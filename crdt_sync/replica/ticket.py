@@ -1,0 +1,401 @@
+"""One ticket in a replica: what it shows, and what its people do to it, with or without a network.
+
+Every method that changes something returns when the change is durable here; whether it is delivered, the log says.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from crdt_sync.documents.card import CardDocument
+from crdt_sync.documents.document import Document
+from crdt_sync.documents.form import FormDocument
+from crdt_sync.documents.log import LogDocument
+from crdt_sync.documents.rules import Scalar
+from crdt_sync.documents.submit import SubmitDocument
+from crdt_sync.documents.talk import TalkDocument
+from crdt_sync.domain import access, message, payload, transition
+from crdt_sync.domain.access import Denial, Principal
+from crdt_sync.domain.ids import Digest, DocumentKind, DocumentName, LaneId, MessageId, TicketId, TransitionId
+from crdt_sync.domain.lifecycle.explain import Language, explain
+from crdt_sync.domain.lifecycle.fold import Fold
+from crdt_sync.domain.lifecycle.model import Lifecycle, TransitionSpec
+from crdt_sync.domain.lifecycle.result import Code, TicketState
+from crdt_sync.domain.message import Message
+from crdt_sync.domain.payload import Sealed
+from crdt_sync.domain.transition import Transition
+from crdt_sync.errors import Conflict, Malformed, NotFound, NotThereYet, PreconditionUnknown
+from crdt_sync.ports import Clock, Ids
+from crdt_sync.replica.shelf import Change, Shelf
+from crdt_sync.replica.store import Known
+from crdt_sync.replica.view import Entry, View, decoded, undelivered
+
+D = TypeVar("D", bound=Document)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every ticket of a replica works with; `edited` hears of updates that were made here and are durable."""
+
+    principal: Principal
+    shelf: Shelf
+    clock: Clock
+    ids: Ids
+    edited: Callable[[Sequence[tuple[DocumentName, bytes]]], None]
+    wait_until: Callable[[Callable[[], bool], float], Awaitable[bool]]
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A live view: it changes as updates arrive. `lifecycle` is None until it was fetched."""
+
+    id: TicketId
+    digest: Digest
+    lifecycle: Lifecycle | None
+    desk: Desk
+    _view: View | None = field(default=None, init=False)
+    _folded: tuple[Fold, tuple[int, int]] | None = field(default=None, init=False)
+
+    @property
+    def fold(self) -> Fold | None:
+        """What the ticket's transitions amount to; None while its lifecycle is unknown."""
+        if self.lifecycle is None:
+            return None
+        if self._view is None:
+            self._view = View(self.lifecycle, self.id)
+        revisions = self.desk.shelf.revisions
+        now = (revisions[str(self._name(DocumentKind.LOG))], revisions[str(self._submit_name)])
+        if self._folded is None or self._folded[1] != now:
+            self._folded = self._view.fold(self._log, self._submit), now
+        return self._folded[0]
+
+    @property
+    def state(self) -> TicketState:
+        """Lanes, stage, flags, obligations and every transition's status, own undelivered moves included."""
+        fold = self.fold
+        if fold is not None:
+            return fold.state()
+        ids = [transition.entry_key(record.encode()) for record in self._log.transitions()]
+        return TicketState(ticket=self.id, codes={TransitionId(id_): Code.LIFECYCLE_UNKNOWN for id_ in ids})
+
+    @property
+    def code(self) -> str | None:
+        """Why there is no stage: `lifecycle_unknown` or `not_there_yet`; None if there is one."""
+        if self.lifecycle is None:
+            return Code.LIFECYCLE_UNKNOWN.value
+        return None if self.state.ticket is not None else NotThereYet.default_code
+
+    @property
+    def stage(self) -> str | None:
+        """The stage's name."""
+        return self.state.stage
+
+    @property
+    def kind(self) -> str | None:
+        """The stage's kind."""
+        return self.state.kind
+
+    @property
+    def lanes(self) -> Mapping[LaneId, str]:
+        """Each lane's state, a named conflict included."""
+        return self.state.lanes
+
+    @property
+    def frontier(self) -> tuple[TransitionId, ...]:
+        """The newest transitions of what is shown now: what `do` takes as `seen`."""
+        return self.fold.frontier() if self.fold is not None else ()
+
+    @property
+    def card(self) -> Mapping[str, Scalar]:
+        """Title, customer, priority, tags and assignees."""
+        return self._card.card()
+
+    @property
+    def title(self) -> str:
+        """The card's title; empty if it has none."""
+        return str(self.card.get("title") or "")
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """The conversation with the customer in the order of its time, own undelivered answers included."""
+        talk = self._loaded(TalkDocument, DocumentKind.TALK)
+        own = [entry.record for entry in self.undelivered if entry.kind == "message" and entry.code is None]
+        shown = {one.id: one for one in decoded([*(talk.messages() if talk else ()), *own])}
+        return sorted(shown.values(), key=lambda one: (one.at, one.id))
+
+    @property
+    def undelivered(self) -> Sequence[Entry]:
+        """Own entries that neither the log nor the conversation holds; those that were refused have their code."""
+        talk = self._loaded(TalkDocument, DocumentKind.TALK)
+        return undelivered(self._log, talk, self._submit, self.desk.principal.actor)
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """The ids of own entries that are neither delivered nor refused."""
+        return tuple(entry.id for entry in self.undelivered if entry.code is None)
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """The ids of own entries that the service refused, each with its code."""
+        return {entry.id: entry.code for entry in self.undelivered if entry.code is not None}
+
+    def explain(self, language: Language = "en") -> tuple[str, ...]:
+        """Say in sentences why the ticket is where it is; none while its lifecycle is unknown."""
+        if self.lifecycle is None or self.fold is None:
+            return ()
+        return explain(self.lifecycle, self.fold, language=language)
+
+    def form(self, lane: str) -> Mapping[str, Scalar]:
+        """Return the fields of a lane's form.
+
+        Raises:
+            Forbidden: the form is not for this department.
+
+        """
+        return self._form(lane, access.read).fields()
+
+    def notes(self, lane: str) -> str:
+        """Return the notes of a lane's form.
+
+        Raises:
+            Forbidden: the form is not for this department.
+
+        """
+        return self._form(lane, access.read).notes()
+
+    async def begin(self, known: Known, opening: Transition, title: str) -> None:
+        """Write the ticket's first records: its title, and its opening among the submissions.
+
+        Raises:
+            Refused: a title that no card holds.
+
+        """
+        card = (self._name(DocumentKind.CARD), lambda: self._card.set_fields({"title": title}))
+        submit = (self._submit_name, lambda: self._submit.append_transition(opening.record))
+        self.desk.edited(await self.desk.shelf.write([card, submit], opens=known))
+
+    async def do(
+        self,
+        lane: str,
+        name: str,
+        payload: Mapping[str, object] | None = None,
+        *,
+        seen: Sequence[TransitionId] | None = None,
+    ) -> TransitionId:
+        """Make a transition, judged in what was seen: the `frontier` that was shown, or the ticket as it is now.
+
+        Raises:
+            NotThereYet: the ticket or its lifecycle has not arrived.
+            Malformed: no such transition, or a payload that it does not take.
+            Forbidden: another department's lane.
+            PreconditionUnknown: `seen` names a transition that is not here.
+            Conflict: not possible in what was seen; the code is that of the check that failed.
+
+        """
+        lifecycle, fold = self._arrived()
+        spec = _spec(lifecycle, lane, name)
+        sealed = self._sealed(spec, payload)
+        made = transition.make(
+            ticket=self.id,
+            lane=lane,
+            name=name,
+            actor=self.desk.principal.actor,
+            roles=self.desk.principal.roles,
+            after=fold.naming(fold.frontier() if seen is None else _frontier_of(fold, seen)),
+            lifecycle=lifecycle.digest,
+            payload=sealed.digest if sealed else None,
+            at=self.desk.clock.now_ms(),
+        )
+        _allow(access.make_transition(self.desk.principal, lifecycle, made))
+        verdict = fold.judge(made)
+        if verdict is not None and verdict.code is not None:
+            raise _impossible(verdict.code, spec, fold, made)
+        changes: list[tuple[DocumentName, Change]] = []
+        if sealed is not None:
+            form = self._form(lane, access.write)
+            changes.append((self._name(DocumentKind.FORM, lane), lambda: form.put_payload(sealed.digest, sealed.text)))
+        changes.append((self._submit_name, lambda: self._submit.append_transition(made.record)))
+        await self._write(changes)
+        return made.id
+
+    async def say(self, text: str) -> MessageId:
+        """Answer the customer.
+
+        Raises:
+            NotThereYet: the ticket's lifecycle has not arrived.
+            Forbidden: the department does not take part in the conversation.
+            Malformed: the text is empty or too long.
+
+        """
+        lifecycle, _ = self._arrived()
+        posted = message.make(
+            ticket=self.id,
+            kind="agent",
+            author=self.desk.principal.actor,
+            at=self.desk.clock.now_ms(),
+            parts=({"type": "text", "text": text},),
+            salt=self.desk.ids.salt(),
+        )
+        _allow(access.post_message(self.desk.principal, lifecycle, posted))
+        await self._write([(self._submit_name, lambda: self._submit.append_message(posted.record))])
+        return posted.id
+
+    async def set(self, fields: Mapping[str, Scalar] | None = None, **more: Scalar) -> None:
+        """Change fields of the card; the last writer wins, and None removes a field.
+
+        Raises:
+            Refused: a field that a card does not hold.
+
+        """
+        changed = {**(fields or {}), **more}
+        await self._write([(self._name(DocumentKind.CARD), lambda: self._card.set_fields(changed))])
+
+    async def note(self, lane: str, text: str) -> None:
+        """Add a line to the notes of a lane's form.
+
+        Raises:
+            Forbidden: only the lane's owner writes its form.
+
+        """
+        form = self._form(lane, access.write)
+        await self._write([(self._name(DocumentKind.FORM, lane), lambda: form.append_note(text + "\n"))])
+
+    async def set_form(self, lane: str, fields: Mapping[str, Scalar]) -> None:
+        """Change fields of a lane's form.
+
+        Raises:
+            Forbidden: only the lane's owner writes its form.
+            Refused: a field that a form does not hold.
+
+        """
+        form = self._form(lane, access.write)
+        await self._write([(self._name(DocumentKind.FORM, lane), lambda: form.set_fields(fields))])
+
+    async def retry(self, id_: str) -> None:
+        """Submit a refused entry once more, the same bytes, to be judged anew.
+
+        Raises:
+            NotFound: nothing of that id was refused here.
+
+        """
+        entry = next((entry for entry in self.undelivered if entry.id == id_ and entry.code is not None), None)
+        if entry is None:
+            raise NotFound(f"Nothing with the id {id_[:60]!r} was refused.", advice="Look at the ticket's `refused`.")
+        await self._write([(self._submit_name, lambda: append(self._submit, entry))])
+
+    async def delivered(self, id_: str, timeout_s: float) -> bool:
+        """Wait until an own entry is in the log or the conversation, or refused; False if neither came in time."""
+        return await self.desk.wait_until(lambda: id_ not in self.pending, timeout_s)
+
+    @property
+    def names(self) -> tuple[DocumentName, ...]:
+        """The documents of this ticket that its department reads, as far as they are known."""
+        kinds = [DocumentKind.SUBMIT, DocumentKind.LOG, DocumentKind.CARD]
+        names = [self._submit_name if kind is DocumentKind.SUBMIT else self._name(kind) for kind in kinds]
+        if self.lifecycle is None:
+            return tuple(names)
+        names.append(self._name(DocumentKind.TALK))
+        names += [self._name(DocumentKind.FORM, lane) for lane in self.lifecycle.lanes]
+        return tuple(name for name in names if access.read(self.desk.principal, self.lifecycle, name) is None)
+
+    @property
+    def _submit_name(self) -> DocumentName:
+        return self._name(DocumentKind.SUBMIT, self.desk.principal.department)
+
+    @property
+    def _log(self) -> LogDocument:
+        return self._held(LogDocument, DocumentKind.LOG)
+
+    @property
+    def _card(self) -> CardDocument:
+        return self._held(CardDocument, DocumentKind.CARD)
+
+    @property
+    def _submit(self) -> SubmitDocument:
+        return self._held(SubmitDocument, DocumentKind.SUBMIT, self.desk.principal.department)
+
+    def _form(self, lane: str, may: Callable[[Principal, Lifecycle, DocumentName], Denial | None]) -> FormDocument:
+        lifecycle, _ = self._arrived()
+        name = self._name(DocumentKind.FORM, lane)
+        _allow(may(self.desk.principal, lifecycle, name))
+        return self._held(FormDocument, DocumentKind.FORM, lane)
+
+    def _name(self, kind: DocumentKind, part: str | None = None) -> DocumentName:
+        return DocumentName(self.id, kind, part)
+
+    def _loaded(self, document: type[D], kind: DocumentKind, part: str | None = None) -> D | None:
+        found = self.desk.shelf.get(self._name(kind, part))
+        assert found is None or isinstance(found, document), "the name says which it is"
+        return found
+
+    def _held(self, document: type[D], kind: DocumentKind, part: str | None = None) -> D:
+        found = self._loaded(document, kind, part)
+        assert found is not None, "the replica loads a ticket's documents before it hands the ticket out"
+        return found
+
+    def _arrived(self) -> tuple[Lifecycle, Fold]:
+        fold = self.fold
+        if self.lifecycle is None or fold is None:
+            raise NotThereYet("The ticket's lifecycle has not arrived here.", code=Code.LIFECYCLE_UNKNOWN.value)
+        if fold.state().ticket is None:
+            raise NotThereYet("The ticket has not arrived here.", advice="Sync the replica, then try again.")
+        return self.lifecycle, fold
+
+    def _sealed(self, spec: TransitionSpec, data: Mapping[str, object] | None) -> Sealed | None:
+        if data is None:
+            return None
+        payload.check(spec.payload, data)
+        return payload.seal(data, self.desk.ids.salt())
+
+    async def _write(self, changes: Sequence[tuple[DocumentName, Change]]) -> None:
+        self.desk.edited(await self.desk.shelf.write(changes))
+
+
+def append(submit: SubmitDocument, entry: Entry) -> bytes:
+    """Submit an entry's bytes once more; return the update."""
+    if entry.kind == "transition":
+        return submit.append_transition(entry.record)
+    return submit.append_message(entry.record)
+
+
+def _allow(denial: Denial | None) -> None:
+    if denial is not None:
+        raise denial.error()
+
+
+def _spec(lifecycle: Lifecycle, lane: str, name: str) -> TransitionSpec:
+    declared = lifecycle.lanes.get(LaneId(lane))
+    if declared is None:
+        raise Malformed(
+            f"The lifecycle has no lane {lane[:60]!r}.",
+            code="unknown_transition",
+            advice=f"Lanes are {', '.join(lifecycle.lanes)}.",
+        )
+    if name not in declared.transitions:
+        raise Malformed(
+            f"The lane {lane!r} has no transition {name[:60]!r}.",
+            code="unknown_transition",
+            advice=f"It has {', '.join(declared.transitions)}.",
+        )
+    return declared.transitions[name]
+
+
+def _frontier_of(fold: Fold, seen: Sequence[TransitionId]) -> tuple[TransitionId, ...]:
+    unknown = [id_ for id_ in seen if id_ not in fold]
+    if unknown or not seen:
+        raise PreconditionUnknown("What was seen is not what this ticket holds.", advice="Look at the ticket again.")
+    return fold.frontier_of(seen)
+
+
+def _impossible(code: Code, spec: TransitionSpec, fold: Fold, made: Transition) -> Conflict:
+    lanes = fold.state_at(made.after).lanes
+    match code:
+        case Code.ROLE:
+            why = f"{spec.lane}.{spec.name} takes one of the roles {', '.join(spec.by)}"
+        case Code.IF:
+            names = [lane for lane, _ in spec.conditions]
+            now = {str(lane): state for lane, state in lanes.items()} | {"stage": fold.state_at(made.after).stage or ""}
+            why = f"{spec.lane}.{spec.name} is not possible while {', '.join(f'{n} is {now[n]!r}' for n in names)}"
+        case _:
+            why = f"{spec.lane}.{spec.name} is not possible while {spec.lane} is {lanes.get(spec.lane)!r}"
+    return Conflict(f"{why}.", code=code.value, advice="Look at the ticket again; another move may be open.")

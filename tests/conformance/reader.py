@@ -1,0 +1,58 @@
+"""A client of our own that only reads one document over `/sync`: what the service gives to someone who comes fresh."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Self
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from crdt_sync.documents.document import Document, Outcome
+from crdt_sync.documents.kinds import new_document
+from crdt_sync.domain.ids import DocumentName
+from crdt_sync.wire import ysync
+from tests.conformance.server_process import ServerProcess
+
+CLIENT_ID = 7  # it never writes, so nobody sees this
+WAIT_S = 30
+
+
+class Reader:
+    """One document, followed from nothing. `document` is what was read so far."""
+
+    def __init__(self, server: ServerProcess, name: str, department: str) -> None:
+        self._url = f"{server.ws}/sync/{name}?token={server.token(department)}"
+        self._socket: ClientConnection | None = None
+        self._synced = False
+        self.document: Document = new_document(DocumentName.parse(name).kind, CLIENT_ID)
+
+    async def __aenter__(self) -> Self:
+        self._socket = await connect(self._url, compression=None, max_size=None, proxy=None)
+        await self._socket.send(ysync.encode_step1(self.document.state_vector()))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._socket is not None
+        await self._socket.close()
+
+    async def until(self, holds: Callable[[Document], bool] = lambda _: True) -> Document:
+        """The document once the service has answered and `holds` is true of it."""
+        assert self._socket is not None
+        async with asyncio.timeout(WAIT_S):
+            while not (self._synced and holds(self.document)):
+                self._take(await self._socket.recv())
+        return self.document
+
+    def _take(self, data: str | bytes) -> None:
+        assert isinstance(data, bytes)
+        match ysync.decode(data):
+            case ysync.Step2(update):
+                assert self.document.apply_committed(update) is not Outcome.GAP
+                self._synced = True
+            case ysync.Update(update):
+                assert self.document.apply_committed(update) is not Outcome.GAP
+
+
+async def read(server: ServerProcess, name: str, department: str) -> Document:
+    """What a fresh client is given of a document."""
+    async with Reader(server, name, department) as reader:
+        return await reader.until()

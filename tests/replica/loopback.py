@@ -1,0 +1,150 @@
+"""A replica's link to a `World` in the same process: the real service and the real frames, but no socket."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import jwt
+
+from crdt_sync.domain.ids import Position
+from crdt_sync.errors import NotFound, Unauthenticated, Unavailable
+from crdt_sync.ports import TicketFilter
+from crdt_sync.protocol.collab_dialect import CollabDialect
+from crdt_sync.replica import Replica
+from crdt_sync.replica.link import Change, Listing, split_reason
+from crdt_sync.replica.websocket_link import decoded, encoded
+from tests.fakes import ManualClock, SeededIds
+from tests.world import PEOPLE
+
+
+class LoopbackLink:
+    """Speaks Hocuspocus with the world; `cut` takes the network away and `mend` gives it back."""
+
+    def __init__(self, world, principal, *, token=None, connected=True):
+        self.world, self.principal = world, principal
+        self.token = token or principal.actor
+        self.connected = connected
+        self.attempts = 0
+        self.sent = []
+        self.lines = []
+        self.lifecycles_known = True
+        self.losing = None  # the document whose next change gets lost on the way
+
+    async def connect(self):
+        self.attempts += 1
+        self._check()
+        line = LoopbackLine(self)
+        self.lines.append(line)
+        return line
+
+    async def tickets(self, changed_after):
+        self._check()
+        if self.token not in PEOPLE:
+            raise Unauthenticated("The token is wrong.")
+        where = TicketFilter(self.principal.department, changed_after=changed_after)
+        page = await self.world.tickets.list(self.principal, where, limit=500)
+        return Listing(tuple((view.id, view.lifecycle) for view in page.tickets), Position(page.position))
+
+    async def lifecycle(self, digest):
+        self._check()
+        if not self.lifecycles_known:
+            raise NotFound("No such lifecycle.")
+        return self.world.lifecycles.source(digest or self.world.lifecycles.default.digest)
+
+    async def close(self):
+        self.connected = False
+
+    def cut(self):
+        self.connected = False
+        for line in self.lines:
+            line.cut(1006, "cut: The network is gone.")
+
+    def mend(self):
+        self.connected = True
+
+    def _check(self):
+        if not self.connected:
+            raise Unavailable("The network is gone.", code="unreachable")
+
+
+class LoopbackLine:
+    """One connection, as the replica holds it."""
+
+    def __init__(self, link):
+        self._link = link
+        self._wire = Inbox()
+        self._connection = link.world.connections.connect(
+            CollabDialect(), self._wire, authenticate=link.world.authenticate
+        )
+
+    async def send(self, frames):
+        self._wire.check()
+        for frame in frames:
+            self._link.sent.append(frame)
+            self._connection.receive(encoded(frame, self._link.token))
+
+    async def receive(self):
+        frames = decoded(await self._wire.next())
+        lost = [frame for frame in frames if isinstance(frame, Change) and frame.document == self._link.losing]
+        if lost:
+            self._link.losing = None
+        return [frame for frame in frames if frame not in lost]
+
+    async def close(self):
+        self.cut(1000, "closed: The replica closed it.")
+
+    def cut(self, code, reason):
+        self._wire.close(code, reason)
+        self._connection.ended()
+
+
+class Inbox:
+    """The service's transport of it: what was written waits here."""
+
+    def __init__(self):
+        self._frames = asyncio.Queue()
+        self._ended = None
+
+    def write(self, frames):
+        for frame in frames:
+            self._frames.put_nowait(frame)
+
+    def close(self, code, reason):
+        if self._ended is None:
+            self._ended = (code, *split_reason(reason))
+            self._frames.put_nowait(None)
+
+    async def next(self):
+        frame = await self._frames.get()
+        if frame is None:
+            self._frames.put_nowait(None)
+            self.check()
+        return frame
+
+    def check(self):
+        if self._ended is not None:
+            status, code, message = self._ended
+            raise (Unauthenticated if status == 4401 else Unavailable)(message, code=code)
+
+
+def token_of(principal):
+    claims = {"sub": principal.actor, "department": principal.department, "roles": list(principal.roles)}
+    return jwt.encode(claims, "k" * 32, algorithm="HS256")
+
+
+@asynccontextmanager
+async def opened(path, principal, link=None, *, seed=None, poll_s=0.05, clock=None):
+    """A replica of `principal`, with a clock that stands still and, with a `seed`, chosen client ids."""
+    ids = SeededIds(seed) if seed is not None else None
+    async with Replica.open(
+        path, token=token_of(principal), link=link, ids=ids, clock=clock or ManualClock(), poll_s=poll_s
+    ) as replica:
+        yield replica
+
+
+async def until(is_so, timeout_s=10.0):
+    """Let the loop turn until something is so, or fail."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            if is_so():
+                return
+            await asyncio.sleep(0)
