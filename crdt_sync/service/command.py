@@ -57,9 +57,18 @@ class Command(ABC, Generic[R]):
         self._position = None
         self._record = await self._first(desk, draft)
         if self._record:
-            self.live = await desk.get(TicketId(self._record["id"]))
+            self.live = await find_visible(desk, self.call.principal, self._record["id"])
+            self.permit()
         else:
             await self.load(desk, draft)
+
+    def permit(self) -> None:
+        """Check that the caller may have the result, also when it is given again; by default whoever sees the ticket.
+
+        Raises:
+            Forbidden: the caller may not.
+
+        """
 
     def decide(self, desk: Desk, draft: Draft) -> None:
         """Make the change, unless it was made before."""

@@ -235,11 +235,15 @@ class UpdateForm(OnTicket[FormView]):
     async def load(self, desk: Desk, draft: Draft) -> None:
         """Load the ticket and the form."""
         await super().load(desk, draft)
+        self.permit()
+        await desk.with_form(self.live, LaneId(self.lane))
+
+    def permit(self) -> None:
+        """Check that the form is the caller's to write."""
         name = DocumentName(self.live.id, DocumentKind.FORM, self.lane)
         denial = access.write(self.call.principal, self.live.lifecycle, name)
         if denial is not None:
             raise denial.error()
-        await desk.with_form(self.live, LaneId(self.lane))
 
     def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
         """Write the fields and the note."""

@@ -55,6 +55,25 @@ async def test_an_event_is_for_those_whom_its_row_names(shared):
     assert set(expected.items()) == {(event.type, frozenset(event.audience)) for event in of_sales}
 
 
+@pytest.mark.parametrize(
+    ("claims", "code"),
+    [
+        ({"department": "marketing"}, "no_ticket"),
+        ({"department": "tech"}, "department"),
+        ({"department": "sales", "tickets": ["b" * 51 + "a"]}, "no_ticket"),
+    ],
+    ids=["another department", "a department without this form", "a narrowed token"],
+)
+async def test_a_first_result_is_given_again_only_to_who_may_still_have_it(shared, claims, code):
+    path, key = f"/api/tickets/{shared.ticket}/forms/support", {"idempotency-key": "once"}
+    body = {"note": "of whoever moved on"}
+    running = shared.running
+    first = await running.http.patch(path, json=body, headers=running.headers("support", actor="mover") | key)
+    again = await running.http.patch(path, json=body, headers=running.headers(actor="mover", **claims) | key)
+
+    assert (200, code) == (first.status_code, again.json().get("code"))
+
+
 async def everything_that(site, caller):
     """Ask for everything there is, over everything there is, and return every byte that came back."""
     heard = []
