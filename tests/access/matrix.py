@@ -74,10 +74,11 @@ class Event:
 
 @dataclass(frozen=True)
 class Export:
-    """A command, and which ticket's data it prints."""
+    """A command, and what it prints of tickets. `arguments` is how to ask for it; none where that is nothing."""
 
     command: str
     prints: str
+    arguments: tuple[str, ...] = ()
 
 
 # fmt: off
@@ -188,13 +189,26 @@ EVENTS = (
 )
 
 NO_TICKET = "nothing of any ticket"
+OWN_INPUT = "what stands on its own standard input"
+OWN_COPY = "what the caller's replica was sent, over the wires of the document rows"
 
 EXPORTS = (
     Export("serve", NO_TICKET),
     Export("token", NO_TICKET),
-    Export("demo", "only tickets that it opens itself, on the operator's own terminal"),
+    Export("demo", "tickets that it opens itself, on the operator's own terminal"),
     Export("lifecycle check", NO_TICKET),
-    Export("lifecycle fold", "what stands on its standard input"),
-    Export("lifecycle id", "what stands on its standard input"),
+    Export("lifecycle fold", OWN_INPUT),
+    Export("lifecycle id", OWN_INPUT),
     Export("lifecycle simulate", NO_TICKET),
+    Export("ticket open", NO_TICKET),
+    Export("ticket list", OWN_COPY, ("ticket", "list")),
+    Export("ticket show", OWN_COPY, ("ticket", "show", "{ticket}")),
+    Export("ticket explain", OWN_COPY, ("ticket", "explain", "{ticket}")),
+    Export("ticket do", OWN_COPY, ("ticket", "do", "{ticket}", "support", "raise")),
+    Export("ticket say", OWN_COPY, ("ticket", "say", "{ticket}", "hello")),
+    Export("ticket set", OWN_COPY, ("ticket", "set", "{ticket}", "priority=low")),
+    Export("ticket note", OWN_COPY, ("ticket", "note", "{ticket}", "sales", "hello")),
+    Export("replica status", OWN_COPY, ("replica", "status")),
+    Export("replica sync", OWN_COPY, ("replica", "sync", "--timeout", "10")),
+    Export("replica reset", OWN_COPY, ("replica", "reset", "--export", "{export}")),
 )

@@ -1,17 +1,17 @@
 """The matrix has a row for everything through which data can leave, as the program lists it, and no other."""
 
-import ast
 import importlib
 import pkgutil
 from collections import Counter
 
 import pytest
+import typer
 from fastapi.routing import iter_route_contexts
 from google.protobuf import descriptor_pool
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from starlette.routing import Route, WebSocketRoute
 
-from crdt_sync import cli
+from crdt_sync.cli import main
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import DocumentKind
 from crdt_sync.rpc.ticketsync import v1
@@ -62,18 +62,13 @@ async def served_services(channel):
     return [service.name for service in answer.list_services_response.service]
 
 
-def commands():
-    """Every `@app.command` of the command line, named as it is typed; read from the sources, which need not run."""
-    for module in pkgutil.iter_modules(cli.__path__):
-        spec = module.module_finder.find_spec(module.name)
-        tree = ast.parse(spec.loader.get_source(module.name))
-        prefix = "" if module.name == "main" else f"{module.name} "
-        for node in tree.body:
-            for made in getattr(node, "decorator_list", ()):
-                if isinstance(made, ast.Call) and ast.unparse(made.func).endswith(".command"):
-                    given = [each.value.value for each in made.keywords if each.arg == "name"]
-                    given += [each.value for each in made.args]
-                    yield prefix + (given[0] if given else node.name.replace("_", "-"))
+def commands(group=None, prefix=""):
+    """Every command of the command line, named as it is typed."""
+    for name, command in (group or typer.main.get_group(main.app)).commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield prefix + name
 
 
 def assert_same(expected_rows, listed):

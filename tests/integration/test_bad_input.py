@@ -7,6 +7,7 @@ be lost, and the log must still commit.
 import asyncio
 import itertools
 import sqlite3
+import sys
 import time
 from contextlib import asynccontextmanager, closing
 
@@ -565,6 +566,24 @@ def test_the_checker_names_file_line_and_rule_of_every_kind_of_error(path):
     assert 1 == told.exit_code
     assert all(line.startswith(f"{path}:") for line in told.stdout.splitlines() if line)
     assert told.stdout
+
+
+async def test_serve_ends_with_what_is_wrong_with_its_lifecycle(tmp_path):
+    """As an operator sees it: one line, exit code 2, and nothing that listens."""
+    (bad,) = [path for path in BROKEN if path.stem == "order_cycle"]
+    options = ("--lifecycle", bad, "--port", "0", "--grpc-port", "0", "--data", tmp_path / "data")
+    serving = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "crdt_sync.cli.main", "serve", *map(str, options)), stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(60):
+            _, told = await serving.communicate()
+    finally:
+        if serving.returncode is None:
+            serving.kill()
+            await serving.wait()
+    (line,) = told.decode().splitlines()
+    assert (2, True) == (serving.returncode, 'L2: "closed < running" closes a cycle' in line)
 
 
 async def test_a_service_with_a_lifecycle_of_any_kind_of_error_does_not_start(tmp_path):
