@@ -23,6 +23,7 @@ class Reader:
         self._url = f"{server.ws}/sync/{name}?token={server.token(department)}"
         self._socket: ClientConnection | None = None
         self._synced = False
+        self._early: list[bytes] = []
         self.document: Document = new_document(DocumentName.parse(name).kind, CLIENT_ID)
 
     async def __aenter__(self) -> Self:
@@ -46,10 +47,17 @@ class Reader:
         assert isinstance(data, bytes)
         match ysync.decode(data):
             case ysync.Step2(update):
-                assert self.document.apply_committed(update) is not Outcome.GAP
                 self._synced = True
-            case ysync.Update(update):
-                assert self.document.apply_committed(update) is not Outcome.GAP
+                self._apply(update)
+                for earlier in self._early:
+                    self._apply(earlier)
+            case ysync.Update(update) if self._synced:
+                self._apply(update)
+            case ysync.Update(update):  # relayed while the answer to step 1 waits for the room to settle
+                self._early.append(update)
+
+    def _apply(self, update: bytes) -> None:
+        assert self.document.apply_committed(update) is not Outcome.GAP
 
 
 async def read(server: ServerProcess, name: str, department: str) -> Document:
