@@ -1,5 +1,7 @@
 """Signed meets pending, played by two unmodified clients that were offline: the same story for every wire."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +15,14 @@ from crdt_sync.domain import payload, transition
 from crdt_sync.domain.ids import TicketId, TransitionId
 from crdt_sync.domain.lifecycle.fold import Fold
 from crdt_sync.domain.transition import Transition
+from crdt_sync.replica import Replica
 from tests.conformance.node_client import NodeClient
 from tests.conformance.reader import Reader, read
 from tests.conformance.server_process import ServerProcess
 
 LIFECYCLE = lifecycle_files.load(lifecycle_files.shipped()["connect-order"])
 SALT = "0123456789abcdef" * 2
-DEPARTMENTS = ("sales", "tech")
+WAIT_S = 30
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,17 @@ async def subscribe(server: ServerProcess, client: NodeClient, names: Names, dep
         await client.hear("synced", document=name, synced=True)
 
 
-async def play(server: ServerProcess, sales: NodeClient, tech: NodeClient) -> Names:
-    """Both edit and submit while offline, the service changes meanwhile, both come back; everything must agree.
+async def play(server: ServerProcess, sales: NodeClient, tech: NodeClient, *, replica: str) -> Names:
+    """All edit and submit while offline, the service changes meanwhile, all come back; everything must agree.
 
-    Sales quotes and signs. Tech starts without having seen that, which the service refuses.
+    Sales quotes and signs. Tech starts without having seen that, which the service refuses. A second of sales works
+    with a replica in Python, whose way to the service is the URL `replica`.
     """
     async with server.client("sales") as rest:
         names = await opened(rest)
+        async with colleague(server, url=replica) as here:
+            await here.refresh()
+            await here.synced(WAIT_S)
         for client, department in ((sales, "sales"), (tech, "tech")):
             await subscribe(server, client, names, department)
             before = await client.tell("disconnect")
@@ -119,6 +126,8 @@ async def play(server: ServerProcess, sales: NodeClient, tech: NodeClient) -> Na
         assert 200 == patched.status_code, patched.text
         noted = await rest.patch(f"/api/tickets/{names.ticket}/forms/sales", json={"note": "called twice"})
         assert 200 == noted.status_code, noted.text
+        async with colleague(server) as here:
+            await (await here.ticket(names.ticket)).note("sales", "from the train")
         for client, department in ((sales, "sales"), (tech, "tech")):
             before = await client.tell("connect")
             for name in names.of(department):
@@ -127,8 +136,25 @@ async def play(server: ServerProcess, sales: NodeClient, tech: NodeClient) -> Na
         for client in (sales, tech):
             await client.until(lambda held: records == ids(held[names.log]["log"]))
             await client.until(lambda held: {start.id: "if"} == held[names.log]["refused"])
-        await agree(server, rest, names, {"sales": sales, "tech": tech}, stage="ready_to_start")
+        async with colleague(server, url=replica) as here:
+            lines = sorted(["called twice", "签约 for 2 lines 🧵", "from the train"])
+            await sales.until(lambda held: lines == sorted(held[names.form("sales")]["notes"].splitlines()))
+            await agree(server, rest, names, {"sales": sales, "tech": tech}, stage="ready_to_start")
+            await here.synced(WAIT_S)
+            ticket = await here.ticket(names.ticket)
+            view = (await rest.get(f"/api/tickets/{names.ticket}")).json()
+            assert ("ready_to_start", view["lanes"]) == (ticket.stage, ticket.lanes)
+            assert view["card"] == ticket.card
+            assert sales.contents[names.form("sales")]["notes"] == ticket.notes("sales")
     return names
+
+
+@asynccontextmanager
+async def colleague(server: ServerProcess, *, url: str | None = None) -> AsyncIterator[Replica]:
+    """A second of sales with a replica of its own; without a URL it is offline."""
+    token = server.token("sales", actor="sales-2")
+    async with Replica.open(server.data / "replica.db", url=url, token=token) as replica:
+        yield replica
 
 
 async def agree(
@@ -152,7 +178,6 @@ async def agree(
         assert form.payloads() == held[names.form(department)]["payloads"]
     shown = (await rest.get(f"/api/tickets/{names.ticket}/forms/sales")).json()
     assert clients["sales"].contents[names.form("sales")]["notes"] == shown["notes"]
-    assert ["called twice", "签约 for 2 lines 🧵"] == sorted(shown["notes"].split("\n")[:-1])
 
 
 async def fresh(

@@ -37,7 +37,7 @@ def nothing_can_commit(server):
 
 async def test_offline_edits_and_transitions_of_two_providers_converge_everywhere(server, client):
     async with client() as sales, client() as tech:
-        names = await play(server, sales, tech)
+        names = await play(server, sales, tech, replica=f"grpc://{server.grpc}")
         for held, department in ((sales, "sales"), (tech, "tech")):
             for name in names.of(department):
                 await held.settle("unsynced", name, number=0)

@@ -36,7 +36,7 @@ async def attempts(server, client, document, token):
 
 async def test_offline_edits_and_transitions_of_two_y_websocket_clients_converge_everywhere(server, client):
     async with client() as sales, client() as tech:
-        names = await play(server, sales, tech)
+        names = await play(server, sales, tech, replica=server.ws)
         await start_the_work(names, sales, tech)
 
 

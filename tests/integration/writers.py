@@ -265,6 +265,11 @@ class Request:
     query: Any = None
     headers: Any = None
 
+    @property
+    def unique(self) -> str:
+        """A part of the request's first line or headers that no other request has."""
+        return (self.headers or {}).get("idempotency-key") or self.query["msg_signature"]
+
     async def send(self, client: httpx.AsyncClient) -> httpx.Response:
         answer = await client.request(
             self.method, self.url, json=self.body, content=self.content, params=self.query, headers=self.headers
@@ -286,10 +291,15 @@ class RequestWriter(Writer):
         with suppress(*GONE):
             async with self._server.client(DEPARTMENT) as client:
                 while True:
-                    request, mark = self._open = self._next()
-                    if mark is not None:
-                        self._tally.sent.add(mark)
-                    self._acked(request, mark, await request.send(client))
+                    await self.once(client)
+
+    async def once(self, client: httpx.AsyncClient) -> Request:
+        """Send one request and hear its answer."""
+        request, mark = self._open = self._next()
+        if mark is not None:
+            self._tally.sent.add(mark)
+        self._acked(request, mark, await request.send(client))
+        return request
 
     async def come_back(self) -> None:
         """What was acknowledged is sent again first, and its answer has not changed; then what was not."""
