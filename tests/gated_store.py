@@ -1,4 +1,4 @@
-"""A store whose commits a test holds back or makes fail."""
+"""A store whose commits and reads a test holds back or makes fail."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,15 +7,22 @@ from crdt_sync.ports import Batch, Committed, Store, StoreUnavailable
 
 
 class GatedStore:
-    """Wraps a store. Closed, its commits wait; `refuses` decides which batches fail; `down` fails everything."""
+    """Wraps a store. Closed, its commits wait; `refuses` decides which batches fail; `down` fails everything.
+
+    `results` closed, a command with an idempotency key waits before it is decided; a document in `unreadable` cannot
+    be loaded.
+    """
 
     def __init__(self, inner: Store) -> None:
         self._inner = inner
         self.gate = asyncio.Event()
         self.gate.set()
+        self.results = asyncio.Event()
+        self.results.set()
         self.waiting = 0
         self.batches: list[Batch] = []
         self.refuses: Callable[[Batch], bool] = lambda batch: False
+        self.unreadable: set[str] = set()
         self.down = False
 
     def __getattr__(self, name: str):
@@ -31,9 +38,13 @@ class GatedStore:
         return await self._inner.commit(batch)
 
     async def document(self, name: str):
-        if self.down:
+        if self.down or name in self.unreadable:
             raise StoreUnavailable("the disk is gone")
         return await self._inner.document(name)
+
+    async def result(self, actor, key: str):
+        await self.results.wait()
+        return await self._inner.result(actor, key)
 
     async def check(self) -> None:
         if self.down:

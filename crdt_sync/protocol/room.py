@@ -4,6 +4,7 @@ A room's document holds what was committed and what is pending in the committer,
 its first. Only committed updates are relayed, and what was asked for is answered when nothing is pending.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -64,8 +65,8 @@ class Room:
         self.members: dict[Member, None] = {}
         self.presence = Presence()
         self.authors: dict[ActorId, Principal] = {}
-        self.on_settled: list[Callable[[], None]] = []
-        self._deferred: list[Callable[[], None]] = []
+        self.on_settled: deque[Callable[[], None]] = deque()
+        self._deferred: deque[Callable[[], None]] = deque()
 
     @property
     def idle(self) -> bool:
@@ -88,7 +89,7 @@ class Room:
 
     def changing(self, change: Callable[[], None]) -> None:
         """Run a change now, or after what waits for the room to settle."""
-        if self.on_settled:
+        if self.on_settled or self._deferred:
             self._deferred.append(change)
         else:
             change()
@@ -96,14 +97,10 @@ class Room:
     def commit(self, count: int) -> None:
         """Note that `count` pending updates are committed or given up."""
         self.pending -= count
-        if self.pending or self.stale:
-            return
-        settled, self.on_settled = self.on_settled, []
-        for then in settled:
-            then()
-        deferred, self._deferred = self._deferred, []
-        for change in deferred:
-            change()
+        while self.on_settled and not (self.pending or self.stale):
+            self.on_settled.popleft()()
+        while self._deferred and not self.on_settled:
+            self._deferred.popleft()()
 
     def relay(self, relays: Iterable[Relay]) -> None:
         """Send committed updates to every member, each encoded once for all who share a dialect and a key."""

@@ -74,7 +74,7 @@ class Committer:
     def enqueue(self, job: Job) -> None:
         """Queue a job; its `succeed` or `fail` is called exactly once."""
         if self._stopping:
-            job.fail(Unavailable("The service is stopping.", advice="Connect again in a moment."))
+            self._fail(job, Unavailable("The service is stopping.", advice="Connect again in a moment."))
             return
         self._queue.append(job)
         self._wake.set()

@@ -6,6 +6,7 @@ A transport makes one a socket, hands it what arrives and writes what it is give
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from crdt_sync.documents.document import Outcome, Received
@@ -198,10 +199,17 @@ class Connection:
             now_ms = self._connections.clock.now_ms()
             self._execute(self.session.gap(push, room.document.state_vector(), now_ms))
         elif received.kind is Outcome.DUPLICATE:
-            room.settled(lambda: self._execute(self.session.acknowledged(key, ref, 0)))
+            room.settled(partial(self._repeated, member, push, room.generation))
         else:
             self._enqueue(member, push, received)
             self._execute(self.session.filled(key))
+
+    def _repeated(self, member: Membership, push: Push, generation: int) -> None:
+        """Acknowledge a duplicate, unless what it repeats was given up meanwhile: then it counts as new."""
+        if member.room.generation == generation:
+            self._execute(self.session.acknowledged(push.key, push.ref, 0))
+        else:
+            self._change(member, push)
 
     def _enqueue(self, member: Membership, push: Push, received: Received) -> None:
         def failed(error: TicketSyncError) -> None:

@@ -45,6 +45,7 @@ class Change:
     async def prepare(self, desk: Desk, draft: Draft) -> None:
         """Apply the update again if the room was loaded anew, and load the ticket if it may change."""
         room = self.room
+        self.live = self.opening = None
         if self.generation != room.generation:
             self.received = room.document.receive(self.data, actor=self.principal.actor)
             self.generation = room.generation

@@ -29,7 +29,7 @@ from crdt_sync.domain.ids import (
 from crdt_sync.domain.lifecycle.fold import Fold
 from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.domain.transition import Transition, decode
-from crdt_sync.errors import NotThereYet, PreconditionUnknown
+from crdt_sync.errors import NotThereYet, PreconditionUnknown, Unavailable
 from crdt_sync.ports import Ids, Store, TicketRow
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.lifecycles import Lifecycles
@@ -237,6 +237,8 @@ class Desk:
 
     async def _with(self, live: LiveTicket, text: str) -> Room:
         room = live.rooms[text] = await self.rooms.get(text)
+        if room.stale:
+            raise Unavailable("An earlier change was not stored.", advice="Try again in a moment.")
         return room
 
 

@@ -3,15 +3,20 @@
 import asyncio
 from collections import OrderedDict
 
+import structlog
+
 from crdt_sync.documents.document import Document
 from crdt_sync.documents.kinds import new_document
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import DocumentKind, DocumentName, Role
+from crdt_sync.errors import TicketSyncError
 from crdt_sync.ports import Ids, Store, StoredDocument, StoreUnavailable
 from crdt_sync.protocol.room import Room
 
 SNAPSHOT_TAIL_UPDATES = 500  # some 10 ms to load; a snapshot of a card or a log costs less than a millisecond
 IDLE_ROOMS_MAX = 2_000  # a room costs some 5 kB; below 10 MB in all, and a busy service's working set fits
+
+_log = structlog.get_logger(__name__)
 
 
 class Rooms:
@@ -35,15 +40,21 @@ class Rooms:
         self._stale.add(room)
 
     async def refresh(self) -> None:
-        """Load the spoiled rooms anew; while the store does not answer they stay as they are."""
+        """Load the spoiled rooms anew; those that cannot be loaded stay as they are.
+
+        The committer alone calls this, and never while it holds a draft: a room that was loaded anew lacks what the
+        draft has decided.
+        """
         for room in list(self._stale):
             try:
                 await self._reload(room)
             except StoreUnavailable:
                 return
+            except TicketSyncError as error:
+                _log.error("document not loaded", document=room.text, reason=str(error))
 
     async def get(self, text: str) -> Room:
-        """Return the room of a document, loading it if need be; two callers share one load.
+        """Return the room of a document, loading it if need be; two callers share one load. It may be stale.
 
         Raises:
             StoreUnavailable: the document could not be loaded.
@@ -52,8 +63,6 @@ class Rooms:
         room = self._rooms.get(text)
         if room is not None:
             self._rooms.move_to_end(text)
-            if room.stale:
-                await self._reload(room)
             return room
         task = self._loading.get(text)
         if task is None:

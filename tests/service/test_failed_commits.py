@@ -1,0 +1,162 @@
+"""What fails, and what fails beside it: nothing is acknowledged, shown or kept that no commit holds."""
+
+import asyncio
+
+import pytest
+
+from crdt_sync.adapters.storage.memory import MemoryStore
+from crdt_sync.documents.card import CardDocument
+from crdt_sync.documents.submit import SubmitDocument
+from crdt_sync.errors import ServiceError
+from crdt_sync.wire import hocuspocus, ysync
+from tests.gated_store import GatedStore
+from tests.world import SALES, TECH, World
+
+
+@pytest.fixture
+async def store():
+    return GatedStore(MemoryStore())
+
+
+@pytest.fixture
+async def world(store):
+    world = await World.start(store)
+    yield world
+    store.gate.set()
+    store.results.set()
+    store.down = False
+    await world.stop()
+
+
+def status(address: bytes, *, accepted: bool) -> bytes:
+    return hocuspocus.encode_sync_status(address, accepted=accepted)
+
+
+async def collab(world: World, document: str, actor: str = "sales-1"):
+    connection, wire = world.collab()
+    connection.receive(hocuspocus.encode_token(document.encode(), actor))
+    await world.settle()
+    wire.frames.clear()
+    return connection, wire
+
+
+async def card_after_restart(store, document: str) -> dict:
+    again = await World.start(store)
+    card = (await again.rooms.get(document)).document.card()
+    await again.stop()
+    return card
+
+
+async def test_a_duplicate_of_an_update_that_was_not_stored_is_not_acknowledged(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    address = document.encode()
+    connection, wire = await collab(world, document)
+    edit = CardDocument(77).set_fields({"priority": "high"})
+    store.refuses = lambda batch: bool(batch.updates)
+
+    connection.receive(hocuspocus.encode_update(address, edit))
+    connection.receive(hocuspocus.encode_step2(address, edit))
+    await world.settle()
+
+    assert 0 == wire.frames.count(status(address, accepted=True))
+    assert 2 == wire.frames.count(status(address, accepted=False))
+
+
+async def test_a_duplicate_of_an_update_that_was_not_stored_is_stored_itself_if_that_works_again(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    address = document.encode()
+    connection, wire = await collab(world, document)
+    edit = CardDocument(77).set_fields({"priority": "high"})
+    refusals = [True]
+    store.refuses = lambda batch: bool(refusals) and refusals.pop()
+
+    connection.receive(hocuspocus.encode_update(address, edit))
+    connection.receive(hocuspocus.encode_step2(address, edit))
+    await world.settle()
+
+    assert [False, True] == [
+        frame == status(address, accepted=True) for frame in wire.frames if b"\x08" == frame[len(address) + 1 :][:1]
+    ]
+    assert "high" == (await card_after_restart(store, document))["priority"]
+
+
+async def test_after_a_failed_change_nothing_behind_it_is_stored_without_it(world, store):
+    view, other = await world.opened(), await world.opened()
+    document = f"ticket/{view.id}/submit/sales"
+    submit = SubmitDocument(9)
+    author, _ = await world.yjs(document, SALES)
+    quote = world.made(SALES, view, "sales", "quote", [view.id], payload="ab" * 32)
+    store.unreadable.add(f"ticket/{view.id}/form/sales")
+
+    author.receive(ysync.encode_update(submit.append_transition(quote.record)))
+    author.receive(ysync.encode_update(submit.append_message("later")))
+    await world.settle()
+
+    stored = await store.document(document)
+    assert () == stored.updates
+    assert other.id
+    assert {} == (await world.rooms.get(document)).document.state()
+
+
+async def test_what_a_batch_has_decided_stays_in_memory_when_a_later_job_of_it_fails(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    connection, _ = await world.yjs(document, SALES)
+    store.gate.clear()
+    blocker = asyncio.ensure_future(world.opened())  # holds the committer, so that the rest is one batch
+    await world.settle()
+    connection.receive(ysync.encode_update(CardDocument(77).set_fields({"priority": "high"})))
+    room = await world.rooms.get(document)
+    await world.settle()
+    rest = asyncio.ensure_future(world.tickets.post_message(SALES, view.id, text="hello"))
+    real, calls = world.desk.with_talk, []
+
+    async def spoil_first(live):
+        calls.append(live)
+        world.committer.spoil(room)  # as a client's update does that yrs stumbles over
+        await real(live)
+
+    world.desk.with_talk = spoil_first
+    store.gate.set()
+    await blocker
+    await rest
+    await world.settle()
+
+    assert calls
+    assert "high" == (await world.rooms.get(document)).document.card()["priority"]
+    assert "high" == (await card_after_restart(store, document))["priority"]
+
+
+async def test_a_document_that_is_damaged_in_the_store_ends_nobody_elses_work(world, store):
+    view, other = await world.opened(), await world.opened()
+    document = f"ticket/{view.id}/card"
+    room = await world.rooms.get(document)
+    real = store.document
+
+    async def damaged(name):
+        if name == document:
+            raise ServiceError("A stored document does not decode.", code="damaged")
+        return await real(name)
+
+    store.document = damaged
+    world.committer.spoil(room)
+    await world.settle()
+
+    assert "low" == (await world.tickets.update_card(SALES, other.id, fields={"priority": "low"})).card["priority"]
+
+
+async def test_what_comes_while_the_service_stops_is_not_shown_as_committed(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    author, _ = await world.yjs(document, SALES)
+    reader, wire = await world.yjs(document, TECH)
+    await world.committer.stop()
+
+    author.receive(ysync.encode_update(CardDocument(77).set_fields({"priority": "high"})))
+    reader.receive(ysync.encode_step1(b"\0"))
+    await world.settle()
+
+    shown = [frame.update for frame in map(ysync.decode, wire.frames) if isinstance(frame, ysync.Step2)]
+    assert all(b"high" not in update for update in shown)
