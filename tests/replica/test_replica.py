@@ -12,6 +12,7 @@ from crdt_sync.domain.access import Principal
 from crdt_sync.errors import Conflict, NotThereYet, Unavailable
 from crdt_sync.replica import sync
 from crdt_sync.replica.link import Change, Diff
+from crdt_sync.replica.replica import Status
 from tests.gated_store import GatedStore
 from tests.replica.loopback import LoopbackLink, opened, until
 from tests.world import PEOPLE, SALES, SALES_2, SUPPORT, TECH, World
@@ -236,6 +237,7 @@ async def test_a_wrong_token_stops_all_attempts_and_shows(world, replica_of):
         await until(lambda: replica._sync.connection == "stopped")
         status = await replica.status()
 
+    assert isinstance(status, Status)
     assert ("stopped", "unauthenticated", 1) == (status.connection, status.problem.code, link.attempts)
 
 
