@@ -254,6 +254,21 @@ async def test_a_service_that_cannot_commit_loses_nothing(world, store, replica_
         assert await ticket.delivered(made, SYNC_S)
 
 
+async def test_what_could_not_be_committed_is_offered_again_on_the_same_connection(world, store, replica_of):
+    view = await world.opened()
+    entering, link = replica_of(SALES)
+    async with entering as replica:
+        await replica.synced(SYNC_S)
+        ticket = await replica.ticket(view.id)
+        store.refuses = lambda batch: True
+        made = await ticket.do("sales", "lose")
+        await until(lambda: any(standing.declined for standing in replica._sync.standings.values()))
+        store.refuses = lambda batch: False
+
+        assert await ticket.delivered(made, SYNC_S)
+        assert 1 == link.attempts
+
+
 async def test_a_subject_that_has_a_ticket_closes_the_second_one_and_says_why(world, replica_of):
     await world.opened(SUPPORT, subject="order 7")
     entering, _ = replica_of(SALES)
