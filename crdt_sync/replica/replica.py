@@ -176,7 +176,7 @@ class Replica:
         self._poll()
 
     async def synced(self, timeout_s: float) -> None:
-        """Wait until the service has all that was done here, and this replica all that is there.
+        """Wait until the service has all that was done here, the log says so, and this replica has all that is there.
 
         What the service has refused or closed for good is not waited for; `status` names it.
 
@@ -318,8 +318,11 @@ class Replica:
             return False
         if not self._sync.settled(self._followed):
             return False
-        closed = {name.ticket for name in self._sync.closed}
-        return all(known.listed or known.id in closed for known in self._index.tickets)
+        closed = {name.ticket for name in self._sync.closed if name.kind is DocumentKind.SUBMIT}
+        return all(
+            ticket.id in closed or (self._index.is_listed(ticket.id) and not ticket.pending)
+            for ticket in self._tickets.values()
+        )
 
     def _lacking(self, ticket: Ticket) -> Iterator[str]:
         for entry in ticket.undelivered:

@@ -24,8 +24,9 @@ from crdt_sync.domain.lifecycle.result import Code, TicketState
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.payload import Sealed
 from crdt_sync.domain.transition import Transition
-from crdt_sync.errors import Conflict, Malformed, NotFound, NotThereYet, PreconditionUnknown
+from crdt_sync.errors import NotFound, NotThereYet
 from crdt_sync.ports import Clock, Ids
+from crdt_sync.replica.moves import frontier_of, impossible, spec_of
 from crdt_sync.replica.shelf import Change, Shelf
 from crdt_sync.replica.store import Known
 from crdt_sync.replica.view import Entry, View, decoded, undelivered
@@ -193,7 +194,7 @@ class Ticket:
 
         """
         lifecycle, fold = self._arrived()
-        spec = _spec(lifecycle, lane, name)
+        spec = spec_of(lifecycle, lane, name)
         sealed = self._sealed(spec, payload)
         made = transition.make(
             ticket=self.id,
@@ -201,7 +202,7 @@ class Ticket:
             name=name,
             actor=self.desk.principal.actor,
             roles=self.desk.principal.roles,
-            after=fold.naming(fold.frontier() if seen is None else _frontier_of(fold, seen)),
+            after=fold.naming(fold.frontier() if seen is None else frontier_of(fold, seen)),
             lifecycle=lifecycle.digest,
             payload=sealed.digest if sealed else None,
             at=self.desk.clock.now_ms(),
@@ -209,7 +210,7 @@ class Ticket:
         _allow(access.make_transition(self.desk.principal, lifecycle, made))
         verdict = fold.judge(made)
         if verdict is not None and verdict.code is not None:
-            raise _impossible(verdict.code, spec, fold, made)
+            raise impossible(verdict.code, spec, fold, made)
         changes: list[tuple[DocumentName, Change]] = []
         if sealed is not None:
             form = self._form(lane, access.write)
@@ -361,41 +362,3 @@ def append(submit: SubmitDocument, entry: Entry) -> bytes:
 def _allow(denial: Denial | None) -> None:
     if denial is not None:
         raise denial.error()
-
-
-def _spec(lifecycle: Lifecycle, lane: str, name: str) -> TransitionSpec:
-    declared = lifecycle.lanes.get(LaneId(lane))
-    if declared is None:
-        raise Malformed(
-            f"The lifecycle has no lane {lane[:60]!r}.",
-            code="unknown_transition",
-            advice=f"Lanes are {', '.join(lifecycle.lanes)}.",
-        )
-    if name not in declared.transitions:
-        raise Malformed(
-            f"The lane {lane!r} has no transition {name[:60]!r}.",
-            code="unknown_transition",
-            advice=f"It has {', '.join(declared.transitions)}.",
-        )
-    return declared.transitions[name]
-
-
-def _frontier_of(fold: Fold, seen: Sequence[TransitionId]) -> tuple[TransitionId, ...]:
-    unknown = [id_ for id_ in seen if id_ not in fold]
-    if unknown or not seen:
-        raise PreconditionUnknown("What was seen is not what this ticket holds.", advice="Look at the ticket again.")
-    return fold.frontier_of(seen)
-
-
-def _impossible(code: Code, spec: TransitionSpec, fold: Fold, made: Transition) -> Conflict:
-    lanes = fold.state_at(made.after).lanes
-    match code:
-        case Code.ROLE:
-            why = f"{spec.lane}.{spec.name} takes one of the roles {', '.join(spec.by)}"
-        case Code.IF:
-            names = [lane for lane, _ in spec.conditions]
-            now = {str(lane): state for lane, state in lanes.items()} | {"stage": fold.state_at(made.after).stage or ""}
-            why = f"{spec.lane}.{spec.name} is not possible while {', '.join(f'{n} is {now[n]!r}' for n in names)}"
-        case _:
-            why = f"{spec.lane}.{spec.name} is not possible while {spec.lane} is {lanes.get(spec.lane)!r}"
-    return Conflict(f"{why}.", code=code.value, advice="Look at the ticket again; another move may be open.")

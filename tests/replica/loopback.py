@@ -16,6 +16,17 @@ from tests.fakes import ManualClock, SeededIds
 from tests.world import PEOPLE
 
 
+class TwinIds(SeededIds):
+    """`Ids` whose client ids are the seed's alone, whatever else was drawn: two of them collide for certain."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self._client_ids = SeededIds(seed)
+
+    def client_id(self):
+        return self._client_ids.client_id()
+
+
 class LoopbackLink:
     """Speaks Hocuspocus with the world; `cut` takes the network away and `mend` gives it back."""
 
@@ -134,7 +145,7 @@ def token_of(principal):
 @asynccontextmanager
 async def opened(path, principal, link=None, *, seed=None, poll_s=0.05, clock=None):
     """A replica of `principal`, with a clock that stands still and, with a `seed`, chosen client ids."""
-    ids = SeededIds(seed) if seed is not None else None
+    ids = TwinIds(seed) if seed is not None else None
     async with Replica.open(
         path, token=token_of(principal), link=link, ids=ids, clock=clock or ManualClock(), poll_s=poll_s
     ) as replica:

@@ -12,6 +12,7 @@ from crdt_sync.domain.access import Principal
 from crdt_sync.errors import Conflict, NotThereYet, Unavailable
 from crdt_sync.replica import sync
 from crdt_sync.replica.link import Change, Diff
+from crdt_sync.replica.replica import Status
 from tests.gated_store import GatedStore
 from tests.replica.loopback import LoopbackLink, opened, until
 from tests.world import PEOPLE, SALES, SALES_2, SUPPORT, TECH, World
@@ -236,6 +237,7 @@ async def test_a_wrong_token_stops_all_attempts_and_shows(world, replica_of):
         await until(lambda: replica._sync.connection == "stopped")
         status = await replica.status()
 
+    assert isinstance(status, Status)
     assert ("stopped", "unauthenticated", 1) == (status.connection, status.problem.code, link.attempts)
 
 
@@ -250,6 +252,21 @@ async def test_a_service_that_cannot_commit_loses_nothing(world, store, replica_
         assert not await ticket.delivered(made, 0.2)
         store.down = False
         assert await ticket.delivered(made, SYNC_S)
+
+
+async def test_what_could_not_be_committed_is_offered_again_on_the_same_connection(world, store, replica_of):
+    view = await world.opened()
+    entering, link = replica_of(SALES)
+    async with entering as replica:
+        await replica.synced(SYNC_S)
+        ticket = await replica.ticket(view.id)
+        store.refuses = lambda batch: True
+        made = await ticket.do("sales", "lose")
+        await until(lambda: any(standing.declined for standing in replica._sync.standings.values()))
+        store.refuses = lambda batch: False
+
+        assert await ticket.delivered(made, SYNC_S)
+        assert 1 == link.attempts
 
 
 async def test_a_subject_that_has_a_ticket_closes_the_second_one_and_says_why(world, replica_of):
