@@ -65,8 +65,8 @@ class World:
 
     @classmethod
     async def start(cls, store: Store, *, open_documents: bool = False, lifecycle: str = "connect-order") -> "World":
-        source = lifecycle_files.shipped()[lifecycle]
-        lifecycles = await Lifecycles.load(store, lifecycle_files.load, [source])
+        source = {lifecycle: lifecycle_files.shipped()[lifecycle]}
+        lifecycles = await Lifecycles.load(store, lifecycle_files.load, source)
         world = cls(store, lifecycles, ManualClock(), open_documents=open_documents)
         world.committer.start()
         world.connections.start()

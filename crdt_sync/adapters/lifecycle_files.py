@@ -67,15 +67,16 @@ def load(text: str | bytes, source: str = "lifecycle") -> Lifecycle:
     """Return the proven lifecycle of a file.
 
     Raises:
-        Malformed: the checker found something; the message has every finding, one a line.
+        Malformed: the checker found something; the message names the first finding and how many there are.
 
     """
     loaded = read(text, source)
     if loaded.lifecycle is None or loaded.findings:
         raise Malformed(
-            "\n".join(finding.to_text(source) for finding in loaded.findings),
+            f"The lifecycle does not pass its check, with {len(loaded.findings)} finding(s), the first of them: "
+            f"{loaded.findings[0].to_text(source)}",
             code="lifecycle",
-            advice="Mend the file; `crdt-sync lifecycle check FILE` lists what is wrong.",
+            advice="`crdt-sync lifecycle check FILE` lists what is wrong and how to mend it.",
         )
     return loaded.lifecycle
 

@@ -196,12 +196,11 @@ class Session:
                 return [Authenticate(subscription.key, body.token)]
             if isinstance(body, said.Join) and self._principal is not None:
                 return self._open(subscription, self._principal)
+        opening = subscription.stage is Stage.OPENING
+        bytes_max = limits.OPENING_BYTES_MAX if opening else limits.UNAUTHENTICATED_BYTES_MAX
         subscription.queued.append(inbound)
         subscription.queued_bytes += len(body.data) if isinstance(body, said.Change | said.Awareness) else 64
-        if (
-            len(subscription.queued) > limits.UNAUTHENTICATED_MESSAGES_MAX
-            or subscription.queued_bytes > limits.UNAUTHENTICATED_BYTES_MAX
-        ):
+        if len(subscription.queued) > limits.UNAUTHENTICATED_MESSAGES_MAX or subscription.queued_bytes > bytes_max:
             return [_close(TooLarge("Too much was sent before the document was open."))]
         return []
 

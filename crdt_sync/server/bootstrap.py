@@ -178,13 +178,13 @@ async def _open_store(url: str) -> Store:
         ) from error
 
 
-def _lifecycle_sources(chosen: str) -> list[str]:
+def _lifecycle_sources(chosen: str) -> dict[str, str]:
     """Return the lifecycle that was chosen, by its shipped name or its path, and every other shipped one after it."""
     shipped = lifecycle_files.shipped()
     if chosen in shipped:
-        return [shipped.pop(chosen), *shipped.values()]
+        return {chosen: shipped.pop(chosen), **shipped}
     try:
-        return [Path(chosen).read_text("utf-8"), *shipped.values()]
+        return {chosen: Path(chosen).read_text("utf-8"), **shipped}
     except (OSError, UnicodeDecodeError) as error:
         raise Malformed(
             f"The lifecycle {chosen!r} is neither a shipped one nor a file that can be read.",

@@ -19,6 +19,7 @@ from crdt_sync.rpc.ticketsync.v1 import (
     tickets_pb2_grpc,
 )
 from crdt_sync.server.auth import Authenticator
+from crdt_sync.server.grpc_decoding import DecodingInterceptor
 from crdt_sync.server.grpc_ingress import IngressServicer
 from crdt_sync.server.grpc_sync import SyncServicer
 from crdt_sync.server.grpc_tickets import TicketServicer
@@ -90,7 +91,7 @@ class GrpcServer:
     """The server and its one port."""
 
     def __init__(self, parts: GrpcParts) -> None:
-        self._server = grpc.aio.server(options=OPTIONS)
+        self._server = grpc.aio.server(options=OPTIONS, interceptors=[DecodingInterceptor()])
         files = (sync_pb2, tickets_pb2, gateway_pb2)
         self.services = tuple(s.full_name for file in files for s in file.DESCRIPTOR.services_by_name.values())
         self._health = StoreHealth(parts.readiness, self.services)

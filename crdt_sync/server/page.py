@@ -73,12 +73,13 @@ async def show(request: Request, tickets: TicketsPort, lifecycles: LifecyclesPor
     language = _language(request)
     try:
         identity = await _identify(request)
+        shown = await _tickets(identity.principal, tickets, lifecycles, language)
     except Unauthenticated as error:
         presented = error.code != "token_missing"
         return _page(language, _form(language, error if presented else None), status=401 if presented else 200)
     except TicketSyncError as error:
         return _page(language, _alert(error), status=status_of(error).http)
-    return _page(language, await _tickets(identity.principal, tickets, lifecycles, language))
+    return _page(language, shown)
 
 
 @router.post("/")

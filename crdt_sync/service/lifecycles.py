@@ -16,18 +16,20 @@ class Lifecycles:
         self._known = dict(sources)
 
     @classmethod
-    async def load(cls, store: Store, read: Callable[[str], Lifecycle], sources: list[str]) -> "Lifecycles":
-        """Save `sources`, the first of which is the default, and read back every one that was ever saved.
+    async def load(
+        cls, store: Store, read: Callable[[str, str], Lifecycle], sources: Mapping[str, str]
+    ) -> "Lifecycles":
+        """Save `sources` (name -> text), the first of which is the default, and read back every one ever saved.
 
         Raises:
             Malformed: one of the sources fails its check.
             StoreUnavailable: the store cannot answer.
 
         """
-        given = [(read(source), source) for source in sources]
+        given = [(read(source, name), source) for name, source in sources.items()]
         for lifecycle, source in given:
             await store.save_lifecycle(lifecycle.digest, source)
-        known = {digest: (read(source), source) for digest, source in (await store.lifecycles()).items()}
+        known = {digest: (read(source, digest), source) for digest, source in (await store.lifecycles()).items()}
         return cls(given[0][0], known)
 
     def all(self) -> tuple[Lifecycle, ...]:

@@ -75,6 +75,9 @@ DOCUMENTS_PER_SOCKET_MAX = 500
 UNAUTHENTICATED_BYTES_MAX = 1 * MIB
 """Held for one socket before its token is judged: a provider sends its first edits without waiting."""
 
+OPENING_BYTES_MAX = 2 * FRAME_BYTES_MAX
+"""Held for one document while it is loaded for a client whose token was judged: all it wrote offline, and more."""
+
 UNAUTHENTICATED_MESSAGES_MAX = 1_000
 """Messages held before authentication: small ones cost more than their bytes."""
 
