@@ -32,6 +32,7 @@ class Change:
     on_success: Succeed
     on_failure: Fail
     trace: str | None = None
+    builds_on: Sequence[Room] = field(init=False, default=())  # what it builds on came before it
     generation: int = field(init=False)
     live: LiveTicket | None = field(init=False, default=None)
     opening: Transition | None = field(init=False, default=None)
@@ -41,6 +42,7 @@ class Change:
         """Remember on which state of the room the update was applied."""
         self.generation = self.room.generation
         self.room.pending += 1
+        self.room.undecided[self] = self.received
 
     async def prepare(self, desk: Desk, draft: Draft) -> None:
         """Apply the update again if the room was loaded anew, and load the ticket if it may change."""
@@ -51,6 +53,7 @@ class Change:
             self.generation = room.generation
             if self.received.kind is Outcome.GAP:
                 raise Unavailable("An earlier change was not stored.", advice="Send everything since then again.")
+            room.undecided[self] = self.received
         if room.name is None or not _concerns_ticket(room.name, self.received):
             return
         self.opening = _opening(self.received.entries) if room.name.kind is DocumentKind.SUBMIT else None
@@ -65,6 +68,7 @@ class Change:
     def decide(self, desk: Desk, draft: Draft) -> None:
         """Append the update, and admit what it submits."""
         room, live = self.room, self.live
+        room.undecided.pop(self, None)
         if live is not None and live.row is None and live.id not in draft.tickets:
             self._open(desk, draft, live)
         draft.update(room, self.data, self.principal, member=self.member, trace=self.trace)
@@ -88,6 +92,7 @@ class Change:
 
     def fail(self, error: TicketSyncError) -> None:
         """Say that nothing was kept."""
+        self.room.undecided.pop(self, None)
         self.on_failure(error)
         self.room.commit(1)
 
@@ -110,6 +115,7 @@ class Revisit:
 
     submissions: Room
     room: None = None
+    builds_on: Sequence[Room] = ()
     live: LiveTicket | None = field(init=False, default=None)
 
     async def prepare(self, desk: Desk, draft: Draft) -> None:
@@ -146,6 +152,7 @@ class KeepRefused:
     code: str
     data: bytes
     room: None = None
+    builds_on: Sequence[Room] = ()
 
     async def prepare(self, desk: Desk, draft: Draft) -> None:
         """Need nothing."""
@@ -163,15 +170,16 @@ class KeepRefused:
 
 
 async def load_submissions(desk: Desk, live: LiveTicket, name: DocumentName, entries: Sequence[Entry]) -> None:
-    """Load what judging a department's entries takes: its submit document, the conversation, the forms of payloads."""
+    """Load what judging a department's entries takes: submit documents, the conversation, the forms of payloads.
+
+    The other departments' documents are read once for each ticket in memory: what waits there may wait for this.
+    """
     if name.kind is DocumentKind.CARD:
         return
-    department = _department(live, name)
-    room = await desk.with_submit(live, department)
-    if department not in live.waiting:
-        live.waiting[department] = _undecided(live, room)
     texts = [(entry.root, entry.text) for entry in entries]
-    texts += [(entry.root, entry.text) for entry in live.waiting[department].values()]
+    for department in sorted({_department(live, name), *live.lifecycle.departments} - live.waiting.keys()):
+        live.waiting[department] = _undecided(live, await desk.with_submit(live, department))
+    texts += [(entry.root, entry.text) for waiting in live.waiting.values() for entry in waiting.values()]
     if any(root == MESSAGES for root, _ in texts):
         await desk.with_talk(live)
     for root, text in texts:
@@ -181,14 +189,18 @@ async def load_submissions(desk: Desk, live: LiveTicket, name: DocumentName, ent
 
 
 def _undecided(live: LiveTicket, room: Room) -> dict[str, Waiting]:
-    """What a submit document holds that was neither admitted nor refused: after a restart, this is what waits."""
+    """What a submit document holds that was neither admitted nor refused: after a restart, this is what waits.
+
+    What is not decided itself is left out: its own job judges it, with the roles that its author holds now.
+    """
     document = room.document
     assert isinstance(document, SubmitDocument), f"{room.text} is no submit document"
     refused = live.log.refused()
+    later = {entry for received in room.undecided.values() for entry in received.entries}
     found: dict[str, Waiting] = {}
     for entry, actor in document.authored():
         author = room.authors.get(actor)
-        if author is None:
+        if author is None or entry in later:
             continue
         waiting = Waiting(entry.root, entry.text, author)
         if refused.get(waiting.key) in {None, NOT_THE_AUTHOR} and TransitionId(waiting.key) not in live.fold:

@@ -1,16 +1,20 @@
 """What fails, and what fails beside it: nothing is acknowledged, shown or kept that no commit holds."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.card import CardDocument
+from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.submit import SubmitDocument
-from crdt_sync.errors import ServiceError
+from crdt_sync.domain import transition
+from crdt_sync.errors import ServiceError, TicketSyncError
+from crdt_sync.service import rooms as rooms_module
 from crdt_sync.wire import hocuspocus, ysync
 from tests.gated_store import GatedStore
-from tests.world import SALES, TECH, World
+from tests.world import LEAD, SALES, SALES_2, TECH, World
 
 
 @pytest.fixture
@@ -82,6 +86,42 @@ async def test_a_duplicate_of_an_update_that_was_not_stored_is_stored_itself_if_
     assert "high" == (await card_after_restart(store, document))["priority"]
 
 
+async def test_a_command_on_a_document_is_stored_behind_the_edits_that_it_builds_on(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    author, _ = await world.yjs(document, SALES)
+    store.results.clear()
+    command = asyncio.ensure_future(
+        world.tickets.update_card(TECH, view.id, fields={"priority": "low"}, request_id="k")
+    )
+    await world.settle()
+    author.receive(ysync.encode_update(CardDocument(77).set_fields({"priority": "high"})))
+    store.results.set()
+    await command
+    await world.settle()
+
+    assert "low" == (await card_after_restart(store, document))["priority"]
+
+
+async def test_notes_of_a_command_are_stored_behind_those_that_they_follow(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/form/sales"
+    author, _ = await world.yjs(document, SALES)
+    store.results.clear()
+    command = asyncio.ensure_future(
+        world.tickets.update_form(SALES, view.id, "sales", fields={}, note="second", request_id="k")
+    )
+    await world.settle()
+    author.receive(ysync.encode_update(FormDocument(77).append_note("first\n")))
+    store.results.set()
+    await command
+    await world.settle()
+
+    again = await World.start(store)
+    assert "first\nsecond\n" == (await again.tickets.form(SALES, view.id, "sales")).notes
+    await again.stop()
+
+
 async def test_after_a_failed_change_nothing_behind_it_is_stored_without_it(world, store):
     view, other = await world.opened(), await world.opened()
     document = f"ticket/{view.id}/submit/sales"
@@ -145,6 +185,142 @@ async def test_a_document_that_is_damaged_in_the_store_ends_nobody_elses_work(wo
     await world.settle()
 
     assert "low" == (await world.tickets.update_card(SALES, other.id, fields={"priority": "low"})).card["priority"]
+
+
+async def test_one_job_with_a_fault_of_ours_fails_alone(world, store):
+    view = await world.opened()
+    store.gate.clear()
+    blocker = asyncio.ensure_future(world.opened())
+    await world.settle()
+    good = asyncio.ensure_future(world.tickets.update_card(SALES, view.id, fields={"priority": "low"}))
+    bad = asyncio.ensure_future(world.tickets.update_card(SALES, view.id, fields={"title": "\ud800"}))
+    later = asyncio.ensure_future(world.tickets.update_card(TECH, view.id, fields={"tags": "new"}))
+    await world.settle()
+    store.gate.set()
+
+    assert "low" == (await good).card["priority"]
+    with pytest.raises(TicketSyncError):
+        await bad
+    assert "new" == (await later).card["tags"]
+    await blocker
+
+
+async def test_an_answer_that_cannot_be_made_fails_after_the_commit_and_alone(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    connection, wire = await collab(world, document)
+    store.gate.clear()
+    blocker = asyncio.ensure_future(world.opened())
+    await world.settle()
+
+    def faulty(_live):
+        raise ZeroDivisionError
+
+    from crdt_sync.service.tickets import Look
+
+    look = Look(SALES, view.id, faulty)
+    world.committer.enqueue(look)
+    connection.receive(hocuspocus.encode_update(document.encode(), CardDocument(77).set_fields({"priority": "high"})))
+    store.gate.set()
+    await blocker
+    with pytest.raises(ServiceError):
+        await look.outcome
+    await world.settle()
+
+    assert status(document.encode(), accepted=True) in wire.frames
+    assert 0 == (await world.rooms.get(document)).pending
+
+
+async def test_an_entry_is_judged_with_the_roles_it_was_sent_with_and_not_before_its_own_commit(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/submit/sales"
+    lead, _ = await world.yjs(document, LEAD)
+    lead.receive(ysync.encode_update(SubmitDocument(8).append_message("was lead once")))
+    await world.settle()
+    again = await World.start(store)
+    demoted = replace(LEAD, roles=("sales",))
+    author, _ = await again.yjs(document, demoted)
+    again.desk.drop(view.id)
+    as_lead = transition.make(
+        ticket=view.id, lane="sales", name="quote", actor="lead-1", roles=("sales", "sales_lead"), after=(view.id,),
+        lifecycle=view.lifecycle, at=1,
+    )  # fmt: skip
+    submit = SubmitDocument(9)
+
+    author.receive(ysync.encode_update(submit.append_message("first")))
+    author.receive(ysync.encode_update(submit.append_transition(as_lead.record)))
+    await again.settle()
+
+    log = (await again.rooms.get(f"ticket/{view.id}/log")).document
+    assert "role_not_held" == log.refused().get(as_lead.id)
+    await again.stop()
+
+
+async def test_an_entry_whose_update_was_not_stored_is_not_admitted_later(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/submit/sales"
+    quote = world.made(SALES, view, "sales", "quote", [view.id])
+    sign = world.made(SALES, view, "sales", "sign", [quote.id])
+    author, _ = await world.yjs(document, SALES)
+    store.refuses = lambda batch: bool(batch.updates)
+    author.receive(ysync.encode_update(SubmitDocument(9).append_transition(sign.record)))
+    await world.settle()
+    store.refuses = lambda batch: False
+
+    author.receive(ysync.encode_update(SubmitDocument(10).append_transition(quote.record)))
+    await world.settle()
+
+    assert "quoted" == (await world.tickets.get(SALES, view.id)).lanes["sales"]
+
+
+async def test_a_colleagues_copy_of_what_waits_does_not_stand_in_its_way(world):
+    view = await world.opened()
+    document = f"ticket/{view.id}/submit/sales"
+    quote = world.made(SALES, view, "sales", "quote", [view.id])
+    sign = world.made(SALES, view, "sales", "sign", [quote.id])
+    author, _ = await world.yjs(document, SALES)
+    colleague, _ = await world.yjs(document, SALES_2)
+    author.receive(ysync.encode_update(SubmitDocument(9).append_transition(sign.record)))
+    await world.settle()
+
+    colleague.receive(ysync.encode_update(SubmitDocument(10).append_transition(sign.record)))
+    await world.settle()
+    author.receive(ysync.encode_update(SubmitDocument(11).append_transition(quote.record)))
+    await world.settle()
+
+    assert "signed" == (await world.tickets.get(SALES, view.id)).lanes["sales"]
+
+
+async def test_what_waits_survives_that_its_ticket_leaves_the_memory(world):
+    view = await world.opened()
+    quote = world.made(SALES, view, "sales", "quote", [view.id])
+    sign = world.made(SALES, view, "sales", "sign", [quote.id])
+    start = world.made(TECH, view, "tech", "start", [sign.id])
+    tech, _ = await world.yjs(f"ticket/{view.id}/submit/tech", TECH)
+    tech.receive(ysync.encode_update(SubmitDocument(8).append_transition(start.record)))
+    await world.settle()
+    world.desk.drop(view.id)
+
+    sales, _ = await world.yjs(f"ticket/{view.id}/submit/sales", SALES)
+    submit = SubmitDocument(9)
+    sales.receive(ysync.encode_update(submit.append_transition(quote.record)))
+    sales.receive(ysync.encode_update(submit.append_transition(sign.record)))
+    await world.settle()
+
+    assert 4 == len(await world.store.journal(view.id))
+
+
+async def test_a_room_that_was_unloaded_before_its_first_visitor_woke_is_not_doubled(world, monkeypatch):
+    view = await world.opened()
+    await world.opened()
+    document = f"ticket/{view.id}/form/sales"
+    monkeypatch.setattr(rooms_module, "IDLE_ROOMS_MAX", 0)
+    joining = asyncio.ensure_future(world.rooms.get(document))
+    while document not in world.rooms._rooms:
+        await asyncio.sleep(0)
+    world.rooms.trim()
+
+    assert await joining is await world.rooms.get(document)
 
 
 async def test_what_comes_while_the_service_stops_is_not_shown_as_committed(world, store):
