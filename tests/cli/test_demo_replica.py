@@ -1,4 +1,4 @@
-"""The demonstration's replica process, called without its pipes: every answer is one JSON value, errors by their code."""
+"""The demonstration's replica process, called without its pipes: every answer is one JSON value, errors by code."""
 
 import json
 
