@@ -1,6 +1,7 @@
 """The real service as a child process: started from its command line, killed, started again on the same data and ports.
 
-Every child leads a process group of its own, which ends with the `with` block whatever happened in it.
+Every child leads a process group of its own. It ends with the `with` block whatever happened in it, and with this
+process if that is killed.
 """
 
 import json
@@ -35,6 +36,7 @@ GATEWAY_ACCOUNTS = [
         "aes_key": "env:TEST_WECHAT_AES_KEY",
     }
 ]
+_GUARD = ("sh", "-c", 'read -r _; kill -KILL "-$0"')  # its input ends when this process does
 _PORTS = re.compile(r"http://127\.0\.0\.1:(\d+).*?grpc://127\.0\.0\.1:(\d+)", re.DOTALL)
 
 
@@ -48,6 +50,7 @@ class ServerProcess:
         self._program = program
         self._log = data / "server.log"
         self._process: subprocess.Popen[str] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -59,6 +62,11 @@ class ServerProcess:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def http(self) -> str:
@@ -85,6 +93,7 @@ class ServerProcess:
                 text=True,
                 process_group=0,
             )
+        self._guard = subprocess.Popen([*_GUARD, str(self._process.pid)], stdin=subprocess.PIPE, process_group=0)
         said = self._first_lines()
         found = _PORTS.search(said)
         assert found, f"The service did not start. It said {said!r}, and at last:\n{self.log()[-2000:]}"
@@ -147,6 +156,16 @@ class ServerProcess:
             process.wait(STOP_S)
             assert process.stdout is not None
             process.stdout.close()
+            self._dismiss()
+
+    def _dismiss(self) -> None:
+        """End the guard before its charge's id can be another's."""
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.kill()
+            guard.wait(STOP_S)
+            assert guard.stdin is not None
+            guard.stdin.close()
 
 
 def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
