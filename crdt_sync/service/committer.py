@@ -104,12 +104,11 @@ class Committer:
     async def _commit(self, jobs: list[Job]) -> None:
         """Commit the jobs together, or one by one if that fails."""
         draft = Draft(self._clock.now_ms())
-        decided: list[Job] = []
+        queue, decided = deque(jobs), list[Job]()
         try:
-            for job in jobs:
-                if await self._prepared(job, draft) and self._decided(job, draft):
-                    decided.append(job)  # noqa: PERF401 - what was decided before a failure must be known after it
-            await self._write(draft, decided)
+            while queue:
+                await self._take(queue, draft, decided)
+            committed = await self._write(draft)
         except (StoreConflict, StoreUnavailable) as error:
             await self._abandon(draft)
             _log.warning("commit failed", jobs=len(decided), reason=str(error))
@@ -120,11 +119,25 @@ class Committer:
                 return
             for job in decided:
                 await self._commit([job])
-        except Exception:  # noqa: BLE001 - the task's boundary: one bad batch must not end every later one
-            _log.exception("batch failed", jobs=len(jobs))
+        except Exception:  # noqa: BLE001 - the task's boundary: one bad job must not end every later one
             await self._abandon(draft)
+            jobs = [*decided, *queue]
+            if len(jobs) == 1:
+                _log.exception("job failed")
+                self._fail(jobs[0], ServiceError("The service failed on this change.", advice="It was not accepted."))
+                return
             for job in jobs:
-                self._fail(job, ServiceError("The service failed on this change.", advice="It was not accepted."))
+                await self._commit([job])
+        else:
+            self._tell(draft, decided, committed)
+            await self._snapshot(draft)
+
+    async def _take(self, queue: deque[Job], draft: Draft, decided: list[Job]) -> None:
+        """Decide the first job of the queue. A fault of ours leaves it among the decided, to be tried alone."""
+        job = queue.popleft()
+        decided.append(job)
+        if not (await self._prepared(job, draft) and self._decided(job, draft)):
+            decided.pop()
 
     async def _prepared(self, job: Job, draft: Draft) -> bool:
         try:
@@ -152,26 +165,33 @@ class Committer:
             self._desk.rooms.spoil(job.room)
         job.fail(error)
 
-    async def _write(self, draft: Draft, jobs: list[Job]) -> None:
+    async def _write(self, draft: Draft) -> Committed:
         batch = draft.batch()
         if batch.empty:
-            committed = Committed(*(2 * (await self._desk.store.position(),)))
-        else:
-            committed = await self._desk.store.commit(batch)
+            position = await self._desk.store.position()
+            return Committed(position, position)
+        return await self._desk.store.commit(batch)
+
+    def _tell(self, draft: Draft, jobs: list[Job], committed: Committed) -> None:
+        """Let memory, authors and members know what is committed. A fault of ours here undoes nothing."""
         draft.committed(committed)
         for job in jobs:
-            job.succeed(committed)
+            try:
+                job.succeed(committed)
+            except Exception:  # noqa: BLE001 - the change is stored, whatever became of the answer
+                _log.exception("answer failed")
+                job.fail(ServiceError("The change was stored, but the answer could not be made."))
         for room, relays in draft.relays.items():
             room.relay(relays)
         for room, relays in draft.relays.items():
             room.commit(len(relays))
-        await self._snapshot(draft)
 
     async def _snapshot(self, draft: Draft) -> None:
+        """Keep what was committed quick to load; if that fails, nothing is lost."""
         for room in draft.relays:
             try:
                 await self._desk.rooms.keep_snapshot(room)
-            except StoreUnavailable as error:
+            except (StoreUnavailable, TicketSyncError) as error:
                 _log.warning("snapshot not kept", reason=str(error))
 
     async def _abandon(self, draft: Draft) -> None:

@@ -7,7 +7,7 @@ import pytest
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.submit import SubmitDocument
-from crdt_sync.errors import ServiceError
+from crdt_sync.errors import ServiceError, TicketSyncError
 from crdt_sync.wire import hocuspocus, ysync
 from tests.gated_store import GatedStore
 from tests.world import SALES, TECH, World
@@ -145,6 +145,50 @@ async def test_a_document_that_is_damaged_in_the_store_ends_nobody_elses_work(wo
     await world.settle()
 
     assert "low" == (await world.tickets.update_card(SALES, other.id, fields={"priority": "low"})).card["priority"]
+
+
+async def test_one_job_with_a_fault_of_ours_fails_alone(world, store):
+    view = await world.opened()
+    store.gate.clear()
+    blocker = asyncio.ensure_future(world.opened())
+    await world.settle()
+    good = asyncio.ensure_future(world.tickets.update_card(SALES, view.id, fields={"priority": "low"}))
+    bad = asyncio.ensure_future(world.tickets.update_card(SALES, view.id, fields={"title": "\ud800"}))
+    later = asyncio.ensure_future(world.tickets.update_card(TECH, view.id, fields={"tags": "new"}))
+    await world.settle()
+    store.gate.set()
+
+    assert "low" == (await good).card["priority"]
+    with pytest.raises(TicketSyncError):
+        await bad
+    assert "new" == (await later).card["tags"]
+    await blocker
+
+
+async def test_an_answer_that_cannot_be_made_fails_after_the_commit_and_alone(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    connection, wire = await collab(world, document)
+    store.gate.clear()
+    blocker = asyncio.ensure_future(world.opened())
+    await world.settle()
+
+    def faulty(_live):
+        raise ZeroDivisionError
+
+    from crdt_sync.service.tickets import Look
+
+    look = Look(SALES, view.id, faulty)
+    world.committer.enqueue(look)
+    connection.receive(hocuspocus.encode_update(document.encode(), CardDocument(77).set_fields({"priority": "high"})))
+    store.gate.set()
+    await blocker
+    with pytest.raises(ServiceError):
+        await look.outcome
+    await world.settle()
+
+    assert status(document.encode(), accepted=True) in wire.frames
+    assert 0 == (await world.rooms.get(document)).pending
 
 
 async def test_what_comes_while_the_service_stops_is_not_shown_as_committed(world, store):
