@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from crdt_sync.documents.document import Document
+from crdt_sync.documents.document import Document, Received
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import ActorId, DocumentName
 from crdt_sync.protocol.dialect import Dialect
@@ -60,6 +60,7 @@ class Room:
         self.document_position = document_position  # of the newest update, committed or pending
         self.snapshot_position = snapshot_position  # what the newest snapshot holds
         self.pending = 0  # updates in the committer
+        self.undecided: dict[object, Received] = {}  # what the document holds of jobs that are not decided, in order
         self.generation = 0  # grows when the document was loaded anew; what was applied before is gone then
         self.stale = False  # a commit failed and the document was not loaded anew yet
         self.members: dict[Member, None] = {}
@@ -78,6 +79,7 @@ class Room:
         self.document = document
         self.document_position = document_position
         self.generation += 1
+        self.undecided.clear()
         self.stale = False
 
     def settled(self, then: Callable[[], None]) -> None:

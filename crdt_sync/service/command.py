@@ -7,7 +7,7 @@ kept, and the same request gets that result again.
 import asyncio
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -17,6 +17,7 @@ from crdt_sync.domain.canonical import digest, dumps
 from crdt_sync.domain.ids import Digest, Position, TicketId
 from crdt_sync.errors import Conflict, Malformed, TicketSyncError
 from crdt_sync.ports import Committed, NewResult
+from crdt_sync.protocol.room import Room
 from crdt_sync.service.draft import Draft
 from crdt_sync.service.live_ticket import Desk, LiveTicket, no_ticket
 
@@ -43,6 +44,7 @@ class Command(ABC, Generic[R]):
     outcome: "asyncio.Future[R]" = field(init=False)
     live: LiveTicket = field(init=False)
     _record: Mapping[str, Any] = field(init=False, default_factory=dict)
+    builds_on: Sequence[Room] = field(init=False, default=())
     _position: Position | None = field(init=False, default=None)  # where the first result was committed, if before
 
     def __post_init__(self) -> None:
@@ -54,7 +56,7 @@ class Command(ABC, Generic[R]):
 
     async def prepare(self, desk: Desk, draft: Draft) -> None:
         """Find the first result, or load what the change needs."""
-        self._position = None
+        self._position, self.builds_on = None, ()
         self._record = await self._first(desk, draft)
         if self._record:
             self.live = await find_visible(desk, self.call.principal, self._record["id"])
@@ -93,7 +95,7 @@ class Command(ABC, Generic[R]):
 
     @abstractmethod
     async def load(self, desk: Desk, draft: Draft) -> None:
-        """Load `live` and the rooms that the change writes."""
+        """Load `live` and the rooms that the change writes; name in `builds_on` those that sessions write as well."""
 
     @abstractmethod
     def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:

@@ -103,6 +103,7 @@ class MakeTransition(OnTicket[Transitioned]):
             payload.check(spec.payload, self.payload)
             self._sealed = payload.seal(self.payload, self.salt)
             await desk.with_form(self.live, spec.lane)
+            self.builds_on = (self.live.form_room(spec.lane),)
 
     def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
         """Admit the transition, and keep its payload in the lane's form."""
@@ -207,6 +208,11 @@ class UpdateCard(OnTicket[TicketView]):
 
     fields: Mapping[str, Scalar]
 
+    async def load(self, desk: Desk, draft: Draft) -> None:
+        """Load the ticket, its card with it."""
+        await super().load(desk, draft)
+        self.builds_on = (self.live.card_room,)
+
     def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
         """Write the fields."""
         del desk
@@ -237,6 +243,7 @@ class UpdateForm(OnTicket[FormView]):
         await super().load(desk, draft)
         self.permit()
         await desk.with_form(self.live, LaneId(self.lane))
+        self.builds_on = (self.live.form_room(LaneId(self.lane)),)
 
     def permit(self) -> None:
         """Check that the form is the caller's to write."""

@@ -8,6 +8,7 @@ is refused.
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
@@ -30,6 +31,14 @@ class Job(Protocol):
     @property
     def room(self) -> Room | None:
         """The room whose document holds the change; None if none does."""
+        ...
+
+    @property
+    def builds_on(self) -> Sequence[Room]:
+        """The rooms, once it is prepared, to whose documents `decide` adds something.
+
+        What sessions have put there before is decided first, so that no row comes before one that it builds on.
+        """
         ...
 
     async def prepare(self, desk: Desk, draft: Draft) -> None:
@@ -121,12 +130,14 @@ class Committer:
                 await self._commit([job])
         except Exception:  # noqa: BLE001 - the task's boundary: one bad job must not end every later one
             await self._abandon(draft)
-            jobs = [*decided, *queue]
-            if len(jobs) == 1:
+            self._queue.extendleft(reversed(queue))
+            if len(decided) == 1:
                 _log.exception("job failed")
-                self._fail(jobs[0], ServiceError("The service failed on this change.", advice="It was not accepted."))
+                self._fail(
+                    decided[0], ServiceError("The service failed on this change.", advice="It was not accepted.")
+                )
                 return
-            for job in jobs:
+            for job in decided:
                 await self._commit([job])
         else:
             self._tell(draft, decided, committed)
@@ -136,8 +147,24 @@ class Committer:
         """Decide the first job of the queue. A fault of ours leaves it among the decided, to be tried alone."""
         job = queue.popleft()
         decided.append(job)
-        if not (await self._prepared(job, draft) and self._decided(job, draft)):
+        prepared = await self._prepared(job, draft)
+        before = self._before(job, queue) if prepared else []
+        if before:
+            queue.extendleft([decided.pop(), *reversed(before)])
+        elif not (prepared and self._decided(job, draft)):
             decided.pop()
+
+    def _before(self, job: Job, queue: deque[Job]) -> list[Job]:
+        """Take the undecided jobs, whose changes `job` would build on, out of the queues."""
+        undecided = {other for room in job.builds_on for other in room.undecided}
+        if not undecided:
+            return []
+        found = [other for other in (*queue, *self._queue) if other in undecided]
+        for jobs in (queue, self._queue):
+            kept = [other for other in jobs if other not in undecided]
+            jobs.clear()
+            jobs.extend(kept)
+        return found
 
     async def _prepared(self, job: Job, draft: Draft) -> bool:
         try:

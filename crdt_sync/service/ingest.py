@@ -20,6 +20,7 @@ from crdt_sync.domain.message import Message, MessageKind, Part
 from crdt_sync.domain.transition import Undecodable
 from crdt_sync.errors import CallerError, Forbidden, TicketSyncError
 from crdt_sync.ports import Committed
+from crdt_sync.protocol.room import Room
 from crdt_sync.service.admission import MESSAGES_PER_TICKET_MAX, judge_transition
 from crdt_sync.service.draft import SERVICE, Draft
 from crdt_sync.service.live_ticket import Desk, LiveTicket
@@ -62,6 +63,7 @@ class Ingest:
     """One arrival as a job of the committer."""
 
     room: ClassVar[None] = None
+    builds_on: ClassVar[Sequence[Room]] = ()  # it writes what sessions never write, and the card of a fresh ticket
     principal: Principal
     arrival: Arrival
     secret: bytes

@@ -32,6 +32,7 @@ class Change:
     on_success: Succeed
     on_failure: Fail
     trace: str | None = None
+    builds_on: Sequence[Room] = field(init=False, default=())  # what it builds on came before it
     generation: int = field(init=False)
     live: LiveTicket | None = field(init=False, default=None)
     opening: Transition | None = field(init=False, default=None)
@@ -41,6 +42,7 @@ class Change:
         """Remember on which state of the room the update was applied."""
         self.generation = self.room.generation
         self.room.pending += 1
+        self.room.undecided[self] = self.received
 
     async def prepare(self, desk: Desk, draft: Draft) -> None:
         """Apply the update again if the room was loaded anew, and load the ticket if it may change."""
@@ -51,6 +53,7 @@ class Change:
             self.generation = room.generation
             if self.received.kind is Outcome.GAP:
                 raise Unavailable("An earlier change was not stored.", advice="Send everything since then again.")
+            room.undecided[self] = self.received
         if room.name is None or not _concerns_ticket(room.name, self.received):
             return
         self.opening = _opening(self.received.entries) if room.name.kind is DocumentKind.SUBMIT else None
@@ -65,6 +68,7 @@ class Change:
     def decide(self, desk: Desk, draft: Draft) -> None:
         """Append the update, and admit what it submits."""
         room, live = self.room, self.live
+        room.undecided.pop(self, None)
         if live is not None and live.row is None and live.id not in draft.tickets:
             self._open(desk, draft, live)
         draft.update(room, self.data, self.principal, member=self.member, trace=self.trace)
@@ -88,6 +92,7 @@ class Change:
 
     def fail(self, error: TicketSyncError) -> None:
         """Say that nothing was kept."""
+        self.room.undecided.pop(self, None)
         self.on_failure(error)
         self.room.commit(1)
 
@@ -110,6 +115,7 @@ class Revisit:
 
     submissions: Room
     room: None = None
+    builds_on: Sequence[Room] = ()
     live: LiveTicket | None = field(init=False, default=None)
 
     async def prepare(self, desk: Desk, draft: Draft) -> None:
@@ -146,6 +152,7 @@ class KeepRefused:
     code: str
     data: bytes
     room: None = None
+    builds_on: Sequence[Room] = ()
 
     async def prepare(self, desk: Desk, draft: Draft) -> None:
         """Need nothing."""

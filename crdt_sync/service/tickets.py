@@ -316,6 +316,7 @@ class Look(Generic[R]):
     """Read a ticket between two batches, when its memory and the journal agree; a job that writes nothing."""
 
     room: ClassVar[None] = None
+    builds_on: ClassVar[Sequence[Room]] = ()
 
     def __init__(self, principal: Principal, ticket: str, read: Callable[[LiveTicket], R]) -> None:
         self._principal = principal

@@ -6,6 +6,7 @@ import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.card import CardDocument
+from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.errors import ServiceError, TicketSyncError
 from crdt_sync.wire import hocuspocus, ysync
@@ -80,6 +81,42 @@ async def test_a_duplicate_of_an_update_that_was_not_stored_is_stored_itself_if_
         frame == status(address, accepted=True) for frame in wire.frames if b"\x08" == frame[len(address) + 1 :][:1]
     ]
     assert "high" == (await card_after_restart(store, document))["priority"]
+
+
+async def test_a_command_on_a_document_is_stored_behind_the_edits_that_it_builds_on(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    author, _ = await world.yjs(document, SALES)
+    store.results.clear()
+    command = asyncio.ensure_future(
+        world.tickets.update_card(TECH, view.id, fields={"priority": "low"}, request_id="k")
+    )
+    await world.settle()
+    author.receive(ysync.encode_update(CardDocument(77).set_fields({"priority": "high"})))
+    store.results.set()
+    await command
+    await world.settle()
+
+    assert "low" == (await card_after_restart(store, document))["priority"]
+
+
+async def test_notes_of_a_command_are_stored_behind_those_that_they_follow(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/form/sales"
+    author, _ = await world.yjs(document, SALES)
+    store.results.clear()
+    command = asyncio.ensure_future(
+        world.tickets.update_form(SALES, view.id, "sales", fields={}, note="second", request_id="k")
+    )
+    await world.settle()
+    author.receive(ysync.encode_update(FormDocument(77).append_note("first\n")))
+    store.results.set()
+    await command
+    await world.settle()
+
+    again = await World.start(store)
+    assert "first\nsecond\n" == (await again.tickets.form(SALES, view.id, "sales")).notes
+    await again.stop()
 
 
 async def test_after_a_failed_change_nothing_behind_it_is_stored_without_it(world, store):
