@@ -25,14 +25,21 @@ DUPLICATE = "duplicate"  # no code either: its id is there
 
 def admit_entries(draft: Draft, live: LiveTicket, department: Department, entries: Sequence[Waiting]) -> None:
     """Judge new entries of a department's submit document, then all that waits of everybody, until nothing moves."""
+    draft.judged.add(live.id)
     waiting = live.waiting.setdefault(department, {})
-    retried = {entry.key: entry for entry in entries}
+    retried = {entry.key: entry for entry in entries if not _copies(entry, waiting)}
     waiting |= retried
     moved = _pass(draft, live, department, waiting, retried)
     while moved:
         moved = False
         for owner, others in live.waiting.items():
             moved |= _pass(draft, live, owner, others, {})
+
+
+def _copies(entry: Waiting, waiting: Mapping[str, Waiting]) -> bool:
+    """Tell whether an entry is somebody else's copy of what waits already, in its author's name."""
+    known = waiting.get(entry.key)
+    return known is not None and known.principal.actor != entry.principal.actor
 
 
 def judge_transition(

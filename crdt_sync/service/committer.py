@@ -223,7 +223,7 @@ class Committer:
 
     async def _abandon(self, draft: Draft) -> None:
         """Forget what memory holds beyond the log: the touched tickets, and the documents of the touched rooms."""
-        for ticket in draft.tickets:
+        for ticket in draft.tickets.keys() | draft.judged:
             self._desk.drop(ticket)
         for room, relays in draft.relays.items():
             room.pending -= len(relays)

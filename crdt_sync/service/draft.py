@@ -51,6 +51,7 @@ class Draft:
         self.results: dict[tuple[ActorId, str], NewResult] = {}
         self.messages: dict[MessageId, tuple[TicketId, str]] = {}
         self.tickets: dict[TicketId, Touched] = {}
+        self.judged: set[TicketId] = set()  # tickets in which something new may wait
         self.relays: dict[Room, list[Relay]] = {}
         self._subject_rows: list[NewSubject] = []
         self._updates: list[NewUpdate] = []

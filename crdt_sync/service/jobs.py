@@ -188,14 +188,18 @@ async def load_submissions(desk: Desk, live: LiveTicket, name: DocumentName, ent
 
 
 def _undecided(live: LiveTicket, room: Room) -> dict[str, Waiting]:
-    """What a submit document holds that was neither admitted nor refused: after a restart, this is what waits."""
+    """What a submit document holds that was neither admitted nor refused: after a restart, this is what waits.
+
+    What is not decided itself is left out: its own job judges it, with the roles that its author holds now.
+    """
     document = room.document
     assert isinstance(document, SubmitDocument), f"{room.text} is no submit document"
     refused = live.log.refused()
+    later = {entry for received in room.undecided.values() for entry in received.entries}
     found: dict[str, Waiting] = {}
     for entry, actor in document.authored():
         author = room.authors.get(actor)
-        if author is None:
+        if author is None or entry in later:
             continue
         waiting = Waiting(entry.root, entry.text, author)
         if refused.get(waiting.key) in {None, NOT_THE_AUTHOR} and TransitionId(waiting.key) not in live.fold:

@@ -1,6 +1,7 @@
 """What fails, and what fails beside it: nothing is acknowledged, shown or kept that no commit holds."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -8,10 +9,11 @@ from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.submit import SubmitDocument
+from crdt_sync.domain import transition
 from crdt_sync.errors import ServiceError, TicketSyncError
 from crdt_sync.wire import hocuspocus, ysync
 from tests.gated_store import GatedStore
-from tests.world import SALES, TECH, World
+from tests.world import LEAD, SALES, SALES_2, TECH, World
 
 
 @pytest.fixture
@@ -226,6 +228,66 @@ async def test_an_answer_that_cannot_be_made_fails_after_the_commit_and_alone(wo
 
     assert status(document.encode(), accepted=True) in wire.frames
     assert 0 == (await world.rooms.get(document)).pending
+
+
+async def test_an_entry_is_judged_with_the_roles_it_was_sent_with_and_not_before_its_own_commit(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/submit/sales"
+    lead, _ = await world.yjs(document, LEAD)
+    lead.receive(ysync.encode_update(SubmitDocument(8).append_message("was lead once")))
+    await world.settle()
+    again = await World.start(store)
+    demoted = replace(LEAD, roles=("sales",))
+    author, _ = await again.yjs(document, demoted)
+    again.desk.drop(view.id)
+    as_lead = transition.make(
+        ticket=view.id, lane="sales", name="quote", actor="lead-1", roles=("sales", "sales_lead"), after=(view.id,),
+        lifecycle=view.lifecycle, at=1,
+    )  # fmt: skip
+    submit = SubmitDocument(9)
+
+    author.receive(ysync.encode_update(submit.append_message("first")))
+    author.receive(ysync.encode_update(submit.append_transition(as_lead.record)))
+    await again.settle()
+
+    log = (await again.rooms.get(f"ticket/{view.id}/log")).document
+    assert "role_not_held" == log.refused().get(as_lead.id)
+    await again.stop()
+
+
+async def test_an_entry_whose_update_was_not_stored_is_not_admitted_later(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/submit/sales"
+    quote = world.made(SALES, view, "sales", "quote", [view.id])
+    sign = world.made(SALES, view, "sales", "sign", [quote.id])
+    author, _ = await world.yjs(document, SALES)
+    store.refuses = lambda batch: bool(batch.updates)
+    author.receive(ysync.encode_update(SubmitDocument(9).append_transition(sign.record)))
+    await world.settle()
+    store.refuses = lambda batch: False
+
+    author.receive(ysync.encode_update(SubmitDocument(10).append_transition(quote.record)))
+    await world.settle()
+
+    assert "quoted" == (await world.tickets.get(SALES, view.id)).lanes["sales"]
+
+
+async def test_a_colleagues_copy_of_what_waits_does_not_stand_in_its_way(world):
+    view = await world.opened()
+    document = f"ticket/{view.id}/submit/sales"
+    quote = world.made(SALES, view, "sales", "quote", [view.id])
+    sign = world.made(SALES, view, "sales", "sign", [quote.id])
+    author, _ = await world.yjs(document, SALES)
+    colleague, _ = await world.yjs(document, SALES_2)
+    author.receive(ysync.encode_update(SubmitDocument(9).append_transition(sign.record)))
+    await world.settle()
+
+    colleague.receive(ysync.encode_update(SubmitDocument(10).append_transition(sign.record)))
+    await world.settle()
+    author.receive(ysync.encode_update(SubmitDocument(11).append_transition(quote.record)))
+    await world.settle()
+
+    assert "signed" == (await world.tickets.get(SALES, view.id)).lanes["sales"]
 
 
 async def test_what_comes_while_the_service_stops_is_not_shown_as_committed(world, store):
