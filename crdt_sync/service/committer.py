@@ -106,6 +106,7 @@ class Committer:
                 jobs = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_JOBS_MAX))]
                 await self._commit(jobs)
                 await self._desk.rooms.refresh()
+                self._desk.trim()
                 self._desk.rooms.trim()
             if self._stopping:
                 return

@@ -170,15 +170,16 @@ class KeepRefused:
 
 
 async def load_submissions(desk: Desk, live: LiveTicket, name: DocumentName, entries: Sequence[Entry]) -> None:
-    """Load what judging a department's entries takes: its submit document, the conversation, the forms of payloads."""
+    """Load what judging a department's entries takes: submit documents, the conversation, the forms of payloads.
+
+    The other departments' documents are read once for each ticket in memory: what waits there may wait for this.
+    """
     if name.kind is DocumentKind.CARD:
         return
-    department = _department(live, name)
-    room = await desk.with_submit(live, department)
-    if department not in live.waiting:
-        live.waiting[department] = _undecided(live, room)
     texts = [(entry.root, entry.text) for entry in entries]
-    texts += [(entry.root, entry.text) for entry in live.waiting[department].values()]
+    for department in sorted({_department(live, name), *live.lifecycle.departments} - live.waiting.keys()):
+        live.waiting[department] = _undecided(live, await desk.with_submit(live, department))
+    texts += [(entry.root, entry.text) for waiting in live.waiting.values() for entry in waiting.values()]
     if any(root == MESSAGES for root, _ in texts):
         await desk.with_talk(live)
     for root, text in texts:

@@ -206,9 +206,12 @@ class Desk:
         return live
 
     def keep(self, live: LiveTicket) -> None:
-        """Hold a ticket for the next batch; the one unused for longest gives way."""
+        """Hold a ticket for this batch and the next."""
         self._tickets[live.id] = live
         self._tickets.move_to_end(live.id)
+
+    def trim(self) -> None:
+        """Forget the tickets unused for longest, above what may stay. Between batches only: a draft holds tickets."""
         while len(self._tickets) > LIVE_TICKETS_MAX:
             self._tickets.popitem(last=False)
 

@@ -68,7 +68,8 @@ class Rooms:
         if task is None:
             task = self._loading[text] = asyncio.ensure_future(self._load(text))
             task.add_done_callback(lambda _: self._loading.pop(text, None))
-        return await asyncio.shield(task)
+        room = await asyncio.shield(task)
+        return self._rooms.setdefault(text, room)  # it may have been unloaded before its caller woke
 
     async def keep_snapshot(self, room: Room) -> None:
         """Keep a snapshot of a settled room with a long tail, so that it loads fast; the log's rows stay.
@@ -115,8 +116,7 @@ class Rooms:
         )
         for update in stored.updates:
             room.authors[update.actor] = Principal(update.actor, update.department, tuple(map(Role, update.roles)))
-        self._rooms[text] = room
-        return room
+        return self._rooms.setdefault(text, room)
 
 
 def _fill(name: DocumentName | None, client_id: int, stored: StoredDocument) -> Document:

@@ -11,6 +11,7 @@ from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain import transition
 from crdt_sync.errors import ServiceError, TicketSyncError
+from crdt_sync.service import rooms as rooms_module
 from crdt_sync.wire import hocuspocus, ysync
 from tests.gated_store import GatedStore
 from tests.world import LEAD, SALES, SALES_2, TECH, World
@@ -288,6 +289,38 @@ async def test_a_colleagues_copy_of_what_waits_does_not_stand_in_its_way(world):
     await world.settle()
 
     assert "signed" == (await world.tickets.get(SALES, view.id)).lanes["sales"]
+
+
+async def test_what_waits_survives_that_its_ticket_leaves_the_memory(world):
+    view = await world.opened()
+    quote = world.made(SALES, view, "sales", "quote", [view.id])
+    sign = world.made(SALES, view, "sales", "sign", [quote.id])
+    start = world.made(TECH, view, "tech", "start", [sign.id])
+    tech, _ = await world.yjs(f"ticket/{view.id}/submit/tech", TECH)
+    tech.receive(ysync.encode_update(SubmitDocument(8).append_transition(start.record)))
+    await world.settle()
+    world.desk.drop(view.id)
+
+    sales, _ = await world.yjs(f"ticket/{view.id}/submit/sales", SALES)
+    submit = SubmitDocument(9)
+    sales.receive(ysync.encode_update(submit.append_transition(quote.record)))
+    sales.receive(ysync.encode_update(submit.append_transition(sign.record)))
+    await world.settle()
+
+    assert 4 == len(await world.store.journal(view.id))
+
+
+async def test_a_room_that_was_unloaded_before_its_first_visitor_woke_is_not_doubled(world, monkeypatch):
+    view = await world.opened()
+    await world.opened()
+    document = f"ticket/{view.id}/form/sales"
+    monkeypatch.setattr(rooms_module, "IDLE_ROOMS_MAX", 0)
+    joining = asyncio.ensure_future(world.rooms.get(document))
+    while document not in world.rooms._rooms:
+        await asyncio.sleep(0)
+    world.rooms.trim()
+
+    assert await joining is await world.rooms.get(document)
 
 
 async def test_what_comes_while_the_service_stops_is_not_shown_as_committed(world, store):
