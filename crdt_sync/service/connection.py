@@ -94,7 +94,7 @@ class Connection:
         self._principal = principal
         self._trace = trace
         self._members: dict[str, Membership] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._arriving: dict[str, asyncio.Task[None]] = {}  # who is not in a room yet, by key
         self._frames: list[object] = []
         self._closed = False
 
@@ -137,7 +137,7 @@ class Connection:
         if self._closed:
             return
         self._closed = True
-        for task in self._tasks:
+        for task in self._arriving.values():
             task.cancel()
         for key in list(self._members):
             self._leave(key)
@@ -159,10 +159,11 @@ class Connection:
                 case AskPresence():
                     self._presence(effect.key)
                 case Authenticate():
-                    self._spawn(self._verify(effect))
+                    self._arrive(effect.key, self._verify(effect))
                 case Open():
-                    self._spawn(self._open(effect))
+                    self._arrive(effect.key, self._open(effect))
                 case Leave():
+                    self._stop_arriving(effect.key)
                     self._leave(effect.key)
                 case Quarantine():
                     actor = effect.principal.actor if effect.principal else ActorId("unknown")
@@ -207,12 +208,19 @@ class Connection:
     def _repeated(self, member: Membership, push: Push, generation: int) -> None:
         """Acknowledge a duplicate, unless what it repeats was given up meanwhile: then it counts as new."""
         if member.room.generation == generation:
-            self._execute(self.session.acknowledged(push.key, push.ref, 0))
+            self._acknowledge(member, push, 0)
         else:
             self._change(member, push)
 
+    def _acknowledge(self, member: Membership, push: Push, position: int) -> None:
+        """Acknowledge, unless its subscription has ended: a later one of the same name counts its own."""
+        if self._members.get(push.key) is member:
+            self._execute(self.session.acknowledged(push.key, push.ref, position))
+
     def _enqueue(self, member: Membership, push: Push, received: Received) -> None:
         def failed(error: TicketSyncError) -> None:
+            if self._members.get(push.key) is not member:
+                return
             if isinstance(error, ServiceError):
                 self._execute(self.session.failed(push.key, push.ref, error))
             else:
@@ -225,7 +233,7 @@ class Connection:
                 received=received,
                 principal=member.principal,
                 member=member,
-                on_success=lambda position: self._execute(self.session.acknowledged(push.key, push.ref, position)),
+                on_success=partial(self._acknowledge, member, push),
                 on_failure=failed,
                 trace=self._trace,
             )
@@ -238,6 +246,8 @@ class Connection:
         room, dialect = member.room, self.session.dialect
 
         def reply() -> None:
+            if self._members.get(answer.key) is not member:
+                return
             try:
                 update = room.document.diff(answer.state_vector)
             except CallerError as error:
@@ -304,7 +314,16 @@ class Connection:
         state_vector = room.document.state_vector()
         self._execute(self.session.opened(effect.key, writable=writable, state_vector=state_vector))
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _arrive(self, key: str, work: Coroutine[None, None, None]) -> None:
+        def done(task: asyncio.Task[None]) -> None:
+            if self._arriving.get(key) is task:
+                del self._arriving[key]
+
+        task = self._arriving[key] = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(done)
+
+    def _stop_arriving(self, key: str) -> None:
+        """Drop what was begun for a subscription that has ended, so that a later one of its name does not get it."""
+        task = self._arriving.pop(key, None)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()

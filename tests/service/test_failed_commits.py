@@ -311,16 +311,59 @@ async def test_what_waits_survives_that_its_ticket_leaves_the_memory(world):
 
 
 async def test_a_room_that_was_unloaded_before_its_first_visitor_woke_is_not_doubled(world, monkeypatch):
-    view = await world.opened()
-    await world.opened()
-    document = f"ticket/{view.id}/form/sales"
     monkeypatch.setattr(rooms_module, "IDLE_ROOMS_MAX", 0)
-    joining = asyncio.ensure_future(world.rooms.get(document))
-    while document not in world.rooms._rooms:
-        await asyncio.sleep(0)
-    world.rooms.trim()
+    load = world.rooms._load
 
-    assert await joining is await world.rooms.get(document)
+    async def load_and_trim(text):
+        room = await load(text)
+        asyncio.get_running_loop().call_soon(world.rooms.trim)
+        return room
+
+    world.rooms._load = load_and_trim
+
+    assert await world.rooms.get("plain") is await world.rooms.get("plain")
+
+
+async def test_an_acknowledgement_is_not_given_to_a_later_subscription_of_the_same_name(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    address = document.encode()
+    connection, wire = await collab(world, document)
+    store.gate.clear()
+    connection.receive(hocuspocus.encode_update(address, CardDocument(77).set_fields({"priority": "high"})))
+    connection.receive(hocuspocus.encode_close(address, ""))
+    connection.receive(hocuspocus.encode_token(address, "sales-1"))
+    await world.settle()
+    store.gate.set()
+    await world.settle()
+
+    assert status(address, accepted=True) not in wire.frames
+
+
+async def test_a_client_that_leaves_and_comes_back_while_its_document_is_opened_is_in_the_room(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    address = document.encode()
+    connection, wire = world.collab()
+    find, found = store.ticket, asyncio.Event()
+
+    async def slow(ticket):
+        await found.wait()
+        return await find(ticket)
+
+    store.ticket = slow
+    connection.receive(hocuspocus.encode_token(address, "sales-1"))
+    await world.settle()
+    connection.receive(hocuspocus.encode_close(address, ""))
+    connection.receive(hocuspocus.encode_token(address, "sales-1"))
+    await world.settle()
+    found.set()
+    await world.settle()
+
+    connection.receive(hocuspocus.encode_update(address, CardDocument(77).set_fields({"priority": "high"})))
+    await world.settle()
+
+    assert status(address, accepted=True) in wire.frames
 
 
 async def test_what_comes_while_the_service_stops_is_not_shown_as_committed(world, store):
