@@ -65,7 +65,7 @@ class Standing:
     asked: bool = False  # the service asked for what it lacks, and was answered
     given: bool = False  # the service gave what we lacked
     owed: int = 0
-    declined: bool = False  # the service could not take something now
+    declined: bool = False  # the service could not take something; it is offered again with the next poll, not at once
     settled: bool = False  # both sides had the same, when it was last joined
 
     @property
@@ -128,7 +128,7 @@ class Sync:
         for name, data in updates:
             standing = self.standings.setdefault(name, Standing())
             standing.settled = False
-            if standing.joined and standing.asked:
+            if standing.joined and standing.asked and not standing.declined:
                 standing.owed += 1
                 self._send(Change(str(name), data))
             elif not standing.joined:
@@ -273,7 +273,7 @@ class Sync:
             case Opened():
                 standing.writable = not frame.read_only
             case StateVector():
-                if standing.writable:
+                if standing.writable and not standing.declined:
                     diff = await self._shelf.diff(name, frame.state_vector)
                     standing.asked = True
                     standing.owed += 1

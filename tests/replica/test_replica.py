@@ -266,6 +266,7 @@ async def test_what_could_not_be_committed_is_offered_again_on_the_same_connecti
         store.refuses = lambda batch: False
 
         assert await ticket.delivered(made, SYNC_S)
+        await replica.synced(SYNC_S)
         assert 1 == link.attempts
 
 
