@@ -152,10 +152,10 @@ async def opened(path, principal, link=None, *, seed=None, poll_s=0.05, clock=No
         yield replica
 
 
-async def until(is_so, timeout_s=10.0):
+async def until(is_so, timeout_s=20.0):
     """Let the loop turn until something is so, or fail."""
     async with asyncio.timeout(timeout_s):
         while True:
             if is_so():
                 return
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)  # not 0: the stores' threads need the interpreter, too
