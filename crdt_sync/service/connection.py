@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import Protocol, assert_never
 
 from crdt_sync.documents.document import Outcome, Received
 from crdt_sync.domain.access import Principal
@@ -18,7 +18,7 @@ from crdt_sync.errors import (
     TicketSyncError,
     Unavailable,
 )
-from crdt_sync.ports import StoreUnavailable
+from crdt_sync.ports import Clock, StoreUnavailable
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.effects import (
     Answer,
@@ -35,12 +35,33 @@ from crdt_sync.protocol.effects import (
 )
 from crdt_sync.protocol.room import Room
 from crdt_sync.protocol.session import Session
+from crdt_sync.service.committer import Committer
 from crdt_sync.service.jobs import Change, KeepRefused
 
-if TYPE_CHECKING:
-    from crdt_sync.service.connections import Connections
-
 Authenticator = Callable[[str], Awaitable[Principal]]
+
+
+class House(Protocol):
+    """What a connection needs of all connections together; `Connections` is it."""
+
+    clock: Clock
+    committer: Committer
+
+    async def admit(self, document: str, principal: Principal) -> tuple[Room, bool]:
+        """Return the room of a document and whether the caller may write it, or raise why not."""
+        ...
+
+    def written(self, connection: "Connection") -> None:
+        """Note that a connection has frames to write at the end of this turn."""
+        ...
+
+    def present(self, room: Room) -> None:
+        """Note that a room's presence changed in this turn."""
+        ...
+
+    def forget(self, connection: "Connection") -> None:
+        """Drop a connection that has ended."""
+        ...
 
 
 class Transport(Protocol):
@@ -80,7 +101,7 @@ class Connection:
 
     def __init__(
         self,
-        connections: "Connections",
+        house: House,
         session: Session,
         transport: Transport,
         authenticate: Authenticator,
@@ -88,7 +109,7 @@ class Connection:
         trace: str | None,
     ) -> None:
         self.session = session
-        self._connections = connections
+        self._house = house
         self._transport = transport
         self._authenticate = authenticate
         self._principal = principal
@@ -112,7 +133,7 @@ class Connection:
         if self._closed:
             return
         if not self._frames:
-            self._connections.written(self)
+            self._house.written(self)
         self._frames.append(frame)
 
     def flush(self) -> None:
@@ -123,7 +144,7 @@ class Connection:
 
     def sweep(self) -> None:
         """Close what waits for too long."""
-        self._execute(self.session.overdue(self._connections.clock.now_ms()))
+        self._execute(self.session.overdue(self._house.clock.now_ms()))
 
     def close(self, code: int, reason: str) -> None:
         """Say what is queued, then close."""
@@ -141,7 +162,7 @@ class Connection:
             task.cancel()
         for key in list(self._members):
             self._leave(key)
-        self._connections.forget(self)
+        self._house.forget(self)
 
     def _execute(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -167,7 +188,7 @@ class Connection:
                     self._leave(effect.key)
                 case Quarantine():
                     actor = effect.principal.actor if effect.principal else ActorId("unknown")
-                    self._connections.committer.enqueue(KeepRefused(effect.document, actor, effect.code, effect.data))
+                    self._house.committer.enqueue(KeepRefused(effect.document, actor, effect.code, effect.data))
                 case Close():
                     self.close(effect.code, effect.reason)
                 case _:
@@ -189,15 +210,15 @@ class Connection:
             received = room.document.receive(push.data, actor=member.principal.actor)
         except CallerError as error:
             if room.document.is_damaged:
-                self._connections.committer.spoil(room)
+                self._house.committer.spoil(room)
             self._execute(self.session.broken(push, error))
             return
         except ServiceError as error:
-            self._connections.committer.spoil(room)
+            self._house.committer.spoil(room)
             self._execute(self.session.failed(key, ref, error))
             return
         if received.kind is Outcome.GAP:
-            now_ms = self._connections.clock.now_ms()
+            now_ms = self._house.clock.now_ms()
             self._execute(self.session.gap(push, room.document.state_vector(), now_ms))
         elif received.kind is Outcome.DUPLICATE:
             room.settled(partial(self._repeated, member, push, room.generation))
@@ -226,7 +247,7 @@ class Connection:
             else:
                 self._execute(self.session.broken(push, error))
 
-        self._connections.committer.enqueue(
+        self._house.committer.enqueue(
             Change(
                 room=member.room,
                 data=push.data,
@@ -269,7 +290,7 @@ class Connection:
             self._execute(self.session.broken(Push(effect.key, effect.data, b""), error))
             return
         if changed:
-            self._connections.present(member.room)
+            self._house.present(member.room)
 
     def _presence(self, key: str) -> None:
         member = self._members.get(key)
@@ -282,7 +303,7 @@ class Connection:
         if member is not None:
             del member.room.members[member]
             if member.room.presence.leave(member):
-                self._connections.present(member.room)
+                self._house.present(member.room)
 
     async def _verify(self, effect: Authenticate) -> None:
         try:
@@ -297,7 +318,7 @@ class Connection:
 
     async def _open(self, effect: Open) -> None:
         try:
-            room, writable = await self._connections.admit(effect.document, effect.principal)
+            room, writable = await self._house.admit(effect.document, effect.principal)
         except TicketSyncError as error:
             self._execute(self.session.denied(effect.key, error))
             return
