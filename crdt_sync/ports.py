@@ -258,6 +258,7 @@ class TicketFilter:
     lane_states: Mapping[str, str] = field(default_factory=dict)
     owed_by: str | None = None  # a lane that an open obligation names
     changed_after: Position | None = None
+    together_with: Department | None = None  # another department that takes part in them, too
 
 
 class Store(Protocol):

@@ -7,7 +7,7 @@ from typing import ClassVar
 import pycrdt
 
 from crdt_sync.documents.document import Outcome, Placed, Received
-from crdt_sync.documents.rules import RuledDocument, Scalar, check_scalar, one_value, scalars
+from crdt_sync.documents.rules import RuledDocument, Scalar, check_scalar, one_value, put, scalars
 from crdt_sync.documents.updates import Content, Update
 from crdt_sync.domain.ids import NAME_PATTERN, ActorId, DocumentKind
 from crdt_sync.errors import Refused
@@ -32,7 +32,7 @@ class CardDocument(RuledDocument):
         return scalars(self._card.to_py() or {})
 
     def set_fields(self, fields: Mapping[str, Scalar]) -> bytes:
-        """Set keys; the others stay. Return the update.
+        """Set keys and leave the others; null removes one. Return the update.
 
         Raises:
             Refused: a key or a value that a card does not hold.
@@ -40,7 +40,7 @@ class CardDocument(RuledDocument):
         """
         for key, value in fields.items():
             _check(key, value)
-        return self._write(lambda: self._card.update(fields))
+        return self._write(lambda: put(self._card, fields))
 
     def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
         for item, _, key in self._ruled(placed):

@@ -10,7 +10,7 @@ from typing import ClassVar
 import pycrdt
 
 from crdt_sync.documents.document import Outcome, Placed, Received
-from crdt_sync.documents.rules import RuledDocument, Scalar, check_scalar, check_text, one_value, scalars
+from crdt_sync.documents.rules import RuledDocument, Scalar, check_scalar, check_text, one_value, put, scalars
 from crdt_sync.documents.updates import Content, Struct, Update
 from crdt_sync.domain.ids import DIGEST_PATTERN, NAME_PATTERN, ActorId, Digest, DocumentKind
 from crdt_sync.errors import Refused
@@ -50,7 +50,7 @@ class FormDocument(RuledDocument):
         return dict(self._payloads.to_py() or {})
 
     def set_fields(self, fields: Mapping[str, Scalar]) -> bytes:
-        """Set fields; the others stay. Return the update.
+        """Set fields and leave the others; null removes one. Return the update.
 
         Raises:
             Refused: a key or a value that a form does not hold.
@@ -58,7 +58,7 @@ class FormDocument(RuledDocument):
         """
         for key, value in fields.items():
             _check_field(key, value)
-        return self._write(lambda: self._fields.update(fields))
+        return self._write(lambda: put(self._fields, fields))
 
     def append_note(self, text: str) -> bytes:
         """Append to the notes; return the update."""

@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import pycrdt
+
 from crdt_sync.documents.document import Document, Placed
 from crdt_sync.documents.updates import Content, Struct
 from crdt_sync.errors import Refused
@@ -75,6 +77,15 @@ def check_text(key: str, text: str, bytes_max: int) -> None:
     """Refuse a text of more than so many bytes of UTF-8."""
     if len(text) > bytes_max or len(text.encode()) > bytes_max:
         raise Refused(f"The text of {key} has more than {bytes_max} bytes.", code="size")
+
+
+def put(shared: pycrdt.Map[Scalar], fields: Mapping[str, Scalar]) -> None:
+    """Set keys of a map and leave the others; null removes a key, so that it stops counting towards the cap."""
+    for key, value in fields.items():
+        if value is None:
+            shared.pop(key, None)
+        else:
+            shared[key] = value
 
 
 def scalars(values: Mapping[str, Any]) -> dict[str, Scalar]:

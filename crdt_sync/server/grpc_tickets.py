@@ -5,7 +5,7 @@ from typing import cast
 
 from google.protobuf import struct_pb2
 
-from crdt_sync.domain.ids import ID_PATTERN, Position, TicketId
+from crdt_sync.domain.ids import ID_PATTERN, Department, Position, TicketId
 from crdt_sync.domain.lifecycle.phrases import Language
 from crdt_sync.errors import Malformed, NotFound, PreconditionMissing
 from crdt_sync.ports import TicketFilter
@@ -61,6 +61,7 @@ class TicketServicer(Servicer, tickets_pb2_grpc.TicketServiceServicer):
             lane_states=dict(request.lanes),
             owed_by=request.owed or None,
             changed_after=Position(request.changed_after) if request.changed_after else None,
+            together_with=Department(request.department) if request.department else None,
         )
         after = _id(request.page_token) if request.page_token else None
         page = await self._tickets.list(call.principal, where, after=after, limit=request.page_size or PAGE_DEFAULT)

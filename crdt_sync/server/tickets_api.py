@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from crdt_sync.domain.ids import NAME_PATTERN, Position, TicketId
+from crdt_sync.domain.ids import ID_PATTERN, NAME_PATTERN, Department, Position, TicketId
 from crdt_sync.errors import Malformed, PreconditionMissing
 from crdt_sync.ports import TicketFilter
 from crdt_sync.server.requests import (
@@ -103,14 +103,13 @@ async def list_tickets(
     tickets: TicketsPort,
     stage: Short | None = None,
     lane: Annotated[list[Short], Query(description="`sales:signed`; `lane.sales=signed` says the same")] = [],  # noqa: B006
-    department: Annotated[Short | None, Query(description="callers see their own department's only")] = None,
+    department: Annotated[Short | None, Query(description="one that takes part beside the caller's own")] = None,
     owed: Annotated[Short | None, Query(description="a lane that an open obligation names")] = None,
     changed_after: Annotated[int, Query(ge=0, le=2**53 - 1, description="a service-wide position")] = 0,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
-    cursor: Annotated[Short | None, Query(description="`next` of the page before")] = None,
+    cursor: Annotated[Short | None, Query(pattern=f"^{ID_PATTERN.pattern}$", description="the `next` before")] = None,
 ) -> Response:
     """List the tickets that the caller may see, a page at a time."""
-    del department
     where = TicketFilter(
         department=caller.department,
         tickets=caller.tickets,
@@ -118,6 +117,7 @@ async def list_tickets(
         lane_states=_lane_states(lane, request),
         owed_by=owed,
         changed_after=Position(changed_after) if changed_after else None,
+        together_with=None if department is None else Department(department),
     )
     page = await tickets.list(caller, where, after=None if cursor is None else TicketId(cursor), limit=limit)
     return JSONResponse(

@@ -113,6 +113,7 @@ class Tickets:
             lane_states=where.lane_states,
             owed_by=where.owed_by,
             changed_after=where.changed_after,
+            together_with=where.together_with,
         )
         limit = max(1, min(limit, PAGE_TICKETS_MAX))
         position = await self._store.position()

@@ -73,6 +73,7 @@ filters = st.builds(
     lane_states=lane_states,
     owed_by=st.one_of(st.none(), lanes),
     changed_after=st.one_of(st.none(), past),
+    together_with=st.one_of(st.none(), st.sampled_from([Department(lane) for lane in LANES])),
 )
 
 

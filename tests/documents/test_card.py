@@ -26,6 +26,21 @@ def test_the_last_writer_wins_on_every_side():
     assert other.card() == {"title": "C", "priority": 3, "assignee.sales": "x", "tags": "vip,late"}
 
 
+def test_null_removes_a_key_for_everyone():
+    card, other = CardDocument(1), CardDocument(2)
+    other.receive(card.set_fields({"title": "A", "priority": "high"}), actor="ann")
+
+    assert other.receive(card.set_fields({"priority": None}), actor="ann") == Received(Outcome.APPLIED)
+    assert other.card() == card.card() == {"title": "A"}
+
+
+def test_removing_what_is_not_there_changes_nothing():
+    card, other = CardDocument(1), CardDocument(2)
+
+    assert other.receive(card.set_fields({"tags": None}), actor="ann") == Received(Outcome.DUPLICATE)
+    assert card.card() == {}
+
+
 def test_a_key_may_be_deleted():
     card = CardDocument(99)
     card.receive(entry("title", "A"), actor="ann")
@@ -71,5 +86,5 @@ def test_we_write_only_what_others_would_take():
     with pytest.raises(Refused):
         card.set_fields({"title": "A", "colour": "red"})
     assert card.is_empty
-    card.set_fields({"tags": None})
-    assert card.card() == {"tags": None}
+    card.set_fields({"tags": "vip"})
+    assert card.card() == {"tags": "vip"}

@@ -38,7 +38,7 @@ def refused(document: FormDocument, data: bytes) -> str:
 def test_two_people_fill_in_one_form():
     one_side, other = FormDocument(1), FormDocument(2)
     theirs = [one_side.set_fields({"fast": True, "area": 12, "name": "Ö"}), one_side.append_note("Rang 😀. ")]
-    ours = [other.set_fields({"fast": False, "rate": 1.5, "none": None}), other.append_note("Wartet. ")]
+    ours = [other.set_fields({"fast": False, "rate": 1.5}), other.append_note("Wartet. ")]
     for data in ours:
         one_side.receive(data, actor="bob")
     for data in theirs:
@@ -49,7 +49,6 @@ def test_two_people_fill_in_one_form():
         "area": 12,
         "name": "Ö",
         "rate": 1.5,
-        "none": None,
     }
     assert sorted(["Rang 😀. ", "Wartet. "]) == sorted(one_side.notes().replace(". ", ". |").split("|")[:-1])
     assert type(one_side.fields()["area"]) is int
@@ -119,7 +118,22 @@ def test_a_nested_type_is_no_place():
     assert refused(form, one(2, 0, *items)) == "second_root"
 
 
-@pytest.mark.parametrize("value", [0, -5, 2.5, True, None, "", "é" * (limits.FIELD_TEXT_BYTES_MAX // 2)])
+def test_null_removes_a_field():
+    form, other = FormDocument(1), FormDocument(2)
+    other.receive(form.set_fields({"area": 12, "rate": 1.5}), actor="ann")
+    other.receive(form.set_fields({"area": None, "gone": None}), actor="ann")
+
+    assert other.fields() == form.fields() == {"rate": 1.5}
+
+
+def test_null_that_another_client_wrote_stays():
+    form = FormDocument(99)
+    form.receive(one(1, 0, field("a", None)), actor="ann")
+
+    assert form.fields() == {"a": None}
+
+
+@pytest.mark.parametrize("value", [0, -5, 2.5, True, "", "é" * (limits.FIELD_TEXT_BYTES_MAX // 2)])
 def test_scalars_are_taken_as_they_are(value):
     form, other = FormDocument(1), FormDocument(99)
     other.receive(form.set_fields({"a": value}), actor="ann")

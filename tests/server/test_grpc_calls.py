@@ -123,16 +123,19 @@ async def test_numbers_come_back_as_they_were_meant(wired):
 async def test_a_list_passes_on_its_filters(wired):
     tickets, stub = wired
     tickets.next = TICKET
-    request = pb.ListRequest(stage="s", lanes={"sales": "x"}, owed="tech", changed_after=4, page_size=7)
+    request = pb.ListRequest(
+        stage="s", lanes={"sales": "x"}, owed="tech", changed_after=4, page_size=7, department="tech"
+    )
     page = await stub.List(request, metadata=GOOD)
 
     _, (_, where), named = tickets.calls[-1]
-    assert ("s", {"sales": "x"}, "tech", 4, 7) == (
+    assert ("s", {"sales": "x"}, "tech", 4, 7, "tech") == (
         where.stage,
         where.lane_states,
         where.owed_by,
         where.changed_after,
         named["limit"],
+        where.together_with,
     )
     assert (TICKET, 9) == (page.next_page_token, page.position)
 

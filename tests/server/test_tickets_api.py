@@ -66,6 +66,7 @@ async def test_filters_are_those_of_the_caller(site):
     )
     _, (_, where), named = last(site)
     assert ("sales", "x", "tech", 7) == (where.department, where.stage, where.owed_by, where.changed_after)
+    assert where.together_with == "tech"
     assert {"sales": "signed", "tech": "pending"} == where.lane_states
     assert {"after": TICKET, "limit": 5} == named
 
@@ -84,6 +85,7 @@ async def test_filters_are_those_of_the_caller(site):
         "limit=501",
         "limit=x",
         f"stage={'x' * 257}",
+        "cursor=elsewhere",
     ],
 )
 async def test_a_filter_that_means_nothing_is_refused(site, query):

@@ -57,4 +57,5 @@ def owing_lanes(obligations: Sequence[Mapping[str, Any]]) -> list[str]:
 def wanted(where: TicketFilter) -> frozenset[Facet]:
     """Return the facets that a ticket must have to pass the filter; the caller's department is always one."""
     owing = [where.owed_by] if where.owed_by is not None else []
-    return facets(where.stage, [where.department], where.lane_states, owing)
+    participants = [where.department, *([where.together_with] if where.together_with is not None else [])]
+    return facets(where.stage, participants, where.lane_states, owing)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bticketsync/v1/tickets.proto\x12\rticketsync.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xca\x03\n\x06Ticket\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x11\n\tlifecycle\x18\x03 \x01(\t\x12\r\n\x05stage\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12/\n\x05lanes\x18\x06 \x03(\x0b\x32 .ticketsync.v1.Ticket.LanesEntry\x12/\n\x05\x66lags\x18\x07 \x03(\x0b\x32 .ticketsync.v1.Ticket.FlagsEntry\x12.\n\x0bobligations\x18\x08 \x03(\x0b\x32\x19.ticketsync.v1.Obligation\x12%\n\x04\x63\x61rd\x18\t \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07subject\x18\n \x01(\t\x12\x11\n\topened_at\x18\x0b \x01(\x03\x12\x12\n\nupdated_at\x18\x0c \x01(\x03\x12\x10\n\x08position\x18\r \x01(\x04\x1a,\n\nLanesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x42\n\nFlagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.ticketsync.v1.Flags:\x02\x38\x01\"\x16\n\x05\x46lags\x12\r\n\x05\x66lags\x18\x01 \x03(\t\"\xa0\x01\n\nObligation\x12\x0b\n\x03row\x18\x01 \x01(\t\x12\x31\n\x04owes\x18\x02 \x03(\x0b\x32#.ticketsync.v1.Obligation.OwesEntry\x12\x0f\n\x07trigger\x18\x03 \x03(\t\x1a\x41\n\tOwesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.ticketsync.v1.Names:\x02\x38\x01\"\x16\n\x05Names\x12\r\n\x05names\x18\x01 \x03(\t\"{\n\x0bOpenRequest\x12\r\n\x05title\x18\x01 \x01(\t\x12\x11\n\tlifecycle\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12%\n\x04\x63\x61rd\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"F\n\x0cOpenResponse\x12%\n\x06ticket\x18\x01 \x01(\x0b\x32\x15.ticketsync.v1.Ticket\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"\x18\n\nGetRequest\x12\n\n\x02id\x18\x01 \x01(\t\"4\n\x0bGetResponse\x12%\n\x06ticket\x18\x01 \x01(\x0b\x32\x15.ticketsync.v1.Ticket\"\xcc\x01\n\x0bListRequest\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x34\n\x05lanes\x18\x02 \x03(\x0b\x32%.ticketsync.v1.ListRequest.LanesEntry\x12\x0c\n\x04owed\x18\x03 \x01(\t\x12\x15\n\rchanged_after\x18\x04 \x01(\x04\x12\x11\n\tpage_size\x18\x05 \x01(\r\x12\x12\n\npage_token\x18\x06 \x01(\t\x1a,\n\nLanesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"a\n\x0cListResponse\x12&\n\x07tickets\x18\x01 \x03(\x0b\x32\x15.ticketsync.v1.Ticket\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x04\"\x87\x01\n\x11TransitionRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04seen\x18\x04 \x01(\t\x12(\n\x07payload\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"O\n\x12TransitionResponse\x12%\n\x06ticket\x18\x01 \x01(\x0b\x32\x15.ticketsync.v1.Ticket\x12\x12\n\ntransition\x18\x02 \x01(\t\"B\n\x12PostMessageRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"8\n\x13PostMessageResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\"Z\n\x11UpdateCardRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x04\x63\x61rd\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nrequest_id\x18\x03 \x01(\t\";\n\x12UpdateCardResponse\x12%\n\x06ticket\x18\x01 \x01(\x0b\x32\x15.ticketsync.v1.Ticket\"x\n\x11UpdateFormRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\'\n\x06\x66ields\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0c\n\x04note\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"^\n\x12UpdateFormResponse\x12\'\n\x06\x66ields\x18\x01 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05notes\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x04\".\n\x0e\x45xplainRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\"G\n\x0f\x45xplainResponse\x12%\n\x06ticket\x18\x01 \x01(\x0b\x32\x15.ticketsync.v1.Ticket\x12\r\n\x05lines\x18\x02 \x03(\t\"%\n\x13GetLifecycleRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"6\n\x14GetLifecycleResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t2\xc1\x05\n\rTicketService\x12?\n\x04Open\x12\x1a.ticketsync.v1.OpenRequest\x1a\x1b.ticketsync.v1.OpenResponse\x12<\n\x03Get\x12\x19.ticketsync.v1.GetRequest\x1a\x1a.ticketsync.v1.GetResponse\x12?\n\x04List\x12\x1a.ticketsync.v1.ListRequest\x1a\x1b.ticketsync.v1.ListResponse\x12Q\n\nTransition\x12 .ticketsync.v1.TransitionRequest\x1a!.ticketsync.v1.TransitionResponse\x12T\n\x0bPostMessage\x12!.ticketsync.v1.PostMessageRequest\x1a\".ticketsync.v1.PostMessageResponse\x12Q\n\nUpdateCard\x12 .ticketsync.v1.UpdateCardRequest\x1a!.ticketsync.v1.UpdateCardResponse\x12Q\n\nUpdateForm\x12 .ticketsync.v1.UpdateFormRequest\x1a!.ticketsync.v1.UpdateFormResponse\x12H\n\x07\x45xplain\x12\x1d.ticketsync.v1.ExplainRequest\x1a\x1e.ticketsync.v1.ExplainResponse\x12W\n\x0cGetLifecycle\x12\".ticketsync.v1.GetLifecycleRequest\x1a#.ticketsync.v1.GetLifecycleResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bticketsync/v1/tickets.proto\x12\rticketsync.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xca\x03\n\x06Ticket\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x11\n\tlifecycle\x18\x03 \x01(\t\x12\r\n\x05stage\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12/\n\x05lanes\x18\x06 \x03(\x0b\x32 .ticketsync.v1.Ticket.LanesEntry\x12/\n\x05\x66lags\x18\x07 \x03(\x0b\x32 .ticketsync.v1.Ticket.FlagsEntry\x12.\n\x0bobligations\x18\x08 \x03(\x0b\x32\x19.ticketsync.v1.Obligation\x12%\n\x04\x63\x61rd\x18\t \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07subject\x18\n \x01(\t\x12\x11\n\topened_at\x18\x0b \x01(\x03\x12\x12\n\nupdated_at\x18\x0c \x01(\x03\x12\x10\n\x08position\x18\r \x01(\x04\x1a,\n\nLanesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x42\n\nFlagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.ticketsync.v1.Flags:\x02\x38\x01\"\x16\n\x05\x46lags\x12\r\n\x05\x66lags\x18\x01 \x03(\t\"\xa0\x01\n\nObligation\x12\x0b\n\x03row\x18\x01 \x01(\t\x12\x31\n\x04owes\x18\x02 \x03(\x0b\x32#.ticketsync.v1.Obligation.OwesEntry\x12\x0f\n\x07trigger\x18\x03 \x03(\t\x1a\x41\n\tOwesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.ticketsync.v1.Names:\x02\x38\x01\"\x16\n\x05Names\x12\r\n\x05names\x18\x01 \x03(\t\"{\n\x0bOpenRequest\x12\r\n\x05title\x18\x01 \x01(\t\x12\x11\n\tlifecycle\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12%\n\x04\x63\x61rd\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"F\n\x0cOpenResponse\x12%\n\x06ticket\x18\x01 \x01(\x0b\x32\x15.ticketsync.v1.Ticket\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"\x18\n\nGetRequest\x12\n\n\x02id\x18\x01 \x01(\t\"4\n\x0bGetResponse\x12%\n\x06ticket\x18\x01 \x01(\x0b\x32\x15.ticketsync.v1.Ticket\"\xe0\x01\n\x0bListRequest\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x34\n\x05lanes\x18\x02 \x03(\x0b\x32%.ticketsync.v1.ListRequest.LanesEntry\x12\x0c\n\x04owed\x18\x03 \x01(\t\x12\x15\n\rchanged_after\x18\x04 \x01(\x04\x12\x11\n\tpage_size\x18\x05 \x01(\r\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x12\n\ndepartment\x18\x07 \x01(\t\x1a,\n\nLanesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"a\n\x0cListResponse\x12&\n\x07tickets\x18\x01 \x03(\x0b\x32\x15.ticketsync.v1.Ticket\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x04\"\x87\x01\n\x11TransitionRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04seen\x18\x04 \x01(\t\x12(\n\x07payload\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"O\n\x12TransitionResponse\x12%\n\x06ticket\x18\x01 \x01(\x0b\x32\x15.ticketsync.v1.Ticket\x12\x12\n\ntransition\x18\x02 \x01(\t\"B\n\x12PostMessageRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"8\n\x13PostMessageResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\"Z\n\x11UpdateCardRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x04\x63\x61rd\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nrequest_id\x18\x03 \x01(\t\";\n\x12UpdateCardResponse\x12%\n\x06ticket\x18\x01 \x01(\x0b\x32\x15.ticketsync.v1.Ticket\"x\n\x11UpdateFormRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\'\n\x06\x66ields\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0c\n\x04note\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"^\n\x12UpdateFormResponse\x12\'\n\x06\x66ields\x18\x01 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05notes\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x04\".\n\x0e\x45xplainRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\"G\n\x0f\x45xplainResponse\x12%\n\x06ticket\x18\x01 \x01(\x0b\x32\x15.ticketsync.v1.Ticket\x12\r\n\x05lines\x18\x02 \x03(\t\"%\n\x13GetLifecycleRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"6\n\x14GetLifecycleResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t2\xc1\x05\n\rTicketService\x12?\n\x04Open\x12\x1a.ticketsync.v1.OpenRequest\x1a\x1b.ticketsync.v1.OpenResponse\x12<\n\x03Get\x12\x19.ticketsync.v1.GetRequest\x1a\x1a.ticketsync.v1.GetResponse\x12?\n\x04List\x12\x1a.ticketsync.v1.ListRequest\x1a\x1b.ticketsync.v1.ListResponse\x12Q\n\nTransition\x12 .ticketsync.v1.TransitionRequest\x1a!.ticketsync.v1.TransitionResponse\x12T\n\x0bPostMessage\x12!.ticketsync.v1.PostMessageRequest\x1a\".ticketsync.v1.PostMessageResponse\x12Q\n\nUpdateCard\x12 .ticketsync.v1.UpdateCardRequest\x1a!.ticketsync.v1.UpdateCardResponse\x12Q\n\nUpdateForm\x12 .ticketsync.v1.UpdateFormRequest\x1a!.ticketsync.v1.UpdateFormResponse\x12H\n\x07\x45xplain\x12\x1d.ticketsync.v1.ExplainRequest\x1a\x1e.ticketsync.v1.ExplainResponse\x12W\n\x0cGetLifecycle\x12\".ticketsync.v1.GetLifecycleRequest\x1a#.ticketsync.v1.GetLifecycleResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,35 +63,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETRESPONSE']._serialized_start=971
   _globals['_GETRESPONSE']._serialized_end=1023
   _globals['_LISTREQUEST']._serialized_start=1026
-  _globals['_LISTREQUEST']._serialized_end=1230
+  _globals['_LISTREQUEST']._serialized_end=1250
   _globals['_LISTREQUEST_LANESENTRY']._serialized_start=423
   _globals['_LISTREQUEST_LANESENTRY']._serialized_end=467
-  _globals['_LISTRESPONSE']._serialized_start=1232
-  _globals['_LISTRESPONSE']._serialized_end=1329
-  _globals['_TRANSITIONREQUEST']._serialized_start=1332
-  _globals['_TRANSITIONREQUEST']._serialized_end=1467
-  _globals['_TRANSITIONRESPONSE']._serialized_start=1469
-  _globals['_TRANSITIONRESPONSE']._serialized_end=1548
-  _globals['_POSTMESSAGEREQUEST']._serialized_start=1550
-  _globals['_POSTMESSAGEREQUEST']._serialized_end=1616
-  _globals['_POSTMESSAGERESPONSE']._serialized_start=1618
-  _globals['_POSTMESSAGERESPONSE']._serialized_end=1674
-  _globals['_UPDATECARDREQUEST']._serialized_start=1676
-  _globals['_UPDATECARDREQUEST']._serialized_end=1766
-  _globals['_UPDATECARDRESPONSE']._serialized_start=1768
-  _globals['_UPDATECARDRESPONSE']._serialized_end=1827
-  _globals['_UPDATEFORMREQUEST']._serialized_start=1829
-  _globals['_UPDATEFORMREQUEST']._serialized_end=1949
-  _globals['_UPDATEFORMRESPONSE']._serialized_start=1951
-  _globals['_UPDATEFORMRESPONSE']._serialized_end=2045
-  _globals['_EXPLAINREQUEST']._serialized_start=2047
-  _globals['_EXPLAINREQUEST']._serialized_end=2093
-  _globals['_EXPLAINRESPONSE']._serialized_start=2095
-  _globals['_EXPLAINRESPONSE']._serialized_end=2166
-  _globals['_GETLIFECYCLEREQUEST']._serialized_start=2168
-  _globals['_GETLIFECYCLEREQUEST']._serialized_end=2205
-  _globals['_GETLIFECYCLERESPONSE']._serialized_start=2207
-  _globals['_GETLIFECYCLERESPONSE']._serialized_end=2261
-  _globals['_TICKETSERVICE']._serialized_start=2264
-  _globals['_TICKETSERVICE']._serialized_end=2969
+  _globals['_LISTRESPONSE']._serialized_start=1252
+  _globals['_LISTRESPONSE']._serialized_end=1349
+  _globals['_TRANSITIONREQUEST']._serialized_start=1352
+  _globals['_TRANSITIONREQUEST']._serialized_end=1487
+  _globals['_TRANSITIONRESPONSE']._serialized_start=1489
+  _globals['_TRANSITIONRESPONSE']._serialized_end=1568
+  _globals['_POSTMESSAGEREQUEST']._serialized_start=1570
+  _globals['_POSTMESSAGEREQUEST']._serialized_end=1636
+  _globals['_POSTMESSAGERESPONSE']._serialized_start=1638
+  _globals['_POSTMESSAGERESPONSE']._serialized_end=1694
+  _globals['_UPDATECARDREQUEST']._serialized_start=1696
+  _globals['_UPDATECARDREQUEST']._serialized_end=1786
+  _globals['_UPDATECARDRESPONSE']._serialized_start=1788
+  _globals['_UPDATECARDRESPONSE']._serialized_end=1847
+  _globals['_UPDATEFORMREQUEST']._serialized_start=1849
+  _globals['_UPDATEFORMREQUEST']._serialized_end=1969
+  _globals['_UPDATEFORMRESPONSE']._serialized_start=1971
+  _globals['_UPDATEFORMRESPONSE']._serialized_end=2065
+  _globals['_EXPLAINREQUEST']._serialized_start=2067
+  _globals['_EXPLAINREQUEST']._serialized_end=2113
+  _globals['_EXPLAINRESPONSE']._serialized_start=2115
+  _globals['_EXPLAINRESPONSE']._serialized_end=2186
+  _globals['_GETLIFECYCLEREQUEST']._serialized_start=2188
+  _globals['_GETLIFECYCLEREQUEST']._serialized_end=2225
+  _globals['_GETLIFECYCLERESPONSE']._serialized_start=2227
+  _globals['_GETLIFECYCLERESPONSE']._serialized_end=2281
+  _globals['_TICKETSERVICE']._serialized_start=2284
+  _globals['_TICKETSERVICE']._serialized_end=2989
 # @@protoc_insertion_point(module_scope)

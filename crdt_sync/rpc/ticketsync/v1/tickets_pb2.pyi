@@ -115,7 +115,7 @@ class GetResponse(_message.Message):
     def __init__(self, ticket: _Optional[_Union[Ticket, _Mapping]] = ...) -> None: ...
 
 class ListRequest(_message.Message):
-    __slots__ = ("stage", "lanes", "owed", "changed_after", "page_size", "page_token")
+    __slots__ = ("stage", "lanes", "owed", "changed_after", "page_size", "page_token", "department")
     class LanesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -129,13 +129,15 @@ class ListRequest(_message.Message):
     CHANGED_AFTER_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    DEPARTMENT_FIELD_NUMBER: _ClassVar[int]
     stage: str
     lanes: _containers.ScalarMap[str, str]
     owed: str
     changed_after: int
     page_size: int
     page_token: str
-    def __init__(self, stage: _Optional[str] = ..., lanes: _Optional[_Mapping[str, str]] = ..., owed: _Optional[str] = ..., changed_after: _Optional[int] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    department: str
+    def __init__(self, stage: _Optional[str] = ..., lanes: _Optional[_Mapping[str, str]] = ..., owed: _Optional[str] = ..., changed_after: _Optional[int] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., department: _Optional[str] = ...) -> None: ...
 
 class ListResponse(_message.Message):
     __slots__ = ("tickets", "next_page_token", "position")
