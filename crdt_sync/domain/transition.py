@@ -118,6 +118,8 @@ def make(
         "at": at,
     }
     if subject is not None:
+        if not _fits(_SUBJECT, subject):
+            raise Malformed("A subject has 1 to 512 printable ASCII characters.", advice="Encode what it has beyond.")
         fields["subject"] = subject
     # Escaping what is not ASCII keeps a lone surrogate from raising here; the decoder then refuses it like the rest.
     made = decode(dumps(fields).encode(errors="backslashreplace"))

@@ -4,6 +4,8 @@ The rules are those of y-protocols' awareness: a state counts if its clock is ne
 the same clock. What changed is collected and relayed once a turn, the latest state only.
 """
 
+from collections import Counter
+
 from crdt_sync.wire import limits
 from crdt_sync.wire.awareness import State, decode, encode
 
@@ -15,9 +17,12 @@ class Presence:
         self._states: dict[int, State] = {}
         self._owners: dict[int, object] = {}
         self._changed: set[int] = set()
+        self._spoken: dict[object, tuple[int, int]] = {}  # owner -> the second, and how many messages in it
 
-    def update(self, data: bytes, owner: object) -> bool:
+    def update(self, data: bytes, owner: object, *, now_ms: int) -> bool:
         """Take an awareness update from `owner`; True if there is something to relay.
+
+        What comes faster than the limit is kept, and relayed with whatever is relayed next.
 
         The sender's own unchanged state counts as well: y-websocket clients close a connection on which nothing comes
         for 30 seconds, and the echo of their renewal is what keeps it open.
@@ -26,6 +31,7 @@ class Presence:
             Malformed: the bytes are no awareness update.
 
         """
+        held = Counter(self._owners.values())[owner]
         for state in decode(data):
             holder = self._owners.get(state.client, owner)
             if holder is not owner:
@@ -33,15 +39,18 @@ class Presence:
             known = self._states.get(state.client)
             if known is not None and state.clock < known.clock:
                 continue
-            if known is None and len(self._states) >= limits.AWARENESS_STATES_MAX:
-                continue
+            if state.client not in self._owners:
+                if held >= limits.AWARENESS_IDS_PER_CONNECTION_MAX or len(self._states) >= limits.AWARENESS_STATES_MAX:
+                    continue
+                held += 1
             self._states[state.client] = state
             self._owners[state.client] = owner
             self._changed.add(state.client)
-        return bool(self._changed)
+        return bool(self._changed) and self._count(owner, now_ms // 1000) <= limits.PRESENCE_MESSAGES_PER_S_MAX
 
     def leave(self, owner: object) -> bool:
         """Remove the clients that `owner` introduced; True if there is something to relay."""
+        self._spoken.pop(owner, None)
         for client in [client for client, holder in self._owners.items() if holder is owner]:
             del self._owners[client]
             self._states[client] = State(client, self._states[client].clock, None)
@@ -64,3 +73,9 @@ class Presence:
         """Return everybody's state for a newcomer, None if nobody is there."""
         states = [state for state in self._states.values() if state.json is not None]
         return encode(states) if states else None
+
+    def _count(self, owner: object, second: int) -> int:
+        spoken_in, count = self._spoken.get(owner, (second, 0))
+        count = count + 1 if spoken_in == second else 1
+        self._spoken[owner] = second, count
+        return count

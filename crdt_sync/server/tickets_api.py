@@ -40,7 +40,7 @@ class OpenBody(Body):
 
     title: Short
     lifecycle: Annotated[str | None, Field(description="a digest; the default lifecycle if absent")] = None
-    subject: Annotated[Short | None, Field(description="what the ticket is about, once for ever")] = None
+    subject: Annotated[str | None, Field(max_length=512, description="what the ticket is about, once for ever")] = None
     card: Fields | None = None
 
 

@@ -285,7 +285,8 @@ class Connection:
         if member is None:
             return
         try:
-            changed = member.room.presence.update(effect.data, member)
+            now_ms = self._connections.clock.now_ms()
+            changed = member.room.presence.update(effect.data, member, now_ms=now_ms)
         except CallerError as error:
             self._execute(self.session.broken(Push(effect.key, effect.data, b""), error))
             return

@@ -109,7 +109,7 @@ AWARENESS_STATES_MAX = 1_024
 """States in one awareness message: a room's full snapshot."""
 
 AWARENESS_IDS_PER_CONNECTION_MAX = 8
-"""Presence ids that one connection may introduce: it has one, and a few more after reloads in one tab."""
+"""Presence ids that one subscription may introduce: it has one, and a few more after reloads in one tab."""
 
 PRESENCE_MESSAGES_PER_S_MAX = 50
-"""Presence messages of one connection and second: a moving cursor sends about 20."""
+"""Presence messages of one subscription and second that are relayed at once: a moving cursor sends about 20."""

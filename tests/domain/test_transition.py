@@ -200,6 +200,15 @@ def test_make_refuses_what_nobody_could_decode(actor):
     assert refused.value.advice
 
 
+@pytest.mark.parametrize("subject", ["", "光纤", "s" * 513, "a\n"])
+def test_make_says_what_a_subject_is(subject):
+    with pytest.raises(Malformed, match="A subject has") as refused:
+        make(ticket=None, lane="case", name="open", actor="s1", roles=["sales"], after=[], lifecycle=DIGEST,
+             at=7, subject=subject)  # fmt: skip
+
+    assert "malformed" == refused.value.code
+
+
 def test_make_tells_that_a_record_is_too_large():
     with pytest.raises(Malformed) as refused:
         make(ticket=ID_A, lane="l", name="n", actor="a" * 5000, roles=["r"], after=[ID_A], lifecycle=DIGEST, at=0)

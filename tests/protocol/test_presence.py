@@ -12,10 +12,14 @@ def said(client: int, clock: int, json: str | None = "{}") -> bytes:
     return encode([State(client, clock, json)])
 
 
+def clients(presence: Presence) -> list[int]:
+    return [state.client for state in decode(presence.snapshot())]
+
+
 def test_what_changed_is_relayed_once_with_the_latest_state_only():
     presence = Presence()
-    presence.update(said(1, 1, '{"x":1}'), ANN)
-    presence.update(said(1, 2, '{"x":2}'), ANN)
+    presence.update(said(1, 1, '{"x":1}'), ANN, now_ms=0)
+    presence.update(said(1, 2, '{"x":2}'), ANN, now_ms=0)
 
     assert (State(1, 2, '{"x":2}'),) == decode(presence.drain())
     assert presence.drain() is None
@@ -23,34 +27,34 @@ def test_what_changed_is_relayed_once_with_the_latest_state_only():
 
 def test_an_older_clock_changes_nothing():
     presence = Presence()
-    presence.update(said(1, 5, '{"x":5}'), ANN)
+    presence.update(said(1, 5, '{"x":5}'), ANN, now_ms=0)
     presence.drain()
 
-    assert not presence.update(said(1, 4, '{"x":4}'), ANN)
+    assert not presence.update(said(1, 4, '{"x":4}'), ANN, now_ms=0)
     assert (State(1, 5, '{"x":5}'),) == decode(presence.snapshot())
 
 
 def test_a_renewal_is_echoed_so_that_the_sender_stays_connected():
     presence = Presence()
-    presence.update(said(1, 5), ANN)
+    presence.update(said(1, 5), ANN, now_ms=0)
     presence.drain()
 
-    assert presence.update(said(1, 5), ANN)
+    assert presence.update(said(1, 5), ANN, now_ms=0)
 
 
 def test_nobody_speaks_for_another_ones_client():
     presence = Presence()
-    presence.update(said(1, 1, '{"who":"ann"}'), ANN)
+    presence.update(said(1, 1, '{"who":"ann"}'), ANN, now_ms=0)
 
-    presence.update(said(1, 9, None), BEN)
+    presence.update(said(1, 9, None), BEN, now_ms=0)
 
     assert (State(1, 1, '{"who":"ann"}'),) == decode(presence.snapshot())
 
 
 def test_leaving_removes_the_clients_that_one_introduced_and_no_others():
     presence = Presence()
-    presence.update(said(1, 3), ANN)
-    presence.update(said(2, 1), BEN)
+    presence.update(said(1, 3), ANN, now_ms=0)
+    presence.update(said(2, 1), BEN, now_ms=0)
     presence.drain()
 
     assert presence.leave(ANN)
@@ -65,22 +69,55 @@ def test_leaving_without_having_been_there_says_nothing():
 
 def test_a_client_that_left_may_come_back_with_another_connection():
     presence = Presence()
-    presence.update(said(1, 3), ANN)
+    presence.update(said(1, 3), ANN, now_ms=0)
     presence.leave(ANN)
     presence.drain()
 
-    assert presence.update(said(1, 4), BEN)
+    assert presence.update(said(1, 4), BEN, now_ms=0)
 
 
 def test_a_room_holds_so_many_clients_and_no_more():
     presence = Presence()
-    full = encode([State(client, 1, "{}") for client in range(1, limits.AWARENESS_STATES_MAX + 1)])
-    presence.update(full, ANN)
+    for client in range(1, limits.AWARENESS_STATES_MAX + 1):
+        presence.update(said(client, 1), object(), now_ms=0)
     presence.drain()
 
-    assert not presence.update(said(limits.AWARENESS_STATES_MAX + 1, 1), ANN)
+    assert not presence.update(said(limits.AWARENESS_STATES_MAX + 1, 1), ANN, now_ms=0)
+
+
+def test_one_connection_introduces_so_many_clients_and_no_more():
+    presence = Presence()
+    crowd = range(1, limits.AWARENESS_IDS_PER_CONNECTION_MAX + 2)
+    presence.update(encode([State(client, 1, "{}") for client in crowd]), ANN, now_ms=0)
+
+    assert list(crowd)[:-1] == clients(presence)
+    assert presence.update(said(crowd[-1], 1), BEN, now_ms=0), "another connection has room of its own"
+
+
+def test_a_connection_that_gave_a_client_up_may_introduce_another():
+    presence = Presence()
+    crowd = range(1, limits.AWARENESS_IDS_PER_CONNECTION_MAX + 1)
+    presence.update(encode([State(client, 1, "{}") for client in crowd]), ANN, now_ms=0)
+    presence.update(said(1, 2, None), ANN, now_ms=0)
+    presence.drain()
+    presence.update(said(99, 1), ANN, now_ms=0)
+
+    assert [*crowd[1:], 99] == clients(presence)
+
+
+def test_what_comes_too_fast_is_relayed_with_the_next_change():
+    presence = Presence()
+    for clock in range(1, limits.PRESENCE_MESSAGES_PER_S_MAX + 1):
+        assert presence.update(said(1, clock), ANN, now_ms=999)
+        presence.drain()
+    too_fast = limits.PRESENCE_MESSAGES_PER_S_MAX + 1
+
+    assert not presence.update(said(1, too_fast), ANN, now_ms=999)
+    assert presence.update(said(2, 1), BEN, now_ms=999), "others are not held up"
+    assert (State(1, too_fast, "{}"), State(2, 1, "{}")) == decode(presence.drain())
+    assert presence.update(said(1, too_fast + 1), ANN, now_ms=1000)
 
 
 def test_what_is_no_presence_is_refused():
     with pytest.raises(Malformed):
-        Presence().update(b"\x01\x01", ANN)
+        Presence().update(b"\x01\x01", ANN, now_ms=0)

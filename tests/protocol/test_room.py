@@ -62,7 +62,7 @@ def test_an_author_on_a_wire_without_echo_gets_no_copy():
 def test_presence_goes_to_everybody_once():
     guest = Guest(YjsDialect("d"))
     here = room(guest)
-    here.presence.update(encode([State(1, 1, "{}")]), guest)
+    here.presence.update(encode([State(1, 1, "{}")]), guest, now_ms=0)
 
     here.relay_presence()
     here.relay_presence()

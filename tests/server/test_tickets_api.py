@@ -209,6 +209,7 @@ async def test_lifecycles_are_listed_and_given_as_they_were_written(site):
         ("POST", "/api/tickets", {"title": "x", "stage": "y"}),
         ("POST", "/api/tickets", {"title": "x", "card": {"a": [1]}}),
         ("POST", "/api/tickets", {"title": "x" * 257}),
+        ("POST", "/api/tickets", {"title": "x", "subject": "s" * 513}),
         ("POST", "/api/tickets", []),
         ("POST", f"{HERE}/transitions", MOVE | {"seen": 7}),
         ("POST", f"{HERE}/transitions", MOVE | {"actor": "bob"}),
