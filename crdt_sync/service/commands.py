@@ -75,7 +75,9 @@ class Open(Command[Opened]):
         return _shown(live, draft, created=True)
 
     def answer(self, record: Mapping[str, Any], position: Position) -> Opened:
-        """Show the ticket."""
+        """Show the ticket; one that was there already, as it stands."""
+        if not record["created"] and self.live.row is not None:
+            return Opened(TicketView.of_row(self.live.row), created=False)
         return Opened(_view(self.live, record, position), bool(record["created"]))
 
     def request(self) -> Mapping[str, object]:
