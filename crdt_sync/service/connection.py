@@ -285,7 +285,7 @@ class Connection:
         if member is None:
             return
         try:
-            now_ms = self._connections.clock.now_ms()
+            now_ms = self._house.clock.now_ms()
             changed = member.room.presence.update(effect.data, member, now_ms=now_ms)
         except CallerError as error:
             self._execute(self.session.broken(Push(effect.key, effect.data, b""), error))
