@@ -196,11 +196,15 @@ class Session:
                 return [Authenticate(subscription.key, body.token)]
             if isinstance(body, said.Join) and self._principal is not None:
                 return self._open(subscription, self._principal)
-        opening = subscription.stage is Stage.OPENING
-        bytes_max = limits.OPENING_BYTES_MAX if opening else limits.UNAUTHENTICATED_BYTES_MAX
         subscription.queued.append(inbound)
         subscription.queued_bytes += len(body.data) if isinstance(body, said.Change | said.Awareness) else 64
-        if len(subscription.queued) > limits.UNAUTHENTICATED_MESSAGES_MAX or subscription.queued_bytes > bytes_max:
+        if subscription.stage is Stage.OPENING:
+            counted, bytes_max = [subscription], limits.OPENING_BYTES_MAX
+        else:  # nobody has said yet who this is: the limits are the socket's, however many documents it names
+            counted = [one for one in self._subscriptions.values() if one.stage in {Stage.UNKNOWN, Stage.VERIFYING}]
+            bytes_max = limits.UNAUTHENTICATED_BYTES_MAX
+        messages = sum(len(one.queued) for one in counted)
+        if messages > limits.UNAUTHENTICATED_MESSAGES_MAX or sum(one.queued_bytes for one in counted) > bytes_max:
             return [_close(TooLarge("Too much was sent before the document was open."))]
         return []
 

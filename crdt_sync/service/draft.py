@@ -122,7 +122,7 @@ class Draft:
         touched = self.touch(live, trace)
         touched.messages.append(message)
         assert live.messages is not None, "the conversation is loaded before it grows"
-        live.messages[message.id] = message.record
+        live.messages.add(message.id)
         self.messages[message.id] = live.id, message.record
         self._event(EventType.MESSAGE, live, {"message": message.id, "kind": message.kind}, live.lifecycle.talk, trace)
 

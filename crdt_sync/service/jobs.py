@@ -48,12 +48,12 @@ class Change:
         """Apply the update again if the room was loaded anew, and load the ticket if it may change."""
         room = self.room
         self.live = self.opening = None
+        self.builds_on = ()
         if self.generation != room.generation:
-            self.received = room.document.receive(self.data, actor=self.principal.actor)
-            self.generation = room.generation
-            if self.received.kind is Outcome.GAP:
-                raise Unavailable("An earlier change was not stored.", advice="Send everything since then again.")
-            room.undecided[self] = self.received
+            if room.undecided:  # it came after the room was loaded anew, may hold what this builds on, and goes first
+                self.builds_on = (room,)
+                return
+            self._receive_again()
         if room.name is None or not _concerns_ticket(room.name, self.received):
             return
         self.opening = _opening(self.received.entries) if room.name.kind is DocumentKind.SUBMIT else None
@@ -68,6 +68,8 @@ class Change:
     def decide(self, desk: Desk, draft: Draft) -> None:
         """Append the update, and admit what it submits."""
         room, live = self.room, self.live
+        if self.generation != room.generation:
+            raise _unfounded()
         room.undecided.pop(self, None)
         if live is not None and live.row is None and live.id not in draft.tickets:
             self._open(desk, draft, live)
@@ -84,6 +86,14 @@ class Change:
         else:  # a payload came: what waited may go on
             entries = []
         admit_entries(draft, live, department, entries)
+
+    def _receive_again(self) -> None:
+        room = self.room
+        self.received = room.document.receive(self.data, actor=self.principal.actor)
+        self.generation = room.generation
+        if self.received.kind is Outcome.GAP:
+            raise _unfounded()
+        room.undecided[self] = self.received
 
     def succeed(self, committed: Committed) -> None:
         """Acknowledge."""
@@ -206,6 +216,10 @@ def _undecided(live: LiveTicket, room: Room) -> dict[str, Waiting]:
         if refused.get(waiting.key) in {None, NOT_THE_AUTHOR} and TransitionId(waiting.key) not in live.fold:
             found[waiting.key] = waiting
     return found
+
+
+def _unfounded() -> Unavailable:
+    return Unavailable("An earlier change was not stored.", advice="Send everything since then again.")
 
 
 def _concerns_ticket(name: DocumentName, received: Received) -> bool:

@@ -68,7 +68,7 @@ class LiveTicket:
     rooms: dict[str, Room] = field(default_factory=dict)
     positions: list[Position] = field(default_factory=list)
     order: list[TransitionId] = field(default_factory=list)  # as journaled; order[i] is at positions[i]
-    messages: dict[MessageId, str] | None = None  # None until the conversation was needed
+    messages: set[MessageId] | None = None  # their ids; None until the conversation was needed
     waiting: dict[Department, dict[str, Waiting]] = field(default_factory=dict)
 
     def name(self, kind: DocumentKind, part: str | None = None) -> str:
@@ -223,8 +223,7 @@ class Desk:
         """Load the conversation."""
         await self._with(live, live.name(DocumentKind.TALK))
         if live.messages is None:
-            rows = await self.store.messages(live.id)
-            live.messages = {MessageId(row.id): row.record for row in rows}
+            live.messages = {MessageId(row.id) for row in await self.store.messages(live.id)}
 
     async def with_form(self, live: LiveTicket, lane: LaneId) -> None:
         """Load a lane's form."""

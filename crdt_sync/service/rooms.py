@@ -27,7 +27,7 @@ class Rooms:
         self._ids = ids
         self._rooms: OrderedDict[str, Room] = OrderedDict()
         self._loading: dict[str, asyncio.Task[Room]] = {}
-        self._stale: set[Room] = set()
+        self._stale: dict[Room, None] = {}
 
     @property
     def stale(self) -> bool:
@@ -37,7 +37,7 @@ class Rooms:
     def spoil(self, room: Room) -> None:
         """Note that a room's document holds what will never be committed."""
         room.stale = True
-        self._stale.add(room)
+        self._stale[room] = None
 
     async def refresh(self) -> None:
         """Load the spoiled rooms anew; those that cannot be loaded stay as they are.
@@ -100,7 +100,7 @@ class Rooms:
         state_vector = room.document.state_vector()
         for member in room.members:
             member.put(member.dialect.step1(member.key, state_vector))
-        self._stale.discard(room)
+        self._stale.pop(room, None)
         room.commit(0)
 
     async def _load(self, text: str) -> Room:

@@ -274,6 +274,15 @@ def test_too_much_before_the_token_closes_the_socket():
     assert 4413 == effect.code
 
 
+def test_the_bound_before_the_token_is_the_sockets_however_many_documents_it_names():
+    session = Session(CollabDialect())
+    part = b"x" * (limits.UNAUTHENTICATED_BYTES_MAX // 2)
+    effects = [session.receive(hocuspocus.encode_update(f"doc-{index}".encode(), part)) for index in range(3)]
+
+    assert [[], []] == effects[:2]
+    assert [4413] == [effect.code for effect in effects[2]]
+
+
 def test_too_many_documents_close_the_socket():
     session = Session(CollabDialect())
     for index in range(limits.DOCUMENTS_PER_SOCKET_MAX):

@@ -11,7 +11,6 @@ from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain import transition
 from crdt_sync.errors import ServiceError, TicketSyncError
-from crdt_sync.service import rooms as rooms_module
 from crdt_sync.wire import hocuspocus, ysync
 from tests.gated_store import GatedStore
 from tests.world import LEAD, SALES, SALES_2, TECH, World
@@ -310,20 +309,6 @@ async def test_what_waits_survives_that_its_ticket_leaves_the_memory(world):
     assert 4 == len(await world.store.journal(view.id))
 
 
-async def test_a_room_that_was_unloaded_before_its_first_visitor_woke_is_not_doubled(world, monkeypatch):
-    monkeypatch.setattr(rooms_module, "IDLE_ROOMS_MAX", 0)
-    load = world.rooms._load
-
-    async def load_and_trim(text):
-        room = await load(text)
-        asyncio.get_running_loop().call_soon(world.rooms.trim)
-        return room
-
-    world.rooms._load = load_and_trim
-
-    assert await world.rooms.get("plain") is await world.rooms.get("plain")
-
-
 async def test_an_acknowledgement_is_not_given_to_a_later_subscription_of_the_same_name(world, store):
     view = await world.opened()
     document = f"ticket/{view.id}/card"
@@ -379,3 +364,31 @@ async def test_what_comes_while_the_service_stops_is_not_shown_as_committed(worl
 
     shown = [frame.update for frame in map(ysync.decode, wire.frames) if isinstance(frame, ysync.Step2)]
     assert all(b"high" not in update for update in shown)
+
+
+async def test_what_a_client_sends_again_is_stored_before_what_builds_on_it(world, store):
+    view, other = await world.opened(), await world.opened()
+    document = f"ticket/{view.id}/submit/sales"
+    author, _ = await world.yjs(document, SALES)
+    submit = SubmitDocument(9)
+    store.gate.clear()
+    store.results.clear()
+    store.refuses = lambda batch: True
+    author.receive(ysync.encode_update(submit.append_message("first")))
+    await world.settle()
+    between = asyncio.ensure_future(
+        world.tickets.update_card(SALES, other.id, fields={"priority": "low"}, request_id="k")
+    )
+    await world.settle()
+    author.receive(ysync.encode_update(submit.append_message("second")))
+    store.gate.set()
+    await world.settle()
+    store.refuses = lambda batch: False
+    author.receive(ysync.encode_step2(submit.diff(b"\0")))
+    store.results.set()
+    await between
+    await world.settle()
+
+    again = await World.start(store)
+    assert {9: 2} == (await again.rooms.get(document)).document.state()
+    await again.stop()

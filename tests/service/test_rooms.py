@@ -105,3 +105,17 @@ async def test_a_room_with_members_never_gives_way(world, monkeypatch):
     world.rooms.trim()
 
     assert before is await world.rooms.get(document)
+
+
+async def test_a_room_that_was_unloaded_before_its_first_visitor_woke_is_not_doubled(world, monkeypatch):
+    monkeypatch.setattr(rooms_module, "IDLE_ROOMS_MAX", 0)
+    load = world.rooms._load
+
+    async def load_and_trim(text):
+        room = await load(text)
+        asyncio.get_running_loop().call_soon(world.rooms.trim)
+        return room
+
+    world.rooms._load = load_and_trim
+
+    assert await world.rooms.get("plain") is await world.rooms.get("plain")
