@@ -88,8 +88,11 @@ async def test_the_demonstration_holds_and_the_service_agrees_when_asked_by_othe
 async def test_a_busy_port_is_one_clear_sentence(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        for arguments in (["demo", "--once"], ["serve", "--no-gateway"]):
-            code, out, err = await run(*arguments, "--port", port, "--grpc-port", "0", "--data", str(tmp_path))
+        for arguments in (
+            ["demo", "--once", "--port", port, "--grpc-port", "0"],
+            ["serve", "--no-gateway", "--port", "0", "--grpc-port", port],
+        ):
+            code, out, err = await run(*arguments, "--data", str(tmp_path))
 
             assert 2 == code, out + err
             assert 1 == len(err.strip().splitlines()), err
