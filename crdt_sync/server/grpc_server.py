@@ -24,6 +24,7 @@ from crdt_sync.server.grpc_ingress import IngressServicer
 from crdt_sync.server.grpc_sync import SyncServicer
 from crdt_sync.server.grpc_tickets import TicketServicer
 from crdt_sync.server.health import Readiness
+from crdt_sync.server.listening import bind
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.tickets import Tickets
@@ -110,14 +111,15 @@ class GrpcServer:
         """Listen, and return the port.
 
         Raises:
-            Unavailable: the port is taken.
+            Unavailable, Malformed: as `listening.bind`.
 
         """
+        bind(host, port, "--grpc-port").close()  # gRPC writes its own complaint to standard error, past every log
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             bound = self._server.add_insecure_port(address)
-        except RuntimeError as error:
-            raise port_busy(host, port, "--grpc-port") from error
+        except RuntimeError as error:  # somebody took it in between
+            raise Unavailable(f"Port {port} on {host} was taken just now.", code="port_busy") from error
         await self._server.start()
         self._watching = asyncio.ensure_future(self._health.watch())
         return bound
@@ -129,12 +131,3 @@ class GrpcServer:
             await asyncio.gather(self._watching, return_exceptions=True)
         await self._health.enter_graceful_shutdown()
         await self._server.stop(GRACE_S)
-
-
-def port_busy(host: str, port: int, option: str) -> Unavailable:
-    """Say that somebody else listens there already."""
-    return Unavailable(
-        f"Port {port} on {host} is taken by another program.",
-        code="port_busy",
-        advice=f"Stop that program, or choose another port with {option}; 0 takes a free one.",
-    )

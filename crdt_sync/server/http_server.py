@@ -1,25 +1,21 @@
 """The HTTP and WebSocket server in this event loop. uvicorn speaks HTTP; signals are its caller's, never taken here."""
 
 import asyncio
-import errno
-import socket
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from crdt_sync.errors import Malformed
-from crdt_sync.server.grpc_server import port_busy
+from crdt_sync.server.listening import BACKLOG, bind
 from crdt_sync.wire import limits
 
 GRACE_S = 5  # for requests under way when the service stops
-BACKLOG = 1024  # every console of a floor comes back at once after a restart
 
 
 class HttpServer:
     """One port, bound before anything else starts, so that a busy one is told at once."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._socket = bind(host, port)
+        self._socket = bind(host, port, "--port")
         self.port: int = self._socket.getsockname()[1]
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -55,22 +51,3 @@ class HttpServer:
         self._server.should_exit = True
         await self._serving
         await self._server.shutdown(sockets=[self._socket])
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Bind a port.
-
-    Raises:
-        Unavailable: it is taken.
-        Malformed: this machine has no such address, or may not use the port.
-
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise port_busy(host, port, "--port") from error
-        raise Malformed(
-            f"Port {port} on {host} cannot be used: {error.strerror}.", code="address", advice="Choose another."
-        ) from error

@@ -62,7 +62,12 @@ class SqlStore:
             StoreUnavailable: the database cannot be opened, or a newer version of this software wrote its schema.
 
         """
-        store = cls(engines.writer(url, synchronous), engines.reader(url, synchronous))
+        try:
+            store = cls(engines.writer(url, synchronous), engines.reader(url, synchronous))
+        except exc.ArgumentError as error:
+            raise StoreUnavailable("its URL is none that names a database and a driver") from error
+        except ImportError as error:
+            raise StoreUnavailable(f"its driver {error.name!r} is not installed") from error
         try:
             await store._run(store._writer, lambda connection: connection.run_sync(engines.migrate))
         except CommandError as error:

@@ -48,7 +48,6 @@ ALTERNATIVES_MAX = 64
 OWES_MAX = 32
 STORIES_MAX = 256
 STORY_EVENTS_MAX = 64  # a story is small enough to be read
-LABELS_MAX = 1_024
 VERSION_MAX = 2**53 - 1  # exact in every JSON reader
 
 _NAME_PATTERN = re.compile(r"[a-z][a-z0-9_-]*")
