@@ -8,7 +8,6 @@ import typer
 from crdt_sync.cli.ticket import SharedOptions, place, run
 from crdt_sync.replica import Replica, Status
 
-EXIT_NOT_SYNCED = 1
 SETTLE_S = 30.0
 
 app = typer.Typer(name="replica", cls=SharedOptions, help="Look after a replica of tickets.", no_args_is_help=True)
