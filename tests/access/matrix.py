@@ -124,7 +124,7 @@ ROUTES = (
     Route("GET /api/tickets/{ticket}/history", SEES),
     Route("GET /api/lifecycles", SIGNED_IN),
     Route("GET /api/lifecycles/{digest}", SIGNED_IN, path="/api/lifecycles/{lifecycle}"),
-    Route("GET /", PUBLIC | {GATEWAY: "gateway"}),  # without a token the form to sign in
+    Route("GET /", PUBLIC | {GATEWAY: "403"}),  # without a token the form to sign in
     Route("POST /", PUBLIC, form={"token": "{token}"}),
     Route("GET /healthz", PUBLIC),
     Route("GET /readyz", PUBLIC),
