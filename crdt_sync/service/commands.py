@@ -10,7 +10,7 @@ from crdt_sync.domain.ids import DocumentKind, DocumentName, LaneId, Position, T
 from crdt_sync.domain.lifecycle.model import TransitionSpec
 from crdt_sync.domain.payload import Sealed
 from crdt_sync.errors import Conflict, Forbidden, Malformed, PreconditionMissing
-from crdt_sync.service.admission import DUPLICATE, judge_transition
+from crdt_sync.service.admission import DUPLICATE, MESSAGES_PER_TICKET_MAX, judge_transition
 from crdt_sync.service.command import Command, OnTicket
 from crdt_sync.service.draft import Draft
 from crdt_sync.service.live_ticket import Desk, LiveTicket
@@ -192,6 +192,8 @@ class PostMessage(OnTicket[Posted]):
         denial = access.post_message(principal, live.lifecycle, posted)
         if denial is not None:
             raise denial.error()
+        if len(live.messages or ()) >= MESSAGES_PER_TICKET_MAX:
+            raise Conflict("The conversation holds as many messages as it may.", code="too_many")
         draft.post(live, posted, self.call.trace)
         return {"id": live.id, "message": posted.id}
 

@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-import threading
 from pathlib import Path
 
 import pytest
@@ -167,16 +166,6 @@ async def test_check_really_writes(store, tmp_path):
         before = log.stat().st_size
         await store.check()
         assert log.stat().st_size > before
-
-
-@pytest.fixture
-async def all_threads_end():
-    """A connection that could not be opened ends its thread by itself; the event loop must not close before."""
-    before = threading.enumerate()
-    yield
-    for thread in set(threading.enumerate()) - set(before):
-        thread.join(timeout=10)
-        assert not thread.is_alive()
 
 
 @pytest.mark.usefixtures("all_threads_end")

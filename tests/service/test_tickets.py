@@ -335,6 +335,18 @@ async def test_the_conversation_is_for_those_whom_the_lifecycle_names(world):
         await world.tickets.post_message(SALES, view.id, text="")
 
 
+async def test_a_conversation_has_so_many_messages_and_no_more(world, monkeypatch):
+    from crdt_sync.service import commands
+
+    view = await world.opened()
+    await world.tickets.post_message(SALES, view.id, text="one")
+    monkeypatch.setattr(commands, "MESSAGES_PER_TICKET_MAX", 1)
+
+    with pytest.raises(Conflict) as caught:
+        await world.tickets.post_message(SALES, view.id, text="two")
+    assert "too_many" == caught.value.code
+
+
 async def test_the_history_says_what_became_of_each_transition(world):
     view = await world.opened()
     view = await world.do(SALES, view, "sales", "quote")
