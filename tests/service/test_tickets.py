@@ -1,5 +1,7 @@
 """Commands of callers without a CRDT client, over the real committer."""
 
+import asyncio
+
 import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
@@ -154,8 +156,6 @@ async def test_the_same_key_for_another_request_is_a_conflict_and_for_another_ac
 
 
 async def test_two_requests_with_one_key_in_one_batch_make_one_ticket(world, store):
-    import asyncio
-
     store.gate.clear()
     both = [asyncio.ensure_future(world.tickets.open(SALES, title="One", request_id="k")) for _ in range(2)]
     await world.settle()
@@ -182,8 +182,6 @@ async def test_a_subject_has_one_ticket_for_ever(world):
 
 
 async def test_two_openings_of_one_subject_in_one_batch_make_one_ticket(world, store):
-    import asyncio
-
     store.gate.clear()
     both = [asyncio.ensure_future(world.tickets.open(SALES, title="One", subject="order-8")) for _ in range(2)]
     await world.settle()
