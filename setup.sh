@@ -26,7 +26,9 @@ if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     "$python" -m venv --clear "$venv"
 fi
 
-# The project's own build tool is in the lock too, so nothing is fetched that has no hash.
+# The lock is complete, the project's own build tool included, so nothing is resolved and nothing is fetched that has no
+# hash. (With resolving, pip looks at the newest release of what another package wants with an extra, and refuses it.)
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-"$venv/bin/python" -m pip install -qq --require-hashes --requirement requirements.lock
+"$venv/bin/python" -m pip install -qq --no-deps --require-hashes --requirement requirements.lock
 "$venv/bin/python" -m pip install -qq --no-deps --no-build-isolation --no-index --editable .
+"$venv/bin/python" -m pip check --quiet
