@@ -42,7 +42,7 @@ def _lifecycle(dice):
     for conflict, members in lanes[lane].get("conflicts", {}).items():
         owed = [{lane: [f"rule_{conflict}_{state}" for state in members]}]
         stages.append({"stage": f"in_{conflict}", "kind": "attention", "when": {lane: conflict}, "owes": owed})
-    stages.append({"stage": "other", "kind": "settled", "when": {}})
+    stages.append({"stage": "other", "kind": "attention", "when": {}})  # a guard may be broken here
     head = {"lifecycle": "small", "version": 1, "title": {"en": "Small", "zh": "小"}, "open": {"by": ["office"]}}
     return head | {"lanes": lanes, "stages": stages}
 

@@ -58,8 +58,11 @@ def read(text: str | bytes, source: str = "lifecycle") -> Loaded:
         return Loaded(None, tree.findings, source)
     parsed = parse(root)
     sound = not tree.findings and not parsed.findings
-    judged = check(parsed.lifecycle, unsure=parsed.unsure, sound=sound) if parsed.lifecycle else []
-    findings = sorted([*tree.findings, *parsed.findings, *judged], key=lambda finding: finding.line)
+    findings = [*tree.findings, *parsed.findings]
+    if parsed.lifecycle:
+        complete = parsed.complete and not tree.findings
+        findings += check(parsed.lifecycle, unsure=parsed.unsure, complete=complete, sound=sound)
+    findings.sort(key=lambda finding: finding.line)
     return Loaded(parsed.lifecycle if sound else None, findings, source)
 
 

@@ -15,6 +15,7 @@ from crdt_sync.domain.lifecycle import stories
 from crdt_sync.domain.lifecycle.explain import explain
 from crdt_sync.domain.lifecycle.fold import fold_lines
 from crdt_sync.domain.lifecycle.model import Finding, Lane, Lifecycle
+from crdt_sync.domain.lifecycle.witness import Witnesses
 from crdt_sync.domain.transition import Transition, decode
 
 EXIT_FINDINGS = 1
@@ -125,6 +126,7 @@ def _report(loaded: Loaded) -> dict[str, object]:
         "digest": lifecycle.digest if lifecycle else None,
         "lanes": {lane.id: _lane(lane) for lane in lifecycle.lanes.values()} if lifecycle else {},
         "stages": [row.stage for row in lifecycle.stages] if lifecycle else [],
+        "witnesses": Witnesses(lifecycle).of_stages() if lifecycle else {},
         "findings": [_finding(finding) for finding in loaded.findings],
     }
 

@@ -15,7 +15,7 @@ from crdt_sync.domain.lifecycle.model import Story
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "lifecycles"
 SOUND = FIXTURES / "sound.yaml"
-STALE = FIXTURES / "stale_move.yaml"
+STALE = FIXTURES / "l04-stale-move.yaml"
 LIFECYCLE = load(SOUND.read_text(encoding="utf-8"))
 
 
@@ -36,7 +36,7 @@ def test_a_sound_file_exits_with_a_summary_of_one_line():
     result = invoke("check", SOUND)
     assert result.exit_code == 0
     assert result.stdout == (
-        f"{SOUND}: small-desk 1 is sound (lanes: 2, stages: 3, stories that hold: 1). Digest {LIFECYCLE.digest}.\n"
+        f"{SOUND}: small-desk 1 is sound (lanes: 2, stages: 4, stories that hold: 1). Digest {LIFECYCLE.digest}.\n"
     )
 
 
@@ -74,7 +74,13 @@ def test_check_json_of_a_sound_file_has_the_fixed_form():
                 "conflicts": {"torn": ["done", "dropped"]},
             },
         },
-        "stages": ["over", "torn_apart", "busy"],
+        "stages": ["dropped_late", "over", "torn_apart", "busy"],
+        "witnesses": {
+            "busy": "⇒ busy",
+            "over": "c: case.close ⇒ over",
+            "torn_apart": "f: work.finish · d: work.drop ⇒ torn_apart",
+            "dropped_late": "c: case.close · d: work.drop ⇒ dropped_late",
+        },
         "findings": [],
     } == json.loads(result.stdout)
     assert list(json.loads(result.stdout)) == sorted(json.loads(result.stdout))
@@ -84,7 +90,7 @@ def test_check_json_of_a_file_that_fails_a_proof_still_knows_the_lifecycle():
     result = invoke("check", "--json", STALE)
     report = json.loads(result.stdout)
     assert result.exit_code == 1
-    assert (False, ["over", "torn_apart", "busy"]) == (report["ok"], report["stages"])
+    assert (False, ["dropped_late", "over", "torn_apart", "busy"]) == (report["ok"], report["stages"])
     assert len(report["digest"]) == 64
     assert [
         {
@@ -182,7 +188,7 @@ def test_fold_takes_a_file_that_fails_a_later_proof():
 
 
 def test_fold_refuses_a_file_that_cannot_be_read():
-    result = invoke("fold", FIXTURES / "order_cycle.yaml")
+    result = invoke("fold", FIXTURES / "l02-order-cycle.yaml")
     assert (1, "") == (result.exit_code, result.stdout)
     assert "case.order L2: " in result.stderr
 

@@ -571,7 +571,7 @@ def test_the_checker_names_file_line_and_rule_of_every_kind_of_error(path):
 
 async def test_serve_ends_with_what_is_wrong_with_its_lifecycle(tmp_path):
     """As an operator sees it: one line, exit code 2, and nothing that listens."""
-    (bad,) = [path for path in BROKEN if path.stem == "order_cycle"]
+    (bad,) = [path for path in BROKEN if path.stem == "l02-order-cycle"]
     options = ("--lifecycle", bad, "--port", "0", "--grpc-port", "0", "--data", tmp_path / "data")
     serving = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "crdt_sync.cli.main", "serve", *map(str, options)), stderr=asyncio.subprocess.PIPE

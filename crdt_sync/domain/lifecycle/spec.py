@@ -62,11 +62,16 @@ _FLAGS = ("payload_conflict", "overtaken")
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The draft (None if there is nothing to judge), and the lanes whose antichains cannot be judged."""
+    """The draft (None if there is nothing to judge), and what of it can be judged.
+
+    `unsure` are the lanes whose states, order or conflicts are not all there; `complete` tells whether every lane and
+    stage is there as written, so that what the draft lacks, the file lacks.
+    """
 
     lifecycle: Lifecycle | None
     findings: list[Finding]
     unsure: frozenset[LaneId]
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ def parse(root: Node) -> Parsed:
     """Read a whole file. Never raises; every fault is a finding."""
     reader = Reader()
     fields = reader.table(root, "file", known=_FILE_KEYS, required=_DECIDING)
+    around = len(reader.findings)
     lane_fields = reader.named(fields["lanes"].node, "lanes", LANES_MAX) if "lanes" in fields else {}
     outlines = {name: lanes.outline(reader, name, entry) for name, entry in lane_fields.items()}
     rows = reader.items(fields["stages"].node, "stages", STAGES_MAX) if "stages" in fields else ()
@@ -101,11 +107,12 @@ def parse(root: Node) -> Parsed:
     stages = tuple(_row(file, table, row.line) for table, row in zip(row_fields, rows, strict=True))
     if "stages" not in fields or not isinstance(fields["stages"].node, Sequence):
         stages = (StageRow("?", "normal", when=({},), owes=()),)
+    complete = fields.keys() >= {"lanes", "stages"} and len(reader.findings) == around
     rest = _Rest(file, control=next((lane.owner for lane in built.values() if lane.control), None))
     lifecycle = rest.lifecycle(built, stages)
     if not reader.findings:
         lifecycle = replace(lifecycle, digest=_digest(root))
-    return Parsed(lifecycle if built else None, reader.findings, unsure)
+    return Parsed(lifecycle if built else None, reader.findings, unsure, complete)
 
 
 def _lanes(file: _File) -> tuple[dict[LaneId, Lane], frozenset[LaneId]]:

@@ -1,16 +1,20 @@
 """Witnesses: small histories that reach what a finding is about, so that a person can see the defect.
 
-`Witnesses` walks the product of the lanes breadth first, in two kinds of step: one transition by someone who has seen
-everything, and a *fork*, in which colleagues who saw the same take one lane to several states that are in conflict.
+`Witnesses` walks the product of the lanes, the shortest histories first, in three kinds of step: one transition by
+someone who has seen everything; a *fork*, in which colleagues who saw the same take one lane to several states that are
+in conflict; and a *stale* transition by someone who saw an earlier part of the history, in which it was enabled.
 The walk is a search for examples and proves nothing: it is bounded, and what it returns is folded before it is
 believed. Not finding a witness therefore never removes a finding.
+It keeps one history to each combination of lane states. So it does not find what needs a history that is not the
+shortest, such as a lane in a later round than another way has led to the same states; nor what needs a fork of branches
+that began before the rest of the history; nor what lies beyond its bounds.
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
 from functools import reduce
-from itertools import combinations
+from itertools import chain, combinations
 
 from crdt_sync.domain.ids import LaneId
 from crdt_sync.domain.lifecycle import stories
@@ -32,42 +36,67 @@ class Step:
 
     transition: TransitionSpec
     seen: tuple[int, ...]
+    payload: str | None = None  # as a story writes it: "contract=A"
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Steps, each after what it saw; `frontier` are the last ones, `values` and `rounds` where each lane is then."""
+    """Steps, each after what it saw; `frontier` are the last ones, `values` and `rounds` where each lane is then.
+
+    `before` is the history that the last step, or the last fork, was added to.
+    """
 
     steps: tuple[Step, ...]
     frontier: tuple[int, ...]
     values: Mapping[LaneId, str]
     rounds: Mapping[LaneId, int]
+    before: "History | None" = None
 
-    def then(self, transition: TransitionSpec, *, seen: tuple[int, ...] | None = None) -> "History":
+    def then(
+        self, transition: TransitionSpec, *, seen: tuple[int, ...] | None = None, payload: str | None = None
+    ) -> "History":
         """Append a transition by someone who saw `seen` (by default, everything)."""
         base = self.frontier if seen is None else seen
         index = len(self.steps)
         rest = tuple(step for step in self.frontier if step not in base)
         return History(
-            steps=(*self.steps, Step(transition, base)),
+            steps=(*self.steps, Step(transition, base, payload)),
             frontier=(*rest, index),
             values={**self.values, transition.lane: transition.to},
             rounds={**self.rounds, transition.lane: self.rounds[transition.lane] + transition.resets},
+            before=self,
         )
+
+    def branch(self, path: tuple[TransitionSpec, ...], seen: tuple[int, ...]) -> "History":
+        """Append transitions one after the other, the first by someone who saw `seen`."""
+        history = self
+        for transition in path:
+            history = history.then(transition, seen=seen)
+            seen = (len(history.steps) - 1,)
+        return history
 
     def fork(self, branches: tuple[tuple[TransitionSpec, ...], ...], lane: LaneId, value: str) -> "History":
         """Append branches of one lane that did not see each other, and after which the lane is at `value`."""
-        steps = list(self.steps)
-        ends = []
-        for branch in branches:
-            seen = self.frontier
-            for transition in branch:
-                steps.append(Step(transition, seen))
-                seen = (len(steps) - 1,)
-            ends.append(seen[0])
+        history = self
+        for path in branches:
+            history = history.branch(path, self.frontier)
         resets = sum(transition.resets for transition in branches[0])
         rounds = {**self.rounds, lane: self.rounds[lane] + resets}
-        return History(tuple(steps), tuple(ends), {**self.values, lane: value}, rounds)
+        return replace(history, values={**self.values, lane: value}, rounds=rounds, before=self)
+
+    def stale(self, lane: Lane, transition: TransitionSpec, past: "History") -> "History | None":
+        """Append a transition of the lane by someone who saw an earlier part; None if it would change nothing."""
+        round_, to = past.rounds[lane.id] + transition.resets, transition.to
+        if any(step.transition.lane == lane.id for step in self.steps[len(past.steps) :]):
+            if round_ < self.rounds[lane.id]:
+                return None
+            if round_ == self.rounds[lane.id]:
+                held = lane.conflict_members(self.values[lane.id]) or set(self.values[lane.id].split("|"))
+                to = _joined(lane, {*held, to})
+        if to == self.values[lane.id]:
+            return None
+        later = self.then(transition, seen=past.frontier)
+        return replace(later, values={**self.values, lane.id: to}, rounds={**self.rounds, lane.id: round_})
 
     def beside(self, other: "History") -> "History":
         """Lay another history beside this one: neither saw anything of the other."""
@@ -75,6 +104,13 @@ class History:
         shifted = (Step(step.transition, tuple(index + first for index in step.seen)) for step in other.steps)
         frontier = (*self.frontier, *(index + first for index in other.frontier))
         return History((*self.steps, *shifted), frontier, other.values, other.rounds)
+
+    def earlier(self) -> "Iterator[History]":
+        """Give the histories that this one grew from, the newest first."""
+        history = self.before
+        while history:
+            yield history
+            history = history.before
 
 
 def enabled(lifecycle: Lifecycle, values: Mapping[LaneId, str], transition: TransitionSpec) -> bool:
@@ -85,7 +121,7 @@ def enabled(lifecycle: Lifecycle, values: Mapping[LaneId, str], transition: Tran
     for name, pattern in transition.conditions:
         if name == "stage":
             match = match_stage(lifecycle, values)
-            if match is None or not pattern.matches(match.row.stage):
+            if not pattern.matches(match.row.stage if match else ""):  # as the fold has it
                 return False
         elif not pattern.matches(values[LaneId(name)]):
             return False
@@ -101,22 +137,40 @@ class Witnesses:
 
     lifecycle: Lifecycle
     _trials: int = TRIALS_MAX
-    _walked: list[History] | None = None
+    _walked: list[History] = field(default_factory=list)
+    _walking: Iterator[History] | None = None
     _ends: dict[LaneId, dict[tuple[str, int], History]] = field(default_factory=dict)
 
     def histories(self) -> Iterator[History]:
         """Some history to each combination of lane states that the walk reaches, the shortest first."""
-        if self._walked is None:
-            self._walked = list(self._walk())
-        for history in self._walked:
-            if self._trials <= 0:
-                return
+        if self._walking is None:
+            self._walking = self._walk()
+        index = 0
+        while self._trials > 0:
             self._trials -= 1
-            yield history
+            if index == len(self._walked):
+                history = next(self._walking, None)
+                if history is None:
+                    return
+                self._walked.append(history)
+            yield self._walked[index]
+            index += 1
+
+    def first(
+        self,
+        is_meant: Callable[[Mapping[LaneId, str]], bool],
+        is_defect: Callable[[TicketState], bool],
+        outcome: Callable[[TicketState], str],
+    ) -> str:
+        """The story of the first history to lane states that are meant, if folding it shows the defect."""
+        for history in self.histories():
+            if is_meant(history.values) and (story := self.told(history, is_defect, outcome)):
+                return story
+        return ""
 
     def fork(self, history: History, lane: Lane, states: frozenset[str]) -> History | None:
         """The shortest fork of the lane to exactly these states, with as many resets on each branch; or None."""
-        return _forked(history, lane, states, self._branches(history, lane))
+        return _forked(history, lane, states, self.branches(history, lane))
 
     def apart(self, lane: Lane, states: frozenset[str]) -> History | None:
         """Histories to each of the states in one round of the lane, laid side by side; or None."""
@@ -130,6 +184,19 @@ class Witnesses:
             if all((state, round_) in ends for state in states):
                 return reduce(History.beside, (ends[state, round_] for state in sorted(states)))
         return None
+
+    def of_stages(self) -> dict[str, str]:
+        """The shortest story to each stage; a stage that the walk does not come by has none."""
+        found: dict[str, str] = {}
+        for history in self.histories():
+            match = match_stage(self.lifecycle, history.values)
+            if match and match.row.stage not in found:
+                stage = match.row.stage
+                if story := self.told(history, lambda state: state.stage == stage, lambda _: stage):  # noqa: B023 - at once
+                    found[stage] = story
+            if len(found) == len(self.lifecycle.stages):
+                break
+        return found
 
     def told(
         self, history: History, is_defect: Callable[[TicketState], bool], outcome: Callable[[TicketState], str]
@@ -151,27 +218,41 @@ class Witnesses:
         lanes = self.lifecycle.lanes.values()
         start = History((), (), {lane.id: lane.initial for lane in lanes}, {lane.id: 0 for lane in lanes})
         queue = [(0, 0, start)]
-        known = {_place(start, counted)}
+        shortest = {_place(start, counted): 0}  # how long the best history to a place is that is in the queue
         pushed = 0
         reserve = self._trials // 2  # for the findings that the walk is made for
         while queue:
-            history = heapq.heappop(queue)[2]
+            length, _, history = heapq.heappop(queue)
+            if length > shortest[_place(history, counted)]:
+                continue
             yield history
-            for lane in lanes:
-                for following in self._following(history, lane) if self._trials > reserve else ():
-                    place = _place(following, counted)
-                    if place not in known and len(known) < COMBINATIONS_MAX:
-                        known.add(place)
-                        pushed += 1
-                        heapq.heappush(queue, (len(following.steps), pushed, following))
+            steps = chain(*(self.following(history, lane) for lane in lanes), () if counted else self._stale(history))
+            for following in steps if self._trials > reserve else ():
+                place, length = _place(following, counted), len(following.steps)
+                if length < shortest.get(place, length + (len(shortest) < COMBINATIONS_MAX)):
+                    shortest[place] = length
+                    pushed += 1
+                    heapq.heappush(queue, (length, pushed, following))
 
-    def _following(self, history: History, lane: Lane) -> Iterator[History]:
+    def _stale(self, history: History) -> Iterator[History]:
+        """What a transition makes of the history that is enabled in an earlier part of it, and no more."""
+        for lane in self.lifecycle.lanes.values():
+            for past in history.earlier():
+                self._trials -= len(lane.transitions)
+                for transition in lane.transitions.values() if self._trials > 0 else ():
+                    if enabled(self.lifecycle, past.values, transition) and (
+                        later := history.stale(lane, transition, past)
+                    ):
+                        yield later
+
+    def following(self, history: History, lane: Lane) -> Iterator[History]:
+        """What a step of the lane by those who saw everything makes of the history: a transition, or a fork."""
         self._trials -= len(lane.transitions)
         for transition in lane.transitions.values():
             if enabled(self.lifecycle, history.values, transition):
                 yield history.then(transition)
         if lane.conflicts or lane.conflict_unnamed:
-            branches = self._branches(history, lane)
+            branches = self.branches(history, lane)
             reached = [state for state in lane.states if (state, 0) in branches]
             wanted = set(lane.conflicts) | (set(_unordered(lane, reached)) if lane.conflict_unnamed else set())
             self._trials -= len(wanted)
@@ -179,7 +260,7 @@ class Witnesses:
                 if forked := _forked(history, lane, states, branches):
                     yield forked
 
-    def _branches(self, history: History, lane: Lane) -> Branches:
+    def branches(self, history: History, lane: Lane) -> Branches:
         """The ways of the lane alone; none once the trials are used up."""
         found: Branches = {}
         queue: list[tuple[Mapping[LaneId, str], int, tuple[TransitionSpec, ...]]] = [(history.values, 0, ())]
@@ -195,13 +276,19 @@ class Witnesses:
 
 
 def _forked(history: History, lane: Lane, states: frozenset[str], branches: Branches) -> History | None:
-    value = lane.conflicts.get(states, "|".join(sorted(states)))
+    value = _joined(lane, states)
     found = [
         history.fork(tuple(branches[state, resets] for state in sorted(states)), lane.id, value)
         for resets in (0, 1)
         if all((state, resets) in branches for state in states)
     ]
     return min(found, key=lambda fork: len(fork.steps), default=None)
+
+
+def _joined(lane: Lane, states: Set[str]) -> str:
+    """What a lane shows whose heads of one round have led to these states."""
+    highest = frozenset(state for state in states if not any(state in lane.below[other] for other in states))
+    return lane.conflicts.get(highest, "|".join(sorted(highest)))
 
 
 def _place(history: History, counted: LaneId | None) -> tuple[str | int, ...]:
@@ -220,7 +307,8 @@ def _events(history: History) -> Iterator[str]:
     for step in history.steps:
         key = _key(step.transition.name, keys, stale=step in history.steps[: len(keys)])
         seen = f" < {', '.join(keys[index] for index in step.seen)}" if step.seen else ""
-        yield f"{key}: {step.transition.lane}.{step.transition.name}{seen}"
+        payload = f"({step.payload})" if step.payload else ""
+        yield f"{key}: {step.transition.lane}.{step.transition.name}{payload}{seen}"
         keys.append(key)
 
 
