@@ -13,7 +13,7 @@ from crdt_sync.domain.lifecycle.model import Lane, Lifecycle, Pattern, StageRow,
 from crdt_sync.domain.lifecycle.rounds import Values
 
 COMBINATIONS_MAX = 1 << 20  # ten lanes of four values; the shipped default has 672
-WORDS_MAX = 8_000_000_000  # worked on for one file: about ten seconds
+WORDS_MAX = 4_000_000_000  # worked on for one file: about five seconds
 WORDS_OF_A_STEP = 250  # what a step costs beside the words that it works on
 
 Bits = int  # a set of combinations
