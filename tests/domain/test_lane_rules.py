@@ -49,12 +49,12 @@ def test_what_stands_above_one_member_alone_makes_a_settlement_uneven():
         states="a l r up",
         conflicts={"late": "r up"},
     )
+    story = "l: work.left · r: work.right · r2: work.rule < l, r · x: work.right · x2: work.left · "
     assert [
         (
             "work.rule",
             "l < up, but r is not, so a settlement of torn may undo a move and be undone itself.",
-            "l: work.left · r: work.right · r2: work.rule < l, r · x: work.right · x2: work.left · l2: work.lift < x2"
-            " ⇒ up",
+            story + "l2: work.lift < x2 ⇒ up",
             "Order the members of torn alike, or take one out.",
         )
     ] == found
