@@ -1,10 +1,10 @@
-"""`crdt-sync lifecycle`: check a lifecycle file, fold transitions under it, name them, and play with it.
+"""`crdt-sync lifecycle`: check a lifecycle file, draw it, fold transitions under it, name them, and play with it.
 
 What these commands print and their exit codes are an interface that other tools rely on. They need no service.
 """
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -14,6 +14,7 @@ from crdt_sync.domain import canonical
 from crdt_sync.domain.lifecycle import stories
 from crdt_sync.domain.lifecycle.explain import explain
 from crdt_sync.domain.lifecycle.fold import fold_lines
+from crdt_sync.domain.lifecycle.graph import graph as graph_of
 from crdt_sync.domain.lifecycle.model import Finding, Lane, Lifecycle
 from crdt_sync.domain.lifecycle.witness import Witnesses
 from crdt_sync.domain.transition import Transition, decode
@@ -65,6 +66,14 @@ def id_() -> None:
         if record:
             decoded = decode(record)
             typer.echo(decoded.id if isinstance(decoded, Transition) else decoded.value)
+
+
+@app.command()
+def graph(
+    file: File, *, language: Annotated[Literal["en", "zh"], typer.Option(help="The language of the labels.")] = "en"
+) -> None:
+    """Draw the lanes and the stage table as Mermaid diagrams, in Markdown."""
+    typer.echo(graph_of(_lifecycle(file), language=language), nl=False)
 
 
 @app.command()

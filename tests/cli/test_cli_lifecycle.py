@@ -112,7 +112,21 @@ def test_check_json_of_an_unreadable_file_knows_nothing():
     assert ["L1"] == [finding["rule"] for finding in report["findings"]]
 
 
-@pytest.mark.parametrize("command", [["check"], ["check", "--json"], ["fold"], ["simulate", "--seed", "1"]])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_graph_prints_the_diagrams(language):
+    result = invoke("graph", SOUND, "--language", language)
+    golden = (FIXTURES.parent / "graphs" / f"small-desk.{language}.md").read_text(encoding="utf-8")
+    assert (0, golden) == (result.exit_code, result.stdout)
+
+
+def test_graph_draws_a_file_that_fails_a_proof_but_none_that_cannot_be_read():
+    assert 0 == invoke("graph", STALE).exit_code
+    result = invoke("graph", FIXTURES / "l02-order-cycle.yaml")
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert "L2" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["check"], ["check", "--json"], ["graph"], ["fold"], ["simulate", "--seed", "1"]])
 def test_a_file_that_does_not_exist_is_one_sentence(command, tmp_path):
     result = invoke(*command, tmp_path / "none.yaml")
     assert result.exit_code == 2
