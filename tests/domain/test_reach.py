@@ -2,6 +2,7 @@
 
 import pytest
 
+from crdt_sync.adapters.lifecycle_files import load, shipped
 from crdt_sync.domain.lifecycle import reach as reach_module
 from crdt_sync.domain.lifecycle.reach import Reaches
 from crdt_sync.domain.lifecycle.space import TooWide
@@ -162,3 +163,10 @@ def test_a_mover_who_must_have_seen_the_other_lane_there_did_not_move_without():
     assert set() == moved(lifecycle_of(lanes, watched("a", "b")), "b", "a", "went")
     lanes["b"] = ("idle went", "idle < went", {"go": "idle > went"})
     assert {("idle", "went"), ("went", "went")} == moved(lifecycle_of(lanes, watched("a", "b")), "b", "a", "went")
+
+
+def test_the_shipped_default_is_proven_with_a_hundredth_of_the_work():
+    reaches = Reaches(load(shipped()["connect-order"]))
+    for lane in ("case", "sales", "tech", "support"):
+        reaches.of(lane)
+    assert reach_module.Work().words / 100 > reach_module.Work().words - reaches._work.words

@@ -193,3 +193,33 @@ def test_a_rule_that_is_left_out_finds_nothing(monkeypatch):
 def test_the_rules_are_judged_on_every_load():
     assert {f"L{number}" for number in range(3, 12)} | {"L0"} == set(check.RULES)
     assert [] == [finding for name in shipped() for finding in check.check(load(shipped()[name]))]
+
+
+def test_one_finding_hides_no_other():
+    """One file that breaks every rule from L3 on, and a story: each is told on its own line."""
+    text = (FOLDER / "sound.yaml").read_text(encoding="utf-8")
+    for old, new in [
+        ("states: [idle, done, dropped]", "states: [idle, done, dropped, gone, kept]"),
+        ('"idle < dropped"]', '"idle < dropped", "idle < kept", "done < gone"]'),
+        ("from: [idle, done], to: done", "from: idle, to: done"),
+        ("settles: torn, to: done", "settles: torn, to: gone"),
+        (
+            "to: idle, resets: true}",
+            "to: idle}\n      keep: {from: idle, to: kept}\n      lose: {from: gone, to: gone, if: {work: idle}}",
+        ),
+        ("dropped_late, kind: attention", "dropped_late, kind: compensation"),
+        (
+            "over, kind: settled, when: {case: closed}",
+            "over, kind: settled, when: {case: closed, work: [idle, done, gone]}",
+        ),
+        ('when: [{work: "*"}]', "when: [{case: running, work: [idle, done, dropped]}]"),
+        ("\nlabels:", "  - {stage: unheard, kind: normal, when: {case: running, work: idle}}\n\nlabels:"),
+        ("expect: {stage: busy", "expect: {stage: over"),
+        ('if: {case: "!closed"}', "if: {case: running}"),
+        ("when: {case: closed, work: dropped}", "when: {case: running, work: dropped}, owes: [{work: [settle]}]"),
+    ]:
+        assert old in text, old
+        text = text.replace(old, new)
+    findings = read(text).findings
+    assert {f"L{number}" for number in range(3, 12)} | {"L0"} == {finding.rule for finding in findings}
+    assert [] == [finding for finding in findings if not finding.fix]
