@@ -69,12 +69,20 @@ property: setup ## Run the laws of the lifecycle alone
 conformance: setup node-modules ## Run unmodified Yjs clients in Node against the service
 	@$(BIN)/pytest tests/conformance
 
+.PHONY: console
+console: setup node-modules ## Check the TypeScript of console, and that it agrees with Python
+	@$(BIN)/pytest tests/console
+
 .PHONY: node-modules
 node-modules: setup $(NODE_STAMPS) ## Install the Yjs clients that the conformance tests drive, and the console's tools
 
 $(NODE_STAMPS): %/node_modules/.installed: %/package-lock.json %/package.json | $(PYTHON_STAMP)
 	@$(BIN)/python tests/conformance/node_tools.py ci $*
 	@touch $@
+
+.PHONY: vectors
+vectors: setup ## Write the vectors of the lifecycle, which both implementations are held to, into proto/vectors
+	@$(BIN)/python -m tests.console.vectors
 
 .PHONY: proto
 proto: setup ## Generate the gRPC stubs of proto/ into crdt_sync/rpc

@@ -3,7 +3,7 @@
 import ast
 from operator import itemgetter
 
-from tests.architecture.tree import dotted, modules, shown
+from tests.architecture.tree import console_modules, dotted, modules, shown
 
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
@@ -38,6 +38,12 @@ def test_modules_are_short():
     assert {} == offences(lines, MODULE_LINES_MAX, LONG_MODULES)
 
 
+def test_console_modules_are_short():
+    lines = {shown(path): len(path.read_text(encoding="utf-8").splitlines()) for path in console_modules()}
+    assert lines
+    assert {} == offences(lines, MODULE_LINES_MAX, {})
+
+
 def test_functions_are_short():
     read = [path for path in modules() if "migrations" not in path.parts]  # a first schema is one long table
     lines = dict(sorted((found for path in read for found in function_lines(path)), key=itemgetter(1)))
@@ -55,3 +61,7 @@ def test_every_module_says_what_it_owns():
     assert [] == [
         shown(path) for path in modules() if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     ]
+
+
+def test_every_console_module_says_what_it_owns():
+    assert [] == [shown(path) for path in console_modules() if not path.read_text(encoding="utf-8").startswith("/**")]
