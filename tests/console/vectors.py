@@ -159,6 +159,7 @@ def _cases() -> Iterator[dict]:
         return fold(f"connect-order: {title}", "connect-order", spec, [*base, *more], **options)
 
     yield case("no lines", base=[])
+    yield case("everything backwards", base=lines[::-1])
     yield case("everything twice and backwards", *reversed(lines))
     yield case("a parent that does not exist", canonical(quote | {"after": [ABSENT]}))
     yield case("a foreign ticket", canonical(quote | {"ticket": ABSENT}))
@@ -180,6 +181,8 @@ def _cases() -> Iterator[dict]:
     yield case("lanes that nobody declared", *(canonical(quote | {"lane": lane}) for lane in ("__proto__", "a.b")))
     yield case("names that nobody declared", *(canonical(quote | {"name": name}) for name in ("toString", "a.b")))
     yield case("many quotes at once", *(canonical(quote | {"actor": f"a{number}"}) for number in range(33)))
+    sides = told(spec, ["q: sales.quote", "s: sales.sign(contract=A) < q", "l: sales.lose(reason=B) < q"])[0].all_lines
+    yield case("details of sides that disagree", base=sides)
     archived = told(spec, ["l: sales.lose", "c: case.close < l", "a: case.archive < c"])[0].all_lines
     yield case("an archived ticket", base=archived)
     yield from _other_digest(spec)
