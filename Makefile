@@ -34,9 +34,10 @@ demo: setup ## Walk through it once and stop; fails if any expectation does
 	@$(BIN)/crdt-sync demo --once
 
 .PHONY: fmt
-fmt: setup ## Format and repair what ruff can repair
+fmt: setup node-modules ## Format and repair what ruff and Biome can repair
 	@$(BIN)/ruff check --fix --quiet
 	@$(BIN)/ruff format --quiet
+	@$(BIN)/python tests/conformance/node_tools.py fmt
 
 .PHONY: lint
 lint: setup ## Check style and format

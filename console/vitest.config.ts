@@ -1,3 +1,3 @@
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({ test: { dir: "tests", include: ["**/*.test.ts"], allowOnly: false } });
+export default defineConfig({ test: { dir: "tests", include: ["**/*.test.ts"], allowOnly: false, isolate: false } });

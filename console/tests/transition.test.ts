@@ -25,7 +25,7 @@ describe("decode", () => {
 
   test("gives a transition or a code for any JSON", () => {
     fc.assert(
-      fc.property(fc.json({ noUnicodeString: false }), (text) => {
+      fc.property(fc.json({ maxDepth: 2 }), (text) => {
         expect("malformed").toBe(decode(bytesOf(text)));
       }),
     );

@@ -66,6 +66,12 @@ def lock(folder: Path) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def fmt() -> None:
+    """Format the console and repair what Biome can repair."""
+    biome = CONSOLE / "node_modules" / "@biomejs" / "biome" / "bin" / "biome"
+    subprocess.run([find().node, biome, "check", "--write", "--log-level=warn"], cwd=CONSOLE, check=True)
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["ci", folder]:
@@ -73,5 +79,7 @@ if __name__ == "__main__":
         case ["lock"]:
             for packages in (PACKAGES, CONSOLE):
                 lock(packages)
+        case ["fmt"]:
+            fmt()
         case _:
-            sys.exit("usage: node_tools.py ci FOLDER | lock")
+            sys.exit("usage: node_tools.py ci FOLDER | lock | fmt")

@@ -1,53 +1,34 @@
-/** Sets of small whole numbers, as bits in words. A set that was handed on is never changed. */
+/** Sets of small whole numbers, as the bits of one big integer, so that union and intersection are `|` and `&`. */
 
-export type Bits = Uint32Array;
+export type Bits = bigint;
 
-export const NONE: Bits = new Uint32Array(0);
+/** The set of one member. */
+export function bit(member: number): Bits {
+  return 1n << BigInt(member);
+}
 
 /** Tell whether `member` is in the set. */
 export function has(bits: Bits, member: number): boolean {
-  return (((bits[member >>> 5] ?? 0) >>> (member & 31)) & 1) === 1;
-}
-
-/** The set with one member more. */
-export function plus(bits: Bits, member: number): Bits {
-  const longer = new Uint32Array(Math.max(bits.length, (member >>> 5) + 1));
-  longer.set(bits);
-  longer[member >>> 5] = (longer[member >>> 5] ?? 0) | (1 << (member & 31));
-  return longer;
+  return ((bits >> BigInt(member)) & 1n) === 1n;
 }
 
 /** All that is in any of the sets. */
-export function union(sets: readonly Bits[]): Bits {
-  const all = new Uint32Array(Math.max(0, ...sets.map((bits) => bits.length)));
+export function union(sets: Iterable<Bits>): Bits {
+  let all = 0n;
   for (const bits of sets) {
-    for (let word = 0; word < bits.length; word += 1) {
-      all[word] = (all[word] ?? 0) | (bits[word] ?? 0);
-    }
+    all |= bits;
   }
   return all;
 }
 
-/** What is in both sets. */
-export function common(first: Bits, second: Bits): Bits {
-  return first.map((word, index) => word & (second[index] ?? 0));
-}
-
-/** What is in the first set and not in the second. */
-export function without(first: Bits, second: Bits): Bits {
-  return first.map((word, index) => word & ~(second[index] ?? 0));
-}
-
-/** Tell whether the sets have a member in common. */
-export function meet(first: Bits, second: Bits): boolean {
-  return first.some((word, index) => (word & (second[index] ?? 0)) !== 0);
-}
-
 /** The members, ascending. */
-export function* members(bits: Bits): Generator<number> {
-  for (const [index, word] of bits.entries()) {
-    for (let rest = word; rest !== 0; rest &= rest - 1) {
-      yield index * 32 + 31 - Math.clz32(rest & -rest);
+export function members(bits: Bits): readonly number[] {
+  const digits = bits.toString(2);
+  const found: number[] = [];
+  for (let member = 0; member < digits.length; member += 1) {
+    if (digits.charAt(digits.length - 1 - member) === "1") {
+      found.push(member);
     }
   }
+  return found;
 }

@@ -6,7 +6,7 @@
  * these can change. It never drops a transition and never asks who may act now, which is admission's.
  */
 
-import { type Bits, has, meet, NONE, plus, union } from "./bits.ts";
+import { type Bits, bit, has, union } from "./bits.ts";
 import type { LaneId, TransitionId } from "./ids.ts";
 import { flags, join, type LaneView, type Move, merged, type Rank, statuses } from "./join.ts";
 import { known, type Lifecycle, matches, STAGE, type TransitionSpec } from "./model.ts";
@@ -138,14 +138,16 @@ export class Fold {
   naming(frontier: Iterable<TransitionId>): readonly TransitionId[] {
     const memos = this.#all([...frontier].sort());
     const effective = [...this.#merged(memos).values()].flatMap((view) => view.effective);
+    const ids = new Set(effective.map((head) => head.id));
+    const bits = union(effective.map((head) => bit(head.index)));
     const preference = ({ transition, past }: Memo): number => {
-      if (effective.some((head) => head.id === transition.id)) {
+      if (ids.has(transition.id)) {
         return 0;
       }
-      return effective.some((head) => has(past, head.index)) ? 1 : 2;
+      return (past & bits) !== 0n ? 1 : 2;
     };
-    return [0, 1, 2]
-      .flatMap((wanted) => memos.filter((memo) => preference(memo) === wanted))
+    return memos
+      .toSorted((one, two) => preference(one) - preference(two))
       .slice(0, AFTER_MAX)
       .map((memo) => memo.transition.id)
       .sort();
@@ -164,7 +166,7 @@ export class Fold {
   /** Return what someone sees who has these transitions and their ancestors, and nothing else. */
   stateAt(ids: Iterable<TransitionId>): TicketState {
     const memos = this.#all(ids);
-    const bits = union(memos.map((memo) => plus(memo.past, memo.index)));
+    const bits = union(memos.map((memo) => memo.past | bit(memo.index)));
     return memos.length > 0 ? this.#read(bits, this.#merged(memos)) : NOTHING;
   }
 
@@ -211,10 +213,10 @@ export class Fold {
   #enter(lane: LaneId, move: Move): void {
     const others = known(this.#heads, lane).filter((head) => !has(move.past, head.index));
     this.#heads.set(lane, [...others, move]);
-    this.#valid.set(lane, plus(this.#valid.get(lane) ?? NONE, move.index));
+    this.#valid.set(lane, (this.#valid.get(lane) ?? 0n) | bit(move.index));
     if (move.rank.settles !== null) {
       const place = placeOf(lane, move.rank.round);
-      this.#settlements.set(place, plus(this.#settlements.get(place) ?? NONE, move.index));
+      this.#settlements.set(place, (this.#settlements.get(place) ?? 0n) | bit(move.index));
     }
   }
 
@@ -222,7 +224,7 @@ export class Fold {
     const parents = this.#all(transition.after);
     const strict = union(parents.map((memo) => memo.past));
     return {
-      bits: parents.reduce((bits, memo) => plus(bits, memo.index), strict),
+      bits: strict | union(parents.map((memo) => bit(memo.index))),
       views: this.#merged(parents),
       isAntichain: !parents.some((memo) => has(strict, memo.index)),
     };
@@ -307,7 +309,7 @@ export class Fold {
     const view = known(past.views, lane);
     const round = view.round + (spec.resets ? 1 : 0);
     const settles = view.state === spec.settles ? spec.settles : null;
-    const settled = settles !== null || meet(past.bits, this.#settlements.get(placeOf(lane, round)) ?? NONE);
+    const settled = settles !== null || (past.bits & (this.#settlements.get(placeOf(lane, round)) ?? 0n)) !== 0n;
     return { id, index, past: past.bits, rank: this.#rank({ round, to: spec.to, settles, settled }), payload };
   }
 
@@ -366,7 +368,7 @@ export class Fold {
     if (kept?.view === view) {
       return kept.of;
     }
-    const of = statuses(view, this.#valid.get(id) ?? NONE, this.#ids);
+    const of = statuses(view, this.#valid.get(id) ?? 0n, this.#ids);
     this.#statuses.set(id, { view, of });
     return of;
   }

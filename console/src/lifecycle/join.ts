@@ -4,7 +4,7 @@
  * Pure functions of what causality left over; they never look at another lane, at a clock or at who acted.
  */
 
-import { type Bits, common, has, members, union, without } from "./bits.ts";
+import { type Bits, has, members, union } from "./bits.ts";
 import type { Digest, TransitionId } from "./ids.ts";
 import { known, type Lane, unnamed } from "./model.ts";
 import { type Flag, REASONS, type Reason, type Status } from "./result.ts";
@@ -169,14 +169,14 @@ function payloadsDiffer(effective: readonly Move[]): boolean {
 
 /** Split the members that are below heads into groups with the same heads above them. */
 function superseded(heads: readonly Move[], valid: Bits): readonly { below: Bits; above: readonly Move[] }[] {
-  let groups = [{ below: common(valid, union(heads.map((head) => head.past))), above: [] as readonly Move[] }];
+  let groups = [{ below: valid & union(heads.map((head) => head.past)), above: [] as readonly Move[] }];
   for (const head of heads) {
     groups = groups
       .flatMap(({ below, above }) => [
-        { below: common(below, head.past), above: [...above, head] },
-        { below: without(below, head.past), above },
+        { below: below & head.past, above: [...above, head] },
+        { below: below & ~head.past, above },
       ])
-      .filter(({ below }) => below.some((word) => word !== 0));
+      .filter(({ below }) => below !== 0n);
   }
   return groups;
 }
