@@ -6,7 +6,7 @@ import { Fold } from "../src/lifecycle/fold.ts";
 import type { LaneId, TransitionId } from "../src/lifecycle/ids.ts";
 import { foldLines } from "../src/lifecycle/lines.ts";
 import { type TicketState, toJson } from "../src/lifecycle/result.ts";
-import { AFTER_MAX, type Fields, make } from "../src/lifecycle/transition.ts";
+import { AFTER_MAX, make, type Transition } from "../src/lifecycle/transition.ts";
 import { drawn, foldOf, openingOf } from "./histories.ts";
 import { bytesOf, FOLDS, lifecycleOf } from "./vectors.ts";
 
@@ -58,17 +58,35 @@ describe("Fold", () => {
     );
   });
 
-  test("shows at an earlier frontier what it showed then", () => {
+  test("shows as it grows, and later at the frontier of then, what it shows afresh", () => {
     fc.assert(
       fc.property(drawn(), ({ name, history }) => {
         const whole = foldOf(lifecycleOf(name), history);
         const fold = new Fold(lifecycleOf(name), history.opening.id);
-        for (const transition of history.transitions) {
+        for (const [index, transition] of history.transitions.entries()) {
           fold.add(transition);
-          expect(shown(fold.state())).toEqual(shown(whole.stateAt(fold.frontier())));
+          const first = history.transitions.slice(0, index + 1);
+          const expected = foldOf(lifecycleOf(name), { ...history, transitions: first }).state();
+          expect(toJson(expected)).toEqual(toJson(fold.state()));
+          expect(shown(expected)).toEqual(shown(whole.stateAt(fold.frontier())));
         }
       }),
     );
+  });
+
+  test("judges what it would not place, too", () => {
+    const lifecycle = lifecycleOf("connect-order");
+    const opening = openingOf(lifecycle, "one");
+    const other = openingOf(lifecycle, "another");
+    const above = (transition: Transition): Transition => moveOf(opening, "sales", "quote", [transition.id], 0);
+    const fold = foldOf(lifecycle, { opening, transitions: [opening, other] });
+
+    expect("ticket").toBe(fold.judge(other));
+    expect("ticket").toBe(fold.judge(above(other)));
+    expect("malformed").toBe(fold.judge(make({ ...opening, lane: "sales" as LaneId })));
+    expect(undefined).toBe(fold.judge(above(above(opening))));
+    expect("valid").toBe(fold.judge(above(opening)));
+    expect([opening.id]).toEqual(fold.frontier());
   });
 
   test("has a frontier of those that nobody in the view has seen", () => {
@@ -87,25 +105,36 @@ describe("Fold", () => {
   test("names of a frontier that is too wide the effective heads first, then what has seen one", () => {
     const lifecycle = lifecycleOf("connect-order");
     const opening = openingOf(lifecycle, "wide");
-    const move = (lane: string, name: string, role: string, after: TransitionId, at: number): Fields => ({
-      ticket: opening.id,
-      lane: lane as LaneId,
-      name,
-      actor: `a${at}`,
-      roles: [role],
-      after: [after],
-      lifecycle: lifecycle.digest,
-      payload: null,
-      at,
-    });
-    const inert = Array.from({ length: 40 }, (_, at) => make(move("sales", "sign", "sales", opening.id, at)));
-    const lost = make(move("sales", "lose", "sales", opening.id, 0));
-    const raised = make(move("support", "raise", "support", opening.id, 0));
-    const above = make(move("support", "calm", "support", raised.id, 0));
-    const fold = foldOf(lifecycle, { opening, transitions: [opening, ...inert, lost, raised, above] });
+    const inert = Array.from({ length: 40 }, (_, at) => moveOf(opening, "sales", "sign", [opening.id], at));
+    const raised = moveOf(opening, "support", "raise", [opening.id], 0);
+    const lost = lastById((at) => moveOf(opening, "sales", "lose", [opening.id], at));
+    const above = lastById((at) => moveOf(opening, "support", "calm", [raised.id], at));
+    const fold = foldOf(lifecycle, { opening, transitions: [opening, ...inert, raised, lost, above] });
 
     const rest = inert.map(({ id }) => id).sort();
-    const expected = [lost.id, above.id, ...rest.slice(0, AFTER_MAX - 2)].sort();
-    expect(expected).toEqual(fold.naming(fold.frontier()));
+    expect(fold.frontier().slice(-2)).toEqual([lost.id, above.id].sort());
+    expect([...rest.slice(0, AFTER_MAX - 2), lost.id, above.id].sort()).toEqual(fold.naming(fold.frontier()));
+    expect([...rest.slice(0, AFTER_MAX - 1), lost.id].sort()).toEqual(fold.naming([...rest, lost.id]));
   });
 });
+
+/** A move in a lane of `connect-order` whose owner is called as the lane is. */
+function moveOf(
+  opening: Transition,
+  lane: string,
+  name: string,
+  after: readonly TransitionId[],
+  at: number,
+): Transition {
+  const { id: ticket, lifecycle } = opening;
+  return make({ ticket, lane: lane as LaneId, name, actor: "a", roles: [lane], after, lifecycle, payload: null, at });
+}
+
+/** One whose id sorts behind nearly all. */
+function lastById(made: (at: number) => Transition): Transition {
+  for (let at = 0; ; at += 1) {
+    if (made(at).id > "zz") {
+      return made(at);
+    }
+  }
+}

@@ -177,6 +177,7 @@ def _cases() -> Iterator[dict]:
     yield case("bytes that are no record", b"{}", b"", b"{}", lines[1][:-1], b" " * 4097)
     yield case("a quote by nobody", canonical(quote | {"roles": ["nobody", "tech"]}))
     yield case("a condition that does not hold", canonical(history.record("tech", "start", [ids["q"]])))
+    yield case("a ruling on no dispute", canonical(history.record("sales", "rule_lost", [ids["s"]])))
     yield case("a stage that does not hold", canonical(history.record("case", "close", list(ids.values()))))
     yield case("lanes that nobody declared", *(canonical(quote | {"lane": lane}) for lane in ("__proto__", "a.b")))
     yield case("names that nobody declared", *(canonical(quote | {"name": name}) for name in ("toString", "a.b")))
@@ -193,8 +194,8 @@ def _cases() -> Iterator[dict]:
 def _other_digest(spec: dict) -> Iterator[dict]:
     history = History(spec)
     history.open(digest=sha(b"another file"))
-    history.add(history.record("sales", "quote"))
-    history.add(history.record("sales", "quote", lifecycle=sha(b"a third file")))
+    history.add(history.record("sales", "quote", [history.opening]))
+    history.add(history.record("sales", "quote", [history.opening], lifecycle=sha(b"a third file")))
     for any_digest in (False, True):
         title = f"connect-order: another lifecycle, any digest: {any_digest}"
         yield fold(title, "connect-order", spec, history.all_lines, any_digest=any_digest)

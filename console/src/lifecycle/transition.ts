@@ -73,8 +73,10 @@ export function decode(data: Uint8Array): Transition | Undecodable {
  * @throws RangeError if a field is out of its bounds, so that nobody could decode the result.
  */
 export function make(fields: Fields): Transition {
-  const sorted = { ...fields, v: VERSION, roles: fields.roles.toSorted(), after: fields.after.toSorted() };
-  const made = decode(new TextEncoder().encode(write(sorted)));
+  const { ticket, lane, name, actor, lifecycle, payload, at, subject } = fields;
+  const [roles, after] = [fields.roles.toSorted(), fields.after.toSorted()];
+  const record = { v: VERSION, ticket, lane, name, actor, roles, after, lifecycle, payload, at };
+  const made = decode(new TextEncoder().encode(write(subject === undefined ? record : { ...record, subject })));
   if (typeof made === "string") {
     throw new RangeError(`A transition with these fields cannot be recorded (${made}).`);
   }
