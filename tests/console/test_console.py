@@ -13,7 +13,7 @@ TOOLS = node_tools.CONSOLE / "node_modules"
     "command",
     [
         pytest.param(["typescript/bin/tsc"], id="types"),
-        pytest.param(["@biomejs/biome/bin/biome", "ci"], id="style"),
+        pytest.param(["@biomejs/biome/bin/biome", "ci", "--error-on-warnings"], id="style"),
         pytest.param(["vitest/vitest.mjs", "run"], id="tests"),
     ],
 )
