@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import { read } from "../src/lifecycle/spec.ts";
-import { run } from "../src/lifecycle/stories.ts";
-import { LIFECYCLES, lifecycleOf } from "./vectors.ts";
+import { run, transitions } from "../src/lifecycle/stories.ts";
+import { FOLDS, LIFECYCLES, lifecycleOf } from "./vectors.ts";
 
 const STORIES = LIFECYCLES.flatMap(({ name }) => lifecycleOf(name).stories.map((story) => ({ name, story })));
 
@@ -17,8 +17,14 @@ describe("stories", () => {
     expect(STORIES.length).toBeGreaterThan(0);
   });
 
-  test.each(STORIES)("$name: $story.name", ({ name, story }) => {
+  test.each(STORIES)("hold: $name: $story.name", ({ name, story }) => {
     expect([]).toEqual(run(lifecycleOf(name), story));
+  });
+
+  test.each(STORIES)("have Python's records: $name: $story.name", ({ name, story }) => {
+    const written = FOLDS.find((row) => row.name === `${name}: ${story.name}`);
+    const found = [...transitions(lifecycleOf(name), story).values()].map((transition) => transition.record);
+    expect(written?.lines).toEqual(found);
   });
 
   test.each([
