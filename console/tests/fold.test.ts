@@ -71,6 +71,7 @@ describe("Fold", () => {
           expect(shown(expected)).toEqual(shown(whole.stateAt(fold.frontier())));
         }
       }),
+      { numRuns: 50 },
     );
   });
 

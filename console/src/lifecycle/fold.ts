@@ -9,13 +9,13 @@
 import { type Bits, bit, has, union } from "./bits.ts";
 import type { LaneId, TransitionId } from "./ids.ts";
 import { flags, join, type LaneView, type Move, merged, type Rank, statuses } from "./join.ts";
-import { known, type Lifecycle, matches, STAGE, type TransitionSpec } from "./model.ts";
+import { known, type Lane, type Lifecycle, matches, STAGE, type TransitionSpec } from "./model.ts";
 import { Pending } from "./pending.ts";
 import { type Code, NOTHING, type Status, type TicketState, type Verdict } from "./result.ts";
 import { matchStage, obligations, type Views } from "./stage.ts";
 import { AFTER_MAX, isOpening, type Transition } from "./transition.ts";
 
-/** The lifecycle stands in for whichever the opening names, if it is another. */
+/** With `anyDigest` the lifecycle stands in for whichever the opening names. */
 export interface FoldOptions {
   readonly anyDigest?: boolean;
 }
@@ -185,7 +185,9 @@ export class Fold {
     const ready = [transition];
     for (let placed = ready.pop(); placed !== undefined; placed = ready.pop()) {
       this.#remember(placed, this.#past(placed));
-      ready.push(...this.#pending.placed(placed.id));
+      for (const child of this.#pending.placed(placed.id)) {
+        ready.push(child);
+      }
     }
   }
 
@@ -232,17 +234,11 @@ export class Fold {
 
   /** Return the lanes as they stand in the closure of these. */
   #merged(memos: readonly Memo[]): Views {
-    const all = memos.map((memo) => memo.views);
-    const lanes = [...this.#lifecycle.lanes];
-    return new Map(
-      lanes.map(([id, lane]) => [
-        id,
-        merged(
-          lane,
-          all.map((views) => known(views, id)),
-        ),
-      ]),
-    );
+    const merge = (lane: Lane): LaneView => {
+      const views = memos.map((memo) => known(memo.views, lane.id));
+      return merged(lane, views);
+    };
+    return new Map([...this.#lifecycle.lanes].map(([id, lane]) => [id, merge(lane)]));
   }
 
   #verdict(transition: Transition, past: Past): Verdict {

@@ -36,7 +36,7 @@ export interface LaneView {
 }
 
 /** Return why `first` gives way to `second`, or null if it does not. */
-export function overtakenBecause(lane: Lane, first: Rank, second: Rank): Reason | null {
+function overtakenBecause(lane: Lane, first: Rank, second: Rank): Reason | null {
   if (first.round !== second.round) {
     return first.round < second.round ? "round" : null;
   }
@@ -48,7 +48,7 @@ export function overtakenBecause(lane: Lane, first: Rank, second: Rank): Reason 
 }
 
 /** Return the moves that no other of them has seen, each once, by index. */
-export function maximal(moves: Iterable<Move>): readonly Move[] {
+function maximal(moves: Iterable<Move>): readonly Move[] {
   const unique = [...new Set(moves)].sort((first, second) => first.index - second.index);
   const seen = union(unique.map((move) => move.past));
   return unique.filter((move) => !has(seen, move.index));

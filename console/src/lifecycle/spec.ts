@@ -87,7 +87,7 @@ export function read(file: LifecycleFile): Lifecycle {
 }
 
 /** SHA-256 over the canonical JSON of what decides, as written; labels are left out of each lane. */
-export function lifecycleDigest(file: LifecycleFile): Digest {
+function lifecycleDigest(file: LifecycleFile): Digest {
   const lanes = Object.fromEntries(
     Object.entries(file.lanes).map(([name, { labels: _, ...deciding }]) => [name, deciding]),
   );

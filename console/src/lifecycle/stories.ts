@@ -20,7 +20,7 @@ const EVENT = new RegExp(
 );
 
 /** The fold of a story, and the key of each of its transitions. */
-export interface Told {
+interface Told {
   readonly fold: Fold;
   readonly keys: ReadonlyMap<TransitionId, string>;
 }
@@ -65,7 +65,7 @@ export function transitions(lifecycle: Lifecycle, story: Story): ReadonlyMap<str
 }
 
 /** Return the fold of a story. */
-export function folded(lifecycle: Lifecycle, story: Story): Told {
+function folded(lifecycle: Lifecycle, story: Story): Told {
   const made = transitions(lifecycle, story);
   const fold = new Fold(lifecycle, known(made, OPENER).id);
   for (const transition of made.values()) {

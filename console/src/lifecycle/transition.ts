@@ -7,9 +7,9 @@
 import { base32Id, type Json, write } from "./canonical.ts";
 import { DIGEST_PATTERN, type Digest, ID_PATTERN, type LaneId, type TransitionId } from "./ids.ts";
 
-export const RECORD_BYTES_MAX = 4096; // 32 parents of 52 characters and 16 short roles fit twice
+const RECORD_BYTES_MAX = 4096; // 32 parents of 52 characters and 16 short roles fit twice
 export const AFTER_MAX = 32;
-export const ROLES_MAX = 16;
+const ROLES_MAX = 16;
 export const OPENING_NAME = "open";
 
 const VERSION = 1;
