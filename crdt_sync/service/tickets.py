@@ -1,8 +1,8 @@
 """Tickets for callers without a CRDT client: the same documents and the same rules, one call at a time."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.rules import Scalar
@@ -12,10 +12,10 @@ from crdt_sync.domain.ids import DocumentKind, DocumentName, TicketId
 from crdt_sync.domain.lifecycle.explain import Language, explain
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
-from crdt_sync.errors import Forbidden, TicketSyncError
-from crdt_sync.ports import Clock, Committed, Ids, Store, TicketFilter, TicketRow
+from crdt_sync.errors import Forbidden
+from crdt_sync.ports import Clock, Ids, Store, TicketFilter, TicketRow
 from crdt_sync.protocol.room import Room
-from crdt_sync.service.command import Call, Command, find_visible
+from crdt_sync.service.command import Call, Command
 from crdt_sync.service.commands import (
     MakeTransition,
     Open,
@@ -24,10 +24,10 @@ from crdt_sync.service.commands import (
     UpdateForm,
 )
 from crdt_sync.service.committer import Committer
-from crdt_sync.service.draft import Draft
 from crdt_sync.service.ingest import Arrival, Ingest, Ingested
 from crdt_sync.service.lifecycles import Lifecycles
-from crdt_sync.service.live_ticket import Desk, LiveTicket, no_ticket
+from crdt_sync.service.live_ticket import LiveTicket, no_ticket
+from crdt_sync.service.look import Look
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.views import (
     Explained,
@@ -311,40 +311,6 @@ class Tickets:
         if row is None or access.see(principal, self._lifecycles.by_digest(row.lifecycle), row.id) is not None:
             raise no_ticket(ticket)
         return row
-
-
-class Look(Generic[R]):
-    """Read a ticket between two batches, when its memory and the journal agree; a job that writes nothing."""
-
-    room: ClassVar[None] = None
-    builds_on: ClassVar[Sequence[Room]] = ()
-
-    def __init__(self, principal: Principal, ticket: str, read: Callable[[LiveTicket], R]) -> None:
-        self._principal = principal
-        self._ticket = ticket
-        self._read = read
-        self._live: LiveTicket | None = None
-        self.outcome: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-
-    async def prepare(self, desk: Desk, draft: Draft) -> None:
-        """Load the ticket."""
-        del draft
-        self._live = await find_visible(desk, self._principal, self._ticket)
-
-    def decide(self, desk: Desk, draft: Draft) -> None:
-        """Decide nothing."""
-
-    def succeed(self, committed: Committed) -> None:
-        """Look now: what the batch decided is committed."""
-        del committed
-        assert self._live is not None, "prepare loaded it"
-        if not self.outcome.done():
-            self.outcome.set_result(self._read(self._live))
-
-    def fail(self, error: TicketSyncError) -> None:
-        """Answer with the error."""
-        if not self.outcome.done():
-            self.outcome.set_exception(error)
 
 
 async def settled(room: Room) -> None:

@@ -215,7 +215,7 @@ async def test_an_answer_that_cannot_be_made_fails_after_the_commit_and_alone(wo
     def faulty(_live):
         raise ZeroDivisionError
 
-    from crdt_sync.service.tickets import Look
+    from crdt_sync.service.look import Look
 
     look = Look(SALES, view.id, faulty)
     world.committer.enqueue(look)
