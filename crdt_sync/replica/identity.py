@@ -1,11 +1,14 @@
 """Who a replica works for, as its token says. Nothing is verified here: only the service's word counts."""
 
+import json
+
 import jwt
 
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.ids import ActorId, Department, Role, TicketId
-from crdt_sync.errors import Forbidden, Unauthenticated
+from crdt_sync.errors import Conflict, Forbidden, Unauthenticated
+from crdt_sync.replica.store import ReplicaStore
 
 
 def principal_of(token: str) -> Principal:
@@ -55,6 +58,36 @@ def claims_of(principal: Principal) -> str:
     if principal.tickets is not None:
         claims["tickets"] = list(principal.tickets)
     return dumps(claims)
+
+
+async def identified(store: ReplicaStore, token: str | None) -> Principal:
+    """Return who owns the replica in `store`; whoever opens it first does from then on.
+
+    Raises:
+        Unauthenticated: there is no token and no owner yet, or the token does not say who it is for.
+        Conflict: the token is another's than the owner's.
+
+    """
+    known = await store.identity()
+    owner = principal_from(json.loads(known)) if known is not None else None
+    if token is None:
+        if owner is None:
+            raise Unauthenticated(
+                "A new replica needs a token, to know whose it is.",
+                code="token_missing",
+                advice="Give --token; `crdt-sync token` prints one for a local service.",
+            )
+        return owner
+    principal = principal_of(token)
+    if owner is not None and (owner.actor, owner.department) != (principal.actor, principal.department):
+        raise Conflict(
+            f"This replica belongs to {owner.actor!r} of {owner.department!r}, and the token is another's.",
+            code="replica_owner",
+            advice="Use one file for each person.",
+        )
+    if principal != owner:
+        await store.save_identity(claims_of(principal))
+    return principal
 
 
 def _unreadable() -> Unauthenticated:

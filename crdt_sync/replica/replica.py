@@ -24,7 +24,7 @@ from crdt_sync.ports import Clock, Ids
 from crdt_sync.replica.backoff import Backoff
 from crdt_sync.replica.changes import Change, Changes
 from crdt_sync.replica.grpc_link import GrpcLink
-from crdt_sync.replica.identity import claims_of, principal_from, principal_of
+from crdt_sync.replica.identity import identified
 from crdt_sync.replica.index import Index
 from crdt_sync.replica.link import Link
 from crdt_sync.replica.shelf import Shelf
@@ -97,7 +97,7 @@ class Replica:
         clock = clock or SystemClock()
         store = await ReplicaStore.open(Path(path))
         try:
-            principal = await _identified(store, token)
+            principal = await identified(store, token)
             replica = cls(Path(path), store, principal, clock, ids or SystemIds(clock))
             replica._poll_s = poll_s
             await replica._index.load()
@@ -337,29 +337,6 @@ class Replica:
             elif isinstance(document, FormDocument) and not document.is_empty:
                 form = {"lane": name.part, "fields": document.fields(), "notes": document.notes()}
                 yield json.dumps({"ticket": ticket.id, "kind": "form", **form, "payloads": document.payloads()})
-
-
-async def _identified(store: ReplicaStore, token: str | None) -> Principal:
-    known = await store.identity()
-    owner = principal_from(json.loads(known)) if known is not None else None
-    if token is None:
-        if owner is None:
-            raise Unauthenticated(
-                "A new replica needs a token, to know whose it is.",
-                code="token_missing",
-                advice="Give --token; `crdt-sync token` prints one for a local service.",
-            )
-        return owner
-    principal = principal_of(token)
-    if owner is not None and (owner.actor, owner.department) != (principal.actor, principal.department):
-        raise Conflict(
-            f"This replica belongs to {owner.actor!r} of {owner.department!r}, and the token is another's.",
-            code="replica_owner",
-            advice="Use one file for each person.",
-        )
-    if principal != owner:
-        await store.save_identity(claims_of(principal))
-    return principal
 
 
 def _link(url: str | None, token: str | None) -> Link | None:
