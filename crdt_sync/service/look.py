@@ -1,4 +1,4 @@
-"""Reading a ticket as the committer sees it, without a change."""
+"""Reading what is committed, and nothing that is still under way."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -47,3 +47,15 @@ class Look(Generic[R]):
         """Answer with the error."""
         if not self.outcome.done():
             self.outcome.set_exception(error)
+
+
+async def settled(room: Room) -> None:
+    """Wait until nothing in the room is pending, so that what is read is committed."""
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def settle() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    room.settled(settle)
+    await done

@@ -1,6 +1,5 @@
 """Tickets for callers without a CRDT client: the same documents and the same rules, one call at a time."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -14,7 +13,6 @@ from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import Forbidden
 from crdt_sync.ports import Clock, Ids, Store, TicketFilter, TicketRow
-from crdt_sync.protocol.room import Room
 from crdt_sync.service.command import Call, Command
 from crdt_sync.service.commands import (
     MakeTransition,
@@ -27,7 +25,7 @@ from crdt_sync.service.committer import Committer
 from crdt_sync.service.ingest import Arrival, Ingest, Ingested
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import LiveTicket, no_ticket
-from crdt_sync.service.look import Look
+from crdt_sync.service.look import Look, settled
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.views import (
     Explained,
@@ -311,18 +309,6 @@ class Tickets:
         if row is None or access.see(principal, self._lifecycles.by_digest(row.lifecycle), row.id) is not None:
             raise no_ticket(ticket)
         return row
-
-
-async def settled(room: Room) -> None:
-    """Wait until nothing in the room is pending, so that what is read is committed."""
-    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def settle() -> None:
-        if not done.done():
-            done.set_result(None)
-
-    room.settled(settle)
-    await done
 
 
 def _entry(made: Transition) -> dict[str, object]:
