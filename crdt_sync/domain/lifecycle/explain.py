@@ -10,23 +10,25 @@ from crdt_sync.domain.ids import LaneId, TransitionId
 from crdt_sync.domain.lifecycle.fold import Fold
 from crdt_sync.domain.lifecycle.model import Lifecycle, Pattern
 from crdt_sync.domain.lifecycle.phrases import PHRASES, Language
-from crdt_sync.domain.lifecycle.result import Code, Flag, OpenObligation, Standing, Status
+from crdt_sync.domain.lifecycle.result import Code, Flag, OpenObligation, Standing, Status, TicketState
 from crdt_sync.domain.lifecycle.stage import match_stage
 from crdt_sync.domain.transition import Transition
 
 __all__ = ["Language", "explain"]
 
 
-def explain(lifecycle: Lifecycle, fold: Fold, *, language: Language = "en") -> tuple[str, ...]:
-    """Return the explanation of the ticket that `fold` holds, in sentences of `language`."""
-    return tuple(_Explanation(lifecycle, fold, language).sentences())
+def explain(
+    lifecycle: Lifecycle, fold: Fold, *, language: Language = "en", state: TicketState | None = None
+) -> tuple[str, ...]:
+    """Return, in sentences of `language`, why the ticket is in the state that `fold` says, or in one of its past."""
+    return tuple(_Explanation(lifecycle, fold, language, fold.state() if state is None else state).sentences())
 
 
 class _Explanation:
-    def __init__(self, lifecycle: Lifecycle, fold: Fold, language: Language) -> None:
+    def __init__(self, lifecycle: Lifecycle, fold: Fold, language: Language, state: TicketState) -> None:
         self._lifecycle = lifecycle
         self._fold = fold
-        self._state = fold.state()
+        self._state = state
         self._language = language
         self._phrases = PHRASES[language]
         self._steps: dict[LaneId, list[tuple[Transition, Status]]] = {}
