@@ -10,6 +10,7 @@ from typing import Protocol
 
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position, TicketId, TransitionId
+from crdt_sync.domain.tripwire import Alarm
 
 
 class StoreConflict(Exception):
@@ -332,6 +333,14 @@ class Store(Protocol):
 
     async def lifecycles(self) -> Mapping[Digest, str]:
         """Return every lifecycle source that was ever saved, by digest."""
+        ...
+
+    async def save_alarm(self, alarm: Alarm) -> bool:
+        """Keep an alarm, and tell whether it was kept: one a ticket, department and heads, the first; and so many."""
+        ...
+
+    async def alarms(self, ticket: TicketId) -> Sequence[Alarm]:
+        """Return a ticket's alarms, by department and heads."""
         ...
 
     async def check(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position, TicketId, TransitionId
+from crdt_sync.domain.tripwire import Alarm, Evidence
 from crdt_sync.ports import (
     NewEvent,
     NewMessage,
@@ -83,3 +84,9 @@ def result(key: str, actor: str = "ada", text: str = "{}") -> NewResult:
 
 def quarantined(data: bytes) -> Quarantined:
     return Quarantined("ticket/x/submit/sales", ActorId("ada"), "deletion", data, AT_MS)
+
+
+def alarm(ticket: str = "one", department: str = "sales", heads: str = "a", text: str = "Sales has signed.") -> Alarm:
+    believed = Evidence(f"{text}\nNothing is owed.", '{"stage":"won"}')
+    seen = (name(ticket), Department(department), ActorId("ada"), Digest(f"{heads:0>64}"))
+    return Alarm(*seen, replica=believed, service=Evidence("Sales has lost. 王", "{}"), at_ms=AT_MS)

@@ -2,7 +2,9 @@
 
 import pytest
 
+from crdt_sync.adapters.storage.keys import ALARMS_PER_DEPARTMENT_MAX
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position
+from crdt_sync.domain.tripwire import ALARMS_PER_TICKET_MAX
 from crdt_sync.ports import (
     Batch,
     Committed,
@@ -22,6 +24,7 @@ from crdt_sync.ports import (
 from tests.contracts.batches import (
     AT_MS,
     TRACE,
+    alarm,
     event,
     message,
     name,
@@ -399,6 +402,31 @@ class StoreContract:
 
         assert await store.position() == 0
 
+    # Alarms
+
+    async def test_an_alarm_is_kept_once_a_ticket_department_and_heads_and_the_first_one_counts(self, store: Store):
+        first, odd = alarm(heads="b"), alarm("two", text="\x00\"'\u2028")
+        kept = [await store.save_alarm(one) for one in (first, alarm(heads="b", text="Again."), odd)]
+        kept += [await store.save_alarm(one) for one in (alarm(heads="a"), alarm(department="legal", heads="b"))]
+
+        assert [True, False, True, True, True] == kept
+        assert [alarm(department="legal", heads="b"), alarm(heads="a"), first] == await store.alarms(name("one"))
+        assert [odd] == await store.alarms(name("two"))
+        assert [] == await store.alarms(name("three"))
+        assert 0 == await store.position()
+
+    async def test_a_department_keeps_so_many_alarms_a_ticket_and_in_all_and_takes_no_room_of_another(
+        self, store: Store
+    ):
+        tickets = [f"t{'abcdefghij'[n // 10]}{'abcdefghij'[n % 10]}" for n in range(30)]
+        kept = [await store.save_alarm(alarm(ticket, heads=heads)) for ticket in tickets for heads in "12345"]
+
+        assert [True] * ALARMS_PER_TICKET_MAX == kept[:4]
+        assert not kept[4]
+        assert ALARMS_PER_DEPARTMENT_MAX == kept.count(True)
+        assert not kept[-1]
+        assert await store.save_alarm(alarm(tickets[0], "legal"))
+
     # Failure
 
     async def test_a_batch_that_cannot_be_encoded_leaves_nothing(self, store: Store):
@@ -434,6 +462,8 @@ class StoreContract:
             store.position(),
             store.save_lifecycle(Digest("a" * 64), ""),
             store.lifecycles(),
+            store.save_alarm(alarm()),
+            store.alarms(name("one")),
             store.check(),
         ):
             with pytest.raises(StoreUnavailable):

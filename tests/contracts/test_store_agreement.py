@@ -11,8 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position
+from crdt_sync.domain.tripwire import Alarm
 from crdt_sync.ports import Batch, Committed, NewEvent, Store, StoreConflict, TicketFilter, TicketWrite
 from tests.contracts.batches import (
+    alarm,
     event,
     message,
     name,
@@ -121,6 +123,10 @@ class StoreAgreement(RuleBasedStateMachine):
     def save_lifecycle(self, digest: str, source: str) -> None:
         self.agree(lambda store: store.save_lifecycle(Digest(digest), source))
 
+    @rule(new=st.builds(alarm, words, lanes, st.sampled_from("12345"), st.text()))
+    def save_alarm(self, new: Alarm) -> None:
+        self.agree(lambda store: store.save_alarm(new))
+
     @rule(where=filters, after=st.one_of(st.none(), words.map(name)), limit=st.integers(1, 3), key=keys, position=past)
     def ask(self, where: TicketFilter, after, limit: int, key: str, position: int) -> None:
         async def answers(store: Store):
@@ -142,6 +148,7 @@ class StoreAgreement(RuleBasedStateMachine):
                     await store.journal(name(word)),
                     await store.messages(name(word)),
                     await store.ticket(name(word)),
+                    await store.alarms(name(word)),
                 )
                 for word in WORDS
             ]

@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from crdt_sync.domain.tripwire import ALARMS_PER_TICKET_MAX, Alarm
 from crdt_sync.ports import Batch, TicketFilter
 
 QUARANTINE_ROWS_MAX = 10_000  # enough to study an attack or a faulty client, and no way to fill the disk with refusals
+ALARMS_PER_DEPARTMENT_MAX = 100  # some 25 MB at worst; a fault that so many tickets show is known
 
 Key: TypeAlias = tuple[Any, ...]  # the kind of a key, then its columns
 Facet: TypeAlias = tuple[str, str]
@@ -33,6 +35,15 @@ def collisions(batch: Batch, taken: Iterable[Key]) -> tuple[str, ...]:
     counts = Counter(key for key, _ in unique_keys(batch))
     counts.update(taken)
     return tuple(sorted({name for key, name in unique_keys(batch) if counts[key] > 1}))
+
+
+def has_room(alarm: Alarm, kept: Iterable[tuple[str, str]]) -> bool:
+    """Tell whether an alarm is new and fits, where `kept` are the tickets and heads of its department's alarms."""
+    rows = list(kept)
+    of_ticket = [heads for ticket, heads in rows if ticket == alarm.ticket]
+    if alarm.heads in of_ticket or len(of_ticket) >= ALARMS_PER_TICKET_MAX:
+        return False
+    return len(rows) < ALARMS_PER_DEPARTMENT_MAX
 
 
 def facets(

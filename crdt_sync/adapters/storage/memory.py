@@ -14,12 +14,14 @@ from crdt_sync.adapters.storage.keys import (
     Key,
     collisions,
     facets,
+    has_room,
     owing_lanes,
     unique_keys,
     wanted,
 )
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId, TransitionId
+from crdt_sync.domain.tripwire import Alarm
 from crdt_sync.ports import (
     Batch,
     Committed,
@@ -54,6 +56,7 @@ class MemoryStore:
         self._subjects: dict[str, TicketId] = {}
         self._results: dict[tuple[str, str], StoredResult] = {}
         self._lifecycles: dict[Digest, str] = {}
+        self._alarms: list[Alarm] = []
         self._closed = False
         self.quarantine: deque[Quarantined] = deque(maxlen=QUARANTINE_ROWS_MAX)
 
@@ -169,6 +172,21 @@ class MemoryStore:
         """Return a copy."""
         self._check_open()
         return dict(self._lifecycles)
+
+    async def save_alarm(self, alarm: Alarm) -> bool:
+        """Look through all of them."""
+        self._check_open()
+        kept = [(other.ticket, other.heads) for other in self._alarms if other.department == alarm.department]
+        if not has_room(alarm, kept):
+            return False
+        self._alarms.append(alarm)
+        return True
+
+    async def alarms(self, ticket: TicketId) -> Sequence[Alarm]:
+        """Look through all of them."""
+        self._check_open()
+        found = [alarm for alarm in self._alarms if alarm.ticket == ticket]
+        return sorted(found, key=lambda alarm: (alarm.department, alarm.heads))
 
     async def check(self) -> None:
         """Succeed until the store is closed."""

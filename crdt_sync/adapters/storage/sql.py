@@ -8,7 +8,7 @@ position n will never see a smaller one appear.
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import lru_cache, partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -18,8 +18,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from crdt_sync.adapters.storage import engines, tables, transaction
-from crdt_sync.adapters.storage.keys import collisions, wanted
+from crdt_sync.adapters.storage.keys import collisions, has_room, wanted
+from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId
+from crdt_sync.domain.tripwire import Alarm
 from crdt_sync.ports import (
     Batch,
     Committed,
@@ -185,6 +187,28 @@ class SqlStore:
     async def lifecycles(self) -> Mapping[Digest, str]:
         """Read them all; there are as many as there were versions."""
         return {row["digest"]: row["source"] for row in await self._select(select(tables.lifecycles))}
+
+    async def save_alarm(self, alarm: Alarm) -> bool:
+        """Look at the department's alarms by their index, and insert; another node may do the same at this moment."""
+        alarms = tables.alarms
+        kept = select(alarms.c.ticket, alarms.c.heads).where(alarms.c.department == alarm.department)
+        sides = {side: canonical.dumps(asdict(getattr(alarm, side))) for side in ("replica", "service")}
+        new = self._upsert(alarms).values(**{**asdict(alarm), **sides}).on_conflict_do_nothing()
+
+        async def write(connection: AsyncConnection) -> bool:
+            rows = [(row.ticket, row.heads) for row in await connection.execute(kept)]
+            return has_room(alarm, rows) and bool((await connection.execute(new)).rowcount)
+
+        return await self._run(self._writer, write)
+
+    async def alarms(self, ticket: TicketId) -> Sequence[Alarm]:
+        """Read by the primary key."""
+        alarms = tables.alarms
+        found = select(alarms).where(alarms.c.ticket == ticket).order_by(alarms.c.department, alarms.c.heads)
+        return [
+            Alarm.from_json({**row, "replica": json.loads(row["replica"]), "service": json.loads(row["service"])})
+            for row in await self._select(found)
+        ]
 
     async def check(self) -> None:
         """Change the one-row table, so that there is something to make durable."""

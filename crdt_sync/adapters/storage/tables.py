@@ -152,6 +152,20 @@ lifecycles = Table(
     Column("source", Text, nullable=False),
 )
 
+# The texts of each side stand in one JSON object: a replica chose its own, and JSON holds whatever it chose.
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("ticket", Text, primary_key=True),
+    Column("department", Text, primary_key=True),
+    Column("heads", Text, primary_key=True),
+    Column("actor", Text, nullable=False),
+    Column("replica", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Index("alarms_department", "department"),
+)
+
 # One row. `value` is the newest position. `checks` changes when readiness is probed: SQLite writes nothing for an
 # update that leaves a row as it is, and then the probe would prove nothing.
 service_position = Table(
