@@ -5,8 +5,9 @@ from typing import cast
 
 from google.protobuf import struct_pb2
 
-from crdt_sync.domain.ids import ID_PATTERN, Department, Position, TicketId
+from crdt_sync.domain.ids import ID_PATTERN, Department, Digest, Position, TicketId
 from crdt_sync.domain.lifecycle.phrases import Language
+from crdt_sync.domain.tripwire import Evidence, Fingerprint
 from crdt_sync.errors import Malformed, NotFound, PreconditionMissing
 from crdt_sync.ports import TicketFilter
 from crdt_sync.rpc.ticketsync.v1 import tickets_pb2 as pb
@@ -141,6 +142,23 @@ class TicketServicer(Servicer, tickets_pb2_grpc.TicketServiceServicer):
         digest = request.digest or self._lifecycles.default.digest
         return pb.GetLifecycleResponse(digest=digest, source=self._lifecycles.source(digest))
 
+    @unary
+    async def Compare(self, request: pb.CompareRequest, call: Call) -> pb.CompareResponse:  # noqa: N802
+        """Say of each ticket whether the service finds in it what the caller does."""
+        claims = [(TicketId(each.ticket), _fingerprint(each.fingerprint)) for each in request.claims]
+        return pb.CompareResponse(agreements=await self._tickets.compare(call.principal, claims))
+
+    @unary
+    async def RaiseAlarm(self, request: pb.RaiseAlarmRequest, call: Call) -> pb.RaiseAlarmResponse:  # noqa: N802
+        """Keep what both sides believe of a ticket on which they disagree."""
+        own = await self._tickets.raise_alarm(
+            call.principal,
+            _id(request.id),
+            claimed=_fingerprint(request.fingerprint),
+            evidence=Evidence(request.evidence.explanation, request.evidence.state),
+        )
+        return pb.RaiseAlarmResponse(evidence=pb.Evidence(explanation=own.explanation, state=own.state))
+
 
 def fields_of(struct: struct_pb2.Struct) -> dict[str, Scalar]:
     """Return a Struct's scalars; whole numbers come back as integers.
@@ -171,6 +189,10 @@ def _id(text: str) -> TicketId:
     if not ID_PATTERN.fullmatch(text):
         raise NotFound("No ticket can have this id.", code="unknown_ticket", advice="Take an id from a list.")
     return TicketId(text)
+
+
+def _fingerprint(message: pb.Fingerprint) -> Fingerprint:
+    return Fingerprint(Digest(message.heads), Digest(message.state))
 
 
 def _struct(fields: Mapping[str, object]) -> struct_pb2.Struct:

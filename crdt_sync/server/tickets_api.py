@@ -1,12 +1,14 @@
 """Tickets over HTTP: requests into calls of the service, answers into JSON. No rule of tickets is known here."""
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from crdt_sync.domain.ids import ID_PATTERN, NAME_PATTERN, Department, Position, TicketId
+from crdt_sync.domain.ids import ID_PATTERN, NAME_PATTERN, Department, Digest, Position, TicketId
+from crdt_sync.domain.tripwire import COMPARED_TICKETS_MAX, Evidence, Fingerprint
 from crdt_sync.errors import Malformed, PreconditionMissing
 from crdt_sync.ports import TicketFilter
 from crdt_sync.server.requests import (
@@ -64,6 +66,35 @@ class FormBody(Body):
 
     fields: Fields = {}
     note: Text = ""
+
+
+class ClaimBody(Body):
+    """What the caller finds in a ticket: digests of the heads of its log, and of the state that they amount to."""
+
+    ticket: Short
+    heads: Short
+    state: Short
+
+
+class CompareBody(Body):
+    """Tickets to compare, at most 100."""
+
+    claims: Annotated[list[ClaimBody], Field(max_length=COMPARED_TICKETS_MAX)]
+
+
+class EvidenceBody(Body):
+    """What the caller believes: an explanation in English, one sentence a line, and a state as canonical JSON."""
+
+    explanation: Text
+    state: Text
+
+
+class AlarmBody(Body):
+    """A ticket on which the service does not agree with the caller, and what the caller believes of it."""
+
+    heads: Short
+    state: Short
+    evidence: EvidenceBody
 
 
 router = APIRouter(prefix="/api", tags=["tickets"])
@@ -143,6 +174,21 @@ def _lane_states(pairs: list[str], request: Request) -> dict[str, str]:
     if len(states) < len(named):
         raise Malformed("A lane is in one state at a time.", code="lane_filter")
     return states
+
+
+@router.post("/tickets/compare")
+async def compare_tickets(body: CompareBody, caller: Caller, tickets: TicketsPort) -> Response:
+    """Say of each ticket, in order, whether the service finds in it what the caller does."""
+    claims = [(TicketId(each.ticket), Fingerprint(Digest(each.heads), Digest(each.state))) for each in body.claims]
+    return JSONResponse({"agreements": await tickets.compare(caller, claims)})
+
+
+@router.post("/tickets/{ticket}/alarms", status_code=201)
+async def raise_alarm(ticket: TicketPath, body: AlarmBody, caller: Caller, tickets: TicketsPort) -> Response:
+    """Keep what both sides believe of a ticket on which they disagree; return what the service believes."""
+    claimed = Fingerprint(Digest(body.heads), Digest(body.state))
+    own = await tickets.raise_alarm(caller, ticket, claimed=claimed, evidence=Evidence(**dict(body.evidence)))
+    return JSONResponse({"evidence": asdict(own)}, 201)
 
 
 @router.get("/tickets/{ticket}", responses={304: {"description": "nothing changed since If-None-Match"}})

@@ -3,16 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+import structlog
+
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.rules import Scalar
 from crdt_sync.domain import access, message
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.ids import DocumentKind, DocumentName, TicketId
+from crdt_sync.domain.ids import ID_PATTERN, DocumentKind, DocumentName, TicketId
 from crdt_sync.domain.lifecycle.explain import Language, explain
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
-from crdt_sync.errors import Forbidden
+from crdt_sync.domain.tripwire import Agreement, Alarm, Evidence, Fingerprint
+from crdt_sync.errors import Forbidden, NotThereYet
 from crdt_sync.ports import Clock, Ids, Store, TicketFilter, TicketRow
+from crdt_sync.service.alarms import check_claims, compared, contradicted, not_diverged
 from crdt_sync.service.command import Call, Command
 from crdt_sync.service.commands import (
     MakeTransition,
@@ -39,6 +43,8 @@ from crdt_sync.service.views import (
 )
 
 PAGE_TICKETS_MAX = 500
+
+_log = structlog.get_logger(__name__)
 
 R = TypeVar("R")
 
@@ -285,6 +291,48 @@ class Tickets:
 
         return await self._run(Look(principal, ticket, read))
 
+    async def compare(
+        self, principal: Principal, claims: Sequence[tuple[TicketId, Fingerprint]]
+    ) -> Sequence[Agreement]:
+        """Say of each ticket, in order, whether the service finds in it what the caller does.
+
+        One after the other, so that nobody's commit waits for all of them.
+
+        Raises:
+            TooLarge: more than `COMPARED_TICKETS_MAX` tickets.
+            Malformed: something is no fingerprint.
+
+        """
+        _people(principal)
+        check_claims(claims)
+        return [await self._compare(principal, ticket, claimed) for ticket, claimed in claims]
+
+    async def raise_alarm(
+        self, principal: Principal, ticket: str, *, claimed: Fingerprint, evidence: Evidence
+    ) -> Evidence:
+        """Keep what the caller and the service believe of a ticket, and return the latter.
+
+        An alarm that is kept is logged with both explanations; one that is known, or one too many, is neither.
+
+        Raises:
+            NotThereYet: no such ticket for this caller.
+            Conflict: both find the same, or one has seen more by now.
+            Malformed, TooLarge: the fingerprint is none, or the evidence too long.
+
+        """
+        _people(principal)
+        claimed.check()
+        evidence.check()
+        found = await self._run(Look(principal, ticket, lambda live: contradicted(live, claimed)))
+        if isinstance(found, Agreement):
+            raise not_diverged(found)
+        seen = (TicketId(ticket), principal.department, principal.actor, claimed.heads)
+        alarm = Alarm(*seen, replica=evidence, service=found, at_ms=self._clock.now_ms())
+        if await self._store.save_alarm(alarm):
+            told = {"replica": evidence.explanation, "service": found.explanation}
+            _log.error("replica diverged", ticket=ticket, department=alarm.department, heads=alarm.heads, **told)
+        return found
+
     async def ingest(self, principal: Principal, arrivals: Sequence[Arrival]) -> Sequence[Ingested]:
         """Take what a gateway brings, in order; one result each.
 
@@ -302,6 +350,14 @@ class Tickets:
     async def _run(self, command: "Command[R] | Look[R]") -> R:
         self._committer.enqueue(command)
         return await command.outcome
+
+    async def _compare(self, principal: Principal, ticket: TicketId, claimed: Fingerprint) -> Agreement:
+        if not ID_PATTERN.fullmatch(ticket):
+            return Agreement.NO_TICKET
+        try:
+            return await self._run(Look(principal, ticket, lambda live: compared(live, claimed)))
+        except NotThereYet:
+            return Agreement.NO_TICKET
 
     async def _row(self, principal: Principal, ticket: str) -> TicketRow:
         _people(principal)

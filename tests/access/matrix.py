@@ -27,9 +27,12 @@ def everybody(outcome):
     return dict.fromkeys(CALLERS, outcome)
 
 
+WRONG_STATE = "0" * 64  # of a replica that reads the ticket otherwise
+
+
 @dataclass(frozen=True)
 class Route:
-    """One request. `{ticket}`, `{version}`, `{lifecycle}` and `{token}` are the filled ticket's and the caller's."""
+    """One request. `{ticket}` and other words of `Site.fill_in` are the filled ticket's and the caller's."""
 
     key: str  # method and path as the program lays them out
     expected: dict[str, str]
@@ -104,6 +107,16 @@ CARD_DOCUMENT = cells("write    write      write      write      department tick
 ROUTES = (
     Route("POST /api/tickets", OPENS, json={"title": "Another"}),
     Route("GET /api/tickets", LISTS),
+    Route(
+        "POST /api/tickets/compare",
+        LISTS,
+        json={"claims": [{"ticket": "{ticket}", "heads": "{heads}", "state": WRONG_STATE}]},
+    ),
+    Route(
+        "POST /api/tickets/{ticket}/alarms",
+        SEES,
+        json={"heads": "{heads}", "state": WRONG_STATE, "evidence": {"explanation": "Sales has lost.", "state": "{}"}},
+    ),
     Route("GET /api/tickets/{ticket}", SEES),
     Route(
         "POST /api/tickets/{ticket}/transitions",
@@ -157,6 +170,16 @@ RPCS = (
     ),
     Rpc("ticketsync.v1.TicketService/Explain", SEES, {"id": "{ticket}"}),
     Rpc("ticketsync.v1.TicketService/GetLifecycle", SIGNED_IN),
+    Rpc(
+        "ticketsync.v1.TicketService/Compare",
+        LISTS,
+        {"claims": [{"ticket": "{ticket}", "fingerprint": {"heads": "{heads}", "state": WRONG_STATE}}]},
+    ),
+    Rpc(
+        "ticketsync.v1.TicketService/RaiseAlarm",
+        SEES,
+        {"id": "{ticket}", "fingerprint": {"heads": "{heads}", "state": WRONG_STATE}},
+    ),
     Rpc("ticketsync.v1.IngressService/Ingest", INGESTS),
     Rpc("grpc.health.v1.Health/Check", PUBLIC),
     Rpc("grpc.health.v1.Health/List", everybody("UNIMPLEMENTED")),

@@ -1,6 +1,8 @@
 """A real service with one ticket, each of whose parts holds a word that occurs nowhere else."""
 
 import asyncio
+import hashlib
+import json
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -63,6 +65,13 @@ class Site:
         answer = await self.running.http.get(f"/api/tickets/{self.ticket}", headers=self.headers(OWNER))
         return answer.json()
 
+    async def heads(self):
+        """The digest of the ticket's heads: they are in nobody's `after`."""
+        answer = await self.running.http.get(f"/api/tickets/{self.ticket}/history", headers=self.headers(OWNER))
+        history = answer.json()["history"]
+        heads = {made["id"] for made in history} - {parent for made in history for parent in made["after"]}
+        return hashlib.sha256(json.dumps(sorted(heads), separators=(",", ":")).encode()).hexdigest()
+
     def headers(self, caller):
         token = self.tokens[caller]
         return {"authorization": f"Bearer {token}"} if token else {}
@@ -75,18 +84,19 @@ class Site:
 
     async def fill_in(self, given, caller):
         """Put the ticket's own words into a row's placeholders."""
-        words = {
-            "{ticket}": self.ticket,
-            "{lifecycle}": self.lifecycle,
-            "{token}": self.tokens[caller] or "",
-            "{version}": (await self.shown())["version"],
-        }
+        words = {"{ticket}": self.ticket, "{lifecycle}": self.lifecycle, "{token}": self.tokens[caller] or ""}
+        if "{version}" in str(given):
+            words["{version}"] = (await self.shown())["version"]
+        if "{heads}" in str(given):
+            words["{heads}"] = await self.heads()
         return _filled(given, words)
 
 
 def _filled(given, words):
     if isinstance(given, dict):
         return {key: _filled(value, words) for key, value in given.items()}
+    if isinstance(given, list):
+        return [_filled(value, words) for value in given]
     if isinstance(given, str):
         for placeholder, word in words.items():
             given = given.replace(placeholder, word)

@@ -260,3 +260,55 @@ class GetLifecycleResponse(_message.Message):
     digest: str
     source: str
     def __init__(self, digest: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
+
+class CompareRequest(_message.Message):
+    __slots__ = ("claims",)
+    CLAIMS_FIELD_NUMBER: _ClassVar[int]
+    claims: _containers.RepeatedCompositeFieldContainer[Claim]
+    def __init__(self, claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ...) -> None: ...
+
+class Claim(_message.Message):
+    __slots__ = ("ticket", "fingerprint")
+    TICKET_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    ticket: str
+    fingerprint: Fingerprint
+    def __init__(self, ticket: _Optional[str] = ..., fingerprint: _Optional[_Union[Fingerprint, _Mapping]] = ...) -> None: ...
+
+class Fingerprint(_message.Message):
+    __slots__ = ("heads", "state")
+    HEADS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    heads: str
+    state: str
+    def __init__(self, heads: _Optional[str] = ..., state: _Optional[str] = ...) -> None: ...
+
+class CompareResponse(_message.Message):
+    __slots__ = ("agreements",)
+    AGREEMENTS_FIELD_NUMBER: _ClassVar[int]
+    agreements: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, agreements: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RaiseAlarmRequest(_message.Message):
+    __slots__ = ("id", "fingerprint", "evidence")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    fingerprint: Fingerprint
+    evidence: Evidence
+    def __init__(self, id: _Optional[str] = ..., fingerprint: _Optional[_Union[Fingerprint, _Mapping]] = ..., evidence: _Optional[_Union[Evidence, _Mapping]] = ...) -> None: ...
+
+class RaiseAlarmResponse(_message.Message):
+    __slots__ = ("evidence",)
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    evidence: Evidence
+    def __init__(self, evidence: _Optional[_Union[Evidence, _Mapping]] = ...) -> None: ...
+
+class Evidence(_message.Message):
+    __slots__ = ("explanation", "state")
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    explanation: str
+    state: str
+    def __init__(self, explanation: _Optional[str] = ..., state: _Optional[str] = ...) -> None: ...

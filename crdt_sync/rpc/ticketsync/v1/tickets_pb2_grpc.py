@@ -79,6 +79,16 @@ class TicketServiceStub:
                 request_serializer=ticketsync_dot_v1_dot_tickets__pb2.GetLifecycleRequest.SerializeToString,
                 response_deserializer=ticketsync_dot_v1_dot_tickets__pb2.GetLifecycleResponse.FromString,
                 _registered_method=True)
+        self.Compare = channel.unary_unary(
+                '/ticketsync.v1.TicketService/Compare',
+                request_serializer=ticketsync_dot_v1_dot_tickets__pb2.CompareRequest.SerializeToString,
+                response_deserializer=ticketsync_dot_v1_dot_tickets__pb2.CompareResponse.FromString,
+                _registered_method=True)
+        self.RaiseAlarm = channel.unary_unary(
+                '/ticketsync.v1.TicketService/RaiseAlarm',
+                request_serializer=ticketsync_dot_v1_dot_tickets__pb2.RaiseAlarmRequest.SerializeToString,
+                response_deserializer=ticketsync_dot_v1_dot_tickets__pb2.RaiseAlarmResponse.FromString,
+                _registered_method=True)
 
 
 class TicketServiceServicer:
@@ -138,6 +148,20 @@ class TicketServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Compare(self, request, context):
+        """Compares what a replica makes of tickets with what the service makes of them: PROTOCOL.md, section 7.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RaiseAlarm(self, request, context):
+        """Keeps what both sides believe of a ticket on which `Compare` answered "diverged".
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TicketServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -185,6 +209,16 @@ def add_TicketServiceServicer_to_server(servicer, server):
                     servicer.GetLifecycle,
                     request_deserializer=ticketsync_dot_v1_dot_tickets__pb2.GetLifecycleRequest.FromString,
                     response_serializer=ticketsync_dot_v1_dot_tickets__pb2.GetLifecycleResponse.SerializeToString,
+            ),
+            'Compare': grpc.unary_unary_rpc_method_handler(
+                    servicer.Compare,
+                    request_deserializer=ticketsync_dot_v1_dot_tickets__pb2.CompareRequest.FromString,
+                    response_serializer=ticketsync_dot_v1_dot_tickets__pb2.CompareResponse.SerializeToString,
+            ),
+            'RaiseAlarm': grpc.unary_unary_rpc_method_handler(
+                    servicer.RaiseAlarm,
+                    request_deserializer=ticketsync_dot_v1_dot_tickets__pb2.RaiseAlarmRequest.FromString,
+                    response_serializer=ticketsync_dot_v1_dot_tickets__pb2.RaiseAlarmResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -430,6 +464,60 @@ class TicketService:
             '/ticketsync.v1.TicketService/GetLifecycle',
             ticketsync_dot_v1_dot_tickets__pb2.GetLifecycleRequest.SerializeToString,
             ticketsync_dot_v1_dot_tickets__pb2.GetLifecycleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Compare(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ticketsync.v1.TicketService/Compare',
+            ticketsync_dot_v1_dot_tickets__pb2.CompareRequest.SerializeToString,
+            ticketsync_dot_v1_dot_tickets__pb2.CompareResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RaiseAlarm(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ticketsync.v1.TicketService/RaiseAlarm',
+            ticketsync_dot_v1_dot_tickets__pb2.RaiseAlarmRequest.SerializeToString,
+            ticketsync_dot_v1_dot_tickets__pb2.RaiseAlarmResponse.FromString,
             options,
             channel_credentials,
             insecure,
