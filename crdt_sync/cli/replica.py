@@ -70,3 +70,8 @@ def _print(status: Status) -> None:
         typer.echo(f"{ticket[:12]}  {state}: {entry.label}  {entry.id}")
     for document, closed in status.closed.items():
         typer.echo(f"{document}  closed ({closed.code}): {closed.message}")
+    for alarm in status.alarms:
+        typer.echo(f"{alarm.ticket[:12]}  diverged: the service reads the same history otherwise; tell its operator.")
+        for side, told in (("here", alarm.replica), ("service", alarm.service)):
+            typer.echo(f"  {side}:")
+            typer.echo("".join(f"    {line}\n" for line in told.explanation.splitlines()), nl=False)

@@ -11,6 +11,7 @@ from typing import TypeVar
 import grpc
 
 from crdt_sync.domain.ids import Digest, Position, TicketId
+from crdt_sync.domain.tripwire import Agreement, Evidence, Fingerprint
 from crdt_sync.errors import Malformed, NotFound, TicketSyncError, Unauthenticated, Unavailable
 from crdt_sync.replica.link import (
     Answered,
@@ -25,6 +26,7 @@ from crdt_sync.replica.link import (
     Opened,
     Outbound,
     StateVector,
+    agreements_of,
 )
 from crdt_sync.rpc.status import code_of
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2, sync_pb2_grpc, tickets_pb2, tickets_pb2_grpc
@@ -84,6 +86,23 @@ class GrpcLink:
         request = tickets_pb2.GetLifecycleRequest(digest=digest or "")
         answer = await _answer(self._tickets.GetLifecycle(request, metadata=self._metadata, timeout=TIMEOUT_S))
         return str(answer.source)
+
+    async def compare(self, claims: Sequence[tuple[TicketId, Fingerprint]]) -> Sequence[Agreement]:
+        """Compare tickets in one call."""
+        shown = [tickets_pb2.Claim(ticket=ticket, fingerprint=_fingerprint(claimed)) for ticket, claimed in claims]
+        request = tickets_pb2.CompareRequest(claims=shown)
+        answer = await _answer(self._tickets.Compare(request, metadata=self._metadata, timeout=TIMEOUT_S))
+        return agreements_of(answer.agreements, len(claims))
+
+    async def raise_alarm(self, ticket: TicketId, claimed: Fingerprint, evidence: Evidence) -> Evidence:
+        """Exchange evidence in one call."""
+        request = tickets_pb2.RaiseAlarmRequest(
+            id=ticket,
+            fingerprint=_fingerprint(claimed),
+            evidence=tickets_pb2.Evidence(explanation=evidence.explanation, state=evidence.state),
+        )
+        answer = await _answer(self._tickets.RaiseAlarm(request, metadata=self._metadata, timeout=TIMEOUT_S))
+        return Evidence(answer.evidence.explanation, answer.evidence.state)
 
     async def close(self) -> None:
         """Close the channel."""
@@ -158,6 +177,10 @@ class GrpcLine:
                 yield Answered(document, frame.ack.status == sync_pb2.ACK_STATUS_OK)
             case _:
                 return  # presence, and requests for a token that this replica does not have
+
+
+def _fingerprint(claimed: Fingerprint) -> tickets_pb2.Fingerprint:
+    return tickets_pb2.Fingerprint(heads=claimed.heads, state=claimed.state)
 
 
 def _batches(frames: Sequence[sync_pb2.ClientFrame]) -> Iterator[list[sync_pb2.ClientFrame]]:

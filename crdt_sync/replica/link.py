@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from crdt_sync.domain.ids import Digest, Position, TicketId
+from crdt_sync.domain.tripwire import Agreement, Evidence, Fingerprint
+from crdt_sync.errors import Malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +118,33 @@ class Link(Protocol):
         """Fetch the source of a lifecycle; None is the service's default."""
         ...
 
+    async def compare(self, claims: Sequence[tuple[TicketId, Fingerprint]]) -> Sequence[Agreement]:
+        """Ask of each ticket, in order, whether the service finds in it what is claimed."""
+        ...
+
+    async def raise_alarm(self, ticket: TicketId, claimed: Fingerprint, evidence: Evidence) -> Evidence:
+        """Tell the service what is believed here, where it does not agree; return what it believes."""
+        ...
+
     async def close(self) -> None:
         """Release what the link holds."""
         ...
+
+
+def agreements_of(words: Sequence[str], count: int) -> Sequence[Agreement]:
+    """Return what a service answered to so many claims.
+
+    Raises:
+        Malformed: it is no such answer.
+
+    """
+    try:
+        agreements = [Agreement(word) for word in words]
+    except ValueError as error:
+        raise Malformed("The service answered a comparison with a word that is none of its own.") from error
+    if len(agreements) != count:
+        raise Malformed("The service answered a comparison with too few words or too many.")
+    return agreements
 
 
 def split_reason(reason: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from crdt_sync.domain import access, transition
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.ids import DocumentKind, DocumentName, TicketId
+from crdt_sync.domain.tripwire import Alarm
 from crdt_sync.errors import Conflict, Malformed, NotFound, Unauthenticated, Unavailable
 from crdt_sync.ports import Clock, Ids
 from crdt_sync.replica.backoff import Backoff
@@ -31,6 +32,7 @@ from crdt_sync.replica.shelf import Shelf
 from crdt_sync.replica.store import Known, ReplicaStore
 from crdt_sync.replica.sync import Connection, Problem, Sync
 from crdt_sync.replica.ticket import Desk, Ticket, append
+from crdt_sync.replica.tripwire import Tripwire
 from crdt_sync.replica.view import Entry
 from crdt_sync.replica.websocket_link import WebSocketLink
 
@@ -50,6 +52,7 @@ class Status:
     settled: int  # documents that are the same on both sides
     undelivered: Sequence[tuple[TicketId, Entry]]  # those with a code were refused, the others are pending
     closed: dict[str, Problem]
+    alarms: Sequence[Alarm]  # tickets that the service reads otherwise: a fault in one of the two programs
 
 
 class Replica:
@@ -60,6 +63,7 @@ class Replica:
         self._path = path
         self._index = Index(store)
         self._shelf = Shelf(store, ids)
+        self._tripwire = Tripwire(store, self._shelf, principal, clock)
         self._changes = Changes()
         self._desk = Desk(principal, self._shelf, clock, ids, self._edited, self._changes.until)
         self._tickets: dict[TicketId, Ticket] = {}
@@ -209,6 +213,7 @@ class Replica:
             settled=sum(standing.settled for standing in sync.standings.values()) if sync else 0,
             undelivered=[(ticket.id, entry) for ticket in tickets for entry in ticket.undelivered],
             closed={str(name): problem for name, problem in sync.closed.items()} if sync else {},
+            alarms=await self._tripwire.alarms(),
         )
 
     def retry(self, document: str) -> None:
@@ -235,6 +240,7 @@ class Replica:
         await self._stop()
         await self._shelf.clear()
         self._tickets.clear()
+        self._tripwire.forget()
         await self._index.load()
         self._start(self._link)
         return path
@@ -249,6 +255,7 @@ class Replica:
                 poll_s=self._poll_s,
                 wanted=self._wanted,
                 refresh=self._refreshed,
+                compare=self._compare,
                 recover=self._recover,
                 changed=self._changed,
             )
@@ -284,6 +291,10 @@ class Replica:
         assert self._link is not None, "only a connection asks"
         for id_ in await self._index.refresh(self._link):
             self._changes.tell(id_)
+
+    async def _compare(self) -> None:
+        assert self._link is not None, "only a connection compares"
+        await self._tripwire.compare(self._link, list(self._tickets.values()))
 
     async def _recover(self, name: DocumentName) -> None:
         """Give up a copy whose client id is another's; submit what was not delivered again under a fresh one."""

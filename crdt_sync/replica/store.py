@@ -5,14 +5,17 @@ a time. It knows no document's content: what is pending or refused is derived fr
 """
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.ids import Digest, Position, TicketId
+from crdt_sync.domain.tripwire import ALARMS_PER_TICKET_MAX, Alarm
 from crdt_sync.errors import Conflict, Unavailable
 
 SCHEMA_VERSION = "1"
@@ -26,6 +29,9 @@ CREATE TABLE IF NOT EXISTS tickets (
     id TEXT PRIMARY KEY, lifecycle TEXT NOT NULL, listed INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lifecycles (digest TEXT PRIMARY KEY, source TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS alarms (
+    ticket TEXT NOT NULL, heads TEXT NOT NULL, alarm TEXT NOT NULL, PRIMARY KEY (ticket, heads)
+) WITHOUT ROWID;
 """
 _POSITION, _DEFAULT, _IDENTITY, _SCHEMA_KEY = "position", "default_lifecycle", "identity", "schema"
 
@@ -148,6 +154,22 @@ class ReplicaStore:
         digest = await self._get(_DEFAULT)
         return Digest(digest) if digest else None
 
+    async def save_alarm(self, alarm: Alarm) -> None:
+        """Keep an alarm; of a ticket the first few, of its heads the first."""
+        row = (alarm.ticket, alarm.heads, dumps(asdict(alarm)))
+        room = "(SELECT count(*) FROM alarms WHERE ticket = ?) < ?"
+
+        def write() -> None:
+            query = f"INSERT OR IGNORE INTO alarms SELECT ?, ?, ? WHERE {room}"
+            self._connection.execute(query, (*row, alarm.ticket, ALARMS_PER_TICKET_MAX))
+
+        await self._write(write)
+
+    async def alarms(self) -> list[Alarm]:
+        """Return what is kept of every ticket on which the service does not agree."""
+        rows = await self._read("SELECT alarm FROM alarms ORDER BY ticket, heads")
+        return [Alarm.from_json(json.loads(text)) for (text,) in rows]
+
     async def identity(self) -> str | None:
         """Return the claims of whoever owns this replica."""
         return await self._get(_IDENTITY)
@@ -157,10 +179,10 @@ class ReplicaStore:
         await self._write(lambda: self._set(_IDENTITY, claims))
 
     async def clear(self) -> None:
-        """Forget every document, ticket and lifecycle, but not whose replica this is."""
+        """Forget every document, ticket, lifecycle and alarm, but not whose replica this is."""
 
         def write() -> None:
-            for table in ("updates", "tickets", "lifecycles"):
+            for table in ("updates", "tickets", "lifecycles", "alarms"):
                 self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 (a constant)
             self._connection.execute("DELETE FROM meta WHERE key IN (?, ?)", (_POSITION, _DEFAULT))
 

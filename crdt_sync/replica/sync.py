@@ -86,6 +86,7 @@ class Sync:
         poll_s: float,
         wanted: Callable[[], Awaitable[Sequence[DocumentName]]],
         refresh: Callable[[], Awaitable[None]],
+        compare: Callable[[], Awaitable[None]],
         recover: Callable[[DocumentName], Awaitable[None]],
         changed: Callable[[DocumentName | None], None],
     ) -> None:
@@ -94,7 +95,8 @@ class Sync:
         self.closed: dict[DocumentName, Problem] = {}
         self.standings: dict[DocumentName, Standing] = {}
         self._link, self._shelf, self._backoff, self._poll_s = link, shelf, backoff, poll_s
-        self._wanted, self._refresh, self._recover, self._changed = wanted, refresh, recover, changed
+        self._wanted, self._refresh, self._compare = wanted, refresh, compare
+        self._recover, self._changed = recover, changed
         self._recovered: Counter[DocumentName] = Counter()
         self._outgoing: deque[Outbound] = deque()
         self._written = asyncio.Event()
@@ -192,6 +194,7 @@ class Sync:
             if self.connection is not Connection.CONNECTED:
                 self.connection, self.problem = Connection.CONNECTED, None
             self._changed(None)
+            await self._compare()
             try:
                 async with asyncio.timeout(self._poll_s):
                     await self._poll.wait()

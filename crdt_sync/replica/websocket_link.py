@@ -5,6 +5,7 @@ protocol has it. Source: proto/PROTOCOL.md; @hocuspocus/provider 4.7.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, assert_never
 
 import httpx
@@ -12,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from crdt_sync.domain.ids import Digest, Position, TicketId
+from crdt_sync.domain.tripwire import Agreement, Evidence, Fingerprint
 from crdt_sync.errors import Malformed, NotFound, TicketSyncError, Unauthenticated, Unavailable
 from crdt_sync.replica.link import (
     Answered,
@@ -26,6 +28,7 @@ from crdt_sync.replica.link import (
     Opened,
     Outbound,
     StateVector,
+    agreements_of,
     split_reason,
 )
 from crdt_sync.wire import hocuspocus, ysync
@@ -72,7 +75,7 @@ class WebSocketLink:
         position: Position | None = None
         parameters: dict[str, str | int] = {"limit": PAGE_TICKETS, "changed_after": changed_after}
         while True:
-            page = (await self._get("/api/tickets", parameters)).json()
+            page = (await self._ask("GET", "/api/tickets", params=parameters)).json()
             found += [(TicketId(ticket["id"]), Digest(ticket["lifecycle"])) for ticket in page["tickets"]]
             position = Position(page["position"]) if position is None else position
             if page["next"] is None:
@@ -82,17 +85,29 @@ class WebSocketLink:
     async def lifecycle(self, digest: Digest | None) -> str:
         """Fetch a lifecycle; None is the service's default."""
         if digest is None:
-            listed = (await self._get("/api/lifecycles")).json()["lifecycles"]
+            listed = (await self._ask("GET", "/api/lifecycles")).json()["lifecycles"]
             digest = next(Digest(each["digest"]) for each in listed if each["default"])
-        return (await self._get(f"/api/lifecycles/{digest}")).text
+        return (await self._ask("GET", f"/api/lifecycles/{digest}")).text
+
+    async def compare(self, claims: Sequence[tuple[TicketId, Fingerprint]]) -> Sequence[Agreement]:
+        """Compare tickets in one request."""
+        body = {"claims": [{"ticket": ticket, **asdict(claimed)} for ticket, claimed in claims]}
+        answer = (await self._ask("POST", "/api/tickets/compare", json=body)).json()
+        return agreements_of(answer["agreements"], len(claims))
+
+    async def raise_alarm(self, ticket: TicketId, claimed: Fingerprint, evidence: Evidence) -> Evidence:
+        """Exchange evidence in one request."""
+        body = {**asdict(claimed), "evidence": asdict(evidence)}
+        answer = (await self._ask("POST", f"/api/tickets/{ticket}/alarms", json=body)).json()
+        return Evidence(str(answer["evidence"]["explanation"]), str(answer["evidence"]["state"]))
 
     async def close(self) -> None:
         """Close what requests left open."""
         await self._http.aclose()
 
-    async def _get(self, path: str, parameters: dict[str, str | int] | None = None) -> httpx.Response:
+    async def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:  # noqa: ANN401 (httpx's own)
         try:
-            answer = await self._http.get(path, params=parameters)
+            answer = await self._http.request(method, path, **more)
         except httpx.HTTPError as error:
             raise _unreachable(error) from error
         if not answer.is_success:

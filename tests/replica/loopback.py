@@ -1,6 +1,7 @@
 """A replica's link to a `World` in the same process: the real service and the real frames, but no socket."""
 
 import asyncio
+from collections import defaultdict
 from contextlib import asynccontextmanager
 
 import jwt
@@ -36,6 +37,11 @@ class LoopbackLink:
         self.connected = connected
         self.attempts = 0
         self.sent = []
+        self.compared = []
+        self.agreements = defaultdict(list)  # of each ticket, in turn
+        self.rounds = 0  # how often the index was asked for
+        self.failing = None  # the call that gets no answer
+        self.deaf = False  # hears nothing of any document
         self.lines = []
         self.lifecycles_known = True
         self.losing = None  # the document whose next change gets lost on the way
@@ -49,6 +55,7 @@ class LoopbackLink:
 
     async def tickets(self, changed_after):
         self._check()
+        self.rounds += 1
         if self.token not in PEOPLE:
             raise Unauthenticated("The token is wrong.")
         where = TicketFilter(self.principal.department, changed_after=changed_after)
@@ -61,6 +68,18 @@ class LoopbackLink:
             raise NotFound("No such lifecycle.")
         return self.world.lifecycles.source(digest or self.world.lifecycles.default.digest)
 
+    async def compare(self, claims):
+        self._check("compare")
+        self.compared.append(claims)
+        agreements = await self.world.tickets.compare(self.principal, claims)
+        for (ticket, _), agreement in zip(claims, agreements, strict=True):
+            self.agreements[ticket].append(agreement)
+        return agreements
+
+    async def raise_alarm(self, ticket, claimed, evidence):
+        self._check("raise_alarm")
+        return await self.world.tickets.raise_alarm(self.principal, ticket, claimed=claimed, evidence=evidence)
+
     async def close(self):
         self.connected = False
 
@@ -72,8 +91,8 @@ class LoopbackLink:
     def mend(self):
         self.connected = True
 
-    def _check(self):
-        if not self.connected:
+    def _check(self, call=None):
+        if not self.connected or (call is not None and call == self.failing):
             raise Unavailable("The network is gone.", code="unreachable")
 
 
@@ -95,6 +114,8 @@ class LoopbackLine:
 
     async def receive(self):
         frames = decoded(await self._wire.next())
+        if self._link.deaf:
+            return ()
         lost = [frame for frame in frames if isinstance(frame, Change) and frame.document == self._link.losing]
         if lost:
             self._link.losing = None
