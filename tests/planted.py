@@ -22,6 +22,20 @@ class ForgetsSettled(Fold):
         return replace(move, rank=replace(move.rank, settled=False))
 
 
+class ForgetsFlags(Fold):
+    """Does not say which lanes ask for a review, and so cannot be explained."""
+
+    def _read(self, bits, heads):
+        return replace(super()._read(bits, heads), flags={})
+
+
+class Fails(Fold):
+    """Fails on every view."""
+
+    def _read(self, bits, heads):
+        raise ZeroDivisionError(f"{bits:b} {heads}")
+
+
 def plant(ticket, faulty):
     """Make a replica read this ticket with a faulty fold from now on."""
     ticket._view = View(ticket.lifecycle, ticket.id)

@@ -113,7 +113,10 @@ def fingerprint(fold: Fold, heads: Sequence[TransitionId]) -> Fingerprint:
 def evidence(lifecycle: Lifecycle, fold: Fold, heads: Sequence[TransitionId]) -> Evidence:
     """Return what `fold` believes of the view with these heads; texts that are too long are cut."""
     state = _state(fold, heads)
-    lines = "\n".join(explain(lifecycle, fold, state=state))
+    try:
+        lines = "\n".join(explain(lifecycle, fold, state=state))
+    except Exception as error:  # noqa: BLE001 - what a faulty fold says may make no sense, and is told nevertheless
+        lines = f"There is no explanation of this state: {error!r}."
     return Evidence(_cut(lines), _cut(dumps(_plain(state))))
 
 

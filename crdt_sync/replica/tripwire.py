@@ -81,15 +81,16 @@ class Tripwire:
         for ticket in tickets:
             name = DocumentName(ticket.id, DocumentKind.LOG)
             revision = self._shelf.revisions[str(name)]
-            if self._compared.get(ticket.id) == revision or ticket.lifecycle is None or ticket.fold is None:
-                continue
             log = self._shelf.get(name)
-            assert isinstance(log, LogDocument), "the name says so, and a ticket's documents are loaded"
-            made = [transition.decode(record.encode()) for record in log.transitions()]
-            heads = heads_of(each for each in made if isinstance(each, Transition))
-            if heads:
-                found = fingerprint(ticket.fold, heads)
-                yield _Claim(ticket.id, revision, ticket.lifecycle, ticket.fold, heads, found)
+            if self._compared.get(ticket.id) == revision or not isinstance(log, LogDocument):
+                continue
+            try:
+                claim = _claim(ticket, revision, log)
+            except Exception:  # noqa: BLE001 - such a fold fails whoever looks at the ticket; the connection goes on
+                self._compared[ticket.id] = revision
+                continue
+            if claim is not None:
+                yield claim
 
     async def _raise_alarm(self, link: Link, claim: _Claim) -> bool:
         """Exchange evidence and keep both sides'; tell whether that was done."""
@@ -102,3 +103,13 @@ class Tripwire:
         seen = (claim.ticket, self._principal.department, self._principal.actor, claim.fingerprint.heads)
         await self._store.save_alarm(Alarm(*seen, replica=own, service=theirs, at_ms=self._clock.now_ms()))
         return True
+
+
+def _claim(ticket: Ticket, revision: int, log: LogDocument) -> _Claim | None:
+    """Return what there is to compare of a ticket; None if its lifecycle or its log is not here."""
+    lifecycle, fold = ticket.lifecycle, ticket.fold
+    made = [transition.decode(record.encode()) for record in log.transitions()]
+    heads = heads_of(each for each in made if isinstance(each, Transition))
+    if lifecycle is None or fold is None or not heads:
+        return None
+    return _Claim(ticket.id, revision, lifecycle, fold, heads, fingerprint(fold, heads))

@@ -20,7 +20,7 @@ from crdt_sync.domain.tripwire import (
 )
 from crdt_sync.errors import Malformed, TooLarge
 from tests.domain.histories import History, deal_lifecycle
-from tests.planted import DropsRounds, ForgetsSettled
+from tests.planted import DropsRounds, ForgetsFlags, ForgetsSettled
 
 DISPUTED = ("q: sales.quote", "s: sales.sign < q", "l: sales.lose < q")
 REVIVED = ("q: sales.quote", "l: sales.lose < q", "r: sales.revive < l", "x: sales.lose < q")
@@ -108,6 +108,17 @@ def test_evidence_is_the_explanation_and_the_state():
         json.loads(found.state)["stage"],
         json.loads(found.state)["lanes"]["sales"],
     )
+
+
+def test_a_state_that_makes_no_sense_is_evidence_without_an_explanation():
+    history = History(*REVIVED)
+    faulty = ForgetsFlags(history.lifecycle, history["o"])
+    for made in history.by_key.values():
+        faulty.add(made)
+    found = evidence(history.lifecycle, faulty, history.ids("r x"))
+
+    assert "There is no explanation of this state: KeyError('review')." == found.explanation
+    assert {} == json.loads(found.state)["flags"]
 
 
 def test_long_evidence_is_cut_between_characters():

@@ -10,7 +10,7 @@ from crdt_sync.errors import Malformed
 from crdt_sync.replica.link import agreements_of
 from crdt_sync.replica.store import ReplicaStore
 from tests.gated_store import GatedStore
-from tests.planted import DropsRounds, ForgetsSettled, plant
+from tests.planted import DropsRounds, Fails, ForgetsSettled, plant
 from tests.replica.loopback import LoopbackLink, opened, until
 from tests.world import LEAD, SALES, SALES_2, TECH, World
 
@@ -210,6 +210,23 @@ async def test_what_got_no_answer_is_asked_again_and_stops_nothing(world, replic
         assert ("connected", None, []) == (status.connection, status.problem, status.alarms)
         link.failing = None
         assert [view.id] == [alarm.ticket for alarm in await alarms_of(replica)]
+
+
+async def test_a_fold_that_fails_fails_whoever_looks_and_the_connection_goes_on(world, replica_of):
+    view, other = await world.opened(), await world.opened()
+    entering, link = replica_of(SALES)
+    async with entering as replica:
+        await replica.synced(SYNC_S)
+        await rounds(link)
+        ticket = await replica.ticket(view.id)
+        plant(ticket, Fails)
+        for moving in (view, other):
+            await world.do(SALES, moving, "sales", "quote", payload={"price": "1"})
+        await until(lambda: len(link.agreements[other.id]) == 2)
+        await rounds(link)
+        with pytest.raises(ZeroDivisionError):
+            ticket.stage  # noqa: B018
+        assert ("connected", None) == ((await replica.status()).connection, replica._sync.problem)
 
 
 async def test_an_alarm_outlives_the_process_until_the_replica_is_reset(world, replica_of):
