@@ -41,6 +41,8 @@ def test_heads_are_what_nobody_has_seen_in_the_order_of_ids():
 
     assert history.ids("s l") == heads_of(records(history, "l o s q"))
     assert history.ids("o") == heads_of(records(history, "o o"))
+    crowd = History(*(f"q{number}: sales.quote" for number in range(9)))
+    assert crowd.ids(" ".join(f"q{number}" for number in range(9))) == heads_of(crowd.by_key.values())
 
 
 @pytest.mark.parametrize("keys", ["", "q s", "o s l"])
@@ -121,13 +123,15 @@ def test_a_state_that_makes_no_sense_is_evidence_without_an_explanation():
     assert {} == json.loads(found.state)["flags"]
 
 
-def test_long_evidence_is_cut_between_characters():
-    history = History(lifecycle=replace(deal_lifecycle(), labels={"sales.quote": {"en": "报价"}}))
+@pytest.mark.parametrize("last", ["a", "aa", "aaa"])
+def test_long_evidence_is_cut_between_characters(last):
+    history = History(lifecycle=replace(deal_lifecycle(), labels={"sales.quote": {"en": "报价" * 40}}))
     after = "o"
-    for number in range(900):
-        history.do(f"q{number}: sales.quote < {after}", actor="q" * 80)
+    for number in range(600):
+        history.do(f"q{number}: sales.quote < {after}")
         after = f"q{number}"
-    found = evidence(history.lifecycle, history.fold(), history.ids(after))
+    history.do(f"z: sales.quote < {after}", actor=last)
+    found = evidence(history.lifecycle, history.fold(), history.ids("z"))
     found.check()
 
     assert EVIDENCE_BYTES_MAX == len(found.state.encode())

@@ -207,7 +207,7 @@ async def test_what_got_no_answer_is_asked_again_and_stops_nothing(world, replic
         await replica.synced(SYNC_S)
         await rounds(link)
         status = await replica.status()
-        assert ("connected", None, []) == (status.connection, status.problem, status.alarms)
+        assert (1, None, []) == (link.attempts, status.problem, status.alarms)
         link.failing = None
         assert [view.id] == [alarm.ticket for alarm in await alarms_of(replica)]
 
@@ -245,9 +245,16 @@ async def test_an_alarm_outlives_the_process_until_the_replica_is_reset(world, r
         assert ["equal"] == link.agreements[view.id]
 
         await replica.reset()
-        await replica.synced(SYNC_S)
-        await until(lambda: len(link.agreements[view.id]) >= 2)
         assert [] == (await replica.status()).alarms
+
+
+async def test_a_replica_that_was_reset_compares_everything_again(world, replica_of):
+    view = await world.opened()
+    entering, link = replica_of(SALES)
+    async with entering as replica:
+        await until(lambda: ["equal"] == link.agreements[view.id])
+        await replica.reset()
+        await until(lambda: ["equal", "equal"] == link.agreements[view.id])
 
 
 async def test_a_replicas_file_keeps_the_first_few_alarms_of_a_ticket(tmp_path):
