@@ -45,7 +45,7 @@ async def test_every_call_needs_a_good_token(wired, metadata):
         status, _ = await refusal(getattr(stub, name)(getattr(pb, f"{name}Request")(), metadata=metadata))
 
         assert grpc.StatusCode.UNAUTHENTICATED is status
-    assert (9, []) == (len(methods), tickets.calls)
+    assert (11, []) == (len(methods), tickets.calls)
 
 
 async def test_our_own_mistake_tells_nothing(wired):
