@@ -66,6 +66,12 @@ cover: setup ## Show what the last `make test` left uncovered
 property: setup ## Run the laws of the lifecycle alone
 	@$(BIN)/pytest -n $(WORKERS) property_tests
 
+.PHONY: bench
+bench: setup ## Measure: accepted moves that are later rejected, by design; what a new transition costs
+	@$(BIN)/python -m benchmarks.retroaction
+	@echo
+	@$(BIN)/python -m benchmarks.fold
+
 .PHONY: conformance
 conformance: setup node-modules ## Run unmodified Yjs clients in Node against the service
 	@$(BIN)/pytest tests/conformance
