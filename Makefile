@@ -66,6 +66,10 @@ cover: setup ## Show what the last `make test` left uncovered
 property: setup ## Run the laws of the lifecycle alone
 	@$(BIN)/pytest -n $(WORKERS) property_tests
 
+.PHONY: exhaustive
+exhaustive: setup ## Fold every small history in all orders of arrival; ten minutes on two idle cores
+	@$(BIN)/python -m property_tests.exhaustive $(WORKERS)
+
 .PHONY: bench
 bench: setup ## Measure: accepted moves that are later rejected, by design; what a new transition costs
 	@$(BIN)/python -m benchmarks.retroaction
