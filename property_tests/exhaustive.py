@@ -191,27 +191,18 @@ def each_in_a_storm(entries):
                 yield [entry for n in range(1, len(order) + 1) for entry in (arrivals[n - 1], *arrivals[:n])]
 
 
-def run(scope, known, workers):
-    """Find and fold what `known` does not hold yet, and print a row for each number of moves."""
+def run(scope, known, map_over):
+    """Find the histories of a scope and fold those that `known` does not hold yet; print a row a number of moves."""
     found = found_by_oracle(scope.spec, scope.lanes, len(scope.golden) - 1)
     assert found == found_by_fold(scope, len(scope.golden) - 1), "the oracle and the fold find other histories"
-    assert scope.golden == tuple(map(len, found)), [len(forms) for forms in found]
+    assert scope.golden == tuple(map(len, found)), "the counts are not those that are written down"
     for moves, forms in enumerate(found):
         start, fresh = time.perf_counter(), sorted(forms - known[scope.name])
         known[scope.name] |= forms
-        with ProcessPoolExecutor(workers) as pool:
-            count = sum(pool.map(functools.partial(foldings, scope), fresh, chunksize=16))
-        seconds = time.perf_counter() - start
-        cells = [
-            scope.name,
-            " ".join(scope.lanes),
-            moves,
-            f"{len(forms):,}",
-            f"{len(fresh):,}",
-            f"{count:,}",
-            f"{seconds:.0f}",
-        ]
-        print(f"| {' | '.join(map(str, cells))} |", flush=True)
+        count = sum(map_over(functools.partial(foldings, scope), fresh))
+        counts = [f"{number:,}" for number in (moves, len(forms), len(fresh), count)]
+        cells = [scope.name, " ".join(scope.lanes), *counts, f"{time.perf_counter() - start:.0f}"]
+        print(f"| {' | '.join(cells)} |", flush=True)
         yield len(fresh), count
 
 
@@ -220,8 +211,9 @@ def main():
     start, known, totals = time.perf_counter(), defaultdict(set), []
     print("| lifecycle | lanes | moves | histories | of them new | foldings | seconds |")
     print("|---|---|---:|---:|---:|---:|---:|", flush=True)
-    for scope in SCOPES:
-        totals += run(scope, known, workers)
+    with ProcessPoolExecutor(workers) as pool:
+        for scope in SCOPES:
+            totals += run(scope, known, functools.partial(pool.map, chunksize=16))
     histories, count = map(sum, zip(*totals, strict=True))
     print(
         f"\n{histories:,} histories, {count:,} foldings, {time.perf_counter() - start:.0f} s; all as the oracle says."

@@ -2,12 +2,13 @@
 
 import itertools
 import math
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 
 import pytest
 
 from property_tests.enumeration import bits, form_of, found_by_oracle, seen
-from property_tests.exhaustive import SCOPES, each_in_a_storm, each_with_one_twice, foldings, found_by_fold
+from property_tests.exhaustive import SCOPES, each_in_a_storm, each_with_one_twice, foldings, found_by_fold, run
 
 SCOPE = pytest.mark.parametrize("scope", SCOPES, ids=lambda scope: f"{scope.name}-{'-'.join(scope.lanes)}")
 WHOLE = pytest.mark.parametrize("scope", SCOPES[:2], ids=lambda scope: scope.name)  # with all lanes
@@ -35,6 +36,15 @@ def test_every_order_of_arrival_folds_as_the_definitions_say(scope, every_order)
         orders = math.factorial(moves + 1) * (moves + 1) * (moves + 2) // 2  # which one, and where it arrives again
         assert len(forms) * orders == sum(foldings(scope, form, every_order) for form in forms)
     assert len(most) < sum(foldings(scope, form, every_order) for form in most)
+
+
+def test_the_full_run_folds_each_history_once_and_stops_at_a_count_that_differs(capsys):
+    scope, known = replace(SCOPES[1], golden=(1, 2, 8)), defaultdict(set)
+    assert [(1, 1), (2, 12), (8, 288)] == list(run(scope, known, map))
+    assert "| small | case deal | 2 | 8 | 8 | 288 | " in capsys.readouterr().out
+    assert [(0, 0), (0, 0), (0, 0)] == list(run(scope, known, map))
+    with pytest.raises(AssertionError, match="written down"):
+        list(run(replace(scope, golden=(1, 2, 9)), known, map))
 
 
 def test_one_entry_arrives_twice_at_every_later_place():
