@@ -185,10 +185,19 @@ def each_with_one_twice(entries):
 
 def each_in_a_storm(entries):
     """Every order with parents first, and each backwards; after each arrival all that have arrived arrive again."""
-    for order in itertools.permutations(entries):
-        if all(set(entry.after) <= {earlier.id for earlier in order[:n]} for n, entry in enumerate(order)):
-            for arrivals in (order, order[::-1]):
-                yield [entry for n in range(1, len(order) + 1) for entry in (arrivals[n - 1], *arrivals[:n])]
+    for order in parents_first(entries):
+        for arrivals in (order, order[::-1]):
+            yield [entry for n in range(1, len(order) + 1) for entry in (arrivals[n - 1], *arrivals[:n])]
+
+
+def parents_first(entries, order=()):
+    """Every order of the entries that goes on from `order` and in which parents come before their children."""
+    if len(order) == len(entries):
+        yield order
+    arrived = {entry.id for entry in order}
+    for entry in entries:
+        if entry.id not in arrived and arrived.issuperset(entry.after):
+            yield from parents_first(entries, (*order, entry))
 
 
 def run(scope, known, map_over):
