@@ -40,11 +40,11 @@ def test_every_order_of_arrival_folds_as_the_definitions_say(scope, every_order)
 
 def test_the_full_run_folds_each_history_once_and_stops_at_a_count_that_differs(capsys):
     scope, known = replace(SCOPES[1], golden=(1, 2, 8)), defaultdict(set)
-    assert [(1, 1), (2, 12), (8, 288)] == list(run(scope, known, map))
-    assert "| small | case deal | 2 | 8 | 8 | 288 | " in capsys.readouterr().out
-    assert [(0, 0), (0, 0), (0, 0)] == list(run(scope, known, map))
+    assert (1 + 2 + 8, 1 + 2 * 6 + 8 * 36) == run(scope, known, map)
+    assert "| small | case deal | 1, 2, 8 | 11 | 301 | " in capsys.readouterr().out
+    assert (0, 0) == run(scope, known, map)
     with pytest.raises(AssertionError, match="written down"):
-        list(run(replace(scope, golden=(1, 2, 9)), known, map))
+        run(replace(scope, golden=(1, 2, 9)), known, map)
 
 
 def test_one_entry_arrives_twice_at_every_later_place():
