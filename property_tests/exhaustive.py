@@ -53,7 +53,7 @@ lanes:
       ask_again: {from: [yes, no], to: asked, resets: true}
 stages:
   - {stage: torn,             kind: attention, when: {deal: unclear}, owes: [{deal: [rule_yes, rule_no]}]}
-  - {stage: closed_too_early, kind: attention, when: {case: closed, deal: asked}}
+  - {stage: closed_too_early, kind: attention, when: {case: closed, deal: [asked, no]}}
   - {stage: agreed,           kind: settled,   when: {deal: yes}}
   - {stage: refused,          kind: settled,   when: {deal: no}}
   - {stage: open,             kind: normal,    when: {}}
