@@ -114,7 +114,7 @@ class History:
         return f"<{self.spec['lifecycle']}: {'; '.join(steps)}; {len(self.strays)} strays>"
 
 
-STEP = re.compile(r"(\w+): *(\w+)\.(\w+)(?:\((\w+)=(\w+)\))?(?: *< *(.+))?")
+STEP = re.compile(r"(\w+): *(\w+)\.(\w+)(?:\((\w+)=([^()]*)\))?(?: *< *(.+))?")
 
 
 def told(spec, steps):

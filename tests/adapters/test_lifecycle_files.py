@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from crdt_sync.adapters.lifecycle_files import DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX, load, read, shipped
+from crdt_sync.domain.lifecycle.stories import folded
 from crdt_sync.errors import Malformed
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "lifecycles"
@@ -49,6 +50,13 @@ def test_the_sound_file_is_sound():
 @pytest.mark.parametrize("name", shipped())
 def test_every_shipped_lifecycle_is_sound(name):
     assert [] == read(shipped()[name]).findings
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_stage_of_a_shipped_lifecycle_is_told_by_one_of_its_stories(name):
+    lifecycle = load(shipped()[name])
+    told = {folded(lifecycle, story)[0].state().stage for story in lifecycle.stories}
+    assert [] == [row.stage for row in lifecycle.stages if row.stage not in told]
 
 
 def test_the_default_ships():
