@@ -41,9 +41,9 @@ async def _open(replica: Replica, request: Request) -> str:
     return (await replica.open_ticket(title=request["title"])).id
 
 
-async def _do(replica: Replica, request: Request) -> None:
+async def _do(replica: Replica, request: Request) -> str:
     ticket = await replica.ticket(request["ticket"])
-    await ticket.do(request["lane"], request["name"], payload=request.get("payload"))
+    return await ticket.do(request["lane"], request["name"], payload=request.get("payload"))
 
 
 async def _say(replica: Replica, request: Request) -> None:

@@ -106,16 +106,18 @@ def token(
 def demo(
     *,
     once: Annotated[bool, typer.Option("--once", help="Stop after the walk-through; exit 1 if it failed.")] = False,
+    stories: Annotated[int, typer.Option(min=1, help="How many of the lifecycle's stories to play.")] = 3,
     port: Annotated[int | None, _setting("port")] = None,
     grpc_port: Annotated[int | None, _setting("grpc_port")] = None,
     data: Annotated[Path | None, _setting("data")] = None,
+    lifecycle: Annotated[str | None, _setting("lifecycle")] = None,
     language: Annotated[Literal["en", "zh"], typer.Option(help="The language of the explanations.")] = "en",
 ) -> None:
-    """Start everything and walk through "signed meets pending", each step with its explanation."""
-    settings = load(port=port, grpc_port=grpc_port, data=data, log_level="warning")
+    """Start everything and walk through the lifecycle's first stories, each with its explanation."""
+    settings = load(port=port, grpc_port=grpc_port, data=data, lifecycle=lifecycle, log_level="warning")
     logs.configure(settings.log_level)
-    passed = bootstrap.run(walkthrough.play(settings, language=language, once=once, clock=SystemClock()))
-    if once and not passed:
+    played = walkthrough.play(settings, language=language, stories=stories, once=once, clock=SystemClock())
+    if not bootstrap.run(played) and once:
         raise typer.Exit(1)
 
 

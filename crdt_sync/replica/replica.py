@@ -177,6 +177,8 @@ class Replica:
             raise Unavailable("The replica is offline.", code="offline", advice="Open it with a url.")
         for id_ in await self._index.refresh(self._link):
             self._changes.tell(id_)
+        if self._sync is not None:
+            self._sync.answered()
         self._poll()
 
     async def synced(self, timeout_s: float) -> None:

@@ -102,6 +102,7 @@ class Sync:
         self._written = asyncio.Event()
         self._poll = asyncio.Event()
         self._again = asyncio.Event()
+        self._answered = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -140,6 +141,10 @@ class Sync:
         """Look at once for tickets that changed, and for documents to open."""
         self._poll.set()
 
+    def answered(self) -> None:
+        """Take note that the service has just answered a request: what waits to connect again does so at once."""
+        self._answered.set()
+
     def retry(self, name: DocumentName) -> None:
         """Forget that the service closed a document; a connection that refused it is replaced by a new one."""
         if self.closed.pop(name, None) is not None:
@@ -167,7 +172,15 @@ class Sync:
                     return
             if loop.time() - began > LASTING_S:
                 self._backoff.reset()
-            await asyncio.sleep(self._backoff.next_s())
+            await self._wait(self._backoff.next_s())
+
+    async def _wait(self, delay_s: float) -> None:
+        self._answered.clear()
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._answered.wait()
+        except TimeoutError:
+            return
 
     def _ended(self, connection: Connection, error: TicketSyncError) -> None:
         self.connection, self.problem = connection, Problem(error.code, error.message)

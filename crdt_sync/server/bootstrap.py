@@ -11,6 +11,7 @@ import structlog
 from crdt_sync.adapters import lifecycle_files
 from crdt_sync.adapters.clock import SystemClock, SystemIds
 from crdt_sync.adapters.storage.sql import SqlStore
+from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.errors import Malformed, Unavailable
 from crdt_sync.ports import Clock, Store, StoreUnavailable
 from crdt_sync.server.app import Channels, Parts, create_app
@@ -47,10 +48,17 @@ class Service:
         self._client = httpx.AsyncClient()
         self._http: HttpServer | None = None
         self._grpc: GrpcServer | None = None
+        self._lifecycles: Lifecycles | None = None
         self._store: Store | None = None
         self._committer: Committer | None = None
         self._connections: Connections | None = None
         self._readiness: Readiness | None = None
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """What tickets are opened with unless they say otherwise; there from the start on."""
+        assert self._lifecycles is not None, "the service was started"
+        return self._lifecycles.default
 
     async def start(self) -> None:
         """Start every part; when it returns, both ports answer.
@@ -89,7 +97,7 @@ class Service:
         _make_directory(settings.data)
         self._http = HttpServer(settings.host, settings.port)
         store = self._store = await _open_store(settings.url)
-        lifecycles = await Lifecycles.load(store, lifecycle_files.load, sources)
+        lifecycles = self._lifecycles = await Lifecycles.load(store, lifecycle_files.load, sources)
         ids = SystemIds(clock)
         rooms = Rooms(store, ids)
         committer = self._committer = Committer(Desk(store, rooms, lifecycles, ids), clock)

@@ -18,8 +18,9 @@ async def replica(tmp_path):
 
 async def test_a_department_works_offline_through_calls(replica):
     ticket = (await _answer(replica, {"call": "open", "title": "Fibre"}))["ok"]
+    quoted = {"call": "do", "ticket": ticket, "lane": "sales", "name": "quote", "payload": {"price": "1.00"}}
+    made = (await _answer(replica, quoted))["ok"]
     for call in (
-        {"call": "do", "ticket": ticket, "lane": "sales", "name": "quote", "payload": {"price": "1.00"}},
         {"call": "say", "ticket": ticket, "text": "hello"},
         {"call": "form", "ticket": ticket, "lane": "sales", "fields": {"port": 7}, "note": "here"},
     ):
@@ -29,6 +30,7 @@ async def test_a_department_works_offline_through_calls(replica):
 
     assert "presale" == shown["stage"]
     assert 3 == len(shown["pending"]), "the opening, the quote and the message"
+    assert {made: "effective"} == {id_: status["status"] for id_, status in shown["state"]["status"].items()}
     assert json.loads(json.dumps(shown)) == shown
 
 

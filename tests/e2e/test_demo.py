@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import socket
 import sys
@@ -38,11 +39,13 @@ async def run(*arguments: str) -> tuple[int, str, str]:
 
 
 async def test_the_demonstration_holds_and_the_service_agrees_when_asked_by_others(tmp_path):
-    """`demo --once` exits 0, REST and gRPC of a service on its data show the three tickets, and it can be repeated."""
+    """`demo --once` exits 0, REST and gRPC of a service on its data show the six tickets, and it can be repeated."""
     code, out, err = await run("demo", "--once", "--port", "0", "--grpc-port", "0", "--data", str(tmp_path))
     assert (0, []) == (code, re.findall(r"^ +FAIL.*", out, re.MULTILINE)), out + err
     assert "every expectation held" in out
     assert "encrypted by wechatpy" in out
+    assert 2 == out.count("  ok    stage is stop_work\n"), "in both orders of return"
+    assert "The ticket is in the stage Deal disputed: " in out, "what the sales lead read"
 
     service = await asyncio.create_subprocess_exec(
         *command("serve", "--port", "0", "--grpc-port", "0", "--data", str(tmp_path), "--log-level", "warning"),
@@ -59,14 +62,15 @@ async def test_the_demonstration_holds_and_the_service_agrees_when_asked_by_othe
         async with httpx.AsyncClient(base_url=http, headers={"authorization": f"Bearer {token}"}) as client:
             tickets = (await client.get("/api/tickets")).json()["tickets"]
             histories = {one["id"]: (await client.get(f"/api/tickets/{one['id']}/history")).json() for one in tickets}
-        stages = sorted(one["stage"] for one in tickets)
-        assert ["ready_to_start", "ready_to_start", "stop_work"] == stages
         moves = sorted(
             (one["stage"], sorted(entry["name"] for entry in histories[one["id"]]["history"])) for one in tickets
         )
         assert [
             ("ready_to_start", ["lose", "open", "quote", "rule_signed", "sign"]),
+            ("ready_to_start", ["lose", "open", "quote", "rule_signed", "sign"]),
             ("ready_to_start", ["open", "quote", "sign"]),
+            ("ready_to_start", ["open", "quote", "sign"]),
+            ("stop_work", ["open", "quote", "sign", "start", "withdraw"]),
             ("stop_work", ["open", "quote", "sign", "start", "withdraw"]),
         ] == moves
         async with grpc.aio.insecure_channel(grpc_address) as channel:
@@ -81,8 +85,42 @@ async def test_the_demonstration_holds_and_the_service_agrees_when_asked_by_othe
         await asyncio.wait_for(service.wait(), 30)
     assert 0 == service.returncode
 
-    code, out, err = await run("demo", "--once", "--port", "0", "--grpc-port", "0", "--data", str(tmp_path))
+    again = ["--once", "--stories", "1", "--port", "0", "--grpc-port", "0", "--data", str(tmp_path)]
+    code, out, err = await run("demo", *again)
     assert 0 == code, f"a second time on the same data: {out}{err}"
+
+
+async def test_a_department_is_data_and_the_demonstration_goes_on_with_its_tokens_and_its_page(tmp_path):
+    """On the smallest file: the walk holds, and the page shows a token's holder the tickets in the file's words."""
+    process = await asyncio.create_subprocess_exec(
+        *command("demo", "--port", "0", "--grpc-port", "0", "--data", str(tmp_path), "--stories", "2"),
+        env={**os.environ, "CRDT_SYNC_LIFECYCLE": "support-only"},
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    try:
+        async with asyncio.timeout(DEMO_TIMEOUT_S):
+            walked = (await process.stdout.readuntil(b"Ctrl-C ends it.\n")).decode()
+            tokens = dict([(await process.stdout.readline()).decode().split() for _ in range(2)])
+        assert "every expectation held" in walked, walked
+        assert ["support:", "support_lead:"] == list(tokens)
+        [base] = re.findall(r"The service goes on: (\S+?)/ ", walked)
+        headers = {"authorization": f"Bearer {tokens['support_lead:']}"}
+        async with httpx.AsyncClient(base_url=base, headers=headers) as client:
+            page = (await client.get("/?lang=zh")).text
+        assert (2, 2) == (page.count("客服请求: 已回复</p>"), page.count("客服请求: 待处理</p>"))
+    finally:
+        process.terminate()
+        await asyncio.wait_for(process.wait(), 30)
+    assert 0 == process.returncode
+
+
+async def test_goods_that_come_back_are_walked_through_as_well(tmp_path):
+    arguments = ["--once", "--lifecycle", "return-of-goods", "--stories", "1"]
+    code, out, err = await run("demo", *arguments, "--port", "0", "--grpc-port", "0", "--data", str(tmp_path))
+    assert 0 == code, out + err
+    assert "The ticket is in the stage Paid, but the goods are not here" in out
+    assert "every expectation held" in out
 
 
 async def test_a_busy_port_is_one_clear_sentence(tmp_path):

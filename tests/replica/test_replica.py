@@ -10,11 +10,12 @@ from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain import transition
 from crdt_sync.domain.access import Principal
 from crdt_sync.errors import Conflict, NotThereYet, Unavailable
-from crdt_sync.replica import sync
+from crdt_sync.replica import Replica, sync
 from crdt_sync.replica.link import Change, Diff
 from crdt_sync.replica.replica import Status
+from tests.fakes import SeededIds
 from tests.gated_store import GatedStore
-from tests.replica.loopback import LoopbackLink, opened, until
+from tests.replica.loopback import LoopbackLink, opened, token_of, until
 from tests.world import PEOPLE, SALES, SALES_2, SUPPORT, TECH, World
 
 SYNC_S = 10.0
@@ -300,6 +301,27 @@ async def test_more_documents_than_a_connection_may_open_take_turns(world, repli
         assert await first.delivered(made, SYNC_S)
         joined = [standing for standing in replica._sync.standings.values() if standing.joined]
         assert len(joined) <= 6
+
+
+class Patient(SeededIds):
+    """`Ids` whose jitter makes every wait between two connections last for days."""
+
+    def jitter(self):
+        return -1e7
+
+
+async def test_a_service_that_answers_is_connected_to_at_once_whatever_the_wait(world, tmp_path):
+    link = LoopbackLink(world, SALES, connected=False)
+    async with Replica.open(tmp_path / "replica.db", token=token_of(SALES), link=link, ids=Patient()) as replica:
+        ticket = await replica.open_ticket(title="Fibre")
+        await until(lambda: link.attempts == 1)
+        with pytest.raises(Unavailable):
+            await replica.refresh()
+        link.mend()
+
+        await replica.refresh()
+
+        assert await ticket.delivered(ticket.id, SYNC_S)
 
 
 async def test_reset_keeps_what_was_not_delivered_in_a_file_and_begins_again(world, replica_of, tmp_path):

@@ -6,13 +6,12 @@ A story's opening is made by `opener`; each event is a transition whose actor is
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from crdt_sync.domain.canonical import digest
 from crdt_sync.domain.ids import LaneId, Role, TicketId, TransitionId
 from crdt_sync.domain.lifecycle.fold import Fold
 from crdt_sync.domain.lifecycle.model import Lifecycle, Story
-from crdt_sync.domain.lifecycle.result import TicketState
 from crdt_sync.domain.transition import OPENING_NAME, Transition, make
 from crdt_sync.errors import Malformed
 
@@ -122,31 +121,34 @@ def folded(lifecycle: Lifecycle, story: Story) -> tuple[Fold, dict[TransitionId,
 def run(lifecycle: Lifecycle, story: Story) -> list[str]:
     """Return how a story's outcome differs from what it expects, one sentence each; empty if the story holds."""
     fold, keys = folded(lifecycle, story)
-    state = fold.state()
+    return differences(story, fold.state().to_json(), keys)
+
+
+def differences(story: Story, state: Mapping[str, Any], keys: Mapping[TransitionId, str]) -> list[str]:
+    """Return how `state`, the plain form of a ticket, differs from what the story expects; `keys` name its events."""
     actual = _outcome(state, keys)
-    differences = []
+    found = []
     for what, expected in story.expect.items():
         if what == "flags" and isinstance(expected, Mapping):
             for lane, flags in expected.items():
-                differences += _difference(f"flags of {lane}", sorted(flags), sorted(state.flags.get(lane, ())))
+                found += _difference(f"flags of {lane}", sorted(flags), sorted(state["flags"].get(lane, ())))
         elif isinstance(expected, str) or expected is None:
-            differences += _difference(what, expected, actual.get(what))
+            found += _difference(what, expected, actual.get(what))
         else:
-            differences += _difference(what, sorted(cast(Collection[str], expected)), actual[what])
-    return differences
+            found += _difference(what, sorted(cast(Collection[str], expected)), actual[what])
+    return found
 
 
-def _outcome(state: TicketState, keys: Mapping[TransitionId, str]) -> dict[str, object]:
+def _outcome(state: Mapping[str, Any], keys: Mapping[TransitionId, str]) -> dict[str, object]:
     by_status: dict[str, list[str]] = {"overtaken": [], "contested": [], "inert": []}
-    for id_, status in state.status.items():
-        if status.status in by_status:
-            by_status[status.status].append(keys[id_])
-    owing = {lane for obligation in state.obligations for lane in obligation.owes}
+    for id_, status in state["status"].items():
+        if status["status"] in by_status:
+            by_status[status["status"]].append(keys[id_])
     return {
-        "stage": state.stage,
-        "owes": sorted(owing),
+        "stage": state["stage"],
+        "owes": sorted({lane for obligation in state["obligations"] for lane in obligation["owes"]}),
         **{status: sorted(found) for status, found in by_status.items()},
-        **{str(lane): value for lane, value in state.lanes.items()},
+        **state["lanes"],
     }
 
 
