@@ -109,9 +109,8 @@ class Walk:
                     await replica.mend()
 
     def _scenes(self, count: int) -> Sequence[Scene]:
-        planned = [(story, steps) for story in self._lifecycle.stories if (steps := plan(self._lifecycle, story))]
         scenes: list[Scene] = []
-        for story, steps in planned[:count] or [(OPENED, ())]:
+        for story, steps in self._planned(count) or [(OPENED, ())]:
             seats = list(dict.fromkeys(step.seat for step in steps))
             if not scenes:
                 seated = {seat.person.department for seat in seats}
@@ -119,6 +118,17 @@ class Walk:
                 seats += [Seat(person, 1) for person in plain if person.department not in seated]
             scenes.append(Scene(story, steps, seats, full=not scenes))
         return scenes
+
+    def _planned(self, count: int) -> Sequence[tuple[Story, Sequence[Step]]]:
+        found: list[tuple[Story, Sequence[Step]]] = []
+        for story in self._lifecycle.stories:
+            if len(found) == count:
+                break
+            if steps := plan(self._lifecycle, story):
+                found.append((story, steps))
+            else:
+                typer.echo(f"\n=== {story.name}: not played, since no meetings of people bring it about")
+        return found
 
     async def _tell(self, scene: Scene) -> None:
         """Play a story twice, with both orders of return."""
