@@ -165,6 +165,14 @@ def test_a_mover_who_must_have_seen_the_other_lane_there_did_not_move_without():
     assert {("idle", "went"), ("went", "went")} == moved(lifecycle_of(lanes, watched("a", "b")), "b", "a", "went")
 
 
+def test_what_a_later_mover_did_who_saw_the_other_lane_there_does_not_count():
+    lanes = {
+        "a": ("idle went", "idle < went", {"go": "idle > went"}),
+        "b": ("idle went far", "idle < went < far", {"go": "idle > went", "on": "went > far if a=went"}),
+    }
+    assert {("idle", "went"), ("went", "went")} == moved(lifecycle_of(lanes, watched("a", "b")), "b", "a", "went")
+
+
 def test_the_shipped_default_is_proven_with_a_hundredth_of_the_work():
     reaches = Reaches(load(shipped()["connect-order"]))
     for lane in ("case", "sales", "tech", "support"):

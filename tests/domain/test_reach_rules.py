@@ -245,5 +245,14 @@ def test_a_compensation_that_is_never_the_stage_is_left_to_l7():
     assert [] == found("L10", lanes, row("odd", "compensation", {"b": "bad"}), REST)
 
 
+def test_a_compensation_is_asked_only_where_it_can_be_the_stage():
+    """Lane b is mended only while lane a is idle, and is spoilt only then."""
+    lanes = {
+        "a": ("idle went", "idle < went", {"go": "idle > went if b=better"}),
+        "b": ("idle bad better", "idle < bad < better", {"spoil": "idle > bad", "mend": "bad > better if a=idle"}),
+    }
+    assert [] == found("L10", lanes, row("odd", "compensation", {"b": "bad"}, {"b": "mend"}), REST)
+
+
 def test_names_are_listed_as_a_person_does():
     assert ["a", "a and b", "a, b or c"] == [listed("a"), listed("ab"), listed("abc", "or")]

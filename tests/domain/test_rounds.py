@@ -126,9 +126,18 @@ def test_a_conflict_is_followed_by_what_it_settles_to_and_not_its_members_otherw
     assert {"r", "torn", "l"} == following(settled)["r"]
 
 
-def test_a_settlement_that_resets_still_takes_stragglers():
-    lane = lane_of(**FORKED, transitions=FORK | {"rule": "settles torn > l resets"}, conflicts={"torn": "l r"})
-    assert {"torn", "l"} <= following(lane)["torn"]
+def test_a_settlement_that_resets_still_takes_the_stragglers_of_its_round():
+    """Right gives way to left beside z in round 1, where z is for the first time and torn is no more."""
+    moves = {"l": "a > l", "r": "a > r", "q": "a > q", "rule": "settles torn > l resets", "over": "l > r"}
+    moves |= {"w": "l > w resets", "z": "w > z"}
+    lane = lane_of("a l r q w z", "", moves, {"torn": "l r q"}, unnamed=True)
+    assert Rounds(sets("l r q", "l r w z", "w z"), 3) == rounds_of(lane)
+    assert "l|z" in following(lane)["r|z"]
+
+
+def test_what_recurs_may_follow_what_came_after_it():
+    lane = lane_of("a b c", "", {"go": "a > b resets", "turn": "b > c resets", "back": "c > b resets"})
+    assert {"b", "c"} == following(lane)["c"] == following(lane)["b"]
 
 
 def test_a_reset_does_not_lead_on_within_its_round():
