@@ -66,7 +66,7 @@ class World:
     @classmethod
     async def start(cls, store: Store, *, open_documents: bool = False, lifecycle: str = "connect-order") -> "World":
         source = {lifecycle: lifecycle_files.shipped()[lifecycle]}
-        lifecycles = await Lifecycles.load(store, lifecycle_files.load, source)
+        lifecycles = await Lifecycles.load(store, lifecycle_files.load, lifecycle_files.load_accepted, source)
         world = cls(store, lifecycles, ManualClock(), open_documents=open_documents)
         world.committer.start()
         world.connections.start()

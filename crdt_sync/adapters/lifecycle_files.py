@@ -6,7 +6,7 @@ and tags never resolve, and each value keeps its line. What a value means is `cr
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 
 from ruamel.yaml import YAML
@@ -26,7 +26,7 @@ from ruamel.yaml.reader import ReaderError
 from crdt_sync.domain.lifecycle.check import check
 from crdt_sync.domain.lifecycle.model import Finding, Lifecycle
 from crdt_sync.domain.lifecycle.node import Broken, Node, Scalar, Sequence, Table
-from crdt_sync.domain.lifecycle.spec import parse
+from crdt_sync.domain.lifecycle.spec import Parsed, parse
 from crdt_sync.errors import Malformed
 
 FILE_BYTES_MAX = 256 * 1024  # fifty times the shipped default, and still read in a few seconds
@@ -52,16 +52,11 @@ class Loaded:
 
 def read(text: str | bytes, source: str = "lifecycle") -> Loaded:
     """Read and check a file. Never raises, whatever the text; `source` names it for the reader of the findings."""
-    tree = _Tree()
-    root = tree.read(text)
-    if root is None:
-        return Loaded(None, tree.findings, source)
-    parsed = parse(root)
-    sound = not tree.findings and not parsed.findings
-    findings = [*tree.findings, *parsed.findings]
+    parsed = _parsed(text)
+    sound = not parsed.findings
+    findings = list(parsed.findings)
     if parsed.lifecycle:
-        complete = parsed.complete and not tree.findings
-        findings += check(parsed.lifecycle, unsure=parsed.unsure, complete=complete, sound=sound)
+        findings += check(parsed.lifecycle, unsure=parsed.unsure, complete=parsed.complete, sound=sound)
     findings.sort(key=lambda finding: finding.line)
     return Loaded(parsed.lifecycle if sound else None, findings, source)
 
@@ -75,13 +70,23 @@ def load(text: str | bytes, source: str = "lifecycle") -> Lifecycle:
     """
     loaded = read(text, source)
     if loaded.lifecycle is None or loaded.findings:
-        raise Malformed(
-            f"The lifecycle does not pass its check, with {len(loaded.findings)} finding(s), the first of them: "
-            f"{loaded.findings[0].to_text(source)}",
-            code="lifecycle",
-            advice="`crdt-sync lifecycle check FILE` lists what is wrong and how to mend it.",
-        )
+        raise _refusal(loaded.findings, source)
     return loaded.lifecycle
+
+
+def load_accepted(text: str | bytes, source: str = "lifecycle") -> Lifecycle:
+    """Return the lifecycle of a file that was proven when it was accepted: only L1 and L2 are asked again.
+
+    A ticket keeps the lifecycle that it was opened with, also where a checker of today would refuse it.
+
+    Raises:
+        Malformed: the text is no lifecycle file.
+
+    """
+    parsed = _parsed(text)
+    if parsed.lifecycle is None or parsed.findings:
+        raise _refusal(parsed.findings, source)
+    return parsed.lifecycle
 
 
 def shipped() -> dict[str, str]:
@@ -89,6 +94,26 @@ def shipped() -> dict[str, str]:
     folder = resources.files("crdt_sync.lifecycles")
     files = sorted((item for item in folder.iterdir() if item.name.endswith(".yaml")), key=lambda item: item.name)
     return {item.name.removesuffix(".yaml"): item.read_text(encoding="utf-8") for item in files}
+
+
+def _parsed(text: str | bytes) -> Parsed:
+    """Read a file as far as L1 and L2 go."""
+    tree = _Tree()
+    root = tree.read(text)
+    if root is None:
+        return Parsed(None, tree.findings, frozenset(), complete=False)
+    parsed = parse(root)
+    complete = parsed.complete and not tree.findings
+    return replace(parsed, findings=[*tree.findings, *parsed.findings], complete=complete)
+
+
+def _refusal(findings: list[Finding], source: str) -> Malformed:
+    return Malformed(
+        f"The lifecycle does not pass its check, with {len(findings)} finding(s), the first of them: "
+        f"{findings[0].to_text(source)}",
+        code="lifecycle",
+        advice="`crdt-sync lifecycle check FILE` lists what is wrong and how to mend it.",
+    )
 
 
 @dataclass(slots=True)

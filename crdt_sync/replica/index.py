@@ -59,7 +59,7 @@ class Index:
         self._position = await self._store.position()
         self._lifecycles = {}
         for digest, source in (await self._store.lifecycles()).items():
-            self._lifecycles[digest] = await asyncio.to_thread(lifecycle_files.load, source)
+            self._lifecycles[digest] = await asyncio.to_thread(lifecycle_files.load_accepted, source)
 
     def enter(self, known: Known) -> None:
         """Take in a ticket that was opened here and is stored."""
@@ -93,10 +93,10 @@ class Index:
             return [known.id for known in found]
 
     async def _learn(self, directory: Directory, digest: Digest | None) -> None:
-        """Fetch a lifecycle. One that the service lacks, or that does not prove, stays unknown: the ticket says so."""
+        """Fetch a lifecycle, which the service has proven. One that it lacks stays unknown: the ticket says so."""
         try:
             source = await directory.lifecycle(digest)
-            lifecycle = await asyncio.to_thread(lifecycle_files.load, source)
+            lifecycle = await asyncio.to_thread(lifecycle_files.load_accepted, source)
         except (NotFound, Malformed):
             return
         if digest in {None, lifecycle.digest}:

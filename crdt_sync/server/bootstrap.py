@@ -97,7 +97,9 @@ class Service:
         _make_directory(settings.data)
         self._http = HttpServer(settings.host, settings.port)
         store = self._store = await _open_store(settings.url)
-        lifecycles = self._lifecycles = await Lifecycles.load(store, lifecycle_files.load, sources)
+        lifecycles = self._lifecycles = await Lifecycles.load(
+            store, lifecycle_files.load, lifecycle_files.load_accepted, sources
+        )
         ids = SystemIds(clock)
         rooms = Rooms(store, ids)
         committer = self._committer = Committer(Desk(store, rooms, lifecycles, ids), clock)

@@ -7,6 +7,8 @@ from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.errors import NotFound
 from crdt_sync.ports import Store
 
+Read = Callable[[str, str], Lifecycle]  # (text, name)
+
 
 class Lifecycles:
     """Look-up by digest. A ticket keeps the lifecycle that it was opened with, so none is ever forgotten."""
@@ -16,20 +18,20 @@ class Lifecycles:
         self._known = dict(sources)
 
     @classmethod
-    async def load(
-        cls, store: Store, read: Callable[[str, str], Lifecycle], sources: Mapping[str, str]
-    ) -> "Lifecycles":
+    async def load(cls, store: Store, prove: Read, reread: Read, sources: Mapping[str, str]) -> "Lifecycles":
         """Save `sources` (name -> text), the first of which is the default, and read back every one ever saved.
+
+        What was saved is read, not proven, again: tickets were opened with it, whatever a checker says today.
 
         Raises:
             Malformed: one of the sources fails its check.
             StoreUnavailable: the store cannot answer.
 
         """
-        given = [(read(source, name), source) for name, source in sources.items()]
+        given = [(prove(source, name), source) for name, source in sources.items()]
         for lifecycle, source in given:
             await store.save_lifecycle(lifecycle.digest, source)
-        known = {digest: (read(source, digest), source) for digest, source in (await store.lifecycles()).items()}
+        known = {digest: (reread(source, digest), source) for digest, source in (await store.lifecycles()).items()}
         return cls(given[0][0], known)
 
     def all(self) -> tuple[Lifecycle, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from crdt_sync.adapters.lifecycle_files import DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX, load, read, shipped
+from crdt_sync.adapters.lifecycle_files import DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX, load, load_accepted, read, shipped
 from crdt_sync.domain.lifecycle.stories import folded
 from crdt_sync.errors import Malformed
 
@@ -311,3 +311,19 @@ def test_a_file_with_a_finding_of_l3_or_later_can_still_be_folded():
 
 def test_a_file_with_a_finding_of_l1_cannot():
     assert read(SOUND.replace("kind: normal", "kind: odd")).lifecycle is None
+
+
+@pytest.mark.parametrize("name", ["l03-antichain", "l06-stage-gap", "l10-ping-pong"])
+def test_a_file_that_was_accepted_is_asked_for_l1_and_l2_alone(name):
+    text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    assert load_accepted(text) == read(text).lifecycle
+    with pytest.raises(Malformed):
+        load(text)
+
+
+@pytest.mark.parametrize("name", ["l01-unknown-source", "l02-order-cycle", "yaml_alias", "yaml_syntax"])
+def test_what_is_no_lifecycle_file_was_never_accepted(name):
+    text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    with pytest.raises(Malformed) as caught:
+        load_accepted(text, "kept")
+    assert ("lifecycle", True) == (caught.value.code, "kept:" in caught.value.message)
