@@ -120,7 +120,8 @@ def shows_a_broken_condition(it, finding):
     rule, made = it.spec["lanes"][lane]["transitions"][name], it.made(finding.where)
     effective = it.naive.effective(lane, it.view)
     broken = not holds(rule["if"], it.states | {"stage": row_of(it.spec, it.states | {lane: rule["from"]})["stage"]})
-    return {*made} == effective > set() and broken and row_of(it.spec, it.states)["kind"] not in ALARMING
+    unseen = all(not {*made} & it.naive.past[i] for i in it.naive.events)  # whoever broke it did not know of it
+    return {*made} == effective > set() and broken and unseen and row_of(it.spec, it.states)["kind"] not in ALARMING
 
 
 def shows_a_compensation_that_nobody_ends(it, finding):

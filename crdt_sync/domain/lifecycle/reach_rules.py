@@ -193,17 +193,25 @@ def _broken_condition(
 
 
 def _broken_story(witnesses: Witnesses, space: Space, transition: TransitionSpec, broken: Bits) -> str:
-    """The transition beside what the other lanes do who have not seen it."""
-    lane, to = transition.lane, transition.to
+    """The transition beside what others do who have not seen it, and no more than its author."""
+    for history, beside in _besides(witnesses, transition):
+        if space.holds(broken, {**beside.values, transition.lane: transition.to}):
+            both = beside.then(transition, seen=history.frontier)
+            if story := witnesses.told(both, lambda state: space.holds(broken, state.lanes), stage_shown):
+                return story
+    return ""
+
+
+def _besides(witnesses: Witnesses, transition: TransitionSpec) -> Iterator[tuple[History, History]]:
+    """Histories that enable the transition, each with what others make of it who have not seen it made."""
     for history in witnesses.histories():
-        if not enabled(witnesses.lifecycle, history.values, transition):
-            continue
-        for beside in _aside(witnesses, history, lane):
-            if space.holds(broken, {**beside.values, lane: to}):
-                both = beside.then(transition, seen=history.frontier)
-                if story := witnesses.told(both, lambda state: space.holds(broken, state.lanes), stage_shown):
-                    return story
-    return _story(witnesses, space, broken)
+        if enabled(witnesses.lifecycle, history.values, transition):
+            for beside in _aside(witnesses, history, transition.lane):
+                yield history, beside
+    for history in witnesses.by_round(transition.lane):
+        if enabled(witnesses.lifecycle, history.values, transition):
+            for beside in _earlier_aside(witnesses, history, transition.lane):
+                yield history, beside
 
 
 def _aside(witnesses: Witnesses, history: History, lane: LaneId) -> Iterator[History]:
@@ -217,6 +225,17 @@ def _aside(witnesses: Witnesses, history: History, lane: LaneId) -> Iterator[His
                 known.add(place)
                 queue.append(following)
                 yield following
+
+
+def _earlier_aside(witnesses: Witnesses, history: History, lane: LaneId) -> Iterator[History]:
+    """What a move of another lane makes of a history, by someone who saw an earlier part of it."""
+    for other in witnesses.lifecycle.lanes.values():
+        for past in history.earlier() if other.id != lane else ():
+            for transition in other.transitions.values():
+                if enabled(witnesses.lifecycle, past.values, transition) and (
+                    later := history.stale(other, transition, past)
+                ):
+                    yield later
 
 
 def _stuck(witnesses: Witnesses, reach: Reach, row: StageRow, held: Bits, message: str) -> Finding:

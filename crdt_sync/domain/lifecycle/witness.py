@@ -139,6 +139,7 @@ class Witnesses:
     _trials: int = TRIALS_MAX
     _walked: list[History] = field(default_factory=list)
     _walking: Iterator[History] | None = None
+    _by_round: dict[LaneId, list[History]] = field(default_factory=dict)
     _ends: dict[LaneId, dict[tuple[str, int], History]] = field(default_factory=dict)
 
     def histories(self) -> Iterator[History]:
@@ -172,11 +173,17 @@ class Witnesses:
         """The shortest fork of the lane to exactly these states, with as many resets on each branch; or None."""
         return _forked(history, lane, states, self.branches(history, lane))
 
+    def by_round(self, lane: LaneId) -> list[History]:
+        """Some history to each combination of lane states in each of the lane's first rounds, the shortest first."""
+        if lane not in self._by_round:
+            self._by_round[lane] = list(self._walk(counted=lane))
+        return self._by_round[lane]
+
     def apart(self, lane: Lane, states: frozenset[str]) -> History | None:
         """Histories to each of the states in one round of the lane, laid side by side; or None."""
         if lane.id not in self._ends:
             ends = self._ends[lane.id] = {}
-            for history in self._walk(counted=lane.id):
+            for history in self.by_round(lane.id):
                 if any(step.transition.lane == lane.id for step in history.steps):
                     ends.setdefault((history.values[lane.id], history.rounds[lane.id]), history)
         ends = self._ends[lane.id]
