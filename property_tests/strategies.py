@@ -74,6 +74,10 @@ class History:
     def add(self, record):
         return self._keep(canonical(record))
 
+    def written(self, lane, name, seen, **changes):
+        """The line of a transition that the history does not hold yet."""
+        return canonical(self.record(lane, name, seen, **changes))
+
     def _keep(self, line):
         i, e = identify(line), json.loads(line)
         if i not in self.lines and set(e["after"]) <= self.lines.keys():
@@ -112,6 +116,12 @@ class History:
             for i, e in self.naive.events.items()
         ]
         return f"<{self.spec['lifecycle']}: {'; '.join(steps)}; {len(self.strays)} strays>"
+
+
+def standing(history, result, lane):
+    """The ids of the lane's moves that hold, says a fold's result: alone or against others."""
+    found = {i for i, status in result["status"].items() if status["status"] in {"effective", "contested"}}
+    return {i for i in found if history.naive.events[i]["lane"] == lane}
 
 
 STEP = re.compile(r"(\w+): *(\w+)\.(\w+)(?:\((\w+)=([^()]*)\))?(?: *< *(.+))?")
@@ -186,7 +196,7 @@ def _misplaced(draw, history, record):
     return [root] * draw(st.booleans()) + [canonical(record | {"after": sorted(parents)})]
 
 
-def _quarrels(history, seen):
+def quarrels(history, seen):
     """Every lane with two moves, both enabled, whose ends are a named conflict, and the lane's rulings on it."""
     enabled, rules = history.enabled(seen), {lane: has["transitions"] for lane, has in history.spec["lanes"].items()}
     return [
@@ -228,8 +238,8 @@ def histories(draw, *, strange=False):
     for some, moves, keen, mood in draw(st.lists(STEPS, max_size=4) | st.lists(STEPS, min_size=3, max_size=8)):
         newest = list(reversed(history.lines))
         seen = [picked(newest, choice) for choice in some] or newest
-        if mood == 2 and (quarrels := _quarrels(history, seen)):
-            _quarrel(history, seen, picked(quarrels, keen), moves)
+        if mood == 2 and (ready := quarrels(history, seen)):
+            _quarrel(history, seen, picked(ready, keen), moves)
             continue
         for move in moves:
             _move(draw, history, seen, move, list(history.spec["lanes"])[keen : keen + 1])

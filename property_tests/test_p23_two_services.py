@@ -1,0 +1,69 @@
+"""P23: what one service refuses and another admits folds the same everywhere: a gate decides who, never what it means.
+
+Two services are asked for the same decisions of the same people, whose roles they know differently. Both judge with the
+real admission and write real logs; replicas then hold what both wrote.
+"""
+
+import dataclasses
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crdt_sync.documents.log import LogDocument
+from crdt_sync.domain.transition import decode
+from crdt_sync.replica.view import View
+from property_tests import model
+from property_tests.gate import FIRST_CLIENT, World, principals, retold, submitted
+from property_tests.strategies import histories, shipped, told
+from property_tests.subject import lifecycle
+
+ROLES = st.lists(st.booleans(), min_size=8, max_size=8)  # whether each department's people hold any, in one service
+EVERYTHING = b"\x00"  # what a document has that somebody with nothing lacks
+
+
+@given(st.data(), histories(), ROLES, ROLES)
+def test_what_two_services_admit_between_them_folds_the_same_everywhere(data, drawn, here, there):
+    history = retold(drawn)
+    decisions = [i for i in history.lines if i != history.opening]
+    worlds = [
+        served(history, kept, data.draw(st.permutations(decisions)), 1 + n) for n, kept in enumerate([here, there])
+    ]
+    expected = model.fold(history.spec, admitted(*worlds), ticket=history.opening)
+    for first, second in [worlds, worlds[::-1]]:
+        for line in admitted(second):
+            first.live.fold.add(decode(line))
+        assert expected == first.live.fold.state().to_json()
+        for submit in [*first.submits.values(), *second.submits.values()]:
+            assert expected == shown(history, [first.live.log, second.live.log], submit)
+
+
+def test_a_move_that_only_one_service_refuses_counts_for_the_replica_whose_move_it_is():
+    history = retold(told(shipped(), ["q: sales.quote", "s: sales.sign < q"])[0])
+    _, quote, sign = history.lines
+    strict, other = (served(history, [keeps] * 8, [quote, sign], 1 + keeps) for keeps in [False, True])
+    assert {quote: "role_not_held", sign: "role_not_held"} == strict.live.log.refused()
+    state = shown(history, [strict.live.log, other.live.log], strict.submits["sales"])
+    assert ("ready_to_start", {}) == (state["stage"], other.live.log.refused())
+
+
+def served(history, kept, order, client):
+    """A service that was asked for everything in this order, where some people's roles were withdrawn."""
+    people = principals(history.spec)
+    for owner, keeps in zip(sorted(people), kept, strict=False):
+        people[owner] = people[owner] if keeps else dataclasses.replace(people[owner], roles=())
+    world = World(history, client)
+    for n, i in enumerate(order):
+        world.send(people[history.naive.events[i]["actor"]], submitted(FIRST_CLIENT + n, history.lines[i].decode()))
+    return world
+
+
+def admitted(*worlds):
+    return sorted({record.encode() for world in worlds for record in world.live.log.transitions()})
+
+
+def shown(history, logs, submit):
+    """What a replica shows that follows both services, in this order, and still has what it submitted."""
+    log = LogDocument(FIRST_CLIENT - 1)
+    for one in logs:
+        log.apply_committed(one.diff(EVERYTHING))
+    return View(lifecycle(history.spec), history.opening).fold(log, submit).state().to_json()
