@@ -54,13 +54,9 @@ def decided_with_open_eyes(history, i, found, result):
 
 def aside(naive, lane, x):
     """Whether the move left something for what is neither above all of it nor below: the file's choice, made openly."""
-    to, state = naive.rule(x)["to"], naive.state(lane, naive.past[x])
-    left = set(sides(naive, lane, state))
-    above, under = (
-        {s for s in left if (s, to) in naive.below[lane]},
-        {s for s in left if (to, s) in naive.below[lane]},
-    )
-    return to not in left and above != left != under
+    to, left = naive.rule(x)["to"], sides(naive, lane, naive.state(lane, naive.past[x]))
+    is_up = all(state == to or (state, to) in naive.below[lane] for state in left)
+    return not is_up and not all((to, state) in naive.below[lane] for state in left)
 
 
 def named_as_overtaken(history, i, found, result):
