@@ -229,7 +229,7 @@ class Naive:
             return {"status": "superseded", "by": sorted(y for y in heads if x in self.past[y])}
         if x not in best:
             reasons = {self.why_below(x, y) for y in best}
-            because = next(reason for reason in ("round", "order", "settled") if reason in reasons)
+            because = next((reason for reason in ("round", "order", "settled") if reason in reasons), None)
             return {"status": "overtaken", "because": because, "by": sorted(y for y in best if self.why_below(x, y))}
         others = sorted(y for y in best if self.rule(y)["to"] != self.rule(x)["to"])
         return {"status": "contested", "by": others} if others else {"status": "effective"}
