@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 
 from crdt_sync.domain.lifecycle.fold import fold_lines
 from property_tests import model
+from property_tests.accepted import accepted_files
 from property_tests.small import small_lifecycles
 from property_tests.strategies import histories, replicas, schedules, shipped, told
 from property_tests.subject import Lines, lifecycle
+from property_tests.trouble import RECIPES, in_trouble
 
 
 def decodable(lines):
@@ -19,6 +21,12 @@ def decodable(lines):
 def test_the_command_prints_what_the_definitions_say(history):
     expected = model.fold(history.spec, history.all_lines)
     assert expected == fold_lines(lifecycle(history.spec), history.all_lines)
+
+
+@given(accepted_files(), RECIPES)
+def test_the_command_prints_it_for_any_file_that_passes(spec, recipe):
+    history = in_trouble(spec, recipe)
+    assert model.fold(spec, history.all_lines) == fold_lines(lifecycle(spec), history.all_lines)
 
 
 @given(histories(strange=True), st.booleans())

@@ -1,13 +1,17 @@
 """P4: "is overtaken by" is a strict partial order, so the join of concurrent heads is a join. Exhaustive, on the fold.
 
-The relation is read off the fold of two concurrent heads; three heads must then fold as two by two foretell.
+The relation is read off the fold of two concurrent heads; three heads must then fold as two by two foretell. For random
+files it is asked of every rank that a head can have.
 """
 
 import itertools
 
 import pytest
+from hypothesis import given
 
 from crdt_sync.domain.lifecycle.fold import fold_lines
+from crdt_sync.domain.lifecycle.join import Rank, overtaken_because
+from property_tests.accepted import accepted_files
 from property_tests.small import CASE
 from property_tests.strategies import History, shipped
 from property_tests.subject import lifecycle
@@ -138,3 +142,23 @@ def test_concurrent_heads_join(spec, lane, base, longest):
         )
         if len(spec["lanes"]) == len(SMALL["lanes"]):
             assert join(one, two, three) == pool.best(x, y, z)
+
+
+@given(accepted_files())
+def test_in_any_file_that_passes_overtaking_is_a_strict_partial_order(spec):
+    for lane in lifecycle(spec).lanes.values():
+        ranks = ranks_of(lane)
+        below = {(x, y) for x in ranks for y in ranks if overtaken_because(lane, x, y)}
+        assert not {(y, x) for x, y in below} & below
+        above = {x: {z for y, z in below if y == x} for x in ranks}
+        assert all(above[y] <= above[x] for x, y in below)
+
+
+def ranks_of(lane):
+    """Every rank that a transition of the lane can have, in two rounds: as a ruling, and with or without one before."""
+    found = set()
+    for rule in lane.transitions.values():
+        settled = {frozenset(), lane.conflict_members(rule.settles) if rule.settles else frozenset()}
+        plain = [(settles, bool(settles) or knew) for settles in settled for knew in (False, True)]
+        found |= {Rank(number, rule.to, *rest) for number in (0, 1) for rest in plain}
+    return found
