@@ -9,7 +9,7 @@ PYTHON_STAMP := .venv/.installed
 NODE_FOLDERS := tests/conformance/node console
 NODE_STAMPS := $(NODE_FOLDERS:%=%/node_modules/.installed)
 WORKERS ?= 2
-PROFILE ?= $(HYPOTHESIS_PROFILE)
+PROFILE ?= ci
 
 # What ticket data passes through and every state is decided in: its branches are measured together.
 PROVEN := crdt_sync/domain/*,crdt_sync/documents/*,crdt_sync/wire/*,crdt_sync/protocol/*
@@ -64,7 +64,7 @@ cover: setup ## Show what the last `make test` left uncovered
 	@$(BIN)/coverage report --show-missing --skip-covered
 
 .PHONY: property
-property: setup ## Run the laws of the lifecycle alone; PROFILE=nightly draws 10,000 cases for each
+property: setup ## Run the laws of the lifecycle alone; PROFILE=nightly draws 10,000 cases for most
 	@HYPOTHESIS_PROFILE=$(PROFILE) $(BIN)/pytest -n $(WORKERS) property_tests
 
 .PHONY: exhaustive

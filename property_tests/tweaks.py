@@ -44,10 +44,37 @@ def start_elsewhere(dice, spec):
     _rule(dice, lane)["from"] = dice.sample([*lane["states"], *lane.get("conflicts", {})], dice.randint(1, 2))
 
 
+def begin_elsewhere(dice, spec):
+    lane = _lane(dice, spec)
+    lane["initial"] = dice.choice(lane["states"])
+
+
+def allow_unnamed(dice, spec):
+    """Some conflicts keep their names, others need none; what named them before is refused."""
+    lane = _lane(dice, spec)
+    lane["conflict"] = "unnamed"
+    kept = {name: members for name, members in lane.get("conflicts", {}).items() if dice.random() < 0.8}
+    lane["conflicts"] = kept
+
+
+def settle_and_more(dice, spec):
+    """A ruling that starts elsewhere, too, or begins a new round, or both."""
+    rulings = [rule for lane in spec["lanes"].values() for rule in lane["transitions"].values() if "settles" in rule]
+    if rulings:
+        rule = dice.choice(rulings)
+        rule["from"] = dice.sample(_lane_of(spec, rule)["states"], 1)
+        rule["resets"] = dice.random() < 0.5
+
+
+def _lane_of(spec, rule):
+    return next(lane for lane in spec["lanes"].values() if rule in lane["transitions"].values())
+
+
 def ask(dice, spec):
     other = dice.choice(sorted(spec["lanes"]))
     rule = _rule(dice, _lane(dice, spec))
-    rule["if"] = {other: dice.choice(["", "!"]) + dice.choice(spec["lanes"][other]["states"])}
+    asked = {other: dice.choice(["", "!"]) + dice.choice(spec["lanes"][other]["states"])}
+    rule["if"] = {**rule.get("if", {}), **asked}
 
 
 def ask_for_a_stage(dice, spec):
@@ -68,4 +95,4 @@ def change_a_kind(dice, spec):
 
 
 TWEAKS = (drop_a_move, drop_an_order, turn_resets, go_elsewhere, start_elsewhere, ask, ask_for_a_stage, shuffle_rows)
-TWEAKS += (drop_a_row, change_a_kind)
+TWEAKS += (drop_a_row, change_a_kind, begin_elsewhere, allow_unnamed, settle_and_more)
