@@ -46,7 +46,7 @@ def principals(spec):
 
 
 @dataclass
-class World:
+class Gate:
     """One ticket at the service's gate, without a store."""
 
     history: History

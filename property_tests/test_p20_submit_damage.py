@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from property_tests.gate import FIRST_CLIENT, World, principals, retold, submitted
+from property_tests.gate import FIRST_CLIENT, Gate, principals, retold, submitted
 from property_tests.model import canonical, identify
 from property_tests.strategies import histories, shipped, told
 
@@ -47,7 +47,7 @@ def test_damage_to_ones_own_submit_document_changes_no_one_elses_result(data, dr
     people = principals(history.spec)
     hostile = people[data.draw(st.sampled_from(sorted(people)))]
     decisions = data.draw(st.permutations([i for i in history.lines if i != history.opening]))
-    peaceful, troubled = World(history), World(history)
+    peaceful, troubled = Gate(history), Gate(history)
     for n, i in enumerate(decisions):
         for k in range(data.draw(st.integers(0, 2))):
             troubled.send(hostile, data.draw(damages(history, hostile, FIRST_CLIENT + 1000 + 10 * n + k)))
@@ -77,7 +77,7 @@ def test_copies_of_what_others_submit_are_harmless(damage, order, early):
     drawn, _ = told(shipped(), ["q: sales.quote", "s: sales.sign < q"])
     history = retold(drawn)
     people, ids = principals(history.spec), dict(zip(["opening", "q", "s"], history.lines, strict=True))
-    peaceful, troubled = World(history), World(history)
+    peaceful, troubled = Gate(history), Gate(history)
     copies = [
         submitted(FIRST_CLIENT + 1000 + n, history.lines[ids[key]].decode(), root)
         for n, (root, key) in enumerate(damage)
@@ -94,7 +94,7 @@ def test_what_waits_for_each_other_across_departments_goes_on_at_once():
     steps = ["q: sales.quote", "s: sales.sign < q", "t: tech.start < s", "w: sales.withdraw < t", "h: tech.halt < w"]
     drawn, _ = told(shipped(), steps)
     history = retold(drawn)
-    people, world = principals(history.spec), World(history)
+    people, world = principals(history.spec), Gate(history)
     for n, (i, line) in enumerate(reversed(history.lines.items())):
         if i != history.opening:
             world.send(people[history.naive.events[i]["actor"]], submitted(FIRST_CLIENT + n, line.decode()))

@@ -9,13 +9,17 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.log import LogDocument
+from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain.transition import decode
 from crdt_sync.replica.view import View
+from crdt_sync.wire import ysync
 from property_tests import model
-from property_tests.gate import FIRST_CLIENT, World, principals, retold, submitted
+from property_tests.gate import FIRST_CLIENT, Gate, principals, retold, submitted
 from property_tests.strategies import histories, shipped, told
 from property_tests.subject import lifecycle
+from tests.world import SALES, World
 
 ROLES = st.lists(st.booleans(), min_size=8, max_size=8)  # whether each department's people hold any, in one service
 EVERYTHING = b"\x00"  # what a document has that somebody with nothing lacks
@@ -46,12 +50,36 @@ def test_a_move_that_only_one_service_refuses_counts_for_the_replica_whose_move_
     assert ("ready_to_start", {}) == (state["stage"], other.live.log.refused())
 
 
+async def test_two_whole_services_agree_once_both_hold_what_one_of_them_refused():
+    strict, other = worlds = [await World.start(MemoryStore()) for _ in range(2)]
+    one, same = [await world.opened() for world in worlds]
+    assert one.id == same.id
+    quote = strict.made(SALES, one, "sales", "quote", [one.id])
+    moves = [quote, strict.made(SALES, one, "sales", "sign", [quote.id])]
+    await submit(strict, dataclasses.replace(SALES, roles=()), moves)
+    await submit(other, SALES, moves)
+    assert ["lead", "signed"] == [(await world.tickets.get(SALES, one.id)).lanes["sales"] for world in worlds]
+    await submit(strict, SALES, moves)
+    views = [await world.tickets.get(SALES, one.id) for world in worlds]
+    assert (views[0].lanes, views[0].stage) == (views[1].lanes, views[1].stage)
+    for world in worlds:
+        await world.stop()
+
+
+async def submit(world, principal, moves):
+    connection, _ = await world.yjs(f"ticket/{moves[0].ticket}/submit/{principal.department}", principal)
+    document = SubmitDocument(world.ids.client_id())
+    for made in moves:
+        connection.receive(ysync.encode_update(document.append_transition(made.record)))
+    await world.settle()
+
+
 def served(history, kept, order, client):
     """A service that was asked for everything in this order, where some people's roles were withdrawn."""
     people = principals(history.spec)
     for owner, keeps in zip(sorted(people), kept, strict=False):
         people[owner] = people[owner] if keeps else dataclasses.replace(people[owner], roles=())
-    world = World(history, client)
+    world = Gate(history, client)
     for n, i in enumerate(order):
         world.send(people[history.naive.events[i]["actor"]], submitted(FIRST_CLIENT + n, history.lines[i].decode()))
     return world
