@@ -35,62 +35,16 @@ def _open_moves(lane):
     return [name for name in sorted(moves) if start in listed(moves[name].get("from")) and "if" not in moves[name]]
 
 
-def drop_a_name(dice, spec):
-    """L3: two states that both can be come to at the start, and whose conflict has no name any more."""
-    lanes = _lanes(spec)
-    places = [
-        (name, conflict)
-        for name, lane in sorted(lanes.items())
-        for conflict, members in lane.get("conflicts", {}).items()
-        if set(members) <= {lane["transitions"][move]["to"] for move in _open_moves(lane)}
-    ]
-    if not places:
+def stray(dice, spec):
+    """L3: a state beside all others, whose conflicts have no names."""
+    name = _any_lane(dice, spec, lambda lane: "conflict" not in lane and "final" not in lane)
+    if name is None:
         return None
-    name, conflict = dice.choice(places)
-    lane = lanes[name]
-    del lane["conflicts"][conflict]
-    for rule in lane["transitions"].values():
-        rule["from"] = [source for source in listed(rule.get("from")) if source != conflict]
-    gone = {
-        move
-        for move, rule in lane["transitions"].items()
-        if not rule["from"] and rule.get("settles") in {None, conflict}
-    }
-    lane["transitions"] = {move: rule for move, rule in lane["transitions"].items() if move not in gone}
-    if not forget(spec, name, conflict, gone):
-        return None
+    lane = spec["lanes"][name]
+    lane["order"] = [*lane["order"], f"{lane['initial']} < stray"]
+    lane["states"] = [*lane["states"], "stray"]
+    lane["transitions"]["stray"] = {"from": lane["initial"], "to": "stray"}
     return f"{name}.conflicts"
-
-
-def forget(spec, lane, value, gone):
-    """Take a value out of every pattern and moves out of what is owed; False where only that value was meant."""
-    rows = spec["stages"]
-    rows[:] = [
-        row
-        for row in rows
-        if not any(
-            one.get(lane) in {value, f"!{value}"} for one in listed(row["when"]) if isinstance(one.get(lane), str)
-        )
-    ]
-    conditions = [one for row in rows for one in listed(row["when"])]
-    conditions += [rule["if"] for has in spec["lanes"].values() for rule in has["transitions"].values() if "if" in rule]
-    for condition in conditions:
-        if value in listed(condition.get(lane)):
-            condition[lane] = [name for name in listed(condition[lane]) if name != value]
-            if not condition[lane]:
-                return False
-    for row in rows:
-        for owed in row.get("owes", []):
-            if lane in owed:
-                owed[lane] = [move for move in owed[lane] if move not in gone]
-                if not owed[lane]:
-                    return False
-    stages = {row["stage"] for row in rows}
-    return all(
-        rule.get("if", {}).get("stage", "!")[1:] in {"", *stages}
-        for has in spec["lanes"].values()
-        for rule in has["transitions"].values()
-    )
 
 
 def slip_back(dice, spec):
@@ -254,7 +208,7 @@ def pay_once(dice, spec):
 
 
 PLANTS = {
-    "L3": [drop_a_name],
+    "L3": [stray],
     "L4": [slip_back],
     "L5": [settle_outside, settle_unevenly],
     "L6": [tear_the_table],
