@@ -18,6 +18,7 @@ class View:
         self.states = self.naive.states(self.all)
         self.row = plain.row_of(self.spec, self.states)
         self.heads = {lane: self.naive.effective(lane, self.all) for lane in self.states}
+        self.all_heads = set().union(*self.heads.values())
 
     @property
     def result(self):
@@ -102,33 +103,24 @@ def trapped(view):
     yield from ends
 
 
-def attempted(view):
-    """L8: a move that somebody tried where it starts, in vain."""
-    return [f"{e['lane']}.{e['name']}" for i, e in view.naive.events.items() if view.naive.code[i] in {"from", "if"}]
-
-
 def broken(view):
-    """L9: a move's condition that a colleague broke who had not seen the move, and nobody is told."""
+    """L9: a move's condition that a colleague broke who saw neither the move nor its lane there; nobody is told."""
+    yield from _broken(view, lambda lane, y: view.naive.state(lane, view.naive.past[y]) != view.states[lane])
+
+
+def _broken(view, counts):
+    """The moves that hold their lane, and whose conditions a head that counts has broken beside them."""
     if view.row is None or view.row["kind"] in ALARMING:
         return
     for lane, heads in view.heads.items():
         for i in heads:
-            rule = view.naive.rule(i)
-            if view.states[lane] == rule["to"]:
-                yield from (
-                    f"{lane}.{view.naive.events[i]['name']}" for what in rule.get("if", {}) if _is_broken(view, i, what)
-                )
-
-
-def _is_broken(view, i, what):
-    """Whether the condition does not hold any more, after somebody's move who saw the lane elsewhere."""
-    lane, pattern = view.naive.events[i]["lane"], view.naive.rule(i)["if"][what]
-    began = view.naive.state(lane, view.naive.past[i])
-    if plain.holds(view.spec, {**view.states, lane: began} if what == "stage" else view.states, what, pattern):
-        return False
-    others = set(view.states) - {lane} if what == "stage" else {what}
-    beside = [y for other in others for y in view.heads[other] if view.apart(i, y)]
-    return any(view.naive.state(lane, view.naive.past[y]) != view.states[lane] for y in beside)
+            rule, apart = view.naive.rule(i), {y for y in view.all_heads if view.apart(i, y) and counts(lane, y)}
+            for what, pattern in rule.get("if", {}).items():
+                there = {**view.states, lane: view.naive.state(lane, view.naive.past[i])}
+                holds = plain.holds(view.spec, there if what == "stage" else view.states, what, pattern)
+                others = set(view.states) - {lane} if what == "stage" else {what}
+                if view.states[lane] == rule["to"] and not holds and any(apart & view.heads[other] for other in others):
+                    yield f"{lane}.{view.naive.events[i]['name']}"
 
 
 def stuck(view):
@@ -166,4 +158,17 @@ DEFECTS = {
     "L9": broken,
     "L10": stuck,
     "L11": unamendable,
+}
+
+
+def _in_vain(view):
+    """A move that somebody tried where it starts, and that was inert."""
+    return [f"{e['lane']}.{e['name']}" for i, e in view.naive.events.items() if view.naive.code[i] in {"from", "if"}]
+
+
+# What a story may show, which no history of an accepted file is asked for: a move that can never be made, tried; and a
+# condition broken by somebody who had not seen the move, though he may have seen its lane there by another one.
+TOLD = DEFECTS | {
+    "L8": lambda view: [*trapped(view), *_in_vain(view)],
+    "L9": lambda view: _broken(view, lambda _lane, _y: True),
 }

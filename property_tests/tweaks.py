@@ -44,6 +44,12 @@ def start_elsewhere(dice, spec):
     _rule(dice, lane)["from"] = dice.sample([*lane["states"], *lane.get("conflicts", {})], dice.randint(1, 2))
 
 
+def owe_more(dice, spec):
+    lane = dice.choice(sorted(spec["lanes"]))
+    row = dice.choice(spec["stages"])
+    row["owes"] = [*row.get("owes", []), {lane: [dice.choice(sorted(spec["lanes"][lane]["transitions"]))]}]
+
+
 def begin_elsewhere(dice, spec):
     lane = _lane(dice, spec)
     lane["initial"] = dice.choice(lane["states"])
@@ -95,4 +101,4 @@ def change_a_kind(dice, spec):
 
 
 TWEAKS = (drop_a_move, drop_an_order, turn_resets, go_elsewhere, start_elsewhere, ask, ask_for_a_stage, shuffle_rows)
-TWEAKS += (drop_a_row, change_a_kind, begin_elsewhere, allow_unnamed, settle_and_more)
+TWEAKS += (drop_a_row, change_a_kind, owe_more, begin_elsewhere, allow_unnamed, settle_and_more)
