@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from property_tests import plain
 from property_tests.strategies import PAYLOADS, History, picked
 
-KINDS = ("on", "on", "fork", "fork", "quarrel", "break", "stale", "stale", "payloads")
+KINDS = ("on", "on", "fork", "fork", "quarrel", "rule", "break", "stale", "stale", "payloads")
+SOUGHT = {"break": "if", "rule": "settles", "payloads": "payload"}  # what a move has to be of a kind
 STEPS = st.tuples(st.sampled_from(KINDS), *(st.integers(0, 63) for _ in range(4)))
 RECIPES = st.lists(STEPS, max_size=7)
 
@@ -33,16 +34,17 @@ def _step(history, kind, place, one, other, payload):
     moves = enabled(history, seen)
     if not moves:
         return
-    first = picked(moves, one)
-    if kind == "break":
-        first = picked([move for move in moves if "if" in _rule(history, move)] or moves, one)
+    sought = [move for move in moves if SOUGHT.get(kind) in _rule(history, move)]
+    first = picked(sought or moves, one)
     _make(history, first, seen, payload)
-    if kind in {"fork", "quarrel", "break"}:
-        fitting = {"fork": moves, "quarrel": [x for x in moves if x[0] == first[0]]}
-        fitting["break"] = [x for x in moves if x[0] != first[0]] or moves
-        _make(history, picked(fitting[kind], other), seen, payload + 1)
-    elif kind == "payloads":
-        _make(history, first, seen, payload + 1)
+    if kind not in {"on", "stale"}:
+        second = {
+            "quarrel": [move for move in moves if move[0] == first[0]],
+            "rule": sought,
+            "break": [move for move in moves if move[0] != first[0]],
+            "payloads": [first],
+        }
+        _make(history, picked(second.get(kind) or moves, other), seen, payload + 1)
 
 
 def enabled(history, seen):
