@@ -167,7 +167,7 @@ def _conflict_rows(dice, name, lane):
 
 def _let_one_compensate(dice, rows):
     """Mostly one row: where several lanes owe at once, one of them alone comes from one compensation to the next."""
-    for row in dice.sample(rows, min(len(rows), dice.choice([0, 1, 1, 1, 1, 2]))):
+    for row in dice.sample(rows, min(len(rows), dice.choice([0, *[1] * 10, 2]))):
         row["kind"] = "compensation"
 
 
