@@ -52,7 +52,7 @@ def _rules(spec):
 
 def test_a_file_that_passes_shows_no_defect_in_any_history(record_property):
     drawn = Counter()
-    wanted = settings.default.max_examples * 3 // 2
+    wanted = 2 * settings.default.max_examples
 
     @settings(max_examples=wanted)
     @given(accepted_files(), st.lists(RECIPES, min_size=HISTORIES, max_size=HISTORIES))
