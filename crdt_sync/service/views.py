@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from crdt_sync.domain.ids import Digest, Position, TicketId, TransitionId
 from crdt_sync.ports import TicketRow
 from crdt_sync.service.draft import project
 from crdt_sync.service.live_ticket import LiveTicket
+
+INSTANT_MS_MAX = 253_402_300_799_999  # the last millisecond of the year 9999: RFC 3339 has four digits for a year
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,9 @@ def shown_fields(live: LiveTicket, now_ms: int) -> dict[str, object]:
 
 
 def instant(at_ms: int) -> str:
-    """Write an instant as RFC 3339 in UTC."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Write an instant as RFC 3339 in UTC; one after the year 9999, which a client may claim, as the last of it."""
+    at = _EPOCH + timedelta(milliseconds=min(at_ms, INSTANT_MS_MAX))
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
+from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain.access import Principal
 from crdt_sync.errors import (
     Conflict,
@@ -18,6 +19,7 @@ from crdt_sync.errors import (
     Unavailable,
 )
 from crdt_sync.ports import TicketFilter
+from crdt_sync.wire import ysync
 from tests.gated_store import GatedStore
 from tests.world import BACKOFFICE, GATEWAY, LEAD, SALES, STRANGER, SUPPORT, TECH, World
 
@@ -343,6 +345,18 @@ async def test_a_conversation_has_so_many_messages_and_no_more(world, monkeypatc
     with pytest.raises(Conflict) as caught:
         await world.tickets.post_message(SALES, view.id, text="two")
     assert "too_many" == caught.value.code
+
+
+async def test_a_time_that_no_calendar_has_spoils_no_history(world):
+    view = await world.opened()
+    made = world.made(SALES, view, "sales", "quote", (view.id,), at=2**53 - 1)
+    connection, _ = await world.yjs(f"ticket/{view.id}/submit/sales", SALES)
+    connection.receive(ysync.encode_update(SubmitDocument(1_000).append_transition(made.record)))
+    await world.settle()
+
+    assert ["2023-11-14T22:13:20.000Z", "9999-12-31T23:59:59.999Z"] == [
+        entry["at"] for entry in await world.tickets.history(TECH, view.id)
+    ]
 
 
 async def test_the_history_says_what_became_of_each_transition(world):
