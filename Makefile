@@ -77,6 +77,12 @@ bench: setup ## Measure: accepted moves that are later rejected, by design; what
 	@echo
 	@$(BIN)/python -m benchmarks.fold
 
+SEEDS ?= 200
+
+.PHONY: simulate
+simulate: setup ## Run whole worlds on virtual time, SEEDS of them; a failing one is told as a short story
+	@$(BIN)/python -m property_tests.simulation --seeds $(SEEDS)
+
 .PHONY: conformance
 conformance: setup node-modules ## Run unmodified Yjs clients in Node against the service
 	@$(BIN)/pytest tests/conformance
