@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from crdt_sync.domain.ids import TicketId
 from property_tests import model
 from property_tests.simulation.committed import array, mapping
 from property_tests.simulation.machine import Machine
@@ -20,7 +19,6 @@ async def judge(world: World) -> None:
     for ticket, expected in folds.items():
         _rows(world, ticket, expected)
         await _service(world, ticket, expected)
-        await _alarms(world, ticket)
         _documents(world, ticket)
         _entries(world, ticket)
         for machine in world.machines:
@@ -57,12 +55,6 @@ async def _service(world: World, ticket: str, expected: dict[str, Any]) -> None:
     shown = await world.service.process.spawn(read())
     if difference := differing(shown, expected, world.committed.journal(ticket)):
         world.witness.find("the service's memory is the fold", f"{world.name(ticket)}: {difference}")
-
-
-async def _alarms(world: World, ticket: str) -> None:
-    """No two copies of a ticket fold otherwise, so the tripwire has nothing to tell."""
-    for alarm in await world.service.process.spawn(world.service.store.alarms(TicketId(ticket))):
-        world.witness.find("no alarm", f"{world.name(ticket)}: {alarm.department} sees something else")
 
 
 async def _replica(world: World, machine: Machine, ticket: str, expected: dict[str, Any]) -> None:
