@@ -4,6 +4,7 @@ All are read by one process of its own, whose memory and processor time the syst
 limit is killed, and says nothing.
 """
 
+import itertools
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from crdt_sync.adapters.lifecycle_files import DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX, read
-from crdt_sync.domain.lifecycle import reach, space
+from crdt_sync.domain.lifecycle import reach, reach_rules, space, witness
 from crdt_sync.domain.lifecycle.lanes import ORDER_MAX, STATES_MAX, TRANSITIONS_MAX
 from crdt_sync.domain.lifecycle.spec import LANES_MAX, STAGES_MAX
 
@@ -159,3 +160,25 @@ def test_what_is_too_wide_is_no_reason_to_hide_what_is_proven():
     ]
     rules = {found.rule for found in read(wide(LANES_MAX, STATES_MAX, moves, each_named(LANES_MAX))).findings}
     assert {"L4", "L7", "L11"} == rules
+
+
+def test_the_search_for_stories_ends_however_many_are_sought_in_vain(monkeypatch):
+    """Conditions that are broken where no search comes by: twenty moves by five rows, each with a story to look for."""
+    moves = [*(f"from: s{n}, to: s{n + 1}" for n in range(19)), "from: s19, to: s0, resets: true"]
+    rows = [f"stage: r{n}, kind: normal, when: {{g: b, l0: s19, l1: s19, l2: s{19 - n}}}" for n in range(5)]
+    guarded = "".join(f"      t{n}: {{from: a, to: b, if: {{l0: '!s19'}}}}\n" for n in range(20))
+    head = "  g:\n    owner: g\n    initial: a\n    states: [a, b]\n    order: [a < b]\n    transitions:\n"
+    text = wide(3, 20, moves, [*rows, REST]).replace("stages:\n", f"{head}{guarded}stages:\n")
+    tries, enabled = itertools.count(), witness.enabled
+
+    def counted(*place):
+        next(tries)
+        return enabled(*place)
+
+    monkeypatch.setattr(witness, "enabled", counted)
+    monkeypatch.setattr(reach_rules, "enabled", counted)
+    broken = [found for found in read(text).findings if found.rule == "L9"]
+
+    assert 100 <= len(broken)
+    assert "" in {found.story for found in broken}
+    assert next(tries) <= 2 * witness.TRIALS_MAX

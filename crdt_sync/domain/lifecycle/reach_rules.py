@@ -210,8 +210,9 @@ def _besides(witnesses: Witnesses, transition: TransitionSpec) -> Iterator[tuple
                 yield history, beside
     for history in witnesses.by_round(transition.lane):
         if enabled(witnesses.lifecycle, history.values, transition):
-            for beside in _earlier_aside(witnesses, history, transition.lane):
-                yield history, beside
+            for other in witnesses.lifecycle.lanes.values():
+                for beside in witnesses.stale(history, other) if other.id != transition.lane else ():
+                    yield history, beside
 
 
 def _aside(witnesses: Witnesses, history: History, lane: LaneId) -> Iterator[History]:
@@ -225,17 +226,6 @@ def _aside(witnesses: Witnesses, history: History, lane: LaneId) -> Iterator[His
                 known.add(place)
                 queue.append(following)
                 yield following
-
-
-def _earlier_aside(witnesses: Witnesses, history: History, lane: LaneId) -> Iterator[History]:
-    """What a move of another lane makes of a history, by someone who saw an earlier part of it."""
-    for other in witnesses.lifecycle.lanes.values():
-        for past in history.earlier() if other.id != lane else ():
-            for transition in other.transitions.values():
-                if enabled(witnesses.lifecycle, past.values, transition) and (
-                    later := history.stale(other, transition, past)
-                ):
-                    yield later
 
 
 def _stuck(witnesses: Witnesses, reach: Reach, row: StageRow, held: Bits, message: str) -> Finding:

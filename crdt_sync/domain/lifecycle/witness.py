@@ -173,11 +173,19 @@ class Witnesses:
         """The shortest fork of the lane to exactly these states, with as many resets on each branch; or None."""
         return _forked(history, lane, states, self.branches(history, lane))
 
-    def by_round(self, lane: LaneId) -> list[History]:
-        """Some history to each combination of lane states in each of the lane's first rounds, the shortest first."""
+    def by_round(self, lane: LaneId) -> Iterator[History]:
+        """Some history to each combination of lane states in each of the lane's first rounds, the shortest first.
+
+        Whoever tries what can come of them may use up half of the trials that are left, and no more.
+        """
         if lane not in self._by_round:
             self._by_round[lane] = list(self._walk(counted=lane))
-        return self._by_round[lane]
+        reserve = self._trials // 2
+        for history in self._by_round[lane]:
+            if self._trials <= reserve:
+                return
+            self._trials -= 1
+            yield history
 
     def apart(self, lane: Lane, states: frozenset[str]) -> History | None:
         """Histories to each of the states in one round of the lane, laid side by side; or None."""
@@ -233,7 +241,9 @@ class Witnesses:
             if length > shortest[_place(history, counted)]:
                 continue
             yield history
-            steps = chain(*(self.following(history, lane) for lane in lanes), () if counted else self._stale(history))
+            steps = chain(*(self.following(history, lane) for lane in lanes))
+            if not counted:
+                steps = chain(steps, *(self.stale(history, lane) for lane in lanes))
             for following in steps if self._trials > reserve else ():
                 place, length = _place(following, counted), len(following.steps)
                 if length < shortest.get(place, length + (len(shortest) < COMBINATIONS_MAX)):
@@ -241,16 +251,15 @@ class Witnesses:
                     pushed += 1
                     heapq.heappush(queue, (length, pushed, following))
 
-    def _stale(self, history: History) -> Iterator[History]:
-        """What a transition makes of the history that is enabled in an earlier part of it, and no more."""
-        for lane in self.lifecycle.lanes.values():
-            for past in history.earlier():
-                self._trials -= len(lane.transitions)
-                for transition in lane.transitions.values() if self._trials > 0 else ():
-                    if enabled(self.lifecycle, past.values, transition) and (
-                        later := history.stale(lane, transition, past)
-                    ):
-                        yield later
+    def stale(self, history: History, lane: Lane) -> Iterator[History]:
+        """What a transition of the lane makes of the history that is enabled in an earlier part of it, and no more."""
+        for past in history.earlier():
+            self._trials -= len(lane.transitions)
+            for transition in lane.transitions.values() if self._trials > 0 else ():
+                if enabled(self.lifecycle, past.values, transition) and (
+                    later := history.stale(lane, transition, past)
+                ):
+                    yield later
 
     def following(self, history: History, lane: Lane) -> Iterator[History]:
         """What a step of the lane by those who saw everything makes of the history: a transition, or a fork."""
