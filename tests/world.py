@@ -69,6 +69,7 @@ class World:
         lifecycles = await Lifecycles.load(store, lifecycle_files.load, lifecycle_files.load_accepted, source)
         world = cls(store, lifecycles, ManualClock(), open_documents=open_documents)
         world.committer.start()
+        world.committer._task.add_done_callback(_end_what_waits)
         world.connections.start()
         return world
 
@@ -122,6 +123,13 @@ class World:
 
     async def newest(self, ticket: str) -> str:
         return (await self.store.journal(ticket))[-1].id
+
+
+def _end_what_waits(committer: asyncio.Task[None]) -> None:
+    """Fail the test at once whose committer died; it would wait for ever. `stop` raises what killed it."""
+    if not committer.cancelled() and committer.exception() is not None:
+        for task in asyncio.all_tasks():
+            task.cancel()
 
 
 def arrival(key: str, text: str = "hello", **more) -> Arrival:
