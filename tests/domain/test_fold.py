@@ -550,6 +550,26 @@ def test_state_at_is_the_state_that_someone_saw():
     assert history.fold().state() == whole.state()
 
 
+def test_state_at_some_is_read_from_all_of_them():
+    history = History("q: sales.quote", "x: tech.start < q", "n: sales.quote", "p: sales.park < n")
+
+    assert Standing.INERT is history.fold().state_at([history["x"], history["p"]]).status[history["x"]].status
+
+
+@pytest.mark.parametrize("order", list(permutations("xrn")), ids="".join)
+def test_a_head_is_superseded_by_whichever_part_of_the_view_saw_it(order):
+    """Each of the three has heads of its own; that of `x`, which is inert, is in the past of `r` alone."""
+    history = History(
+        "q: sales.quote", "l: sales.lose < q", "x: tech.start < l", "r: sales.revive < l", "n: sales.quote"
+    )
+    fold = history.fold(["o", "q", "l", *order])
+
+    for asked in permutations(history.ids("x r n")):
+        seen = fold.state_at(asked)
+        assert history.fold().state() == seen
+        assert Status(Standing.SUPERSEDED, by=history.ids("r")) == seen.status[history["l"]]
+
+
 def test_state_at_an_unknown_id_is_a_key_error():
     with pytest.raises(KeyError):
         History().fold().state_at(["a" * 52])
@@ -589,15 +609,24 @@ def test_a_small_frontier_is_named_whole():
 
 
 def test_a_wide_frontier_names_effective_heads_then_what_saw_one_then_the_rest():
-    history = History("q: sales.quote", "s: sales.sign < q", "t: tech.start < s", "d: tech.deliver < t")
+    history = History(*SIGNED, "n: sales.quote", "t: tech.start < s", "d: tech.deliver < t")
     above = [history.do(f"a{n}: sales.nothing < d").id for n in range(3)]
-    rest = [history.do(f"r{n}: sales.nothing").id for n in range(40)]
+    rest = [history["n"], *(history.do(f"r{n}: sales.nothing").id for n in range(40))]
     history.do("l: sales.lose < q")
     fold = history.fold()
     named = fold.naming(fold.frontier())
 
     assert 32 == len(named)
     assert sorted({history["l"], *above, *sorted(rest)[:28]}) == list(named)
+
+
+def test_in_a_wide_frontier_no_effective_head_gives_way_to_what_saw_one():
+    history = History(*WORK)
+    heads = [history.do(f"l{n}: sales.lose < q").id for n in range(20)]
+    above = sorted(history.do(f"a{n}: sales.nothing < t").id for n in range(40))
+    fold = history.fold()
+
+    assert sorted([*heads, *above[:12]]) == list(fold.naming(fold.frontier()))
 
 
 # Lifecycles that are not at hand
@@ -711,6 +740,21 @@ def test_an_opening_of_another_lifecycle_is_not_judged_by_this_ones_control_lane
 
     assert stranger.id == fold_lines(deal_lifecycle(), [line])["ticket"]
     assert {sha(line): "malformed"} == fold_lines(deal_lifecycle(), [line], any_digest=True)["quarantined"]
+
+
+def test_an_opening_outside_the_control_lane_is_no_ticket_of_any_digest():
+    wrong = min(
+        (opening(subject=str(n), lane="sales", lifecycle=OTHER_DIGEST) for n in range(20)), key=lambda one: one.id
+    )
+    history = History("q: sales.quote")
+    fold = Fold(deal_lifecycle(), history["o"], any_digest=True)
+
+    assert Verdict(Code.MALFORMED) == fold.judge(wrong)
+    assert wrong.id < history["o"]
+    assert (
+        history["o"]
+        == (fold_lines(deal_lifecycle(), [wrong.record.encode(), *history.lines()], any_digest=True)["ticket"])
+    )
 
 
 def test_another_lifecycle_gives_codes_for_the_view_and_no_more():
