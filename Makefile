@@ -83,6 +83,14 @@ SEEDS ?= 200
 simulate: setup ## Run whole worlds on virtual time, SEEDS of them; a failing one is told as a short story
 	@$(BIN)/python -m property_tests.simulation --seeds $(SEEDS)
 
+.PHONY: mutation
+mutation: setup ## Change what decides, line by line, and see that tests notice; takes an hour
+	@$(BIN)/python -m tests.mutation.mutants $(TARGETS)
+
+.PHONY: planted
+planted: setup ## Plant the bugs that matter most, one by one, and see which test notices
+	@$(BIN)/python -m tests.mutation.planted
+
 .PHONY: conformance
 conformance: setup node-modules ## Run unmodified Yjs clients in Node against the service
 	@$(BIN)/pytest tests/conformance

@@ -1,0 +1,164 @@
+"""The bugs that matter most, each as a patch of today's source and with the suites that must notice it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+JOIN = "crdt_sync/domain/lifecycle/join.py"
+FOLD = "crdt_sync/domain/lifecycle/fold.py"
+PENDING = "crdt_sync/domain/lifecycle/pending.py"
+ACCESS = "crdt_sync/domain/access.py"
+DRAFT = "crdt_sync/service/draft.py"
+JOBS = "crdt_sync/service/jobs.py"
+COMMITTER = "crdt_sync/service/committer.py"
+
+LAWS = "property_tests"
+SERVICE = "tests/service"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One text of a file and what takes its place; the text stands there exactly once."""
+
+    source: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A named mistake. Each of the suites is asked on its own, and must notice."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    suites: tuple[str, ...]
+
+
+BUGS = (
+    Bug(
+        "drop rounds",
+        (
+            Edit(
+                JOIN,
+                "    if first.round != second.round:\n"
+                "        return Reason.ROUND if first.round < second.round else None\n",
+                "",
+            ),
+        ),
+        (LAWS,),
+    ),
+    Bug(
+        "forget `settled`",
+        (Edit(JOIN, "if first.to in second.settles and not first.settled:", "if first.to in second.settles:"),),
+        (LAWS,),
+    ),
+    Bug(
+        "judge by arrival order",
+        (
+            Edit(
+                FOLD,
+                "state = self._view_of(transition.lane, past.heads).state",
+                "state = self._view_of(transition.lane, self._heads).state",
+            ),
+        ),
+        (LAWS,),
+    ),
+    Bug(
+        "acknowledge before commit",
+        (
+            Edit(
+                JOBS,
+                "        draft.update(room, self.data, self.principal, member=self.member, trace=self.trace)\n",
+                "        draft.update(room, self.data, self.principal, member=self.member, trace=self.trace)\n"
+                "        self.on_success(0)\n",
+            ),
+            Edit(JOBS, "        self.on_success(committed.last)\n", ""),
+        ),
+        (SERVICE,),
+    ),
+    Bug(
+        "relay before commit",
+        (
+            Edit(
+                DRAFT,
+                "        self.relays.setdefault(room, []).append(Relay(data, member))\n",
+                "        self.relays.setdefault(room, []).append(Relay(data, member))\n"
+                "        room.relay([Relay(data, member)])\n",
+            ),
+            Edit(
+                COMMITTER,
+                "        for room, relays in draft.relays.items():\n            room.relay(relays)\n",
+                "",
+            ),
+        ),
+        (SERVICE,),
+    ),
+    Bug(
+        "skip the actor check",
+        (Edit(ACCESS, "    if transition.actor != principal.actor:\n", "    if not transition.actor:\n"),),
+        (SERVICE,),
+    ),
+    Bug(
+        "trust the client's clock",
+        (
+            Edit(
+                FOLD,
+                "        if not past.is_antichain:\n",
+                "        if any(self._memos[parent].transition.at > transition.at for parent in transition.after):\n"
+                "            return Code.AFTER\n"
+                "        if not past.is_antichain:\n",
+            ),
+        ),
+        (LAWS,),
+    ),
+    Bug(
+        "lose a pending child",
+        (
+            Edit(
+                PENDING,
+                "        ready = []\n        for child in self._children.pop(key, ()):\n",
+                "        ready = []\n        for child in self._children.pop(key, [])[:1]:\n",
+            ),
+        ),
+        (LAWS,),
+    ),
+    Bug(
+        "count inert transitions as heads",
+        (
+            Edit(
+                FOLD,
+                "        elif not transition.is_opening:\n            move =",
+                "        if not transition.is_opening and self._spec(transition):\n            move =",
+            ),
+        ),
+        (LAWS,),
+    ),
+    Bug(
+        "obligations from a stale row",
+        (
+            Edit(
+                FOLD,
+                "obligations=obligations(match, views),",
+                "obligations=obligations(self._stages.setdefault((), match), views),",
+            ),
+        ),
+        (LAWS,),
+    ),
+)
+
+
+def patched(bug: Bug, tree: Path) -> Iterator[tuple[Path, str]]:
+    """Return each file of the tree that the bug changes, and what it then says.
+
+    Raises:
+        LookupError: the source has moved on, and the patch has to follow it.
+
+    """
+    for source in dict.fromkeys(edit.source for edit in bug.edits):
+        text = (tree / source).read_text(encoding="utf-8")
+        for edit in bug.edits:
+            if edit.source == source:
+                if text.count(edit.old) != 1:
+                    raise LookupError(f"{bug.name}: {source} has {text.count(edit.old)} times: {edit.old}")
+                text = text.replace(edit.old, edit.new)
+        yield tree / source, text
