@@ -302,6 +302,18 @@ def test_a_verdict_never_changes_when_the_view_grows():
         assert verdicts == {known: fold.verdict(known) for known in verdicts}
 
 
+def test_clocks_that_run_days_apart_decide_nothing():
+    def told(*clocks):
+        history = History()
+        for text, at in zip((*DISPUTED, "r: sales.rule_signed < s, l", "x: sales.lose < q"), clocks, strict=True):
+            history.do(text, at=at)
+        state = history.fold().state()
+        return state.lanes, state.flags, [state.status[history[key]].status for key in history.by_key if key != "o"]
+
+    day_ms = 86_400_000
+    assert told(1, 2, 3, 4, 5) == told(9 * day_ms, day_ms, 5 * day_ms, 0, 7 * day_ms)
+
+
 # The join of a lane
 
 

@@ -16,7 +16,7 @@ from tests.mutation.copies import copy_tree
 COPY = ROOT / "build" / "planted"
 SUITE_SECONDS_MAX = 600
 SIMULATION = "property_tests.simulation"
-NOTICED = re.compile(r"(?m)^(?:FAILED|ERROR) (.*?)(?: - .*)?$")
+NOTICED = re.compile(r"(?m)^(?:FAILED |ERROR |(?=seed ))(.*?)(?: - .*)?$")  # a test, or a seed and what it broke
 
 
 def noticed_by(suite: str, copy: Path) -> str:

@@ -369,6 +369,15 @@ async def test_what_a_job_builds_on_is_decided_first(world, store, diary, monkey
     assert 1 == diary.count(("decide", "a"))
 
 
+async def test_a_job_that_is_refused_while_it_loads_is_told_so_once_and_gives_way_to_nobody(world, diary):
+    room = await world.rooms.get("plain")
+    under = Job(diary, "under", decide=lambda *_: room.undecided.clear())
+    room.undecided[under] = None
+    await enqueue(world, Job(diary, "over", builds_on=[room], prepare=raises_later(Conflict("No."))), under)
+
+    assert [("fail", "over"), ("succeed", "under")] == [entry[:2] for entry in ends(diary)]
+
+
 async def test_what_fails_before_it_is_decided_leaves_the_batch_to_the_others(world, store, diary):
     """A job that gave way is among the undecided again: a fault behind it must not make it tried alone."""
     room = await world.rooms.get("plain")
