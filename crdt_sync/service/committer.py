@@ -13,6 +13,7 @@ from typing import Protocol
 
 import structlog
 
+from crdt_sync.domain.ids import Position
 from crdt_sync.errors import ServiceError, TicketSyncError, Unavailable
 from crdt_sync.ports import Clock, Committed, StoreConflict, StoreUnavailable
 from crdt_sync.protocol.room import Room
@@ -197,7 +198,7 @@ class Committer:
         batch = draft.batch()
         if batch.empty:
             position = await self._desk.store.position()
-            return Committed(position, position)
+            return Committed(Position(position + 1), position)
         return await self._desk.store.commit(batch)
 
     def _tell(self, draft: Draft, jobs: list[Job], committed: Committed) -> None:

@@ -43,7 +43,18 @@ TARGETS = (
         (f"{LIFECYCLE}/fold.py", f"{LIFECYCLE}/join.py"),
         ("tests/domain/test_fold.py", "tests/domain/test_stories.py", "property_tests/test_p02_naive_agrees.py"),
     ),
-    Target("check", (f"{LIFECYCLE}/check.py",), ("tests/domain/test_check.py",)),
+    Target(
+        "check",
+        tuple(f"{LIFECYCLE}/{name}.py" for name in ("check", "lane_rules", "rounds", "reach", "reach_rules", "space")),
+        (
+            "tests/domain/test_findings.py",
+            "tests/domain/test_rules.py",
+            "tests/domain/test_check.py",
+            "tests/domain/test_reach.py",
+            "tests/domain/test_rounds.py",
+            "tests/domain/test_space.py",
+        ),
+    ),
 )
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.card import CardDocument
+from crdt_sync.domain.ids import Position
 from crdt_sync.errors import Conflict, ServiceError, Unavailable
-from crdt_sync.ports import StoreConflict, StoreUnavailable
+from crdt_sync.ports import Committed, StoreConflict, StoreUnavailable
 from crdt_sync.service import committer as committer_module
 from crdt_sync.service import live_ticket
 from crdt_sync.service import rooms as rooms_module
@@ -140,13 +141,14 @@ async def test_nobody_is_told_before_the_commit(world, store, diary):
 async def test_a_batch_without_rows_is_not_committed_and_is_told_where_the_store_stands(world, store, diary):
     view = await world.opened()
     before, position = len(store.batches), await store.position()
-    asking = Job(diary, "a")
+    heard = []
+    asking = Job(diary, "a", succeed=heard.append)
     asking.decide = lambda desk, draft: None
     await enqueue(world, asking)
 
     assert view.position == position
     assert before == len(store.batches)
-    assert [("succeed", "a", position)] == ends(diary)
+    assert [Committed(Position(position + 1), position)] == heard
 
 
 async def test_a_batch_has_no_more_jobs_than_it_may(world, store, diary, monkeypatch):
@@ -412,6 +414,17 @@ async def test_a_room_that_could_not_be_loaded_anew_is_tried_again_by_itself(wor
     store.unreadable.clear()
     await world.settle()
     assert (1, False) == (room.generation, room.stale)
+
+
+async def test_a_committer_without_work_sleeps(world, monkeypatch):
+    monkeypatch.setattr(committer_module, "STALE_RETRY_S", 0)
+    world.committer.spoil(await world.rooms.get("plain"))  # so that it waits anew, with this pause or none
+    await world.settle()
+    woken, refresh = [], world.rooms.refresh
+    world.rooms.refresh = lambda: (woken.append(True), refresh())[1]
+    await world.settle()
+
+    assert [] == woken
 
 
 async def test_memory_is_trimmed_behind_each_batch(world, diary, monkeypatch):
