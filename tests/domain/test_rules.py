@@ -16,13 +16,13 @@ from property_tests.strategies import told
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "lifecycles"
 FILES = sorted(FOLDER.glob("l[01]*-*.yaml"))
-FINDINGS = [
-    pytest.param(path, finding, id=f"{path.stem}-{finding.where}")
-    for path in FILES
-    for finding in read(path.read_text(encoding="utf-8")).findings
-    if finding.rule not in {"L1", "L2"} and path.stem != "l07-unreachable-row"
-]
+TOLD = [path for path in FILES if path.stem[:3] not in {"l01", "l02"} and path.stem != "l07-unreachable-row"]
 ALARMING = {"attention", "compensation"}
+
+
+def findings_of(path):
+    """Read within a test, not when the module is, so that a mutant of the checker is asked."""
+    return [found for found in read(path.read_text(encoding="utf-8")).findings if found.rule not in {"L1", "L2"}]
 
 
 class Told:
@@ -168,20 +168,23 @@ def test_every_rule_is_named_like_its_files():
         assert f"L{int(path.stem[1:3])}" in rules
 
 
-@pytest.mark.parametrize(("path", "finding"), FINDINGS)
-def test_the_story_of_a_finding_shows_its_defect(path, finding):
-    it = Told(path, finding.story)
-    assert "⇒" in finding.story
-    assert SHOWS[finding.rule](it, finding), finding.to_text(path.name)
+@pytest.mark.parametrize("path", TOLD, ids=lambda path: path.stem)
+def test_the_story_of_a_finding_shows_its_defect(path):
+    assert findings_of(path)
+    for finding in findings_of(path):
+        it = Told(path, finding.story)
+        assert "⇒" in finding.story
+        assert SHOWS[finding.rule](it, finding), finding.to_text(path.name)
 
 
-@pytest.mark.parametrize(("path", "finding"), FINDINGS)
-def test_a_story_is_no_longer_than_it_must_be(path, finding):
+@pytest.mark.parametrize("path", TOLD, ids=lambda path: path.stem)
+def test_a_story_is_no_longer_than_it_must_be(path):
     """Without its last event the defect is gone; a story without events shows it from the start."""
-    events = finding.story.partition("⇒")[0].strip()
-    shorter = " · ".join(events.split(" · ")[:-1])
-    if events:
-        assert not SHOWS[finding.rule](Told(path, shorter), finding)
+    for finding in findings_of(path):
+        events = finding.story.partition("⇒")[0].strip()
+        shorter = " · ".join(events.split(" · ")[:-1])
+        if events:
+            assert not SHOWS[finding.rule](Told(path, shorter), finding), finding.to_text(path.name)
 
 
 def test_a_rule_that_is_left_out_finds_nothing(monkeypatch):

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from tests.architecture.tree import ROOT
-from tests.mutation.bugs import BUGS, Bug, Edit, patched
+from tests.mutation.bugs import BUGS, STORIES_ASIDE, Bug, Edit, patched
 from tests.mutation.copies import copy_tree
 from tests.mutation.planted import noticed_by
 
@@ -27,7 +27,7 @@ def test_every_bug_that_matters_is_planted():
     assert ASKED_FOR <= {bug.name for bug in BUGS}
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+@pytest.mark.parametrize("bug", [*BUGS, STORIES_ASIDE], ids=lambda bug: bug.name)
 def test_a_patch_changes_todays_source_into_other_code(bug):
     for path, text in patched(bug, ROOT):
         assert ast.dump(ast.parse(path.read_text(encoding="utf-8"))) != ast.dump(ast.parse(text)), path
