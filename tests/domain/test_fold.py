@@ -379,6 +379,17 @@ def test_a_settlement_absorbs_a_straggler_of_what_it_settled():
     assert {} == history.fold().state().flags
 
 
+def test_who_leaves_a_conflict_without_settling_it_absorbs_nothing():
+    base = deal_lifecycle()
+    moves = [move("b", "a", "b"), move("c", "a", "c"), move("leave", "split", "d")]
+    lane = lane_of("case", "a < b, a < c, a < d", moves, conflicts={"split": "b c"}, control=True)
+    lifecycle = type(base)(**{**fields_of(base), "lanes": {lane.id: lane}, "stages": (row("any", "normal"),)})
+    history = History("b: case.b", "c: case.c", "l: case.leave < b, c", "x: case.b", lifecycle=lifecycle)
+
+    assert "b|d" == history.fold().state().lanes["case"]
+    assert Status(Standing.CONTESTED, by=history.ids("l")) == standing(history, "x")
+
+
 def test_a_settlement_does_not_absorb_what_knew_of_one():
     history = History(*DISPUTED, "r: sales.rule_signed < s, l", "z: sales.rule_lost < s, l", "a: sales.amend < r")
 

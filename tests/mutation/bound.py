@@ -1,5 +1,7 @@
 """A pytest plugin of mutation runs: quick tests come first, and one that hangs ends its process with the code for it.
 
+Properties draw few examples, the same each time, and do not shrink: it is enough to know that one fails.
+
 A mutant of a loop is noticed by nothing but a test that never ends. Every test of these runs takes less than a second
 of processor time, and waits for nothing but itself: one that takes far more spins, and one that takes none waits for
 what will not come. The time of day is no measure, since a busy machine is slow.
@@ -12,6 +14,16 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+settings.register_profile(
+    "mutation",
+    max_examples=40,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 LOOK_EACH_S = 5
 PROCESSOR_SECONDS_MAX = 15
