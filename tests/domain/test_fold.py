@@ -4,7 +4,7 @@ from itertools import permutations
 import pytest
 
 from crdt_sync.domain.lifecycle.fold import Fold, fold_lines
-from crdt_sync.domain.lifecycle.join import Rank, overtaken_because
+from crdt_sync.domain.lifecycle.join import Rank, join, overtaken_because
 from crdt_sync.domain.lifecycle.result import Code, Flag, Reason, Standing, Status, TicketState, Verdict
 from tests.domain.histories import OTHER_DIGEST, History, deal_lifecycle, lane_of, move, opening, printed, row
 
@@ -315,6 +315,12 @@ def test_clocks_that_run_days_apart_decide_nothing():
 
 
 # The join of a lane
+
+
+def test_a_lane_begins_in_round_zero():
+    lane = deal_lifecycle().lanes["sales"]
+
+    assert ("lead", 0) == (join(lane, ()).state, join(lane, ()).round)
 
 
 def test_a_chain_supersedes_by_its_head():
