@@ -60,6 +60,15 @@ def test_a_late_opening_wakes_all_that_waited():
     assert history.fold().state() == history.fold(["t", "s", "q", "o"]).state()
 
 
+def test_what_waits_and_comes_again_still_waits_for_each_parent():
+    history = History("a: sales.quote", "b: tech.start", "c: sales.sign < a, b")
+    fold = history.fold(["o", "c", "c", "a"])
+
+    assert {history["c"]: history.ids("b")} == fold.state().pending
+    fold.add(history.by_key["b"])
+    assert history.fold().state() == fold.state()
+
+
 def test_pending_names_every_absent_ancestor():
     history = History("a: sales.quote", "b: tech.x", "c: sales.sign < a, b", "d: sales.amend < c", "e: tech.y < b")
     state = history.fold(["e", "d", "o"]).state()
