@@ -4,17 +4,20 @@ import itertools
 import random
 import re
 import time
+from pathlib import Path
 
 from crdt_sync.adapters.lifecycle_files import load, read, shipped
 from crdt_sync.cli.simulation import simulated
 from crdt_sync.domain.lifecycle import check as check_module
-from crdt_sync.domain.lifecycle import stories
+from crdt_sync.domain.lifecycle import space, stories
 from crdt_sync.domain.lifecycle.check import check
 from crdt_sync.domain.lifecycle.lane_rules import FINDINGS_MAX
-from crdt_sync.domain.lifecycle.model import Story
+from crdt_sync.domain.lifecycle.model import Finding, Story
 from crdt_sync.domain.lifecycle.table import GAPS_MAX, uncovered
+from crdt_sync.domain.lifecycle.witness import Witnesses
 
 CONNECT_ORDER = shipped()["connect-order"]
+BROKEN = sorted((Path(__file__).parents[1] / "fixtures" / "lifecycles").glob("l[01]*-*.yaml"))
 RULES = {"L0", "L3", "L4", "L6"}  # the others have modules of their own
 SECONDS_MAX = 20.0  # generous for a busy machine; what this guards against takes hours
 
@@ -478,3 +481,34 @@ def test_a_table_too_wide_to_be_judged_is_a_finding():
 def test_many_gaps_are_reported_up_to_a_limit():
     rows = [f"{{stage: s, kind: normal, when: {{{', '.join(f'l{n}: a' for n in range(20))}}}}}"]
     assert GAPS_MAX == len(judged(wide(20, rows))[1])
+
+
+# What cannot be proven or shown
+
+
+def test_what_is_too_wide_to_be_judged_is_one_finding_for_all_rules_that_would(monkeypatch):
+    monkeypatch.setattr(space, "COMBINATIONS_MAX", 1)
+    lifecycle = read(CONNECT_ORDER).lifecycle
+    assert [
+        Finding(
+            rule="L7",
+            where="lanes",
+            line=next(iter(lifecycle.lanes.values())).line,
+            message="the lanes have more combinations than can be judged, so L7, L8, L9 and L10 cannot be proven; "
+            "at most 1048576 are.",
+            fix="Let fewer lanes be named by rows and conditions, or split the process into two lifecycles.",
+        )
+    ] == check(lifecycle)
+
+
+def test_once_the_search_is_used_up_every_finding_is_told_without_a_story(monkeypatch):
+    read_alike = (read(path.read_text(encoding="utf-8")).lifecycle for path in BROKEN)
+    broken = [lifecycle for lifecycle in read_alike if lifecycle]
+    shown = [finding for lifecycle in broken for finding in check(lifecycle)]
+    monkeypatch.setattr(check_module, "Witnesses", lambda lifecycle: Witnesses(lifecycle, 0))
+    found = [finding for lifecycle in broken for finding in check(lifecycle)]
+
+    assert [(finding.rule, finding.where, finding.fix) for finding in shown] == [
+        (finding.rule, finding.where, finding.fix) for finding in found
+    ]
+    assert {""} == {finding.story for finding in found}

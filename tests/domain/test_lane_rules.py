@@ -1,14 +1,17 @@
-"""L5 and L11 on lanes that have little else; L3 and L4 are tested with the checker."""
+"""L5 and L11 on lanes that have little else; L3 and L4 are tested with the checker, but for where stories go."""
 
 from dataclasses import replace
 
 import pytest
 
 from crdt_sync.domain.lifecycle import check as check_module
+from crdt_sync.domain.lifecycle import lane_rules
 from crdt_sync.domain.lifecycle.check import check
+from crdt_sync.domain.lifecycle.witness import Witnesses
 from tests.domain.lanes import lifecycle_of
 
 FORK = {"left": "a > l", "right": "a > r"}
+ALL_RULES = dict(check_module.RULES)
 
 
 @pytest.fixture(autouse=True)
@@ -140,3 +143,62 @@ def test_the_story_goes_where_the_payload_comes_from():
 
 def test_a_state_without_payloads_needs_no_amendment():
     assert [] == amended({"go": "a > b"}, [])
+
+
+# What a story goes through
+
+UP = ("idle went", "idle < went", {"go": "idle > went"})
+ANY = {"stage": "any", "kind": "normal", "when": {}}
+LATE = {"stage": "late", "kind": "normal", "when": {"a": "went"}}
+
+
+def told(rule, monkeypatch, lifecycle):
+    monkeypatch.setattr(check_module, "RULES", {rule: ALL_RULES[rule]})
+    (found,) = check(lifecycle)
+    return found.story
+
+
+@pytest.mark.parametrize("condition", ["a=went", "stage=late"])
+def test_what_is_undone_is_made_where_its_condition_holds(monkeypatch, condition):
+    work = ("new done", "new < done", {"finish": "new > done", "again": f"done > new if {condition}"})
+    assert "g: a.go · f: work.finish < g · a: work.again < f · x: work.finish < g ⇒ late" == told(
+        "L4", monkeypatch, lifecycle_of({"a": UP, "work": work}, (LATE, ANY))
+    )
+
+
+def test_the_stale_copy_is_of_a_move_of_the_lane_itself(monkeypatch):
+    lanes = {
+        "a": ("idle went", "idle < went", {"go": "idle > went if work=done"}),
+        "work": ("new done", "new < done", {"finish": "new > done", "again": "done > new if a=went"}),
+    }
+    assert "f: work.finish · g: a.go < f · a: work.again < g · x: work.finish ⇒ any" == told(
+        "L4", monkeypatch, lifecycle_of(lanes)
+    )
+
+
+def test_a_settlement_is_made_where_its_condition_holds(monkeypatch):
+    moves = {"left": "n > l", "right": "n > r", "rule": "settles torn > n if stage=late"}
+    lanes = {"a": UP, "work": ("n l r", "n < l, n < r", moves, {"torn": "l r"}, False)}
+    assert "g: a.go · l: work.left < g · r: work.right < g · r2: work.rule < l, r · x: work.left < g ⇒ no state" == (
+        told("L5", monkeypatch, lifecycle_of(lanes, (LATE, ANY)))
+    )
+
+
+def test_payloads_conflict_where_the_condition_of_their_transition_holds(monkeypatch):
+    lanes = {"a": UP, "work": ("new done", "new < done", {"finish": "new > done if stage=late"})}
+    lifecycle = lifecycle_of(lanes, (LATE, ANY))
+    moves = lifecycle.lanes["work"].transitions
+    moves["finish"] = replace(moves["finish"], payload={"note": "text"})
+    assert "g: a.go · f: work.finish(note=A) < g · f2: work.finish(note=B) < g ⇒ payload_conflict" == (
+        told("L11", monkeypatch, lifecycle)
+    )
+
+
+def test_a_settlement_is_tried_from_a_few_histories_and_no_more():
+    long = ("s0 s1 s2 s3 s4 s5", "s0 < s1 < s2 < s3 < s4 < s5", {f"go{n}": f"s{n} > s{n + 1}" for n in range(5)})
+    moves = {**FORK, "rule": "settles torn > l"}
+    lifecycle = lifecycle_of({"long": long, "work": ("a l r", "a < l, a < r", moves, {"torn": "l r"}, False)})
+    work = lifecycle.lanes["work"]
+    forks = lane_rules._forks(Witnesses(lifecycle), work, work.transitions["rule"], frozenset("lr"))
+
+    assert lane_rules.FORKS_MAX == len(list(forks)) < 6

@@ -13,8 +13,10 @@ DRAFT = "crdt_sync/service/draft.py"
 JOBS = "crdt_sync/service/jobs.py"
 COMMITTER = "crdt_sync/service/committer.py"
 
+UNIT = "tests/domain"
 LAWS = "property_tests"
 SERVICE = "tests/service"
+SIMULATION = "property_tests.simulation"  # the command, on 200 seeds
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,12 @@ BUGS = (
                 "",
             ),
         ),
-        (LAWS,),
+        (LAWS, SIMULATION),
     ),
     Bug(
         "forget `settled`",
         (Edit(JOIN, "if first.to in second.settles and not first.settled:", "if first.to in second.settles:"),),
-        (LAWS,),
+        (LAWS, SIMULATION),
     ),
     Bug(
         "judge by arrival order",
@@ -67,7 +69,7 @@ BUGS = (
                 "state = self._view_of(transition.lane, self._heads).state",
             ),
         ),
-        (LAWS,),
+        (LAWS, SIMULATION),
     ),
     Bug(
         "acknowledge before commit",
@@ -80,7 +82,7 @@ BUGS = (
             ),
             Edit(JOBS, "        self.on_success(committed.last)\n", ""),
         ),
-        (SERVICE,),
+        (SERVICE, SIMULATION),
     ),
     Bug(
         "relay before commit",
@@ -97,12 +99,12 @@ BUGS = (
                 "",
             ),
         ),
-        (SERVICE,),
+        (SERVICE, SIMULATION),
     ),
     Bug(
         "skip the actor check",
         (Edit(ACCESS, "    if transition.actor != principal.actor:\n", "    if not transition.actor:\n"),),
-        (SERVICE,),
+        (SERVICE, SIMULATION),
     ),
     Bug(
         "trust the client's clock",
@@ -115,7 +117,7 @@ BUGS = (
                 "        if not past.is_antichain:\n",
             ),
         ),
-        (LAWS,),
+        (UNIT, LAWS),
     ),
     Bug(
         "lose a pending child",
@@ -126,7 +128,7 @@ BUGS = (
                 "        ready = []\n        for child in self._children.pop(key, [])[:1]:\n",
             ),
         ),
-        (LAWS,),
+        (LAWS, SIMULATION),
     ),
     Bug(
         "count inert transitions as heads",
@@ -148,7 +150,7 @@ BUGS = (
                 "obligations=obligations(self._stages.setdefault((), match), views),",
             ),
         ),
-        (LAWS,),
+        (LAWS, SIMULATION),
     ),
 )
 

@@ -11,12 +11,11 @@ import sys
 from pathlib import Path
 
 from tests.architecture.tree import ROOT
-from tests.mutation.bugs import BUGS, STORIES_ASIDE, Bug, patched
+from tests.mutation.bugs import BUGS, SIMULATION, STORIES_ASIDE, Bug, patched
 from tests.mutation.copies import copy_tree
 
 COPY = ROOT / "build" / "planted"
 SUITE_SECONDS_MAX = 600
-SIMULATION = "property_tests.simulation"
 NOTICED = re.compile(r"(?m)^(?:FAILED |ERROR |(?=seed ))(.*?)(?: - .*)?$")  # a test, or a seed and what it broke
 
 
