@@ -84,6 +84,7 @@ def test_the_stories_of_an_unsound_reading_are_not_run():
 # L3
 
 FORK = {"left": "from: idle, to: left", "right": "from: idle, to: right"}
+ONLY_IDLE = "{stage: any, kind: normal, when: {work: idle}}"
 FORKED = {"states": "idle, left, right", "order": '"idle < left", "idle < right"'}
 
 
@@ -368,6 +369,11 @@ def test_a_combination_that_no_row_matches_is_found_with_a_story():
     state, _, outcome = told(lifecycle, finding)
     assert state.stage is None
     assert "no stage" == outcome
+
+
+def test_values_that_no_row_matches_alike_are_told_together():
+    _, (finding,) = judged(drawn(**FORKED, transitions=FORK, conflicts="torn: [left, right]", stages=ONLY_IDLE))
+    assert "no row matches {work: [left, right, torn]}." == finding.message
 
 
 def test_a_conflict_is_a_combination_too():

@@ -202,3 +202,9 @@ def test_a_settlement_is_tried_from_a_few_histories_and_no_more():
     forks = lane_rules._forks(Witnesses(lifecycle), work, work.transitions["rule"], frozenset("lr"))
 
     assert lane_rules.FORKS_MAX == len(list(forks)) < 6
+
+
+def test_of_the_shortest_forks_the_first_is_told(monkeypatch):
+    moves = {"left": "a > l if one=went", "also": "a > l if two=went", "right": "a > r"}
+    lanes = {"one": UP, "two": UP, "work": ("a l r", "a < l, a < r", moves)}
+    assert "g: one.go · l: work.left < g · r: work.right < g ⇒ l|r" == told("L3", monkeypatch, lifecycle_of(lanes))
