@@ -6,6 +6,8 @@ import re
 import time
 from pathlib import Path
 
+import pytest
+
 from crdt_sync.adapters.lifecycle_files import load, read, shipped
 from crdt_sync.cli.simulation import simulated
 from crdt_sync.domain.lifecycle import check as check_module
@@ -15,6 +17,7 @@ from crdt_sync.domain.lifecycle.lane_rules import FINDINGS_MAX
 from crdt_sync.domain.lifecycle.model import Finding, Story
 from crdt_sync.domain.lifecycle.table import GAPS_MAX, uncovered
 from crdt_sync.domain.lifecycle.witness import Witnesses
+from tests.domain.lanes import lifecycle_of
 
 CONNECT_ORDER = shipped()["connect-order"]
 BROKEN = sorted((Path(__file__).parents[1] / "fixtures" / "lifecycles").glob("l[01]*-*.yaml"))
@@ -51,6 +54,10 @@ def judged(text):
     loaded = read(text)
     assert loaded.lifecycle is not None, [finding.to_text("drawn") for finding in loaded.findings]
     return loaded.lifecycle, [finding for finding in loaded.findings if finding.rule in RULES]
+
+
+def line_of(text, start):
+    return next(number for number, line in enumerate(text.splitlines(), 1) if line.startswith(start))
 
 
 def told(lifecycle, finding):
@@ -376,6 +383,28 @@ def test_values_that_no_row_matches_alike_are_told_together():
     assert "no row matches {work: [left, right, torn]}." == finding.message
 
 
+@pytest.mark.parametrize(
+    ("rows", "other"),
+    [
+        ({"work": "n k m named"}, {"work": "l", "a": "idle"}),  # a state that one gap names is not the other's
+        ({"work": "n l k m"}, {"work": "named", "a": "idle"}),  # nor is a conflict with a name
+    ],
+)
+def test_the_story_of_an_unnamed_conflict_shows_none_that_has_a_name(rows, other):
+    moves = {"left": "n > l", "kick": "n > k", "more": "k > m if a=went"}
+    lanes = {
+        "work": ("n l k m", "n < l, n < k < m", moves, {"named": "l k"}, True),
+        "a": ("idle went", "idle < went", {"go": "idle > went"}),
+    }
+    stages = [
+        {"stage": f"row{number}", "kind": "normal", "when": {lane: names.split() for lane, names in when.items()}}
+        for number, when in enumerate((rows, other))
+    ]
+    found = {finding.message: finding.story for finding in check(lifecycle_of(lanes, stages)) if finding.rule == "L6"}
+    story = found["no row matches {work: an unnamed conflict}."]
+    assert {"work.left", "work.more"} < {event.partition(" < ")[0].split()[1] for event in story.split(" · ")}
+
+
 def test_a_conflict_is_a_combination_too():
     stages = "{stage: any, kind: normal, when: {work: [idle, left, right]}}"
     lifecycle, (finding,) = judged(drawn(**FORKED, transitions=FORK, conflicts="torn: [left, right]", stages=stages))
@@ -479,8 +508,9 @@ def test_a_table_too_wide_to_be_judged_is_a_finding():
     text = text.replace("states: [a, b], order: [a < b]", "states: [a, b, c], order: [a < b < c]")
     started = time.perf_counter()
     _, (finding,) = judged(text)
-    assert "the table is too wide to be proven total in 200000 steps." == finding.message
-    assert ("L6", "") == (finding.rule, finding.story)
+    message = "the table is too wide to be proven total in 200000 steps."
+    fix = 'Name fewer lanes in one row, or end with a row "when: {}".'
+    assert Finding("L6", "stages", line_of(text, "stages:"), message, "", fix) == finding
     assert time.perf_counter() - started < SECONDS_MAX
 
 

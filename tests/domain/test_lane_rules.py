@@ -80,6 +80,19 @@ def test_an_uneven_conflict_is_told_once_however_many_settle_it():
     assert ["work.rule"] == [where for where, *_ in found]
 
 
+def test_a_conflict_of_three_is_compared_pair_by_pair():
+    moves = {"under": "a > u", "rule": "settles torn > l", "lift": "l > up"}
+    found = settled(
+        "a < l < up, a < r < up, a < u",
+        moves,
+        states="a l r u up",
+        conflicts={"torn": "l r u", "lr": "l r", "lu": "l u", "ru": "r u", "late": "u up"},
+    )
+    assert ["l < up, but u is not, so a settlement of torn may undo a move and be undone itself."] == [
+        message for _, message, *_ in found
+    ]
+
+
 def test_an_uneven_conflict_that_nobody_settles_passes():
     assert [] == settled("a < l < up, a < r", {"lift": "l > up"}, states="a l r up", conflicts={"late": "r up"})
 
