@@ -78,9 +78,19 @@ def test_every_shipped_lifecycle_passes_every_proof():
 
 
 def test_a_story_that_does_not_hold_is_a_finding():
-    _, (finding,) = judged(CONNECT_ORDER.replace("expect: {stage: ready_to_start}", "expect: {stage: presale}"))
-    assert ("L0", "stories.signed meets pending") == (finding.rule, finding.where)
-    assert "the story does not hold: stage is ready_to_start, expected presale." == finding.message
+    text = CONNECT_ORDER.replace("expect: {stage: ready_to_start}", "expect: {stage: presale, sales: lead}", 1)
+    _, findings = judged(text)
+    assert [
+        Finding(
+            rule="L0",
+            where="stories.signed meets pending",
+            line=line_of(text, "  signed meets pending:"),
+            message="the story does not hold: stage is ready_to_start, expected presale; "
+            "sales is signed, expected lead.",
+            story="q: sales.quote(price=480.00) · s: sales.sign(contract=2026-0117) < q",
+            fix="Correct the story, or the lanes that it is about.",
+        )
+    ] == findings
 
 
 def test_the_stories_of_an_unsound_reading_are_not_run():
@@ -535,6 +545,12 @@ def test_what_is_too_wide_to_be_judged_is_one_finding_for_all_rules_that_would(m
             fix="Let fewer lanes be named by rows and conditions, or split the process into two lifecycles.",
         )
     ] == check(lifecycle)
+
+
+def test_what_is_too_wide_to_be_judged_may_be_made(monkeypatch):
+    monkeypatch.setattr(space, "COMBINATIONS_MAX", 1)
+    (path,) = [path for path in BROKEN if path.stem == "l11-no-amendment"]
+    assert ["L11", "L7"] == [finding.rule for finding in check(read(path.read_text(encoding="utf-8")).lifecycle)]
 
 
 def test_once_the_search_is_used_up_every_finding_is_told_without_a_story(monkeypatch):
