@@ -79,7 +79,8 @@ def test_every_shipped_lifecycle_passes_every_proof():
 
 def test_a_story_that_does_not_hold_is_a_finding():
     text = CONNECT_ORDER.replace("expect: {stage: ready_to_start}", "expect: {stage: presale, sales: lead}", 1)
-    _, findings = judged(text)
+    lifecycle, findings = judged(text)
+    assert findings == check(lifecycle) == check(lifecycle, complete=False)
     assert [
         Finding(
             rule="L0",
@@ -551,6 +552,14 @@ def test_what_is_too_wide_to_be_judged_may_be_made(monkeypatch):
     monkeypatch.setattr(space, "COMBINATIONS_MAX", 1)
     (path,) = [path for path in BROKEN if path.stem == "l11-no-amendment"]
     assert ["L11", "L7"] == [finding.rule for finding in check(read(path.read_text(encoding="utf-8")).lifecycle)]
+
+
+@pytest.mark.parametrize(("stem", "rules"), [("l03-antichain", ["L3"]), ("l07-shadowed-row", []), ("l08-trap", [])])
+def test_of_a_reading_with_holes_nothing_is_said_to_be_absent(stem, rules):
+    (path,) = [path for path in BROKEN if path.stem == stem]
+    lifecycle = read(path.read_text(encoding="utf-8")).lifecycle
+    assert rules == [finding.rule for finding in check(lifecycle, complete=False)]
+    assert check(lifecycle)
 
 
 def test_once_the_search_is_used_up_every_finding_is_told_without_a_story(monkeypatch):
