@@ -471,3 +471,17 @@ async def test_a_committer_that_was_never_started_stops_at_once(world):
 
 async def test_the_consumer_is_found_by_its_name(world):
     assert "committer" in {task.get_name() for task in asyncio.all_tasks()}
+
+
+async def test_a_committer_that_dies_ends_its_test_at_once_and_says_why(store, diary):
+    """Nothing that a job may do ends it; this is about our worlds, whose tests would wait for ever."""
+    world = await World.start(store)
+    fault = Job(diary, "a", decide=raises(Conflict("No.")))
+    fault.fail = raises(ZeroDivisionError())
+    world.committer.enqueue(fault)
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    asyncio.current_task().uncancel()
+    with pytest.raises(ZeroDivisionError):
+        await world.stop()
