@@ -218,6 +218,8 @@ def test_a_settlement_is_tried_from_a_few_histories_and_no_more():
 
 
 def test_of_the_shortest_forks_the_first_is_told(monkeypatch):
-    moves = {"left": "a > l if one=went", "also": "a > l if two=went", "right": "a > r"}
-    lanes = {"one": UP, "two": UP, "work": ("a l r", "a < l, a < r", moves)}
-    assert "g: one.go · l: work.left < g · r: work.right < g ⇒ l|r" == told("L3", monkeypatch, lifecycle_of(lanes))
+    moves = {"mid": "a > m if one=went", "also": "a > m if two=went", "left": "m > l", "right": "a > r"}
+    work = ("a m l r", "a < m < l, a < r", moves, {"half": "m r"}, False)
+    assert "g: one.go · m: work.mid < g · l: work.left < m · r: work.right < g ⇒ l|r" == (
+        told("L3", monkeypatch, lifecycle_of({"one": UP, "two": UP, "work": work}))
+    )
