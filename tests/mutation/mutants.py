@@ -122,7 +122,7 @@ def listed(report: str, source: str) -> set[str]:
 
 def main(names: list[str]) -> int:
     """Mutate the named targets, or all; 1 if too many survive or one that is not explained."""
-    report, faults = REPORT.read_text(encoding="utf-8"), list[str]()
+    faults: list[str] = []
     rows = [f"{'file':44}{'killed':>8}{'hung':>8}{'survived':>10}{'total':>8}"]
     chosen = [target for target in TARGETS if target.name in names] if names else TARGETS
     if len(chosen) < len(names):
@@ -130,6 +130,7 @@ def main(names: list[str]) -> int:
         return 2
     for target in chosen:
         copy = copied(target)
+        print(f"{target.name}: mutmut writes to {copy.with_suffix('.log').relative_to(ROOT)}", flush=True)
         mutate(copy)
         for source in target.sources:
             counts, survivors = judged(copy, source)
@@ -140,7 +141,8 @@ def main(names: list[str]) -> int:
             )
             if percent < KILLED_PERCENT_MIN:
                 faults.append(f"{source}: {percent:.1f} % killed, at least {KILLED_PERCENT_MIN} % are asked for")
-            explained, found = listed(report, source), {str(survivor) for survivor in survivors}
+            explained = listed(REPORT.read_text(encoding="utf-8"), source)
+            found = {str(survivor) for survivor in survivors}
             faults += [f"{source}: not explained: {line}" for line in sorted(found - explained)]
             faults += [f"{source}: explained, but killed: {line}" for line in sorted(explained - found)]
     print("\n".join(["", *rows, "", *faults]))
