@@ -13,7 +13,7 @@ DRAFT = "crdt_sync/service/draft.py"
 JOBS = "crdt_sync/service/jobs.py"
 COMMITTER = "crdt_sync/service/committer.py"
 
-UNIT = "tests/domain"
+UNIT = "tests/domain/test_fold.py"
 LAWS = "property_tests"
 SERVICE = "tests/service"
 SIMULATION = "property_tests.simulation"  # the command, on 200 seeds
