@@ -5,16 +5,21 @@ at different seats. A seat meets the service as early as it can: when others wil
 all that its own next move builds on has been delivered. So at each move it holds what the move's author had seen.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crdt_sync.cli.people import Person, people
+from crdt_sync.domain import payload
 from crdt_sync.domain.access import GATEWAY
 from crdt_sync.domain.ids import LaneId, Role
 from crdt_sync.domain.lifecycle import stories
 from crdt_sync.domain.lifecycle.model import Lifecycle, Story, TransitionSpec
 from crdt_sync.domain.lifecycle.result import Standing
 from crdt_sync.domain.lifecycle.stories import StoryEvent
+from crdt_sync.errors import Malformed
+
+INTEGER = re.compile(r"-?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +52,26 @@ class Move:
 
     @property
     def values(self) -> Mapping[str, str | int] | None:
-        """The payload that the event spells, each field with a value of its type; None if it spells none."""
+        """The payload that the event spells, whole numbers as such; None if it spells none."""
         if self.event.payload is None:
             return None
         texts = (part.partition("=") for part in self.event.payload.split(","))
         pairs = ((name.strip(), text) for name, _, text in texts)
-        return {name: int(text) if self.transition.payload[name] == "integer" else text for name, text in pairs}
+        return {name: int(text) if self._is_integer(name, text) else text for name, text in pairs}
+
+    @property
+    def can_be_entered(self) -> bool:
+        """Whether a replica takes the payload, if any; to a story it is but a text that tells two apart."""
+        if self.values is None:
+            return True
+        try:
+            payload.check(self.transition.payload, self.values)
+        except Malformed:
+            return False
+        return True
+
+    def _is_integer(self, name: str, text: str) -> bool:
+        return self.transition.payload.get(name) == "integer" and INTEGER.fullmatch(text) is not None
 
 
 Step = Meeting | Move
@@ -61,8 +80,8 @@ Step = Meeting | Move
 def plan(lifecycle: Lifecycle, story: Story) -> tuple[Step, ...] | None:
     """Return the steps in their order, from when everybody has seen the opening and is cut off; None if there are none.
 
-    There are none for a story with a move that is inert, which a replica refuses; with one that is the gateway's; or
-    with an author who saw less than anybody who meets the service as early as that could.
+    There are none for a story with a move that is inert or carries a payload that no replica takes; with one that is
+    the gateway's; or with an author who saw less than anybody who meets the service as early as that could.
     """
     fold, _ = stories.folded(lifecycle, story)
     if any(status.status is Standing.INERT for status in fold.state().status.values()):
@@ -72,7 +91,8 @@ def plan(lifecycle: Lifecycle, story: Story) -> tuple[Step, ...] | None:
         return None
     planned = _Plan(lifecycle)
     steps = tuple(planned.steps(declared))
-    return steps if planned.exact else None
+    entered = all(step.can_be_entered for step in steps if isinstance(step, Move))
+    return steps if planned.exact and entered else None
 
 
 def _declared(lifecycle: Lifecycle, story: Story) -> list[tuple[StoryEvent, TransitionSpec]]:

@@ -127,7 +127,7 @@ class Walk:
             if steps := plan(self._lifecycle, story):
                 found.append((story, steps))
             else:
-                typer.echo(f"\n=== {story.name}: not played, since no meetings of people bring it about")
+                typer.echo(f"\n=== {story.name}: not played, since people at their machines cannot bring it about")
         return found
 
     async def _tell(self, scene: Scene) -> None:

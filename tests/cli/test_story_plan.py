@@ -83,5 +83,18 @@ def test_a_payload_has_values_of_the_declared_types():
     assert {"price": 480, "by": "me"} == move.values
 
 
+@pytest.mark.parametrize(
+    "spelled", ["price=A", "price=480", "by=me", "price=four,by=me", "price=,by=me", "price=480,by="]
+)
+def test_a_payload_that_nobody_can_enter_has_no_plan(spelled):
+    """To the checker it is a text like any other, as in the stories that it tells itself."""
+    text = shipped()["connect-order"].replace("payload: {price: money}", "payload: {price: integer, by: text}")
+    text = (
+        f"{text[: text.index('stories:')]}stories:\n  told: {{events: ['q: sales.quote({spelled})'], expect: {{}}}}\n"
+    )
+    lifecycle = load(text)
+    assert plan(lifecycle, lifecycle.stories[0]) is None
+
+
 def test_the_first_of_a_role_is_called_by_the_role_alone():
     assert ["sales", "sales-2"] == [Seat(Person("sales", "sales", "sales"), number).name for number in (1, 2)]
