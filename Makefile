@@ -27,7 +27,7 @@ $(PYTHON_STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 .PHONY: run
-run: setup ## Start the service on its embedded defaults and walk through "signed meets pending"
+run: setup ## Start the service on its embedded defaults and walk through stories of its lifecycle
 	@$(BIN)/crdt-sync demo
 
 .PHONY: demo
