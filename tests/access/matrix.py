@@ -221,6 +221,7 @@ EXPORTS = (
     Export("demo", "tickets that it opens itself, on the operator's own terminal"),
     Export("lifecycle check", NO_TICKET),
     Export("lifecycle fold", OWN_INPUT),
+    Export("lifecycle graph", NO_TICKET),
     Export("lifecycle id", OWN_INPUT),
     Export("lifecycle simulate", NO_TICKET),
     Export("ticket open", NO_TICKET),
