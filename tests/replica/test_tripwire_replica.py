@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
-from crdt_sync.domain.tripwire import ALARMS_PER_TICKET_MAX, Agreement, Alarm, Evidence
+from crdt_sync.domain.tripwire import ALARMS_PER_TICKET_MAX, EVIDENCE_BYTES_MAX, Agreement, Alarm, Evidence
 from crdt_sync.errors import Malformed
 from crdt_sync.replica.link import agreements_of
 from crdt_sync.replica.store import ReplicaStore
@@ -210,6 +210,28 @@ async def test_what_got_no_answer_is_asked_again_and_stops_nothing(world, replic
         assert (1, None, []) == (link.attempts, status.problem, status.alarms)
         link.failing = None
         assert [view.id] == [alarm.ticket for alarm in await alarms_of(replica)]
+
+
+@pytest.mark.parametrize("theirs", [Evidence("\ud800", "{}"), Evidence("", "x" * (EVIDENCE_BYTES_MAX + 1))])
+async def test_evidence_of_a_service_that_cannot_be_kept_is_asked_for_again_and_stops_nothing(
+    world, replica_of, monkeypatch, theirs
+):
+    answers = []
+
+    async def answered(*_):
+        answers.append(theirs)
+        return theirs
+
+    view = await world.opened()
+    entering, link = replica_of(SALES)
+    monkeypatch.setattr(link, "raise_alarm", answered)
+    async with entering as replica:
+        await replica.synced(SYNC_S)
+        plant(await replica.ticket(view.id), DropsRounds)
+        await revived(world, view)
+        await until(lambda: 2 <= len(answers))
+        status = await replica.status()
+        assert ("connected", None, []) == (status.connection, status.problem, status.alarms)
 
 
 async def test_a_fold_that_fails_fails_whoever_looks_and_the_connection_goes_on(world, replica_of):
