@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from crdt_sync.cli.ticket import SharedOptions, place, run
+from crdt_sync.domain.lifecycle.node import escaped
 from crdt_sync.replica import Replica, Status
 
 SETTLE_S = 30.0
@@ -62,16 +63,16 @@ async def _reset(replica: Replica, export: Path | None) -> None:
 
 
 def _print(status: Status) -> None:
-    problem = f" ({status.problem.code}: {status.problem.message})" if status.problem else ""
+    problem = f" ({escaped(f'{status.problem.code}: {status.problem.message}')})" if status.problem else ""
     typer.echo(f"{status.actor} of {status.department}: {status.connection.value}{problem}")
     typer.echo(f"{status.tickets} tickets, {status.settled} of {status.documents} documents in sync")
     for ticket, entry in status.undelivered:
         state = f"refused ({entry.code})" if entry.code else "pending"
         typer.echo(f"{ticket[:12]}  {state}: {entry.label}  {entry.id}")
     for document, closed in status.closed.items():
-        typer.echo(f"{document}  closed ({closed.code}): {closed.message}")
+        typer.echo(f"{document}  closed ({escaped(closed.code)}): {escaped(closed.message)}")
     for alarm in status.alarms:
         typer.echo(f"{alarm.ticket[:12]}  diverged: the service reads the same history otherwise; tell its operator.")
         for side, told in (("here", alarm.replica), ("service", alarm.service)):
             typer.echo(f"  {side}:")
-            typer.echo("".join(f"    {line}\n" for line in told.explanation.splitlines()), nl=False)
+            typer.echo("".join(f"    {escaped(line)}\n" for line in told.explanation.splitlines()), nl=False)

@@ -191,10 +191,14 @@ class Reader:
             self.refuse(where, line, message, "Names match ^[a-z][a-z0-9_]*$.")
 
 
+def escaped(text: str) -> str:
+    """Escape what a terminal would obey."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
 def printable(text: str) -> str:
-    """Cut what a file says to a length that fits a line, and escape what a terminal would obey."""
-    shown = (character if character.isprintable() else ascii(character)[1:-1] for character in text[:SHOWN_CHARS_MAX])
-    return "".join(shown)
+    """Cut what a file says to a length that fits a line, and escape it."""
+    return escaped(text[:SHOWN_CHARS_MAX])
 
 
 def show(text: str) -> str:

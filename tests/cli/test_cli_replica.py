@@ -1,0 +1,31 @@
+"""What `crdt-sync replica` prints of a service's words is text, whatever a terminal would make of it."""
+
+from crdt_sync.cli import replica
+from crdt_sync.domain.tripwire import Alarm, Evidence
+from crdt_sync.replica import Status
+from crdt_sync.replica.sync import Connection, Problem
+
+ORDER = "\x1b[2J"  # a terminal would clear its screen
+
+
+def test_a_services_words_do_not_reach_the_terminal_as_orders(capsys):
+    problem, told = Problem("code", f"closed {ORDER}"), Evidence(f"first {ORDER}\nsecond", "{}")
+    status = Status(
+        actor="anna",
+        department="sales",
+        connection=Connection.STOPPED,
+        problem=problem,
+        tickets=1,
+        documents=1,
+        settled=0,
+        undelivered=[],
+        closed={"ticket/t/log": problem},
+        alarms=[Alarm("t", "sales", "anna", "h", told, told, 0)],
+    )
+
+    replica._print(status)
+
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert ["anna of sales: stopped (code: closed \\x1b[2J)"] == shown.splitlines()[:1]
+    assert 2 == shown.count("    first \\x1b[2J\n    second\n")
