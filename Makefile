@@ -68,7 +68,7 @@ property: setup ## Run the laws of the lifecycle alone; PROFILE=nightly draws 10
 	@HYPOTHESIS_PROFILE=$(PROFILE) $(BIN)/pytest -n $(WORKERS) property_tests
 
 .PHONY: exhaustive
-exhaustive: setup ## Fold every small history in all orders of arrival; ten minutes on two idle cores
+exhaustive: setup ## Fold every small history in all orders of arrival; five minutes on two cores
 	@$(BIN)/python -m property_tests.exhaustive $(WORKERS)
 
 .PHONY: bench
