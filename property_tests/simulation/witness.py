@@ -4,7 +4,7 @@ A finding never disturbs the run; the world stops at the end of the deed and tel
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,7 +93,7 @@ class Witness:
             self.find("the view is the fold", f"{replica.principal.actor}, ticket {ticket.id[:6]}: {difference}")
         self.counts["views"] += 1
 
-    def answered(self, actor: str, *, transitions: list[str] = [], messages: list[str] = []) -> None:  # noqa: B006
+    def answered(self, actor: str, *, transitions: Sequence[str] = (), messages: Sequence[str] = ()) -> None:
         """Judge what a command answered: it is stored."""
         known = {row[0] for row in self.committed.transitions()} if transitions else set()
         said = {row[0] for row in self.committed.messages()} if messages else set()
