@@ -1,4 +1,4 @@
-// What both clients share: commands come as JSON lines on stdin, what happens goes out as JSON lines on stdout.
+// What all clients share: commands come as JSON lines on stdin, what happens goes out as JSON lines on stdout.
 // It edits documents and tells what they hold; connections are the business of the unmodified providers.
 
 import { createInterface } from 'node:readline'
@@ -39,7 +39,8 @@ const edits = {
 }
 
 // `open(name, doc, token)` returns a provider with an `awareness`; `connect` and `disconnect` are for all of them.
-export const run = ({ open, connect, disconnect }) => {
+// A client that can do more says so with commands of its own.
+export const run = ({ open, connect, disconnect, attempts = () => CountedSocket.attempts, ...more }) => {
   const documents = new Map()
   const commands = {
     open ({ document, token }) {
@@ -54,7 +55,8 @@ export const run = ({ open, connect, disconnect }) => {
     disconnect,
     // Attempts within a time, which only this process needs to wait for.
     attempts: ({ within_ms: withinMs }) =>
-      setTimeout(() => say({ event: 'attempts', attempts: CountedSocket.attempts }), withinMs)
+      setTimeout(() => say({ event: 'attempts', attempts: attempts() }), withinMs),
+    ...more
   }
   setTimeout(() => process.exit(3), LIFE_MS)
   console.warn = (...words) => say({ event: 'warning', text: words.join(' ') })

@@ -1,0 +1,100 @@
+"""A client that nobody here wrote a library for: Node, @grpc/grpc-js, Yjs and the `.proto` files."""
+
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.conformance.node_client import NodeClient
+from tests.conformance.offline_story import ids, made, opened, play, start_the_work, subscribe
+from tests.conformance.server_process import ServerProcess
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with ServerProcess(tmp_path_factory.mktemp("grpc")) as server:
+        yield server
+
+
+@asynccontextmanager
+async def connected(node, server):
+    async with NodeClient(node, "grpc_client.mjs", server.grpc) as client:
+        yield client
+
+
+async def test_offline_edits_and_transitions_of_two_grpc_clients_converge_everywhere(node, server):
+    async with connected(node, server) as sales, connected(node, server) as tech:
+        names = await play(server, sales, tech, replica=f"grpc://{server.grpc}")
+        for held, department in ((sales, "sales"), (tech, "tech")):
+            for name in names.of(department):
+                await held.settle("unsynced", name, number=0)
+        await start_the_work(names, sales, tech)
+        granted = [one for one in sales.events if one["event"] == "authenticated"]
+        scopes = {one["document"].split("/")[2]: one["scope"] for one in granted}
+        assert {"log": "readonly", "card": "read-write", "submit": "read-write", "form": "read-write"} == scopes
+
+
+async def test_a_grpc_client_makes_a_transition_in_what_it_has_seen(node, server):
+    async with connected(node, server) as sales, server.client("sales") as rest:
+        names = await opened(rest)
+        await subscribe(server, sales, names, "sales")
+        await sales.tell("get", ticket=names.ticket)
+        seen = (await sales.hear("ticket", id=names.ticket))["version"]
+        await sales.tell("transition", ticket=names.ticket, lane="sales", name="lose", seen=seen)
+        assert "cancelled" == (await sales.hear("transitioned"))["stage"]
+        await sales.until(lambda held: 2 == len(held[names.log]["log"]))
+        await sales.tell("transition", ticket=names.ticket, lane="sales", name="lose", seen="0")
+        failed = await sales.hear("failed")
+        assert ("FAILED_PRECONDITION", "seen_unknown") == (failed["status"], failed["code"])
+
+
+async def test_a_grpc_client_tells_presence_to_another_and_is_gone_when_it_leaves(node, server):
+    async with connected(node, server) as sales, connected(node, server) as tech, server.client("sales") as rest:
+        names = await opened(rest)
+        await subscribe(server, sales, names, "sales")
+        await subscribe(server, tech, names, "tech")
+        await sales.tell("present", document=names.card, state={"name": "Zoë"})
+        await tech.hear("presence", document=names.card, states=[{}, {"name": "Zoë"}])
+        before = len(tech.events)
+        await sales.tell("disconnect")
+        await tech.hear("presence", since=before, document=names.card, states=[{}])
+
+
+async def test_a_grpc_client_with_a_wrong_token_is_refused_once(node, server):
+    async with connected(node, server) as sales, server.client("sales") as rest:
+        names = await opened(rest)
+        await sales.tell("open", document=names.card, token=server.token("sales")[:-6] + "AAAAAA")
+        denied = await sales.hear("denied", document=names.card)
+        close = await sales.hear("close")
+        await sales.tell("attempts", within_ms=1_000)
+        assert ("token_invalid", "UNAUTHENTICATED", 1) == (
+            denied["reason"].partition(":")[0],
+            close["status"],
+            (await sales.hear("attempts"))["attempts"],
+        )
+
+
+async def test_a_grpc_client_renews_its_token_and_its_stream_goes_on(node, server):
+    async with connected(node, server) as sales, server.client("sales") as rest:
+        names = await opened(rest)
+        await sales.tell("open", document=names.card, token=server.token("sales", seconds=2))
+        await sales.hear("synced", document=names.card)
+        await sales.hear("token_request")
+        before = await sales.tell("token", token=server.token("sales"))
+        await sales.tell("set", document=names.card, root="card", fields={"customer": "Bäckerei"})
+        await sales.hear("ack", since=before, document=names.card, status="ACK_STATUS_OK")
+        assert 0 == sales.count("close")
+
+
+async def test_a_grpc_client_comes_back_to_a_killed_service_with_what_it_wrote_meanwhile(node, tmp_path):
+    with ServerProcess(tmp_path) as server:
+        async with connected(node, server) as sales, server.client("sales") as rest:
+            names = await opened(rest)
+            await subscribe(server, sales, names, "sales")
+            server.kill()
+            await sales.hear("close")
+            quote, _ = made(names, "sales", "lose")
+            submit = names.submit("sales")
+            before = await sales.tell("push", document=submit, root="transitions", values=[quote.record])
+            server.start()
+            await sales.hear("ack", since=before, document=submit, status="ACK_STATUS_OK")
+            await sales.until(lambda held: quote.id in ids(held[names.log]["log"]))
