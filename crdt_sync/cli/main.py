@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 import typer
 
 from crdt_sync.adapters.clock import SystemClock
+from crdt_sync.cli import admin, lifecycle, replica, ticket
 from crdt_sync.cli import demo as walkthrough
-from crdt_sync.cli import lifecycle, replica, ticket
+from crdt_sync.cli.options import setting
 from crdt_sync.cli.process import development_token, running, until_signal
 from crdt_sync.errors import Malformed, TicketSyncError
 from crdt_sync.server import bootstrap, logs
-from crdt_sync.server.settings import PREFIX, Settings, load
+from crdt_sync.server.settings import Settings, load
 
 EXIT_ERROR = 2
 
@@ -26,39 +27,30 @@ app = typer.Typer(
 app.add_typer(lifecycle.app)
 app.add_typer(ticket.app)
 app.add_typer(replica.app)
+app.add_typer(admin.app)
 
 _TTL = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 _TTL_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
-def _setting(name: str, *flags: str) -> typer.models.OptionInfo:
-    """An option of `serve` for a setting, described as the settings describe it."""
-    field = Settings.model_fields[name]
-    default = field.default if field.default not in ("", None, ()) else "none"
-    option: typer.models.OptionInfo = typer.Option(
-        *flags, help=f"{field.description} [{PREFIX}{name.upper()}; default: {default}]", show_default=False
-    )
-    return option
-
-
 @app.command()
 def serve(
     *,
-    host: Annotated[str | None, _setting("host")] = None,
-    port: Annotated[int | None, _setting("port")] = None,
-    grpc_port: Annotated[int | None, _setting("grpc_port")] = None,
-    data: Annotated[Path | None, _setting("data")] = None,
-    database_url: Annotated[str | None, _setting("database_url")] = None,
-    bus_url: Annotated[str | None, _setting("bus_url")] = None,
-    auth: Annotated[str | None, _setting("auth")] = None,
-    jwks_url: Annotated[str | None, _setting("jwks_url")] = None,
-    jwt_issuer: Annotated[str | None, _setting("jwt_issuer")] = None,
-    jwt_audience: Annotated[str | None, _setting("jwt_audience")] = None,
-    origins: Annotated[list[str] | None, _setting("origins", "--origin")] = None,
-    open_documents: Annotated[bool | None, _setting("open_documents", "--open-documents/--no-open-documents")] = None,
-    lifecycle: Annotated[str | None, _setting("lifecycle")] = None,
-    gateway: Annotated[bool | None, _setting("gateway", "--gateway/--no-gateway")] = None,
-    log_level: Annotated[str | None, _setting("log_level")] = None,
+    host: Annotated[str | None, setting("host")] = None,
+    port: Annotated[int | None, setting("port")] = None,
+    grpc_port: Annotated[int | None, setting("grpc_port")] = None,
+    data: Annotated[Path | None, setting("data")] = None,
+    database_url: Annotated[str | None, setting("database_url")] = None,
+    bus_url: Annotated[str | None, setting("bus_url")] = None,
+    auth: Annotated[str | None, setting("auth")] = None,
+    jwks_url: Annotated[str | None, setting("jwks_url")] = None,
+    jwt_issuer: Annotated[str | None, setting("jwt_issuer")] = None,
+    jwt_audience: Annotated[str | None, setting("jwt_audience")] = None,
+    origins: Annotated[list[str] | None, setting("origins", "--origin")] = None,
+    open_documents: Annotated[bool | None, setting("open_documents", "--open-documents/--no-open-documents")] = None,
+    lifecycle: Annotated[str | None, setting("lifecycle")] = None,
+    gateway: Annotated[bool | None, setting("gateway", "--gateway/--no-gateway")] = None,
+    log_level: Annotated[str | None, setting("log_level")] = None,
 ) -> None:
     """Run the service: HTTP and WebSocket on one port, gRPC on another, the chat gateway in the same process."""
     chosen = {name: value for name, value in locals().items() if value not in (None, [])}
@@ -83,7 +75,7 @@ def token(
     ttl: Annotated[str, typer.Option(help="How long it is good for, such as 30m, 12h or 7d.")] = "12h",
     ticket: Annotated[list[str] | None, typer.Option(help="Only this ticket; may be repeated.")] = None,
     account: Annotated[list[str] | None, typer.Option(help="An account of a gateway; may be repeated.")] = None,
-    data: Annotated[Path | None, _setting("data")] = None,
+    data: Annotated[Path | None, setting("data")] = None,
 ) -> None:
     """Print a token that is signed with the local development key."""
     match = _TTL.fullmatch(ttl)
@@ -107,10 +99,10 @@ def demo(
     *,
     once: Annotated[bool, typer.Option("--once", help="Stop after the walk-through; exit 1 if it failed.")] = False,
     stories: Annotated[int, typer.Option(min=1, help="How many of the lifecycle's stories to play.")] = 3,
-    port: Annotated[int | None, _setting("port")] = None,
-    grpc_port: Annotated[int | None, _setting("grpc_port")] = None,
-    data: Annotated[Path | None, _setting("data")] = None,
-    lifecycle: Annotated[str | None, _setting("lifecycle")] = None,
+    port: Annotated[int | None, setting("port")] = None,
+    grpc_port: Annotated[int | None, setting("grpc_port")] = None,
+    data: Annotated[Path | None, setting("data")] = None,
+    lifecycle: Annotated[str | None, setting("lifecycle")] = None,
     language: Annotated[Literal["en", "zh"], typer.Option(help="The language of the explanations.")] = "en",
 ) -> None:
     """Start everything and walk through the lifecycle's first stories, each with its explanation."""

@@ -1,7 +1,8 @@
 """The composition root: which parts the service has, and in which order they start and stop. Decides nothing else."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ import structlog
 
 from crdt_sync.adapters import lifecycle_files
 from crdt_sync.adapters.clock import SystemClock, SystemIds
+from crdt_sync.adapters.storage.engines import Schema
 from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.errors import Malformed, Unavailable
@@ -96,7 +98,7 @@ class Service:
         sources = _lifecycle_sources(settings.lifecycle)
         _make_directory(settings.data)
         self._http = HttpServer(settings.host, settings.port)
-        store = self._store = await _open_store(settings.url)
+        store = self._store = await open_store(settings.url)
         lifecycles = self._lifecycles = await Lifecycles.load(
             store, lifecycle_files.load, lifecycle_files.load_accepted, sources
         )
@@ -179,12 +181,37 @@ def _make_directory(data: Path) -> None:
         ) from error
 
 
-async def _open_store(url: str) -> Store:
+async def open_store(url: str, *, must_be_newest: bool = False) -> SqlStore:
+    """Open the database, and bring its schema up to date; with `must_be_newest`, make and migrate nothing.
+
+    Raises:
+        Unavailable: it does not open.
+
+    """
+    with _opening():
+        return await SqlStore.open(url, must_be_newest=must_be_newest)
+
+
+async def schema(url: str) -> Schema:
+    """Look which migration an existing database is at.
+
+    Raises:
+        Unavailable: it does not open.
+
+    """
+    with _opening():
+        return await SqlStore.schema(url)
+
+
+@contextmanager
+def _opening() -> Iterator[None]:
     try:
-        return await SqlStore.open(url)
+        yield
     except StoreUnavailable as error:
         raise Unavailable(
-            f"The database does not open: {error}.", code="database", advice="Look at CRDT_SYNC_DATABASE_URL."
+            f"The database does not open: {error}.",
+            code="database",
+            advice="Look at CRDT_SYNC_DATABASE_URL and --data; `crdt-sync admin migrate` mends an older schema.",
         ) from error
 
 

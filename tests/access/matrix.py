@@ -235,4 +235,5 @@ EXPORTS = (
     Export("replica status", OWN_COPY, ("replica", "status")),
     Export("replica sync", OWN_COPY, ("replica", "sync", "--timeout", "10")),
     Export("replica reset", OWN_COPY, ("replica", "reset", "--export", "{export}")),
+    Export("admin migrate", NO_TICKET),
 )

@@ -3,12 +3,15 @@
 It never reads or writes a row of ours.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, event
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -43,12 +46,42 @@ def reader(url: str, synchronous: Synchronous) -> AsyncEngine:
     return engine
 
 
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Which migration a database is at, None before the first, and which is the newest that this software has."""
+
+    current: str | None
+    newest: str | None
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether there is nothing to migrate."""
+        return self.current == self.newest
+
+
+def schema(connection: Connection) -> Schema:
+    """Look which migration a database is at; change nothing."""
+    newest = ScriptDirectory.from_config(_config(connection)).get_current_head()
+    return Schema(MigrationContext.configure(connection).get_current_revision(), newest)
+
+
 def migrate(connection: Connection) -> None:
     """Bring the schema up to date, in the transaction of `connection`."""
+    command.upgrade(_config(connection), "head")
+
+
+def is_missing(url: str) -> bool:
+    """Whether `url` names a file of SQLite that is not there, and that opening it would make."""
+    parts = make_url(url)
+    file = parts.database
+    return parts.get_backend_name() == "sqlite" and file not in {None, "", ":memory:"} and not Path(file or "").exists()
+
+
+def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
 
 
 def _tell_connections(engine: AsyncEngine, synchronous: Synchronous) -> None:

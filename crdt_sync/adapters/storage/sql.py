@@ -54,24 +54,22 @@ class SqlStore:
         self._closed = False
 
     @classmethod
-    async def open(cls, url: str, *, synchronous: engines.Synchronous = "FULL") -> "SqlStore":
+    async def open(
+        cls, url: str, *, synchronous: engines.Synchronous = "FULL", must_be_newest: bool = False
+    ) -> "SqlStore":
         """Open the database at `url` and bring its schema up to date; the directory must exist.
 
         `synchronous="OFF"` lets SQLite report a commit before it is on the disk. It is there for measurements, and for
-        the test that shows why FULL is the default; PostgreSQL ignores it.
+        the test that shows why FULL is the default; PostgreSQL ignores it. `must_be_newest` makes and migrates nothing.
 
         Raises:
-            StoreUnavailable: the database cannot be opened, or a newer version of this software wrote its schema.
+            StoreUnavailable: the database cannot be opened, a newer version of this software wrote its schema, or
+                `must_be_newest` and it is not.
 
         """
+        store = cls(*_engines(url, synchronous, must_exist=must_be_newest))
         try:
-            store = cls(engines.writer(url, synchronous), engines.reader(url, synchronous))
-        except exc.ArgumentError as error:
-            raise StoreUnavailable("its URL is none that names a database and a driver") from error
-        except ImportError as error:
-            raise StoreUnavailable(f"its driver {error.name!r} is not installed") from error
-        try:
-            await store._run(store._writer, lambda connection: connection.run_sync(engines.migrate))
+            await store._run(store._writer, _check_newest if must_be_newest else _migrate)
         except CommandError as error:
             await store.close()
             raise StoreUnavailable(f"the schema cannot be brought up to date: {error}") from error
@@ -79,6 +77,20 @@ class SqlStore:
             await store.close()
             raise
         return store
+
+    @classmethod
+    async def schema(cls, url: str) -> engines.Schema:
+        """Look which migration an existing database is at, and change nothing.
+
+        Raises:
+            StoreUnavailable: it is not there or cannot be opened.
+
+        """
+        store = cls(*_engines(url, "FULL", must_exist=True))
+        try:
+            return await store._run(store._reader, lambda connection: connection.run_sync(engines.schema))
+        finally:
+            await store.close()
 
     async def commit(self, batch: Batch) -> Committed:
         """Insert first and ask afterwards: what collided is looked up only if something did."""
@@ -261,6 +273,27 @@ class SqlStore:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # a caller who was cancelled no longer asks, and asyncio would complain
+
+
+def _engines(url: str, synchronous: engines.Synchronous, *, must_exist: bool) -> tuple[AsyncEngine, AsyncEngine]:
+    try:
+        if must_exist and engines.is_missing(url):
+            raise StoreUnavailable("there is none")
+        return engines.writer(url, synchronous), engines.reader(url, synchronous)
+    except exc.ArgumentError as error:
+        raise StoreUnavailable("its URL is none that names a database and a driver") from error
+    except ImportError as error:
+        raise StoreUnavailable(f"its driver {error.name!r} is not installed") from error
+
+
+async def _migrate(connection: AsyncConnection) -> None:
+    await connection.run_sync(engines.migrate)
+
+
+async def _check_newest(connection: AsyncConnection) -> None:
+    found = await connection.run_sync(engines.schema)
+    if not found.is_newest:
+        raise StoreUnavailable(f"its schema is {found.current}, and the newest is {found.newest}")
 
 
 async def _transact(engine: AsyncEngine, work: _Work[_T]) -> _T:
