@@ -11,7 +11,7 @@ import typer
 
 from crdt_sync.cli.options import setting
 from crdt_sync.cli.ticket import SharedOptions
-from crdt_sync.server import bootstrap
+from crdt_sync.server import bootstrap, database
 from crdt_sync.server.settings import Settings, load
 
 EXIT_FOUND = 1  # what was asked for was looked at, and is not as it should be
@@ -40,13 +40,13 @@ def migrate(
 
 
 async def _migrate(settings: Settings, *, check: bool) -> None:
-    before = await bootstrap.schema(settings.url)
+    before = await database.schema(settings.url)
     if before.is_newest:
         typer.echo(f"The schema is {before.newest}, the newest.")
     elif check:
         typer.echo(f"The schema is {before.current or 'none'}, and the newest is {before.newest}.")
         raise typer.Exit(EXIT_FOUND)
     else:
-        store = await bootstrap.open_store(settings.url)
+        store = await database.open_store(settings.url)
         await store.close()
         typer.echo(f"The schema was {before.current or 'none'} and is {before.newest}, the newest.")

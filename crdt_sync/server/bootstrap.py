@@ -1,8 +1,7 @@
 """The composition root: which parts the service has, and in which order they start and stop. Decides nothing else."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,11 +10,10 @@ import structlog
 
 from crdt_sync.adapters import lifecycle_files
 from crdt_sync.adapters.clock import SystemClock, SystemIds
-from crdt_sync.adapters.storage.engines import Schema
-from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.domain.lifecycle.model import Lifecycle
-from crdt_sync.errors import Malformed, Unavailable
-from crdt_sync.ports import Clock, Store, StoreUnavailable
+from crdt_sync.errors import Malformed
+from crdt_sync.ports import Clock, Store
+from crdt_sync.server import database
 from crdt_sync.server.app import Channels, Parts, create_app
 from crdt_sync.server.auth import Authenticator, NoAuthenticator, TokenAuthenticator
 from crdt_sync.server.grpc_server import GrpcParts, GrpcServer
@@ -98,7 +96,7 @@ class Service:
         sources = _lifecycle_sources(settings.lifecycle)
         _make_directory(settings.data)
         self._http = HttpServer(settings.host, settings.port)
-        store = self._store = await open_store(settings.url)
+        store = self._store = await database.open_store(settings.url)
         lifecycles = self._lifecycles = await Lifecycles.load(
             store, lifecycle_files.load, lifecycle_files.load_accepted, sources
         )
@@ -178,40 +176,6 @@ def _make_directory(data: Path) -> None:
     except OSError as error:
         raise Malformed(
             f"The data directory {data} cannot be made: {error.strerror}.", code="data", advice="Choose another --data."
-        ) from error
-
-
-async def open_store(url: str, *, must_be_newest: bool = False) -> SqlStore:
-    """Open the database, and bring its schema up to date; with `must_be_newest`, make and migrate nothing.
-
-    Raises:
-        Unavailable: it does not open.
-
-    """
-    with _opening():
-        return await SqlStore.open(url, must_be_newest=must_be_newest)
-
-
-async def schema(url: str) -> Schema:
-    """Look which migration an existing database is at.
-
-    Raises:
-        Unavailable: it does not open.
-
-    """
-    with _opening():
-        return await SqlStore.schema(url)
-
-
-@contextmanager
-def _opening() -> Iterator[None]:
-    try:
-        yield
-    except StoreUnavailable as error:
-        raise Unavailable(
-            f"The database does not open: {error}.",
-            code="database",
-            advice="Look at CRDT_SYNC_DATABASE_URL and --data; `crdt-sync admin migrate` mends an older schema.",
         ) from error
 
 

@@ -1,0 +1,43 @@
+"""The one place that chooses a store: for the service, and for an operator's commands. Decides nothing else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from crdt_sync.adapters.storage.engines import Schema
+from crdt_sync.adapters.storage.sql import SqlStore
+from crdt_sync.errors import Unavailable
+from crdt_sync.ports import StoreUnavailable
+
+
+async def open_store(url: str, *, must_be_newest: bool = False) -> SqlStore:
+    """Open the database, and bring its schema up to date; with `must_be_newest`, make and migrate nothing.
+
+    Raises:
+        Unavailable: it does not open.
+
+    """
+    with _opening():
+        return await SqlStore.open(url, must_be_newest=must_be_newest)
+
+
+async def schema(url: str) -> Schema:
+    """Look which migration an existing database is at.
+
+    Raises:
+        Unavailable: it does not open.
+
+    """
+    with _opening():
+        return await SqlStore.schema(url)
+
+
+@contextmanager
+def _opening() -> Iterator[None]:
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise Unavailable(
+            f"The database does not open: {error}.",
+            code="database",
+            advice="Look at CRDT_SYNC_DATABASE_URL and --data; `crdt-sync admin migrate` mends an older schema.",
+        ) from error
