@@ -1,9 +1,11 @@
 """Fakes for time and randomness, so that a test decides both. `test_fakes.py` holds them to what they stand for."""
 
 import random
+from collections import Counter
 
 from crdt_sync.adapters.clock import uuid7
 from crdt_sync.ports import Clock
+from crdt_sync.wire.status import Wire
 
 START_MS = 1_700_000_000_000
 
@@ -20,6 +22,24 @@ class ManualClock:
     def advance(self, by_ms: int) -> None:
         """Go on, or back if negative, as a machine's clock may."""
         self._now_ms += by_ms
+
+
+class CountingMeter:
+    """A `Meter` that a test reads."""
+
+    def __init__(self) -> None:
+        self.refusals: Counter[tuple[Wire, str]] = Counter()
+        self.batches: list[tuple[int, int]] = []
+        self.failures = 0
+
+    def refused(self, wire: Wire, code: str) -> None:
+        self.refusals[wire, code] += 1
+
+    def committed(self, *, jobs: int, updates: int, seconds: float) -> None:
+        self.batches.append((jobs, updates))
+
+    def commit_failed(self) -> None:
+        self.failures += 1
 
 
 class SeededIds:

@@ -4,8 +4,10 @@ import uuid
 import pytest
 
 from crdt_sync.adapters.clock import SystemClock, SystemIds
+from crdt_sync.adapters.telemetry import Telemetry
 from crdt_sync.ports import Clock, Ids
-from tests.fakes import START_MS, ManualClock, SeededIds
+from crdt_sync.ports.meter import Meter
+from tests.fakes import START_MS, CountingMeter, ManualClock, SeededIds
 
 
 @pytest.fixture(params=[SystemIds, lambda clock: SeededIds(7, clock)], ids=["system", "seeded"])
@@ -59,3 +61,21 @@ def test_manual_clock_starts_where_a_real_clock_has_been():
     real: Clock = SystemClock()
 
     assert START_MS < real.now_ms()
+
+
+@pytest.mark.parametrize("make", [Telemetry, CountingMeter])
+def test_a_meter_takes_everything_that_there_is_to_count(make):
+    meter: Meter = make()
+    meter.refused("sync", "read_only")
+    meter.committed(jobs=1, updates=2, seconds=0.5)
+    meter.commit_failed()
+
+
+def test_the_counting_meter_keeps_what_it_was_told():
+    meter = CountingMeter()
+    meter.refused("sync", "read_only")
+    meter.refused("sync", "read_only")
+    meter.committed(jobs=1, updates=2, seconds=0.5)
+    meter.commit_failed()
+
+    assert ({("sync", "read_only"): 2}, [(1, 2)], 1) == (meter.refusals, meter.batches, meter.failures)

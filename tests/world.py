@@ -13,6 +13,7 @@ from crdt_sync.ports import Store
 from crdt_sync.protocol.collab_dialect import CollabDialect
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.yjs_dialect import YjsDialect
+from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.connection import Connection
 from crdt_sync.service.connections import Connections
@@ -22,7 +23,7 @@ from crdt_sync.service.live_ticket import Desk
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.tickets import Tickets
 from crdt_sync.service.views import TicketView
-from tests.fakes import ManualClock, SeededIds
+from tests.fakes import CountingMeter, ManualClock, SeededIds
 
 SALES = Principal("sales-1", "sales", ("sales",))
 SALES_2 = Principal("sales-2", "sales", ("sales",))
@@ -58,10 +59,11 @@ class World:
         self.store, self.lifecycles, self.clock, self.ids = store, lifecycles, clock, SeededIds(1)
         self.rooms = Rooms(store, self.ids)
         self.desk = Desk(store, self.rooms, lifecycles, self.ids)
-        self.committer = Committer(self.desk, clock)
+        self.meter = CountingMeter()
+        self.committer = Committer(self.desk, clock, self.meter)
         shared = {"store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": lifecycles}
         self.tickets = Tickets(**shared, clock=clock, ids=self.ids, secret=b"k" * 32)
-        self.connections = Connections(**shared, clock=clock, open_documents=open_documents)
+        self.connections = Connections(**shared, clock=clock, audit=Audit(self.meter), open_documents=open_documents)
 
     @classmethod
     async def start(cls, store: Store, *, open_documents: bool = False, lifecycle: str = "connect-order") -> "World":

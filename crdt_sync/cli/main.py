@@ -50,6 +50,7 @@ def serve(
     open_documents: Annotated[bool | None, setting("open_documents", "--open-documents/--no-open-documents")] = None,
     lifecycle: Annotated[str | None, setting("lifecycle")] = None,
     gateway: Annotated[bool | None, setting("gateway", "--gateway/--no-gateway")] = None,
+    metrics: Annotated[str | None, setting("metrics")] = None,
     log_level: Annotated[str | None, setting("log_level")] = None,
 ) -> None:
     """Run the service: HTTP and WebSocket on one port, gRPC on another, the chat gateway in the same process."""

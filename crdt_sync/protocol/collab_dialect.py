@@ -12,11 +12,13 @@ from crdt_sync.protocol.dialect import Inbound
 from crdt_sync.wire import hocuspocus, ysync
 from crdt_sync.wire.lib0 import Reader
 from crdt_sync.wire.limits import ADDRESS_BYTES_MAX
+from crdt_sync.wire.status import Wire
 
 
 class CollabDialect:
     """What Hocuspocus clients say and hear."""
 
+    wire: Wire = "collab"
     echoes = True
     step1_follows_step1 = True
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from crdt_sync.errors import TicketSyncError
+from crdt_sync.wire.status import Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class Inbound:
 class Dialect(Protocol):
     """How one wire says it. Implementations hold no state but the names they were made with."""
 
+    wire: Wire  # what refusals and connections are counted under
     echoes: bool  # the author of an update gets it relayed like everyone else
     step1_follows_step1: bool  # the service sends its own step 1 after each of the client's, else once when it opens
 

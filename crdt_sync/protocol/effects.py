@@ -86,4 +86,13 @@ class Quarantine:
     principal: Principal | None
 
 
-Effect = Send | Close | Authenticate | Open | Leave | Answer | Push | Present | AskPresence | Quarantine
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Count a refusal that the other effects say, under its code, and write down who asked for what."""
+
+    document: str
+    code: str
+    principal: Principal | None
+
+
+Effect = Send | Close | Authenticate | Open | Leave | Answer | Push | Present | AskPresence | Quarantine | Refusal

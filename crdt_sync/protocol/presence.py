@@ -19,6 +19,9 @@ class Presence:
         self._changed: set[int] = set()
         self._spoken: dict[object, tuple[int, int]] = {}  # owner -> the second, and how many messages in it
 
+    def __len__(self) -> int:
+        return len(self._states)
+
     def update(self, data: bytes, owner: object, *, now_ms: int) -> bool:
         """Take an awareness update from `owner`; True if there is something to relay.
 

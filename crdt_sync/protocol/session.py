@@ -26,6 +26,7 @@ from crdt_sync.protocol.effects import (
     Present,
     Push,
     Quarantine,
+    Refusal,
     Send,
 )
 from crdt_sync.wire import limits
@@ -91,7 +92,7 @@ class Session:
         if subscription is None:
             return []
         frames = self.dialect.denied(key, error)
-        return _sends(frames) if frames else [_close(error)]
+        return [self._refusal(subscription, error), *(_sends(frames) if frames else [_close(error)])]
 
     def opened(self, key: str, *, writable: bool, state_vector: bytes) -> list[Effect]:
         """Continue after the room was joined: greet, then handle what was queued, in order."""
@@ -159,11 +160,14 @@ class Session:
             code="read_only",
             advice="Append to the department's own submit document.",
         )
-        return _sends(self.dialect.refused(key, ref, error))
+        return [self._refusal(subscription, error), *_sends(self.dialect.refused(key, ref, error))]
 
     def failed(self, key: str, ref: bytes, error: ServiceError) -> list[Effect]:
         """Tell the author that an update could not be committed; the client keeps it and comes again."""
-        return _sends(self.dialect.refused(key, ref, error)) if key in self._subscriptions else []
+        subscription = self._subscriptions.get(key)
+        if subscription is None:
+            return []
+        return [self._refusal(subscription, error), *_sends(self.dialect.refused(key, ref, error))]
 
     def _inbound(self, inbound: Inbound) -> list[Effect]:
         subscription = self._subscriptions.get(inbound.key)
@@ -171,10 +175,12 @@ class Session:
         if isinstance(body, said.Ping):
             return _sends(self.dialect.pong())
         if isinstance(body, said.Broken) and subscription is None:
-            return [Quarantine(inbound.document, body.error.code, body.data, self._principal), _close(body.error)]
+            quarantine = Quarantine(inbound.document, body.error.code, body.data, self._principal)
+            return [quarantine, *self._refuse_all(inbound.document, body.error)]
         if subscription is None:
             if len(self._subscriptions) >= limits.DOCUMENTS_PER_SOCKET_MAX:
-                return [_close(TooLarge("Too many documents on one connection.", code="too_many_documents"))]
+                error = TooLarge("Too many documents on one connection.", code="too_many_documents")
+                return self._refuse_all(inbound.document, error)
             subscription = Subscription(inbound.key, inbound.document)
             self._subscriptions[inbound.key] = subscription
         match subscription.stage:
@@ -205,7 +211,7 @@ class Session:
             bytes_max = limits.UNAUTHENTICATED_BYTES_MAX
         messages = sum(len(one.queued) for one in counted)
         if messages > limits.UNAUTHENTICATED_MESSAGES_MAX or sum(one.queued_bytes for one in counted) > bytes_max:
-            return [_close(TooLarge("Too much was sent before the document was open."))]
+            return self._refuse_all(inbound.document, TooLarge("Too much was sent before the document was open."))
         return []
 
     def _open_frame(self, subscription: Subscription, body: said.Body) -> list[Effect]:
@@ -239,7 +245,15 @@ class Session:
         subscription.stage = Stage.REFUSED
         subscription.held, subscription.held_since_ms = [], None
         frames = self.dialect.closed(subscription.key, ref, error)
-        return [Leave(subscription.key), *(_sends(frames) if frames else [_close(error)])]
+        leave = Leave(subscription.key)
+        return [leave, self._refusal(subscription, error), *(_sends(frames) if frames else [_close(error)])]
+
+    def _refusal(self, subscription: Subscription, error: TicketSyncError) -> Refusal:
+        return Refusal(subscription.document, error.code, subscription.principal or self._principal)
+
+    def _refuse_all(self, document: str, error: TicketSyncError) -> list[Effect]:
+        """Close the whole connection; `document` is what the client spoke of."""
+        return [Refusal(document, error.code, self._principal), _close(error)]
 
 
 def _never_filled() -> Malformed:

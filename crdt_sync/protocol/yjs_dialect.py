@@ -9,11 +9,13 @@ from crdt_sync.errors import CallerError, Malformed, TicketSyncError
 from crdt_sync.protocol import dialect as said
 from crdt_sync.protocol.dialect import Inbound
 from crdt_sync.wire import ysync
+from crdt_sync.wire.status import Wire
 
 
 class YjsDialect:
     """What y-websocket clients say and hear. The only key is the document's name."""
 
+    wire: Wire = "sync"
     echoes = True
     step1_follows_step1 = False
 

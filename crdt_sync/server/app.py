@@ -8,11 +8,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crdt_sync.errors import NotFound
 from crdt_sync.ports import Clock
-from crdt_sync.server import health, page, problems, reference, tickets_api
+from crdt_sync.server import health, metrics, page, problems, reference, tickets_api
 from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.health import Readiness
+from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.middleware import AccessLog, BodyLimit, SafeHeaders
 from crdt_sync.server.websocket import Sockets
+from crdt_sync.service.audit import Audit
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.tickets import Tickets
@@ -45,6 +47,8 @@ class Parts:
     readiness: Readiness
     clock: Clock
     connections: Connections
+    audit: Audit
+    metrics: Metrics
     origins: tuple[str, ...]
     channels: Channels
 
@@ -52,12 +56,12 @@ class Parts:
 def create_app(parts: Parts) -> FastAPI:
     """Lay out the routes."""
     app = FastAPI(title="crdt-sync", version=INTERFACE, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for name in ("tickets", "lifecycles", "authenticator", "readiness", "clock", "origins"):
+    for name in ("tickets", "lifecycles", "authenticator", "readiness", "clock", "audit", "metrics", "origins"):
         setattr(app.state, name, getattr(parts, name))
     problems.install(app)
-    for router in (tickets_api.router, health.router, page.router, reference.router):
+    for router in (tickets_api.router, health.router, metrics.router, page.router, reference.router):
         app.include_router(router)
-    sockets = Sockets(parts.connections, parts.authenticator, parts.clock, parts.origins)
+    sockets = Sockets(parts.connections, parts.authenticator, parts.clock, parts.audit, parts.origins)
     app.router.routes.extend(sockets.routes())
     app.router.routes.append(Route("/channels/{account:path}", parts.channels, name="channels"))
     for layer in (BodyLimit, SafeHeaders, AccessLog):  # the last is outermost

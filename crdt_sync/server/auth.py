@@ -154,14 +154,19 @@ class NoAuthenticator:
 
         A proxy brings callers of other machines; a page whose own name points here (DNS rebinding) is one of them.
         """
-        host = _HOST.fullmatch(headers.get("host", "localhost"))
-        if any(_FORWARDED.fullmatch(name) for name in headers) or not host or not is_loopback(host[1] or host[2]):
+        if came_from_elsewhere(headers):
             raise Forbidden(
                 "Without tokens the service serves its own machine only, not a proxy.",
                 code="forwarded",
                 advice="Run with CRDT_SYNC_AUTH=jwt behind a proxy.",
             )
         return Identity(self.STRANGER, None)
+
+
+def came_from_elsewhere(headers: Mapping[str, str]) -> bool:
+    """Tell whether headers, in lowercase, show that a request was passed on, or asked for another machine's name."""
+    host = _HOST.fullmatch(headers.get("host", "localhost"))
+    return any(_FORWARDED.fullmatch(name) for name in headers) or not host or not is_loopback(host[1] or host[2])
 
 
 def issue(

@@ -10,6 +10,7 @@ import structlog
 
 from crdt_sync.adapters import lifecycle_files
 from crdt_sync.adapters.clock import SystemClock, SystemIds
+from crdt_sync.adapters.telemetry import CONTENT_TYPE, Telemetry
 from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.errors import Malformed
 from crdt_sync.ports import Clock, Store
@@ -21,7 +22,9 @@ from crdt_sync.server.health import Readiness
 from crdt_sync.server.http_server import HttpServer
 from crdt_sync.server.keys import IssuerKeys, development_key, local_secret
 from crdt_sync.server.logs import guard_libraries
+from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.settings import Settings
+from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.lifecycles import Lifecycles
@@ -101,16 +104,20 @@ class Service:
             store, lifecycle_files.load, lifecycle_files.load_accepted, sources
         )
         ids = SystemIds(clock)
+        telemetry = Telemetry()
+        audit = Audit(telemetry)
         rooms = Rooms(store, ids)
-        committer = self._committer = Committer(Desk(store, rooms, lifecycles, ids), clock)
+        committer = self._committer = Committer(Desk(store, rooms, lifecycles, ids), clock, telemetry)
         connections = self._connections = Connections(
             store=store,
             rooms=rooms,
             committer=committer,
             lifecycles=lifecycles,
             clock=clock,
+            audit=audit,
             open_documents=settings.open_documents,
         )
+        telemetry.watch(connections.levels)
         tickets = Tickets(
             store=store,
             rooms=rooms,
@@ -132,6 +139,7 @@ class Service:
                 connections=connections,
                 readiness=readiness,
                 clock=clock,
+                audit=audit,
             )
         )
         self.grpc_port = await self._grpc.start(settings.host, settings.grpc_port)
@@ -143,6 +151,8 @@ class Service:
                 readiness=readiness,
                 clock=clock,
                 connections=connections,
+                audit=audit,
+                metrics=Metrics(telemetry.render, CONTENT_TYPE, settings.metrics),
                 origins=settings.origins,
                 channels=self.channels,
             )

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar, cast
+from urllib.parse import unquote
 
 import grpc
 import structlog
@@ -16,6 +17,7 @@ from crdt_sync.rpc.status import abort
 from crdt_sync.server.auth import Authenticator, bearer
 from crdt_sync.server.problems import as_ours
 from crdt_sync.server.requests import request_id_of, traceparent_of
+from crdt_sync.service.audit import Asked, Audit
 
 CALL_S = 30.0  # of a unary call, whatever deadline its caller set: a commit takes milliseconds
 
@@ -36,8 +38,9 @@ class Call:
 class Servicer:
     """A service whose calls carry a token."""
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    def __init__(self, authenticator: Authenticator, audit: Audit) -> None:
         self.authenticator = authenticator
+        self.audit = audit
 
 
 _S = TypeVar("_S", bound=Servicer)
@@ -65,19 +68,24 @@ def unary(
         return answered
 
     async def attempt(self: _S, request: _Request, context: Context) -> _Response | TicketSyncError:
+        principal = None
         try:
             headers = metadata_of(context)
             identity = await self.authenticator.authenticate(bearer(headers.get("authorization")), headers)
-            call = Call(identity.principal, traceparent_of(headers.get("traceparent")))
+            principal = identity.principal
+            call = Call(principal, traceparent_of(headers.get("traceparent")))
             async with asyncio.timeout(CALL_S):
                 return await method(self, request, call)
         except TimeoutError:
-            return Unavailable("The call took too long.", code="timeout", advice="Try again with the same request_id.")
+            error: TicketSyncError = Unavailable(
+                "The call took too long.", code="timeout", advice="Try again with the same request_id."
+            )
         except Exception as raised:  # noqa: BLE001 (the task boundary of a call)
             error = as_ours(raised)
             if isinstance(error, ServiceError):
                 _log.exception("call failed", method=method.__name__, code=error.code)
-            return error
+        self.audit.refused(Asked("grpc", method.__name__, source_of(context), principal), error.code)
+        return error
 
     return answer
 
@@ -86,6 +94,12 @@ def metadata_of(context: Context) -> Mapping[str, str]:
     """Return a call's metadata that is text; names are lowercase on this wire."""
     pairs = cast("tuple[tuple[str, str | bytes], ...]", context.invocation_metadata() or ())
     return {name: value for name, value in pairs if isinstance(value, str)}
+
+
+def source_of(context: Context) -> str:
+    """Return the address that a call comes from, as gRPC names it without the port; empty where it has none."""
+    family, _, rest = unquote(context.peer()).partition(":")
+    return rest.rpartition(":")[0].strip("[]") if family in {"ipv4", "ipv6"} else ""
 
 
 def idempotency_of(request_id: str) -> str | None:

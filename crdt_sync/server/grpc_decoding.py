@@ -6,6 +6,7 @@ refuses the call where the mark arrives.
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -13,15 +14,20 @@ from google.protobuf.message import DecodeError
 
 from crdt_sync.errors import Malformed
 from crdt_sync.rpc.status import abort
+from crdt_sync.server.grpc_calls import Context, source_of
+from crdt_sync.service.audit import Asked, Audit
 
 UNDECODED: Final = object()
 
 Handler = Any  # grpc's handlers are named tuples without types
-Context = grpc.aio.ServicerContext[Any, Any]
+Refuse = Callable[[Context], Awaitable[None]]
 
 
 class DecodingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in the stubs only
     """Refuses what does not decode, in unary calls and in streams of requests."""
+
+    def __init__(self, audit: Audit) -> None:
+        self._audit = audit
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Handler]], handler_call_details: grpc.HandlerCallDetails
@@ -31,10 +37,11 @@ class DecodingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         if handler is None or handler.request_deserializer is None:
             return handler
         decode, encode = _lenient(handler.request_deserializer), handler.response_serializer
+        refuse = partial(_refuse, self._audit, handler_call_details.method.rpartition("/")[2])
         if handler.unary_unary is not None and inspect.iscoroutinefunction(handler.unary_unary):
-            return grpc.unary_unary_rpc_method_handler(_unary(handler.unary_unary), decode, encode)
+            return grpc.unary_unary_rpc_method_handler(_unary(handler.unary_unary, refuse), decode, encode)
         if handler.stream_stream is not None and inspect.isasyncgenfunction(handler.stream_stream):
-            return grpc.stream_stream_rpc_method_handler(_stream(handler.stream_stream), decode, encode)
+            return grpc.stream_stream_rpc_method_handler(_stream(handler.stream_stream, refuse), decode, encode)
         return handler
 
 
@@ -48,22 +55,24 @@ def _lenient(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     return attempt
 
 
-def _unary(behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Awaitable[Any]]:
+def _unary(
+    behaviour: Callable[[Any, Context], Awaitable[Any]], refuse: Refuse
+) -> Callable[[Any, Context], Awaitable[Any]]:
     async def checked(request: object, context: Context) -> Any:  # noqa: ANN401 - a message of any type
         if request is UNDECODED:
-            await abort(context, _malformed())
+            await refuse(context)
         return await behaviour(request, context)
 
     return checked
 
 
 def _stream(
-    behaviour: Callable[[AsyncIterator[Any], Context], AsyncIterator[Any]],
+    behaviour: Callable[[AsyncIterator[Any], Context], AsyncIterator[Any]], refuse: Refuse
 ) -> Callable[[AsyncIterator[Any], Context], AsyncIterator[Any]]:
     async def decoded(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
         async for request in requests:
             if request is UNDECODED:
-                await abort(context, _malformed())
+                await refuse(context)
             yield request
 
     async def checked(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
@@ -73,5 +82,7 @@ def _stream(
     return checked
 
 
-def _malformed() -> Malformed:
-    return Malformed("The request is no message of this call.", advice="Build it from proto/ticketsync/v1.")
+async def _refuse(audit: Audit, method: str, context: Context) -> None:
+    error = Malformed("The request is no message of this call.", advice="Build it from proto/ticketsync/v1.")
+    audit.refused(Asked("grpc", method, source_of(context)), error.code)
+    await abort(context, error)

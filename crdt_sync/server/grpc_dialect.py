@@ -7,6 +7,7 @@ from crdt_sync.errors import CallerError, Forbidden, Malformed, ServiceError, Ti
 from crdt_sync.protocol import dialect as said
 from crdt_sync.protocol.dialect import Inbound
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
+from crdt_sync.wire.status import Wire
 
 BATCH_ID_BYTES = 8
 
@@ -14,6 +15,7 @@ BATCH_ID_BYTES = 8
 class GrpcDialect:
     """What gRPC clients say and hear. A key is the document's name; tokens are the stream's business, not a frame's."""
 
+    wire: Wire = "grpc"
     echoes = False
     step1_follows_step1 = False
 

@@ -25,6 +25,7 @@ from crdt_sync.server.grpc_sync import SyncServicer
 from crdt_sync.server.grpc_tickets import TicketServicer
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.listening import bind
+from crdt_sync.service.audit import Audit
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.tickets import Tickets
@@ -56,6 +57,7 @@ class GrpcParts:
     connections: Connections
     readiness: Readiness
     clock: Clock
+    audit: Audit
 
 
 class StoreHealth(health.aio.HealthServicer):  # type: ignore[misc, name-defined] # it has no types
@@ -92,16 +94,16 @@ class GrpcServer:
     """The server and its one port."""
 
     def __init__(self, parts: GrpcParts) -> None:
-        self._server = grpc.aio.server(options=OPTIONS, interceptors=[DecodingInterceptor()])
+        self._server = grpc.aio.server(options=OPTIONS, interceptors=[DecodingInterceptor(parts.audit)])
         files = (sync_pb2, tickets_pb2, gateway_pb2)
         self.services = tuple(s.full_name for file in files for s in file.DESCRIPTOR.services_by_name.values())
         self._health = StoreHealth(parts.readiness, self.services)
         self._watching: asyncio.Task[None] | None = None
-        sync = SyncServicer(parts.authenticator, parts.connections, parts.clock)
-        tickets = TicketServicer(parts.authenticator, parts.tickets, parts.lifecycles)
+        sync = SyncServicer(parts.authenticator, parts.connections, parts.clock, parts.audit)
+        tickets = TicketServicer(parts.authenticator, parts.audit, parts.tickets, parts.lifecycles)
         sync_pb2_grpc.add_SyncServiceServicer_to_server(sync, self._server)
         tickets_pb2_grpc.add_TicketServiceServicer_to_server(tickets, self._server)
-        ingress = IngressServicer(parts.authenticator, parts.tickets)
+        ingress = IngressServicer(parts.authenticator, parts.audit, parts.tickets)
         gateway_pb2_grpc.add_IngressServiceServicer_to_server(ingress, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*self.services, health.SERVICE_NAME, reflection.SERVICE_NAME)

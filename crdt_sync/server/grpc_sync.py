@@ -6,9 +6,10 @@ A stream ends when its caller cancels it, when the service stops, or with an err
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -29,11 +30,12 @@ from crdt_sync.rpc.status import abort
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
 from crdt_sync.server.auth import Authenticator, bearer
-from crdt_sync.server.grpc_calls import Context, metadata_of
+from crdt_sync.server.grpc_calls import Context, metadata_of, source_of
 from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.server.problems import as_ours
 from crdt_sync.server.requests import traceparent_of
 from crdt_sync.server.session_tokens import SessionTokens
+from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.connection import Connection
 from crdt_sync.service.connections import Connections
 from crdt_sync.wire import limits
@@ -52,27 +54,30 @@ _log = structlog.get_logger(__name__)
 class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
     """The call of SyncService."""
 
-    def __init__(self, authenticator: Authenticator, connections: Connections, clock: Clock) -> None:
+    def __init__(self, authenticator: Authenticator, connections: Connections, clock: Clock, audit: Audit) -> None:
         self._authenticator = authenticator
         self._connections = connections
         self._clock = clock
+        self._audit = audit
 
     async def Sync(  # noqa: N802 (named by the proto)
         self, requests: AsyncIterator[pb.ClientFrames], context: Context
     ) -> AsyncIterator[pb.ServerFrames]:
         """Carry frames both ways until the stream ends."""
-        headers = metadata_of(context)
-        stream = Stream()
+        headers, source = metadata_of(context), source_of(context)
+        stream = Stream(partial(self._audit.refused, Asked("grpc", "Sync", source)))
         tokens = SessionTokens(self._authenticator, headers, self._clock, stream.ask_for_token)
         try:
             principal = await tokens.authenticate(bearer(headers.get("authorization")))
         except TicketSyncError as error:
+            stream.fail(error)
             await abort(context, error)
         connection = self._connections.connect(
             GrpcDialect(),
             stream,
             authenticate=tokens.authenticate,
             principal=principal,
+            source=source,
             trace=traceparent_of(headers.get("traceparent")),
         )
         reading = asyncio.ensure_future(_read(requests, connection, stream, Renewal(tokens, principal, stream)))
@@ -93,8 +98,9 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
 class Stream:
     """The outgoing half of a stream: frames queue here, up to a bound, and are given out in batches."""
 
-    def __init__(self) -> None:
+    def __init__(self, refused: Callable[[str], None]) -> None:
         self.failure: TicketSyncError | None = None
+        self._refused = refused
         self._frames: deque[pb.ServerFrame] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()
@@ -117,12 +123,12 @@ class Stream:
         """End the stream after what is queued, with the error that has this close code."""
         name, _, message = reason.partition(": ")
         kind = _BY_CLOSE.get(code, ServiceError)
-        self.fail(kind(message or reason, code=name if message else None))
+        self._end(kind(message or reason, code=name if message else None))
 
     def fail(self, error: TicketSyncError) -> None:
-        """End the stream after what is queued; the first reason counts."""
-        self.failure = self.failure or error
-        self._wake.set()
+        """End the stream after what is queued, and have it counted; the first reason counts."""
+        self._refused(error.code)
+        self._end(error)
 
     def ask_for_token(self) -> None:
         """The token has ended: ask for another one, and end the stream if none comes."""
@@ -135,6 +141,10 @@ class Stream:
         if self._grace is not None:
             self._grace.cancel()
             self._grace = None
+
+    def _end(self, error: TicketSyncError) -> None:
+        self.failure = self.failure or error
+        self._wake.set()
 
     async def __aiter__(self) -> AsyncIterator[pb.ServerFrames]:
         """Give out what queues, until the end."""

@@ -14,6 +14,7 @@ from crdt_sync.rpc.ticketsync.v1 import tickets_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import tickets_pb2_grpc
 from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.grpc_calls import Call, Servicer, idempotency_of, unary
+from crdt_sync.service.audit import Audit
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.tickets import Tickets
 from crdt_sync.service.views import FormView, TicketView
@@ -28,8 +29,8 @@ Scalar = str | bool | int | float | None
 class TicketServicer(Servicer, tickets_pb2_grpc.TicketServiceServicer):
     """The calls of TicketService."""
 
-    def __init__(self, authenticator: Authenticator, tickets: Tickets, lifecycles: Lifecycles) -> None:
-        super().__init__(authenticator)
+    def __init__(self, authenticator: Authenticator, audit: Audit, tickets: Tickets, lifecycles: Lifecycles) -> None:
+        super().__init__(authenticator, audit)
         self._tickets = tickets
         self._lifecycles = lifecycles
 

@@ -16,6 +16,7 @@ from crdt_sync.domain.access import Principal
 from crdt_sync.errors import CallerError, TicketSyncError, Unauthenticated
 from crdt_sync.ports import TicketFilter
 from crdt_sync.server.auth import Authenticator, Identity, bearer
+from crdt_sync.server.problems import note
 from crdt_sync.server.requests import LifecyclesPort, TicketsPort, check_origin
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.tickets import Tickets
@@ -76,8 +77,11 @@ async def show(request: Request, tickets: TicketsPort, lifecycles: LifecyclesPor
         shown = await _tickets(identity.principal, tickets, lifecycles, language)
     except Unauthenticated as error:
         presented = error.code != "token_missing"
+        if presented:
+            note(request.scope, error.code)
         return _page(language, _form(language, error if presented else None), status=401 if presented else 200)
     except TicketSyncError as error:
+        note(request.scope, error.code)
         return _page(language, _alert(error), status=status_of(error).http)
     return _page(language, shown)
 
@@ -95,6 +99,7 @@ async def sign_in_or_out(request: Request) -> Response:
             return answer
         identity = await _authenticator(request).authenticate(token, request.headers)
     except TicketSyncError as error:
+        note(request.scope, error.code)
         return _page(language, _form(language, error), status=status_of(error).http)
     lifetime_s = None
     if identity.expires_at_ms is not None:

@@ -13,15 +13,39 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from crdt_sync.errors import Malformed, NotFound, ServiceError, TicketSyncError, Unauthenticated, Unavailable
 from crdt_sync.ports import StoreConflict, StoreUnavailable
+from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.wire.status import status_of
 
 MEDIA_TYPE = "application/problem+json"
 DETAILS_MAX = 5  # of a body with a hundred wrong fields, the first few will do
 
 _log = structlog.get_logger(__name__)
+
+
+class Problem(JSONResponse):
+    """A problem document, which notes the refusal when it is sent: every refusal of this wire is one."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, content: Mapping[str, object], status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(content, status, headers)
+        self._code = str(content["code"])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Note it, then send it."""
+        note(scope, self._code)
+        await super().__call__(scope, receive, send)
+
+
+def note(scope: Scope, code: str) -> None:
+    """Have a refusal of this request counted and written down."""
+    client, principal = scope.get("client") or ("",), scope.get("state", {}).get("principal")
+    audit: Audit = scope["app"].state.audit
+    audit.refused(Asked("http", f"{scope['method']} {scope['path']}", client[0], principal), code)
 
 
 def as_ours(error: Exception) -> TicketSyncError:
@@ -80,7 +104,7 @@ def _wrong_request(error: RequestValidationError) -> Malformed:
 
 
 def _answer(status: int, code: str, detail: str, advice: str, headers: Mapping[str, str]) -> Response:
-    document = {
+    content = {
         "type": f"urn:crdt-sync:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": int(status),
@@ -88,4 +112,4 @@ def _answer(status: int, code: str, detail: str, advice: str, headers: Mapping[s
         "detail": detail,
         "advice": advice,
     }
-    return JSONResponse(document, status, headers=dict(headers), media_type=MEDIA_TYPE)
+    return Problem(content, status, headers)

@@ -20,6 +20,7 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 async def _caller(request: Request) -> Principal:
     authenticator = cast(Authenticator, request.app.state.authenticator)
     identity = await authenticator.authenticate(bearer(request.headers.get("authorization")), request.headers)
+    request.state.principal = identity.principal  # for the record of refusals
     return identity.principal
 
 
@@ -35,6 +36,11 @@ def _ticket_id(ticket: Annotated[str, Path(description="52 characters of base32"
     if not ID_PATTERN.fullmatch(ticket):
         raise NotFound("No ticket can have this id.", code="unknown_ticket", advice="Take an id from a list.")
     return TicketId(ticket)
+
+
+def source_of(connection: HTTPConnection) -> str:
+    """Return the address that a request comes from, empty where there is none."""
+    return connection.client.host if connection.client is not None else ""
 
 
 def traceparent_of(header: str | None) -> str | None:

@@ -24,6 +24,7 @@ from crdt_sync.errors import Malformed
 FILE = "crdt-sync.toml"
 PREFIX = "CRDT_SYNC_"
 
+MetricsReaders = Literal["local", "all", "nobody"]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     open_documents: bool = Field(default=False, description="serve documents without rules under any other name")
     lifecycle: str = Field("connect-order", description="a shipped lifecycle's name or the path of a file")
     gateway: bool = Field(default=True, description="run the chat gateway in this process")
+    metrics: MetricsReaders = Field("local", description="who reads /metrics: local (this machine), all or nobody")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line to log")
 
     @classmethod

@@ -5,8 +5,9 @@ A handshake that is refused is accepted first and then closed, because a browser
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from starlette.routing import WebSocketRoute
@@ -18,8 +19,9 @@ from crdt_sync.protocol.collab_dialect import CollabDialect
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.yjs_dialect import YjsDialect
 from crdt_sync.server.auth import Authenticator, bearer
-from crdt_sync.server.requests import check_origin, traceparent_of
+from crdt_sync.server.requests import check_origin, source_of, traceparent_of
 from crdt_sync.server.session_tokens import SessionTokens
+from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.connection import Connection
 from crdt_sync.service.connections import Connections
 from crdt_sync.wire import hocuspocus, limits, ysync
@@ -37,11 +39,17 @@ class Sockets:
     """The two endpoints."""
 
     def __init__(
-        self, connections: Connections, authenticator: Authenticator, clock: Clock, origins: tuple[str, ...]
+        self,
+        connections: Connections,
+        authenticator: Authenticator,
+        clock: Clock,
+        audit: Audit,
+        origins: tuple[str, ...],
     ) -> None:
         self._connections = connections
         self._authenticator = authenticator
         self._clock = clock
+        self._audit = audit
         self._origins = origins
 
     def routes(self) -> list[WebSocketRoute]:
@@ -54,15 +62,17 @@ class Sockets:
     async def sync(self, websocket: WebSocket) -> None:
         """Serve one document to a y-websocket client; its token is that of the handshake."""
         document = websocket.path_params["document"]
-        socket = Socket(websocket, keepalive=ysync.encode_awareness(NOBODY))
-        await self._serve(socket, YjsDialect(document), document)
+        keepalive = ysync.encode_awareness(NOBODY)
+        await self._serve(websocket, YjsDialect(document), document, keepalive=keepalive)
 
     async def collab(self, websocket: WebSocket) -> None:
         """Serve many documents to a Hocuspocus provider; tokens come in-band, or with the handshake for all."""
-        await self._serve(Socket(websocket, keepalive=hocuspocus.encode_ping()), CollabDialect(), None)
+        await self._serve(websocket, CollabDialect(), None, keepalive=hocuspocus.encode_ping())
 
-    async def _serve(self, socket: "Socket", dialect: Dialect, document: str | None) -> None:
-        websocket = socket.websocket
+    async def _serve(self, websocket: WebSocket, dialect: Dialect, document: str | None, *, keepalive: bytes) -> None:
+        source = source_of(websocket)
+        asked = Asked(dialect.wire, document or websocket.url.path, source)
+        socket = Socket(websocket, keepalive=keepalive, refused=partial(self._audit.refused, asked))
         await websocket.accept()
         tokens = SessionTokens(self._authenticator, websocket.headers, self._clock, lambda: socket.fail(_expired()))
         try:
@@ -79,6 +89,7 @@ class Sockets:
             socket,
             authenticate=tokens.authenticate,
             principal=principal,
+            source=source,
             trace=traceparent_of(websocket.headers.get("traceparent")),
         )
         deadline = asyncio.get_running_loop().call_later(limits.UNAUTHENTICATED_S, _demand_token, socket, tokens)
@@ -95,9 +106,10 @@ class Sockets:
 class Socket:
     """The outgoing half of a WebSocket: frames queue here, up to a bound, and one task writes them."""
 
-    def __init__(self, websocket: WebSocket, *, keepalive: bytes) -> None:
+    def __init__(self, websocket: WebSocket, *, keepalive: bytes, refused: Callable[[str], None]) -> None:
         self.websocket = websocket
         self._keepalive = keepalive
+        self._refused = refused
         self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()
@@ -125,7 +137,8 @@ class Socket:
             asyncio.get_running_loop().call_later(CLOSE_S, self.given_up.set)
 
     def fail(self, error: TicketSyncError) -> None:
-        """Close with what the error is on this wire."""
+        """Close with what the error is on this wire, and have it counted."""
+        self._refused(error.code)
         self.close(status_of(error).close, f"{error.code}: {error.message}")
 
     async def send(self) -> None:

@@ -16,8 +16,10 @@ import structlog
 from crdt_sync.domain.ids import Position
 from crdt_sync.errors import ServiceError, TicketSyncError, Unavailable
 from crdt_sync.ports import Clock, Committed, StoreConflict, StoreUnavailable
+from crdt_sync.ports.meter import Meter
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.draft import Draft
+from crdt_sync.service.jobs import Change, KeepRefused
 from crdt_sync.service.live_ticket import Desk
 
 BATCH_JOBS_MAX = 1_000  # some 20 ms of rows; a longer batch would make its first job wait for its last
@@ -62,9 +64,10 @@ class Job(Protocol):
 class Committer:
     """The queue of jobs and its one consumer."""
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, desk: Desk, clock: Clock, meter: Meter) -> None:
         self._desk = desk
         self._clock = clock
+        self._meter = meter
         self._queue: deque[Job] = deque()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -88,6 +91,10 @@ class Committer:
             return
         self._queue.append(job)
         self._wake.set()
+
+    def queued(self) -> tuple[int, int]:
+        """Say how many jobs wait, and how many bytes of updates they hold."""
+        return len(self._queue), sum(len(job.data) for job in self._queue if isinstance(job, Change | KeepRefused))
 
     def spoil(self, room: Room) -> None:
         """Have a room loaded anew whose document is not to be trusted any more."""
@@ -119,8 +126,9 @@ class Committer:
         try:
             while queue:
                 await self._take(queue, draft, decided)
-            committed = await self._write(draft)
+            committed = await self._write(draft, len(decided))
         except (StoreConflict, StoreUnavailable) as error:
+            self._meter.commit_failed()
             await self._abandon(draft)
             _log.warning("commit failed", jobs=len(decided), reason=str(error))
             if len(decided) == 1 or not await self._store_answers():
@@ -194,12 +202,16 @@ class Committer:
             self._desk.rooms.spoil(job.room)
         job.fail(error)
 
-    async def _write(self, draft: Draft) -> Committed:
+    async def _write(self, draft: Draft, jobs: int) -> Committed:
         batch = draft.batch()
         if batch.empty:
             position = await self._desk.store.position()
             return Committed(Position(position + 1), position)
-        return await self._desk.store.commit(batch)
+        now_s = asyncio.get_running_loop().time
+        began_s = now_s()
+        committed = await self._desk.store.commit(batch)
+        self._meter.committed(jobs=jobs, updates=len(batch.updates), seconds=now_s() - began_s)
+        return committed
 
     def _tell(self, draft: Draft, jobs: list[Job], committed: Committed) -> None:
         """Let memory, authors and members know what is committed. A fault of ours here undoes nothing."""

@@ -31,10 +31,12 @@ from crdt_sync.protocol.effects import (
     Present,
     Push,
     Quarantine,
+    Refusal,
     Send,
 )
 from crdt_sync.protocol.room import Room
 from crdt_sync.protocol.session import Session
+from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.jobs import Change, KeepRefused
 
@@ -46,6 +48,7 @@ class House(Protocol):
 
     clock: Clock
     committer: Committer
+    audit: Audit
 
     async def admit(self, document: str, principal: Principal) -> tuple[Room, bool]:
         """Return the room of a document and whether the caller may write it, or raise why not."""
@@ -106,9 +109,12 @@ class Connection:
         transport: Transport,
         authenticate: Authenticator,
         principal: Principal | None,
+        *,
+        source: str,
         trace: str | None,
     ) -> None:
         self.session = session
+        self._source = source
         self._house = house
         self._transport = transport
         self._authenticate = authenticate
@@ -189,6 +195,9 @@ class Connection:
                 case Quarantine():
                     actor = effect.principal.actor if effect.principal else ActorId("unknown")
                     self._house.committer.enqueue(KeepRefused(effect.document, actor, effect.code, effect.data))
+                case Refusal():
+                    asked = Asked(self.session.dialect.wire, effect.document, self._source, effect.principal)
+                    self._house.audit.refused(asked, effect.code)
                 case Close():
                     self.close(effect.code, effect.reason)
                 case _:

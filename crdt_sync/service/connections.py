@@ -4,6 +4,7 @@ Frames for one transport are collected over a turn of the event loop and written
 """
 
 import asyncio
+from collections import Counter
 
 from crdt_sync.domain import access
 from crdt_sync.domain.access import Principal
@@ -14,9 +15,11 @@ from crdt_sync.errors import (
     NotThereYet,
 )
 from crdt_sync.ports import Clock, Store
+from crdt_sync.ports.meter import Levels
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.room import Room
 from crdt_sync.protocol.session import Session
+from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.connection import Authenticator, Connection, Transport
 from crdt_sync.service.jobs import Revisit
@@ -37,11 +40,13 @@ class Connections:
         committer: Committer,
         lifecycles: Lifecycles,
         clock: Clock,
+        audit: Audit,
         open_documents: bool,
     ) -> None:
         self.rooms = rooms
         self.committer = committer
         self.clock = clock
+        self.audit = audit
         self._store = store
         self._lifecycles = lifecycles
         self._open_documents = open_documents
@@ -71,10 +76,15 @@ class Connections:
         *,
         authenticate: Authenticator,
         principal: Principal | None = None,
+        source: str = "",
         trace: str | None = None,
     ) -> "Connection":
-        """Take a new socket or stream. `principal` is set where its handshake carried a good token."""
-        connection = Connection(self, Session(dialect, principal=principal), transport, authenticate, principal, trace)
+        """Take a new socket or stream. `principal` is set where its handshake carried a good token.
+
+        `source` is the address that it came from, for the record of refusals.
+        """
+        session = Session(dialect, principal=principal)
+        connection = Connection(self, session, transport, authenticate, principal, source=source, trace=trace)
         self._connections.add(connection)
         return connection
 
@@ -101,6 +111,17 @@ class Connections:
         written, self._written = self._written, []
         for connection in written:
             connection.flush()
+
+    def levels(self) -> Levels:
+        """Say how much of everything there is; it looks at every room and connection, so ask seldom."""
+        jobs, size = self.committer.queued()
+        return Levels(
+            connections=Counter(connection.session.dialect.wire for connection in self._connections),
+            rooms=len(self.rooms),
+            presence=sum(len(room.presence) for room in self.rooms),
+            queued_jobs=jobs,
+            queued_bytes=size,
+        )
 
     async def admit(self, document: str, principal: Principal) -> tuple[Room, bool]:
         """Return the room of a document and whether the caller may write it.

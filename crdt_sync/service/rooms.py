@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterator
 
 import structlog
 
@@ -33,6 +34,12 @@ class Rooms:
     def stale(self) -> bool:
         """Tell whether some room waits to be loaded anew."""
         return bool(self._stale)
+
+    def __iter__(self) -> Iterator[Room]:
+        return iter(self._rooms.values())
+
+    def __len__(self) -> int:
+        return len(self._rooms)
 
     def spoil(self, room: Room) -> None:
         """Note that a room's document holds what will never be committed."""

@@ -9,6 +9,9 @@ from typing import Literal
 
 from crdt_sync import errors
 
+Wire = Literal["sync", "collab", "grpc", "http", "submit"]
+"""Where something was asked. `submit` are the entries of submit documents, whatever wire brought them."""
+
 GrpcStatus = Literal[
     "INVALID_ARGUMENT",
     "UNAUTHENTICATED",

@@ -7,6 +7,7 @@ from typing import Any
 from crdt_sync.errors import Unavailable
 from crdt_sync.ports import StoreUnavailable
 from crdt_sync.protocol.collab_dialect import CollabDialect
+from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.connection import Connection, Transport
 from crdt_sync.service.connections import Connections
@@ -18,6 +19,7 @@ from property_tests.simulation.cast import Cast, DrawnIds, SkewedClock, source_o
 from property_tests.simulation.database import Database
 from property_tests.simulation.loop import Process
 from property_tests.simulation.memo import load
+from tests.fakes import CountingMeter
 
 RESTARTING = (1012, "restarting: The service is restarting.")
 
@@ -60,12 +62,13 @@ class Service:
         self.lifecycles = await Lifecycles.load(store, load, load, {"chosen": source_of(self.cast.spec)})
         self.rooms = Rooms(store, ids)
         self.desk = Desk(store, self.rooms, self.lifecycles, ids)
-        self.committer = Committer(self.desk, self.clock)
+        meter = CountingMeter()
+        self.committer = Committer(self.desk, self.clock, meter)
         shared: dict[str, Any] = {
             "store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": self.lifecycles
         }  # fmt: skip
         self.tickets = Tickets(**shared, clock=self.clock, ids=ids, secret=b"k" * 32)
-        self.connections = Connections(**shared, clock=self.clock, open_documents=False)
+        self.connections = Connections(**shared, clock=self.clock, audit=Audit(meter), open_documents=False)
         self.committer.start()
         self.connections.start()
 

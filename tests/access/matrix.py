@@ -141,6 +141,7 @@ ROUTES = (
     Route("POST /", PUBLIC, form={"token": "{token}"}),
     Route("GET /healthz", PUBLIC),
     Route("GET /readyz", PUBLIC),
+    Route("GET /metrics", PUBLIC),  # to programs of this machine, which the callers here are
     Route("GET /docs", PUBLIC),
     Route("GET /openapi.json", PUBLIC),
     # The chat platforms sign their callbacks; tokens of this service mean nothing there. No gateway runs in this one.

@@ -31,6 +31,8 @@ def routes():
         readiness=None,
         clock=ManualClock(),
         connections=FakeConnections(),
+        audit=None,
+        metrics=None,
         origins=(),
         channels=Channels(),
     )

@@ -15,6 +15,7 @@ from crdt_sync.protocol.effects import (
     Present,
     Push,
     Quarantine,
+    Refusal,
     Send,
 )
 from crdt_sync.protocol.session import Session
@@ -111,7 +112,8 @@ def test_a_wrong_token_drops_what_was_queued_and_leaves_the_socket_open():
     effects = session.denied(DOC, Unauthenticated("The token is wrong."))
 
     reason = "unauthenticated: The token is wrong."
-    assert [Send(hocuspocus.encode_permission_denied(ADDRESS, reason))] == effects
+    denied = Send(hocuspocus.encode_permission_denied(ADDRESS, reason))
+    assert [Refusal(DOC, "unauthenticated", None), denied] == effects
     assert [Authenticate(DOC, "good")] == session.receive(hocuspocus.encode_token(ADDRESS, "good"))
 
 
@@ -119,7 +121,9 @@ def test_a_yjs_client_without_access_is_closed_with_the_code_of_the_refusal():
     session = Session(YjsDialect(DOC), principal=ME)
     session.join(DOC, DOC)
 
-    assert [Close(4403, "department: No.")] == session.denied(DOC, Forbidden("No.", code="department"))
+    effects = session.denied(DOC, Forbidden("No.", code="department"))
+
+    assert [Refusal(DOC, "department", ME), Close(4403, "department: No.")] == effects
 
 
 def test_a_failed_load_makes_a_collab_client_come_again():
@@ -127,7 +131,7 @@ def test_a_failed_load_makes_a_collab_client_come_again():
     session.receive(hocuspocus.encode_token(ADDRESS, "tok"))
     session.authenticated(DOC, ME)
 
-    (effect,) = session.denied(DOC, Unavailable("Not now."))
+    _, effect = session.denied(DOC, Unavailable("Not now."))
 
     assert 1013 == effect.code
 
@@ -144,11 +148,11 @@ def test_what_comes_of_a_document_that_was_left_meanwhile_is_undone():
 
 @pytest.mark.parametrize("data", [b"\x00\x02", b"\x09", b"", b"\x00\x07\x00", "text"])
 def test_a_broken_yjs_frame_closes_the_connection_and_is_kept(data):
-    quarantine, leave, close = yjs().receive(data)
+    quarantine, leave, refusal, close = yjs().receive(data)
 
     assert "malformed" == quarantine.code
     assert ME == quarantine.principal
-    assert Leave(DOC) == leave
+    assert (Leave(DOC), Refusal(DOC, "malformed", ME)) == (leave, refusal)
     assert 4422 == close.code
 
 
@@ -157,14 +161,15 @@ def test_a_broken_collab_frame_closes_its_document_only():
 
     effects = session.receive(hocuspocus.encode_update(ADDRESS, UPDATE)[:-1])
 
-    assert [Quarantine, Leave, Send] == [type(effect) for effect in effects]
+    assert [Quarantine, Leave, Refusal, Send] == [type(effect) for effect in effects]
     assert [] == session.receive(hocuspocus.encode_update(ADDRESS, UPDATE)), "the document stays refused"
 
 
 def test_a_broken_collab_frame_outside_a_document_closes_the_socket():
-    quarantine, close = Session(CollabDialect()).receive(b"\xff")
+    quarantine, refusal, close = Session(CollabDialect()).receive(b"\xff")
 
     assert Quarantine("", "malformed", b"\xff", None) == quarantine
+    assert Refusal("", "malformed", None) == refusal
     assert 4422 == close.code
 
 
@@ -190,12 +195,12 @@ def test_a_write_to_a_read_only_document_is_refused_and_the_session_stays():
     assert [] == session.read_only("nothing", b"")
 
     refused = Send(hocuspocus.encode_sync_status(ADDRESS, accepted=False))
-    assert [refused] == session.read_only(DOC, b"")
+    assert [Refusal(DOC, "read_only", ME), refused] == session.read_only(DOC, b"")
     assert [Answer(DOC, b"\0")] == session.receive(hocuspocus.encode_step1(ADDRESS, b"\0"))
 
 
 def test_a_yjs_client_hears_why_its_write_to_a_read_only_document_is_refused():
-    (effect,) = yjs(writable=False).read_only(DOC, b"")
+    _, effect = yjs(writable=False).read_only(DOC, b"")
 
     assert b"read_only" in effect.frame
 
@@ -239,7 +244,8 @@ def test_a_rule_that_is_broken_is_refused_once_and_the_document_stays_refused():
 
     nack = Send(hocuspocus.encode_sync_status(ADDRESS, accepted=False))
     close = Send(hocuspocus.encode_close(ADDRESS, "deletion: No."))
-    assert [Quarantine(DOC, "deletion", UPDATE, ME), Leave(DOC), nack, close] == effects
+    refusal = Refusal(DOC, "deletion", ME)
+    assert [Quarantine(DOC, "deletion", UPDATE, ME), Leave(DOC), refusal, nack, close] == effects
     assert [] == session.broken(push, Malformed("No."))
 
 
@@ -251,10 +257,11 @@ def test_an_acknowledgement_is_one_status_a_frame():
 
 
 def test_a_failure_of_ours_is_a_nack_and_the_session_stays():
-    error = Unavailable("Not now.")
+    error, refusal = Unavailable("Not now."), Refusal(DOC, "unavailable", ME)
 
-    assert [Send(hocuspocus.encode_sync_status(ADDRESS, accepted=False))] == collab().failed(DOC, b"", error)
-    assert [] == yjs().failed(DOC, b"", error), "the client will be asked for it again"
+    nack = Send(hocuspocus.encode_sync_status(ADDRESS, accepted=False))
+    assert [refusal, nack] == collab().failed(DOC, b"", error)
+    assert [refusal] == yjs().failed(DOC, b"", error), "the client will be asked for it again"
 
 
 def test_presence_passes_through():
@@ -269,7 +276,7 @@ def test_too_much_before_the_token_closes_the_socket():
     session.receive(hocuspocus.encode_token(ADDRESS, "tok"))
     big = hocuspocus.encode_update(ADDRESS, b"x" * (limits.UNAUTHENTICATED_BYTES_MAX + 1))
 
-    (effect,) = session.receive(big)
+    _, effect = session.receive(big)
 
     assert 4413 == effect.code
 
@@ -280,7 +287,7 @@ def test_the_bound_before_the_token_is_the_sockets_however_many_documents_it_nam
     effects = [session.receive(hocuspocus.encode_update(f"doc-{index}".encode(), part)) for index in range(3)]
 
     assert [[], []] == effects[:2]
-    assert [4413] == [effect.code for effect in effects[2]]
+    assert ["size", 4413] == [effect.code for effect in effects[2]]
 
 
 def test_too_many_documents_close_the_socket():
@@ -288,8 +295,9 @@ def test_too_many_documents_close_the_socket():
     for index in range(limits.DOCUMENTS_PER_SOCKET_MAX):
         session.receive(hocuspocus.encode_token(f"doc-{index}".encode(), "tok"))
 
-    (effect,) = session.receive(hocuspocus.encode_token(b"one-more", "tok"))
+    refusal, effect = session.receive(hocuspocus.encode_token(b"one-more", "tok"))
 
+    assert Refusal("one-more", "too_many_documents", None) == refusal
     assert 4413 == effect.code
 
 

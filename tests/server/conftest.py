@@ -11,8 +11,10 @@ from crdt_sync.server.auth import TokenAuthenticator, VerificationKey, issue
 from crdt_sync.server.bootstrap import Service
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.keys import DevelopmentKey, development_key
+from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.settings import load
-from tests.fakes import ManualClock
+from crdt_sync.service.audit import Audit
+from tests.fakes import CountingMeter, ManualClock
 from tests.server.fakes import FakeConnections, FakeStore, FakeTickets, lifecycles
 
 KEY = VerificationKey(b"k" * 32, "HS256")
@@ -27,6 +29,7 @@ class Site:
     clock: ManualClock
     channels: Channels
     readiness: Readiness
+    meter: CountingMeter
     client: httpx.AsyncClient
     token: str
 
@@ -37,7 +40,7 @@ class Site:
 
 @pytest.fixture
 async def site():
-    tickets, store, clock, channels = FakeTickets(), FakeStore(), ManualClock(), Channels()
+    tickets, store, clock, channels, meter = FakeTickets(), FakeStore(), ManualClock(), Channels(), CountingMeter()
     readiness = Readiness(store)
     parts = Parts(
         tickets=tickets,
@@ -46,12 +49,14 @@ async def site():
         readiness=readiness,
         clock=clock,
         connections=FakeConnections(),
+        audit=Audit(meter),
+        metrics=Metrics(lambda: b"numbers", "text/plain", "local"),
         origins=("https://board.example",),
         channels=channels,
     )
     transport = httpx.ASGITransport(create_app(parts), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as client:
-        site = Site(tickets, store, clock, channels, readiness, client, "")
+        site = Site(tickets, store, clock, channels, readiness, meter, client, "")
         site.token = site.renew()
         client.headers["authorization"] = f"Bearer {site.token}"
         yield site

@@ -173,7 +173,7 @@ class FakeConnections:
     def __init__(self) -> None:
         self.made = asyncio.Queue()
 
-    def connect(self, dialect, transport, *, authenticate, principal=None, trace=None):
+    def connect(self, dialect, transport, *, authenticate, principal=None, source="", trace=None):
         connection = FakeConnection(transport, authenticate, principal)
         self.made.put_nowait(connection)
         return connection

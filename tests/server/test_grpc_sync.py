@@ -12,8 +12,9 @@ from crdt_sync.server import grpc_sync
 from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.server.grpc_sync import Renewal, Stream, SyncServicer
 from crdt_sync.server.session_tokens import SessionTokens
+from crdt_sync.service.audit import Audit
 from crdt_sync.wire import limits
-from tests.fakes import ManualClock
+from tests.fakes import CountingMeter, ManualClock
 from tests.server.fakes import FakeAuthenticator, FakeConnections
 
 
@@ -180,7 +181,7 @@ async def test_a_service_that_stops_ends_the_stream_so_that_callers_come_back(ru
 
 async def test_a_token_that_ends_is_asked_for_and_then_the_stream_ends(monkeypatch):
     monkeypatch.setattr(limits, "TOKEN_GRACE_S", 0)
-    stream = Stream()
+    stream = Stream(lambda code: None)
     stream.ask_for_token()
     bodies = [frame.WhichOneof("body") async for batch in _until_failure(stream) for frame in batch.frames]
 
@@ -193,7 +194,7 @@ async def _until_failure(stream):
 
 
 async def test_a_new_token_in_time_keeps_the_stream():
-    clock, stream = ManualClock(), Stream()
+    clock, stream = ManualClock(), Stream(lambda code: None)
     authenticator = FakeAuthenticator(clock.now_ms() + 3_600_000)
     tokens = SessionTokens(authenticator, {}, clock, stream.ask_for_token)
     stream.ask_for_token()
@@ -208,7 +209,7 @@ async def test_a_new_token_in_time_keeps_the_stream():
 
 async def test_a_slow_reader_loses_the_stream_and_nothing_of_a_document(monkeypatch):
     monkeypatch.setattr(limits, "SEND_QUEUE_FRAMES_MAX", 2)
-    stream = Stream()
+    stream = Stream(lambda code: None)
     stream.write([pb.ServerFrame(document="a")] * 3)
 
     assert [] == [batch async for batch in stream]
@@ -217,7 +218,7 @@ async def test_a_slow_reader_loses_the_stream_and_nothing_of_a_document(monkeypa
 
 async def test_batches_fit_what_a_client_takes(monkeypatch):
     monkeypatch.setattr(grpc_sync, "BATCH_BYTES", 100)
-    stream = Stream()
+    stream = Stream(lambda code: None)
     stream.write([GrpcDialect().update("a", b"x" * size) for size in (40, 40, 40, 400, 1)])
     stream.close(1012, "stopping: now")
 
@@ -229,7 +230,7 @@ async def test_batches_fit_what_a_client_takes(monkeypatch):
 async def test_our_own_mistake_ends_one_stream_without_a_word_about_it():
     connections, server = FakeConnections(), grpc.aio.server()
     sync_pb2_grpc.add_SyncServiceServicer_to_server(
-        SyncServicer(FakeAuthenticator(), connections, ManualClock()), server
+        SyncServicer(FakeAuthenticator(), connections, ManualClock(), Audit(CountingMeter())), server
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -8,8 +8,9 @@ import websockets
 from crdt_sync.errors import Unauthenticated
 from crdt_sync.server import websocket
 from crdt_sync.server.websocket import Socket, Sockets
+from crdt_sync.service.audit import Audit
 from crdt_sync.wire import hocuspocus, limits, ysync
-from tests.fakes import ManualClock
+from tests.fakes import CountingMeter, ManualClock
 from tests.server.conftest import run_service
 from tests.server.fakes import Dialled, FakeAuthenticator, FakeConnections
 
@@ -23,7 +24,9 @@ class Line:
         self.clock = ManualClock()
         self.connections = FakeConnections()
         self.authenticator = FakeAuthenticator(None if ends_in_ms is None else self.clock.now_ms() + ends_in_ms)
-        self.sockets = Sockets(self.connections, self.authenticator, self.clock, ("https://board.example",))
+        self.meter = CountingMeter()
+        origins = ("https://board.example",)
+        self.sockets = Sockets(self.connections, self.authenticator, self.clock, Audit(self.meter), origins)
 
     def sync(self, document="notes", **dialled):
         return self._serve(self.sockets.sync, path_params={"document": document}, **dialled)
@@ -157,7 +160,7 @@ async def test_our_own_mistake_ends_one_connection_and_is_logged():
 async def test_frames_go_out_in_order_and_the_close_comes_after_them():
     dialled = Dialled()
     await dialled.websocket.accept()
-    socket = Socket(dialled.websocket, keepalive=b"")
+    socket = Socket(dialled.websocket, keepalive=b"", refused=lambda code: None)
     socket.write([b"1", b"2"])
     socket.write([b"3"])
     socket.close(1012, "x" * 200)
@@ -179,7 +182,7 @@ async def test_a_slow_reader_is_closed_and_not_left_with_holes(monkeypatch, limi
     monkeypatch.setattr(limits, limit, 3)
     dialled = Dialled()
     await dialled.websocket.accept()
-    socket = Socket(dialled.websocket, keepalive=b"")
+    socket = Socket(dialled.websocket, keepalive=b"", refused=lambda code: None)
     socket.write([b"1", b"2", b"3"])
     socket.write([b"4"])
     await socket.send()

@@ -10,7 +10,7 @@ from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain import transition
-from crdt_sync.errors import ServiceError, TicketSyncError
+from crdt_sync.errors import ServiceError, TicketSyncError, Unavailable
 from crdt_sync.wire import hocuspocus, ysync
 from tests.gated_store import GatedStore
 from tests.world import LEAD, SALES, SALES_2, TECH, World
@@ -392,3 +392,14 @@ async def test_what_a_client_sends_again_is_stored_before_what_builds_on_it(worl
     again = await World.start(store)
     assert {9: 2} == (await again.rooms.get(document)).document.state()
     await again.stop()
+
+
+async def test_commits_and_those_that_failed_are_counted(world, store):
+    view = await world.opened()
+    before, failed = len(world.meter.batches), world.meter.failures
+    await world.tickets.update_card(SALES, view.id, fields={"priority": "high"})
+    store.down = True
+    with pytest.raises(Unavailable):
+        await world.tickets.update_card(SALES, view.id, fields={"priority": "low"})
+
+    assert ([(1, 1)], failed + 1) == (world.meter.batches[before:], world.meter.failures)

@@ -1,0 +1,37 @@
+"""What the service counts, as a contract: once a refusal or once a batch, never once a message.
+
+What only is, such as how many rooms there are, is not counted but read when somebody looks: `Levels`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from crdt_sync.wire.status import Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """How much of everything there is at this moment."""
+
+    connections: Mapping[Wire, int]
+    rooms: int
+    presence: int  # clients whose presence is held
+    queued_jobs: int
+    queued_bytes: int
+
+
+class Meter(Protocol):
+    """Counts. Every method returns at once and raises nothing."""
+
+    def refused(self, wire: Wire, code: str) -> None:
+        """Count one refusal. `code` is a stable code of `crdt_sync.errors` or of the fold, never a caller's text."""
+        ...
+
+    def committed(self, *, jobs: int, updates: int, seconds: float) -> None:
+        """Count one committed batch: what it decided, what it stored, and how long the store took."""
+        ...
+
+    def commit_failed(self) -> None:
+        """Count one batch that the store did not take."""
+        ...

@@ -1,0 +1,68 @@
+"""What is counted is what a scrape shows, under names that a dashboard can rely on."""
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from crdt_sync.adapters.telemetry import Telemetry
+from crdt_sync.ports.meter import Levels
+
+LEVELS = Levels(connections={"sync": 3, "grpc": 1}, rooms=5, presence=2, queued_jobs=7, queued_bytes=900)
+
+
+def scraped(telemetry):
+    families = text_string_to_metric_families(telemetry.render().decode())
+    return {(s.name, *_named(s.labels)): s.value for family in families for s in family.samples}
+
+
+def _named(labels):
+    return (labels[name] for name in ("wire", "code", "le") if name in labels)
+
+
+def test_refusals_are_counted_by_wire_and_code():
+    telemetry = Telemetry()
+    for wire in ("sync", "sync", "grpc"):
+        telemetry.refused(wire, "read_only")
+
+    shown = scraped(telemetry)
+    assert (2, 1) == tuple(shown["crdt_sync_refusals_total", wire, "read_only"] for wire in ("sync", "grpc"))
+
+
+def test_commits_are_counted_with_what_they_held_and_how_long_they_took():
+    telemetry = Telemetry()
+    telemetry.committed(jobs=3, updates=4, seconds=0.25)
+    telemetry.committed(jobs=1, updates=1, seconds=0.5)
+    telemetry.commit_failed()
+
+    shown = scraped(telemetry)
+    assert (2, 0.75) == (shown["crdt_sync_commit_seconds_count",], shown["crdt_sync_commit_seconds_sum",])
+    assert (4, 5) == (shown["crdt_sync_commit_jobs_sum",], shown["crdt_sync_committed_updates_total",])
+    assert 1 == shown["crdt_sync_commit_failures_total",]
+
+
+def test_levels_are_read_at_the_scrape_and_not_before():
+    telemetry, reads = Telemetry(), []
+
+    def levels():
+        reads.append(1)
+        return LEVELS
+
+    telemetry.watch(levels)
+    assert [] == reads
+    shown = scraped(telemetry)
+    assert [1] == reads
+    assert (3, 1) == (shown["crdt_sync_connections", "sync"], shown["crdt_sync_connections", "grpc"])
+    assert (5, 2, 7, 900) == tuple(
+        shown[f"crdt_sync_{name}",] for name in ("rooms", "presence_clients", "queued_jobs", "queued_bytes")
+    )
+
+
+def test_two_services_in_one_process_count_for_themselves():
+    first, second = Telemetry(), Telemetry()
+    first.commit_failed()
+
+    assert 0 == scraped(second)["crdt_sync_commit_failures_total",]
+
+
+@pytest.mark.parametrize("name", ["process_resident_memory_bytes", "process_open_fds", "process_cpu_seconds_total"])
+def test_the_process_is_told_of(name):
+    assert 0 < scraped(Telemetry())[name,]
