@@ -9,8 +9,8 @@ from crdt_sync.ports import Batch, Committed, Store, StoreUnavailable
 class GatedStore:
     """Wraps a store. Closed, its commits wait; `refuses` decides which batches fail; `down` fails everything.
 
-    `results` closed, a command with an idempotency key waits before it is decided; a document in `unreadable` cannot
-    be loaded.
+    `results` closed, a command with an idempotency key waits before it is decided; `reads` closed, a document waits to
+    be loaded; one in `unreadable` cannot be.
     """
 
     def __init__(self, inner: Store) -> None:
@@ -19,6 +19,8 @@ class GatedStore:
         self.gate.set()
         self.results = asyncio.Event()
         self.results.set()
+        self.reads = asyncio.Event()
+        self.reads.set()
         self.waiting = 0
         self.batches: list[Batch] = []
         self.refuses: Callable[[Batch], bool] = lambda batch: False
@@ -38,6 +40,7 @@ class GatedStore:
         return await self._inner.commit(batch)
 
     async def document(self, name: str):
+        await self.reads.wait()
         if self.down or name in self.unreadable:
             raise StoreUnavailable("the disk is gone")
         return await self._inner.document(name)

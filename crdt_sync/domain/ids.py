@@ -69,6 +69,15 @@ class DocumentName:
         return name
 
 
+def is_plain_name(text: str) -> bool:
+    """Tell whether a document without rules may have this name: short, not blank, without NUL.
+
+    Nor does it hold the replacement character, which is what a path that is no UTF-8 has become.
+    """
+    fits = len(text.encode(errors="replace")) <= DOCUMENT_NAME_BYTES_MAX
+    return fits and bool(text.strip()) and not {"\0", "\ufffd"} & set(text)
+
+
 def _never(text: str) -> NotFound:
     return NotFound(
         f"No document can have the name {text[:80]!r}.",

@@ -1,7 +1,7 @@
 """The Hocuspocus wire as a dialect: many documents a connection, in-band tokens, one SyncStatus an update.
 
 A key is the frame's address: the document's name, or the name and a session id behind a NUL.
-Source: @hocuspocus/provider and server 4.7; proto/PROTOCOL.md says what we refuse.
+Source: @hocuspocus/provider 2.15, 3.4 and 4.7, server 4.7; proto/PROTOCOL.md says what we refuse.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,8 @@ from crdt_sync.wire.lib0 import Reader
 from crdt_sync.wire.limits import ADDRESS_BYTES_MAX
 from crdt_sync.wire.status import Wire
 
+STATELESS_REFUSED = '{"code":"stateless","message":"This service passes no stateless texts on."}'
+
 
 class CollabDialect:
     """What Hocuspocus clients say and hear."""
@@ -21,6 +23,9 @@ class CollabDialect:
     wire: Wire = "collab"
     echoes = True
     step1_follows_step1 = True
+
+    def __init__(self) -> None:
+        self._names_version = False  # providers before 4 do not, and 2.x fails on a Close
 
     def decode(self, data: object) -> Sequence[Inbound]:
         """Read one WebSocket message."""
@@ -34,12 +39,14 @@ class CollabDialect:
             return (Inbound(address, document, said.Broken(error, data)),)
         match frame:
             case hocuspocus.Ping():
-                return (Inbound("", "", said.Ping()),)
+                return (Inbound("", "", said.Answered(hocuspocus.encode_pong())),)
             case hocuspocus.Pong():
                 return ()
             case hocuspocus.Addressed():
-                body = _body(frame.frame, data)
-                return (Inbound(frame.address.decode(), frame.document, body),) if body else ()
+                if isinstance(frame.frame, hocuspocus.Token):
+                    self._names_version = frame.frame.version is not None
+                key, document = frame.address.decode(), frame.document
+                return [Inbound(key, document, body) for body in _bodies(frame, data)]
 
     def opened(self, key: str, *, writable: bool) -> Sequence[object]:
         """Say that the token opens the document."""
@@ -78,14 +85,16 @@ class CollabDialect:
         return (hocuspocus.encode_sync_status(key.encode(), accepted=False),)
 
     def closed(self, key: str, ref: bytes | None, error: TicketSyncError) -> Sequence[object]:
-        """Refuse the update and close the document; a provider does not attach it again."""
-        address = key.encode()
-        nack = () if ref is None else (hocuspocus.encode_sync_status(address, accepted=False),)
-        return (*nack, hocuspocus.encode_close(address, f"{error.code}: {error.message}"))
+        """Refuse the update and close the document; a provider does not attach it again.
 
-    def pong(self) -> Sequence[object]:
-        """Answer a ping."""
-        return (hocuspocus.encode_pong(),)
+        So a failure of ours closes the socket instead, and the provider comes back with all its documents.
+        """
+        if isinstance(error, ServiceError) or error.retryable:
+            return ()
+        address, reason = key.encode(), f"{error.code}: {error.message}"
+        nack = () if ref is None else (hocuspocus.encode_sync_status(address, accepted=False),)
+        end = hocuspocus.encode_close if self._names_version else hocuspocus.encode_permission_denied
+        return (*nack, end(address, reason))
 
 
 def _address(data: bytes) -> str:
@@ -96,21 +105,22 @@ def _address(data: bytes) -> str:
         return ""
 
 
-def _body(frame: hocuspocus.Frame, data: bytes) -> said.Body | None:
-    match frame:
-        case ysync.Step1():
-            return said.StateVector(frame.state_vector)
-        case ysync.Step2() | ysync.Update():
-            return said.Change(frame.update)
-        case ysync.Awareness():
-            return said.Awareness(frame.states)
+def _bodies(addressed: hocuspocus.Addressed, data: bytes) -> Sequence[said.Body]:
+    match addressed.frame:
+        case ysync.Step1(state_vector):  # 2.x sends no token where none is configured: its first frame is this one
+            return (said.Join(), said.StateVector(state_vector))
+        case ysync.Step2(update) | ysync.Update(update):
+            return (said.Change(update),)
+        case ysync.Awareness(states):
+            return (said.Awareness(states),)
         case ysync.QueryAwareness():
-            return said.PresenceQuery()
-        case hocuspocus.Token():
-            return said.Token(frame.token)
+            return (said.PresenceQuery(),)
+        case hocuspocus.Token(token):
+            return (said.Token(token),)
         case hocuspocus.Close():
-            return said.Part()
+            return (said.Part(),)
         case hocuspocus.Stateless():
-            return None  # texts outside the document have no reader here
+            refusal = hocuspocus.encode_stateless(addressed.address, STATELESS_REFUSED)
+            return (said.Answered(refusal, "stateless"),)
         case _:
-            return said.Broken(Malformed("This frame is not for clients to send.", code="not_for_clients"), data)
+            return (said.Broken(Malformed("This frame is not for clients to send.", code="not_for_clients"), data),)

@@ -57,8 +57,11 @@ class PresenceQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Ping:
-    """The client asks for a sign of life."""
+class Answered:
+    """The dialect answers this alone: `frame` goes back, a refusal if it has a `code`. Without a key, at any time."""
+
+    frame: object
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Broken:
     data: bytes
 
 
-Body = Token | Join | Part | StateVector | Change | Awareness | PresenceQuery | Ping | Broken
+Body = Token | Join | Part | StateVector | Change | Awareness | PresenceQuery | Answered | Broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Inbound:
 
 
 class Dialect(Protocol):
-    """How one wire says it. Implementations hold no state but the names they were made with."""
+    """How one wire says it. Implementations hold no state but what was said of the wire itself: a name, a version."""
 
     wire: Wire  # what refusals and connections are counted under
     echoes: bool  # the author of an update gets it relayed like everyone else
@@ -129,8 +132,4 @@ class Dialect(Protocol):
 
         `ref` is that of the update that broke a rule, None if no update did.
         """
-        ...
-
-    def pong(self) -> Sequence[object]:
-        """A sign of life."""
         ...

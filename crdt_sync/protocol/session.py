@@ -55,9 +55,15 @@ class Subscription:
     principal: Principal | None = None
     queued: deque[Inbound] = field(default_factory=deque)
     queued_bytes: int = 0
+    denial: TicketSyncError | None = None  # why it was not opened before
     held: list[Push] = field(default_factory=list)
     held_bytes: int = 0
     held_since_ms: int | None = None
+
+    @property
+    def wrote(self) -> bool:
+        """Tell whether an update waits for the document to open."""
+        return any(isinstance(inbound.body, said.Change) for inbound in self.queued)
 
 
 class Session:
@@ -87,12 +93,28 @@ class Session:
         return self._open(subscription, principal)
 
     def denied(self, key: str, error: TicketSyncError) -> list[Effect]:
-        """Refuse a subscription whose token or access was found wanting; what it had queued is dropped."""
-        subscription = self._subscriptions.pop(key, None)
+        """Refuse a subscription whose token or access was found wanting; what it had queued is dropped.
+
+        It may present another token. What was said behind its leaving is another subscription's, and goes on.
+        """
+        subscription = self._subscriptions.get(key)
         if subscription is None:
             return []
         frames = self.dialect.denied(key, error)
-        return [self._refusal(subscription, error), *(_sends(frames) if frames else [_close(error)])]
+        effects: list[Effect] = [self._refusal(subscription, error)]
+        if not frames:
+            del self._subscriptions[key]
+            return [*effects, _close(error)]
+        effects += _sends(frames)
+        queued = subscription.queued
+        self._subscriptions[key] = Subscription(key, subscription.document, denial=error)
+        while queued:
+            if isinstance(queued.popleft().body, said.Part):
+                del self._subscriptions[key]
+                for inbound in queued:
+                    effects += self._inbound(inbound)
+                break
+        return effects
 
     def opened(self, key: str, *, writable: bool, state_vector: bytes) -> list[Effect]:
         """Continue after the room was joined: greet, then handle what was queued, in order."""
@@ -128,6 +150,11 @@ class Session:
         held, subscription.held, subscription.held_bytes = subscription.held, [], 0
         subscription.held_since_ms = None
         return list(held)
+
+    def owes(self, key: str) -> bool:
+        """Tell whether an update waits for a document that is being opened: it is taken though its sender has left."""
+        subscription = self._subscriptions.get(key)
+        return subscription is not None and subscription.stage is Stage.OPENING and subscription.wrote
 
     def overdue(self, now_ms: int) -> list[Effect]:
         """Close what has held an unfilled gap for too long."""
@@ -172,8 +199,8 @@ class Session:
     def _inbound(self, inbound: Inbound) -> list[Effect]:
         subscription = self._subscriptions.get(inbound.key)
         body = inbound.body
-        if isinstance(body, said.Ping):
-            return _sends(self.dialect.pong())
+        if isinstance(body, said.Answered) and not inbound.key:
+            return [Send(body.frame)]
         if isinstance(body, said.Broken) and subscription is None:
             quarantine = Quarantine(inbound.document, body.error.code, body.data, self._principal)
             return [quarantine, *self._refuse_all(inbound.document, body.error)]
@@ -193,9 +220,9 @@ class Session:
 
     def _early_frame(self, subscription: Subscription, inbound: Inbound) -> list[Effect]:
         body = inbound.body
-        if isinstance(body, said.Part):
+        if isinstance(body, said.Part) and (subscription.stage is Stage.UNKNOWN or not subscription.wrote):
             del self._subscriptions[subscription.key]
-            return [Leave(subscription.key)]
+            return [Leave(subscription.key)]  # else it leaves once what it wrote is taken
         if subscription.stage is Stage.UNKNOWN:
             if isinstance(body, said.Token):
                 subscription.stage = Stage.VERIFYING
@@ -211,8 +238,16 @@ class Session:
             bytes_max = limits.UNAUTHENTICATED_BYTES_MAX
         messages = sum(len(one.queued) for one in counted)
         if messages > limits.UNAUTHENTICATED_MESSAGES_MAX or sum(one.queued_bytes for one in counted) > bytes_max:
-            return self._refuse_all(inbound.document, TooLarge("Too much was sent before the document was open."))
+            return self._too_much(inbound.document, counted)
         return []
+
+    def _too_much(self, document: str, counted: Sequence[Subscription]) -> list[Effect]:
+        """Deny again who was denied and goes on writing, for the sake of its other documents; else close."""
+        effects: list[Effect] = []
+        for one in counted:
+            if one.denial is not None and one.stage is Stage.UNKNOWN:
+                effects += self.denied(one.key, one.denial)
+        return effects or self._refuse_all(document, TooLarge("Too much was sent before the document was open."))
 
     def _open_frame(self, subscription: Subscription, body: said.Body) -> list[Effect]:
         key = subscription.key
@@ -231,7 +266,10 @@ class Session:
             case said.Broken():
                 quarantine = Quarantine(subscription.document, body.error.code, body.data, subscription.principal)
                 return [quarantine, *self._shut(subscription, None, body.error)]
-            case said.Token() | said.Join() | said.Ping():
+            case said.Answered():
+                refusal = [Refusal(subscription.document, body.code, subscription.principal)] if body.code else []
+                return [*refusal, Send(body.frame)]
+            case said.Token() | said.Join():
                 return []  # the subscription has what these ask for
             case _:
                 assert_never(body)

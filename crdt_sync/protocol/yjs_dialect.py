@@ -71,10 +71,6 @@ class YjsDialect:
         del key, ref, error
         return ()
 
-    def pong(self) -> Sequence[object]:
-        """Say nothing: the wire has no ping of its own."""
-        return ()
-
 
 def _body(data: object) -> said.Body:
     if not isinstance(data, bytes):

@@ -62,10 +62,6 @@ class GrpcDialect:
         refusal = self.refused(key, ref, error) if ref else ()
         return (*refusal, _closed(key, error))
 
-    def pong(self) -> Sequence[object]:
-        """Say nothing: HTTP/2 has a ping of its own."""
-        return ()
-
 
 def _inbound(frame: pb.ClientFrame) -> Inbound:
     document = frame.document

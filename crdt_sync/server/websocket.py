@@ -13,6 +13,7 @@ import structlog
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from crdt_sync.domain.access import Principal
 from crdt_sync.errors import ServiceError, TicketSyncError, TooLarge, Unauthenticated, Unavailable
 from crdt_sync.ports import Clock
 from crdt_sync.protocol.collab_dialect import CollabDialect
@@ -31,6 +32,7 @@ KEEPALIVE_S = 20.0  # unmodified clients of both kinds give up after 30 s withou
 CLOSE_S = 5.0  # a reader that does not take the close frame by then is cut off
 REASON_BYTES_MAX = 123  # what RFC 6455, 5.5, leaves of a close frame beside its code
 NOBODY = b"\x00"  # an awareness update about no client
+NO_DOCUMENT = b"."  # an address that no provider has
 
 _log = structlog.get_logger(__name__)
 
@@ -67,7 +69,8 @@ class Sockets:
 
     async def collab(self, websocket: WebSocket) -> None:
         """Serve many documents to a Hocuspocus provider; tokens come in-band, or with the handshake for all."""
-        await self._serve(websocket, CollabDialect(), None, keepalive=hocuspocus.encode_ping())
+        keepalive = hocuspocus.encode_awareness(NO_DOCUMENT, NOBODY)  # a Ping would throw in providers before 4
+        await self._serve(websocket, CollabDialect(), None, keepalive=keepalive)
 
     async def _serve(self, websocket: WebSocket, dialect: Dialect, document: str | None, *, keepalive: bytes) -> None:
         source = source_of(websocket)
@@ -78,7 +81,7 @@ class Sockets:
         try:
             check_origin(websocket, self._origins)
             token = bearer(websocket.headers.get("authorization")) or websocket.query_params.get("token")
-            principal = await tokens.authenticate(token) if token or document is not None else None
+            principal = await _at_handshake(tokens, token, required=document is not None)
         except TicketSyncError as error:
             tokens.stop()
             socket.fail(error)
@@ -190,6 +193,16 @@ async def _read(socket: Socket, connection: Connection) -> None:
             _log.exception("connection failed")
             socket.fail(ServiceError("The service made a mistake; it is logged."))
             await asyncio.Event().wait()
+
+
+async def _at_handshake(tokens: SessionTokens, token: str | None, *, required: bool) -> Principal | None:
+    """Return whom the handshake names; where tokens come in-band it need not name anybody."""
+    try:
+        return await tokens.authenticate(token)
+    except TicketSyncError:
+        if token or required:
+            raise
+        return None
 
 
 def _demand_token(socket: Socket, tokens: SessionTokens) -> None:

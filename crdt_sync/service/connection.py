@@ -160,20 +160,21 @@ class Connection:
             self.ended()
 
     def ended(self) -> None:
-        """Leave every room; the transport is gone or going."""
+        """Leave every room; the transport is gone or going. What came in whole before is still taken."""
         if self._closed:
             return
         self._closed = True
-        for task in self._arriving.values():
-            task.cancel()
+        for key, task in self._arriving.items():
+            if not self.session.owes(key):
+                task.cancel()
         for key in list(self._members):
             self._leave(key)
         self._house.forget(self)
 
     def _execute(self, effects: list[Effect]) -> None:
         for effect in effects:
-            if self._closed:
-                return
+            if self._closed and not isinstance(effect, Push | Leave | Quarantine | Refusal):
+                continue
             match effect:
                 case Send():
                     self.put(effect.frame)
@@ -209,31 +210,35 @@ class Connection:
             member.room.changing(lambda: self._change(member, push))
 
     def _change(self, member: Membership, push: Push) -> None:
-        room, key, ref = member.room, push.key, push.ref
-        if self._members.get(key) is not member:
-            return
+        """Take an update, which may have waited for the room; its sender may have left meanwhile."""
+        room, session = member.room, self.session
         try:
             if not member.writable and not room.document.holds(push.data):
-                self._execute(self.session.read_only(key, ref))
+                self._tell(member, partial(session.read_only, push.key, push.ref))
                 return
             received = room.document.receive(push.data, actor=member.principal.actor)
         except CallerError as error:
             if room.document.is_damaged:
                 self._house.committer.spoil(room)
-            self._execute(self.session.broken(push, error))
+            self._tell(member, partial(session.broken, push, error))
             return
         except ServiceError as error:
             self._house.committer.spoil(room)
-            self._execute(self.session.failed(key, ref, error))
+            self._tell(member, partial(session.failed, push.key, push.ref, error))
             return
         if received.kind is Outcome.GAP:
             now_ms = self._house.clock.now_ms()
-            self._execute(self.session.gap(push, room.document.state_vector(), now_ms))
+            self._tell(member, partial(session.gap, push, room.document.state_vector(), now_ms))
         elif received.kind is Outcome.DUPLICATE:
             room.settled(partial(self._repeated, member, push, room.generation))
         else:
             self._enqueue(member, push, received)
-            self._execute(self.session.filled(key))
+            self._tell(member, partial(session.filled, push.key))
+
+    def _tell(self, member: Membership, say: Callable[[], list[Effect]]) -> None:
+        """Do what the session says, unless its subscription has ended: a later one of the same name has its own."""
+        if self._members.get(member.key) is member:
+            self._execute(say())
 
     def _repeated(self, member: Membership, push: Push, generation: int) -> None:
         """Acknowledge a duplicate, unless what it repeats was given up meanwhile: then it counts as new."""
@@ -243,18 +248,14 @@ class Connection:
             self._change(member, push)
 
     def _acknowledge(self, member: Membership, push: Push, position: int) -> None:
-        """Acknowledge, unless its subscription has ended: a later one of the same name counts its own."""
-        if self._members.get(push.key) is member:
-            self._execute(self.session.acknowledged(push.key, push.ref, position))
+        self._tell(member, partial(self.session.acknowledged, push.key, push.ref, position))
 
     def _enqueue(self, member: Membership, push: Push, received: Received) -> None:
         def failed(error: TicketSyncError) -> None:
-            if self._members.get(push.key) is not member:
-                return
             if isinstance(error, ServiceError):
-                self._execute(self.session.failed(push.key, push.ref, error))
+                self._tell(member, partial(self.session.failed, push.key, push.ref, error))
             else:
-                self._execute(self.session.broken(push, error))
+                self._tell(member, partial(self.session.broken, push, error))
 
         self._house.committer.enqueue(
             Change(
@@ -336,14 +337,14 @@ class Connection:
             failure = Unavailable("The document could not be loaded.", advice="Come again in a moment.")
             self._execute(self.session.denied(effect.key, failure))
             return
-        if self._closed:
-            return
         self._leave(effect.key)
         member = Membership(self, room, effect.key, effect.principal, writable)
         self._members[effect.key] = member
         room.members[member] = None
         state_vector = room.document.state_vector()
         self._execute(self.session.opened(effect.key, writable=writable, state_vector=state_vector))
+        if self._closed:
+            self._leave(effect.key)
 
     def _arrive(self, key: str, work: Coroutine[None, None, None]) -> None:
         def done(task: asyncio.Task[None]) -> None:

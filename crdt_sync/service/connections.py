@@ -8,7 +8,7 @@ from collections import Counter
 
 from crdt_sync.domain import access
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.ids import DocumentKind, DocumentName
+from crdt_sync.domain.ids import DocumentKind, DocumentName, is_plain_name
 from crdt_sync.errors import (
     Forbidden,
     NotFound,
@@ -134,7 +134,7 @@ class Connections:
 
         """
         if not document.startswith("ticket/"):
-            if not self._open_documents:
+            if not (self._open_documents and is_plain_name(document)):
                 raise NotFound(f"No document can have the name {document[:80]!r}.", code="unknown_document")
             return await self.rooms.get(document), True
         name = DocumentName.parse(document)

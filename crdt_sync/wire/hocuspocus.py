@@ -147,8 +147,8 @@ def decode(data: bytes) -> Addressed | Ping | Pong:
         return _beat(data[0])
     reader = Reader(data)
     address = reader.var_string(ADDRESS_BYTES_MAX)
-    document = address.partition("\0")[0]
-    if not document.strip() or len(document.encode()) > DOCUMENT_NAME_BYTES_MAX:
+    document, _, session = address.partition("\0")
+    if not document.strip() or len(document.encode()) > DOCUMENT_NAME_BYTES_MAX or "\0" in session:
         raise Malformed("The frame's address names no document.")
     frame = _read_body(reader, reader.var_uint())
     reader.end()

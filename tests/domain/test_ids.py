@@ -1,6 +1,6 @@
 import pytest
 
-from crdt_sync.domain.ids import DocumentKind, DocumentName, TicketId
+from crdt_sync.domain.ids import DocumentKind, DocumentName, TicketId, is_plain_name
 from crdt_sync.errors import NotFound
 
 ID = TicketId("4oymiquy7qobjgx36tejs35zeqt24qpemsnzgtfeswmrw6csxbka")
@@ -53,3 +53,13 @@ def test_refused_name_is_shown_in_part_only():
     with pytest.raises(NotFound) as caught:
         DocumentName.parse("x" * 10_000)
     assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize("text", ["a", "заявка 签 🧵", "a/b", "x" * 256])
+def test_a_plain_name_may_be_any_short_text(text):
+    assert is_plain_name(text)
+
+
+@pytest.mark.parametrize("text", ["", " \t", "a\0b", "\0", "x" * 257, "é" * 129, "not \ufffd UTF-8"])
+def test_a_plain_name_is_neither_blank_nor_long_nor_undecodable(text):
+    assert not is_plain_name(text)

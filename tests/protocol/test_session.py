@@ -4,7 +4,7 @@ import pytest
 
 from crdt_sync.domain.access import Principal
 from crdt_sync.errors import Forbidden, Malformed, Unauthenticated, Unavailable
-from crdt_sync.protocol.collab_dialect import CollabDialect
+from crdt_sync.protocol.collab_dialect import STATELESS_REFUSED, CollabDialect
 from crdt_sync.protocol.effects import (
     Answer,
     AskPresence,
@@ -35,9 +35,9 @@ def yjs(*, writable: bool = True) -> Session:
     return session
 
 
-def collab(*, writable: bool = True) -> Session:
+def collab(*, writable: bool = True, version: str | None = "4.7.0") -> Session:
     session = Session(CollabDialect())
-    session.receive(hocuspocus.encode_token(ADDRESS, "tok"))
+    session.receive(hocuspocus.encode_token(ADDRESS, "tok", version))
     session.authenticated(DOC, ME)
     session.opened(DOC, writable=writable, state_vector=b"\0")
     return session
@@ -179,11 +179,20 @@ def test_a_forged_broadcast_is_refused():
     assert "not_for_clients" == effects[0].code
 
 
-def test_a_stateless_message_and_a_pong_are_ignored():
+def test_a_stateless_message_is_refused_with_a_code_and_the_document_stays():
     session = collab()
 
-    assert [] == session.receive(hocuspocus.encode_stateless(ADDRESS, "hi"))
-    assert [] == session.receive(hocuspocus.encode_pong())
+    refusal = Send(hocuspocus.encode_stateless(ADDRESS, STATELESS_REFUSED))
+    assert [Refusal(DOC, "stateless", ME), refusal] == session.receive(hocuspocus.encode_stateless(ADDRESS, "hi"))
+    assert [Push(DOC, UPDATE, b"")] == session.receive(hocuspocus.encode_update(ADDRESS, UPDATE))
+
+
+def test_a_stateless_message_is_not_answered_before_its_document_is_open():
+    assert [] == Session(CollabDialect()).receive(hocuspocus.encode_stateless(ADDRESS, "hi"))
+
+
+def test_a_pong_is_ignored():
+    assert [] == collab().receive(hocuspocus.encode_pong())
 
 
 def test_a_ping_is_answered_before_any_document_is_open():
@@ -249,6 +258,26 @@ def test_a_rule_that_is_broken_is_refused_once_and_the_document_stays_refused():
     assert [] == session.broken(push, Malformed("No."))
 
 
+def test_a_provider_before_4_is_denied_where_a_newer_one_is_closed():
+    """@hocuspocus/provider 2.15 throws on a Close."""
+    session = collab(version=None)
+
+    effects = session.broken(Push(DOC, UPDATE, b""), Malformed("No.", code="deletion"))
+
+    nack = Send(hocuspocus.encode_sync_status(ADDRESS, accepted=False))
+    denial = Send(hocuspocus.encode_permission_denied(ADDRESS, "deletion: No."))
+    assert [nack, denial] == effects[-2:]
+    assert [] == session.receive(hocuspocus.encode_update(ADDRESS, UPDATE)), "the document stays refused"
+
+
+def test_a_failure_of_ours_never_closes_a_document_of_a_provider_that_would_not_come_back():
+    session = collab()
+
+    effects = session.broken(Push(DOC, UPDATE, b""), Unavailable("Not now."))
+
+    assert 1013 == effects[-1].code
+
+
 def test_an_acknowledgement_is_one_status_a_frame():
     session = collab()
 
@@ -299,6 +328,66 @@ def test_too_many_documents_close_the_socket():
 
     assert Refusal("one-more", "too_many_documents", None) == refusal
     assert 4413 == effect.code
+
+
+def test_who_was_denied_and_goes_on_writing_is_denied_again_and_the_socket_stays():
+    session = collab()
+    session.receive(hocuspocus.encode_token(b"other", "bad"))
+    session.denied("other", Forbidden("No."))
+    effects = []
+    for _ in range(limits.UNAUTHENTICATED_MESSAGES_MAX + 1):
+        effects += session.receive(hocuspocus.encode_update(b"other", UPDATE))
+
+    refusal = Refusal("other", "forbidden", None)
+    assert [refusal, Send(hocuspocus.encode_permission_denied(b"other", "forbidden: No."))] == effects
+    assert [Push(DOC, UPDATE, b"")] == session.receive(hocuspocus.encode_update(ADDRESS, UPDATE))
+
+
+def test_a_provider_that_asks_first_and_then_presents_another_token_is_answered():
+    """@hocuspocus/provider 3 and 4: `sendToken(); startSync()` when authentication failed."""
+    session = Session(CollabDialect())
+    session.receive(hocuspocus.encode_token(ADDRESS, "bad"))
+    session.denied(DOC, Unauthenticated("The token is wrong."))
+
+    assert [] == session.receive(hocuspocus.encode_step1(ADDRESS, b"\0"))
+    assert [Authenticate(DOC, "good")] == session.receive(hocuspocus.encode_token(ADDRESS, "good"))
+    session.authenticated(DOC, ME)
+    assert [Answer(DOC, b"\0")] == session.opened(DOC, writable=True, state_vector=b"\0")[2:]
+
+
+def test_a_provider_without_a_token_is_who_its_handshake_said():
+    """@hocuspocus/provider 2.15 sends no token where none is configured."""
+    session = Session(CollabDialect(), principal=ME)
+
+    assert [Open(DOC, DOC, ME)] == session.receive(hocuspocus.encode_step1(ADDRESS, b"\0"))
+    assert [Answer(DOC, b"\0")] == session.opened(DOC, writable=True, state_vector=b"\0")[2:]
+
+
+def test_what_a_provider_wrote_before_it_left_is_taken_once_its_document_is_open():
+    session = Session(CollabDialect())
+    session.receive(hocuspocus.encode_token(ADDRESS, "tok"))
+    session.receive(hocuspocus.encode_update(ADDRESS, UPDATE))
+
+    assert [] == session.receive(hocuspocus.encode_close(ADDRESS))
+    session.authenticated(DOC, ME)
+    assert session.owes(DOC)
+    assert [Push(DOC, UPDATE, b""), Leave(DOC)] == session.opened(DOC, writable=True, state_vector=b"\0")[2:]
+    assert not session.owes(DOC)
+    assert [Authenticate(DOC, "tok")] == session.receive(hocuspocus.encode_token(ADDRESS, "tok"))
+
+
+def test_who_is_denied_after_it_left_does_not_take_its_successor_along():
+    session = Session(CollabDialect())
+    for token in ("bad", "good"):
+        session.receive(hocuspocus.encode_token(ADDRESS, token))
+        session.receive(hocuspocus.encode_update(ADDRESS, UPDATE))
+        session.receive(hocuspocus.encode_close(ADDRESS))
+
+    effects = session.denied(DOC, Unauthenticated("The token is wrong."))
+
+    assert Authenticate(DOC, "good") == effects[-1]
+    session.authenticated(DOC, ME)
+    assert [Push(DOC, UPDATE, b""), Leave(DOC)] == session.opened(DOC, writable=True, state_vector=b"\0")[2:]
 
 
 def test_a_second_token_for_an_open_document_changes_nothing():

@@ -205,7 +205,7 @@ async def test_a_reader_that_takes_nothing_is_cut_off(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kind", "frame"), [("sync", ysync.encode_awareness(b"\x00")), ("collab", hocuspocus.encode_ping())]
+    ("kind", "frame"), [("sync", ysync.encode_awareness(b"\0")), ("collab", hocuspocus.encode_awareness(b".", b"\0"))]
 )
 async def test_a_silent_document_gives_a_sign_of_life(monkeypatch, kind, frame):
     monkeypatch.setattr(websocket, "KEEPALIVE_S", 0)
@@ -300,6 +300,14 @@ async def test_collab_through_a_proxy_is_refused_without_tokens(tmp_path):
             await socket.send(hocuspocus.encode_token(b"a", "x"))
 
             assert b"forwarded" in await socket.recv()
+
+
+async def test_collab_without_tokens_opens_with_the_first_step_1(tmp_path):
+    """@hocuspocus/provider 2.15 sends no token where none is configured."""
+    async with run_service(tmp_path, auth="none") as running, websockets.connect(running.ws("/collab")) as socket:
+        await socket.send(hocuspocus.encode_step1(b"a", b"\0"))
+
+        assert hocuspocus.encode_authenticated(b"a", read_only=False) == await socket.recv()
 
 
 async def test_a_service_that_stops_tells_its_clients_to_come_back(tmp_path):

@@ -626,6 +626,14 @@ async def test_without_that_switch_a_plain_name_can_never_be_a_document(world):
     assert 4404 == wire.closed[0]
 
 
+async def test_a_plain_name_that_is_none_opens_nothing(store):
+    world = await World.start(store, open_documents=True)
+    _, wire = await world.yjs("a\0b", SALES)
+    await world.stop()
+
+    assert (4404, "unknown_document") == (wire.closed[0], wire.closed[1].partition(":")[0])
+
+
 async def test_a_wrong_token_is_refused_in_band(world):
     connection, wire = world.collab()
 
