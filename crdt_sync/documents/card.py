@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import ClassVar
 
 import pycrdt
 
-from crdt_sync.documents.document import Outcome, Placed, Received
+from crdt_sync.documents.document import APPLIED, Placed, Received
 from crdt_sync.documents.rules import RuledDocument, Scalar, check_scalar, one_value, put, scalars
 from crdt_sync.documents.updates import Content, Update
 from crdt_sync.domain.ids import NAME_PATTERN, ActorId, DocumentKind
@@ -14,6 +15,7 @@ from crdt_sync.errors import Refused
 from crdt_sync.wire.limits import CARD_KEYS_MAX, CARD_TEXT_BYTES_MAX, FIELD_KEY_LENGTH_MAX
 
 _CARD = "card"
+_DELETED = Content.DELETED
 _KEY_PATTERN = re.compile(rf"title|customer|priority|tags|assignee\.({NAME_PATTERN.pattern})")
 
 
@@ -44,14 +46,19 @@ class CardDocument(RuledDocument):
 
     def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
         for item, _, key in self._ruled(placed):
-            if item.kind is not Content.DELETED:
+            if item.kind is not _DELETED:
                 _check(key, one_value(item))
-        return Received(Outcome.APPLIED)
+        return APPLIED
+
+
+@lru_cache(maxsize=1024)  # a card has a few keys, which are set again and again
+def _is_key(key: str) -> bool:
+    known = _KEY_PATTERN.fullmatch(key)
+    return known is not None and len(known[1] or "") <= FIELD_KEY_LENGTH_MAX
 
 
 def _check(key: str, value: object) -> None:
-    known = _KEY_PATTERN.fullmatch(key)
-    if not known or len(known[1] or "") > FIELD_KEY_LENGTH_MAX:
+    if not _is_key(key):
         raise Refused(f"A card has no key {key[:40]!r}.", code="key")
     if key == "tags" and not (value is None or isinstance(value, str)):
         raise Refused("Tags are one text.", code="content")

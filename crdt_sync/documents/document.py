@@ -35,7 +35,8 @@ from crdt_sync.wire.limits import DOCUMENT_BYTES_MAX
 Placed = Sequence[tuple[Struct, Place | None]]
 
 _SNAPSHOT_VERSION = 1
-_GONE = frozenset({Content.GC, Content.DELETED})
+# A member of an enumeration costs a call to look up, and these are compared for every keystroke.
+_JSON, _TYPE, _GC, _DELETED = Content.JSON, Content.TYPE, Content.GC, Content.DELETED
 
 
 class Outcome(StrEnum):
@@ -61,6 +62,11 @@ class Received:
     kind: Outcome
     entries: tuple[Entry, ...] = ()
     payloads: tuple[str, ...] = ()
+
+
+APPLIED = Received(Outcome.APPLIED)
+DUPLICATE = Received(Outcome.DUPLICATE)
+GAP = Received(Outcome.GAP)
 
 
 class Document:
@@ -148,16 +154,18 @@ class Document:
         update = decode(data)
         fresh = integrable(update, self._state)
         if fresh is None:
-            return Received(Outcome.GAP)
-        if any(item.client == self._client_id for item in fresh):
-            raise Refused("The client id is that of this service.", code="foreign_client")
+            return GAP
         self._refuse_content(update, fresh)
-        self._refuse_cut(update, fresh)
-        received = self._judge(update, self._placed(fresh), actor)
-        if self._brings_nothing(update, fresh):
-            return Received(Outcome.DUPLICATE)
+        new_halves = halves(fresh)
+        if new_halves or self._halves:
+            self._refuse_cut(update, fresh, new_halves)
+        placed = self._placed(fresh)
+        received = self._judge(update, placed, actor)
+        if not fresh and self._brings_nothing(update, fresh):
+            return DUPLICATE
         self._refuse_growth(len(data))
-        self._apply(data, update, fresh, actor)
+        self._apply(data)
+        self._account(data, update, placed, new_halves, actor)
         return received
 
     def apply_committed(self, data: bytes, *, actor: ActorId | None = None) -> Outcome:
@@ -173,7 +181,8 @@ class Document:
             return Outcome.GAP
         if self._brings_nothing(update, fresh):
             return Outcome.DUPLICATE
-        self._apply(data, update, fresh, actor)
+        self._apply(data)
+        self._account(data, update, self._placed(fresh, trusted=True), halves(fresh), actor)
         return Outcome.APPLIED
 
     def load(self, snapshot: bytes | None, updates: Iterable[tuple[bytes, ActorId | None]]) -> None:
@@ -220,10 +229,10 @@ class Document:
 
     def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
         """Refuse what this kind of document does not allow; change nothing. `placed` is what is new, and where."""
-        return Received(Outcome.APPLIED)
+        return APPLIED
 
-    def _remember(self, fresh: Sequence[Struct], actor: ActorId | None) -> None:
-        """Keep what later judgements need of structs that were just applied."""
+    def _remember(self, placed: Placed, actor: ActorId | None) -> None:
+        """Keep what later judgements need of structs that are being applied."""
 
     def _know_author(self, client: int, actor: ActorId) -> None:
         """Take `actor` as the one who writes under a client id, if this kind of document cares."""
@@ -248,10 +257,10 @@ class Document:
         data = diff[: update.deletes_at] + encode_deletes(deletes)
         fresh = integrable(update, self._state)
         assert fresh is not None
-        self._account(data, update, fresh, actor)
+        self._account(data, update, self._placed(fresh, trusted=True), halves(fresh), actor)
         return data
 
-    def _apply(self, data: bytes, update: Update, fresh: Sequence[Struct], actor: ActorId | None) -> None:
+    def _apply(self, data: bytes) -> None:
         self._refuse_damaged()
         try:
             self._doc.apply_update(data)
@@ -262,19 +271,21 @@ class Document:
             if isinstance(error, RuntimeError) or type(error).__name__ == "PanicException":
                 raise Malformed("The update cannot be integrated.") from error
             raise
-        self._account(data, update, fresh, actor)
 
-    def _account(self, data: bytes, update: Update, fresh: Sequence[Struct], actor: ActorId | None) -> None:
-        self._remember(fresh, actor)
-        for item in fresh:
-            self._places.add(item)
-            self._state[item.client] = item.end
-            if item.kind is Content.TYPE:
-                self._types.add(Id(item.client, item.clock))
-            elif item.kind in _GONE:
-                self._deleted.add([Deletion(item.client, item.clock, item.length)])
-        self._deleted.add(update.deletes)
-        self._halves |= halves(fresh)
+    def _account(self, data: bytes, update: Update, placed: Placed, new_halves: set[Id], actor: ActorId | None) -> None:
+        self._remember(placed, actor)
+        for item, place in placed:
+            client, clock, length, kind = item[:4]
+            self._places.put(item, place)
+            self._state[client] = clock + length
+            if kind is _TYPE:
+                self._types.add(Id(client, clock))
+            elif kind is _GC or kind is _DELETED:
+                self._deleted.add([Deletion(client, clock, length)])
+        if update.deletes:
+            self._deleted.add(update.deletes)
+        if new_halves:
+            self._halves |= new_halves
         self._size += len(data)
 
     def _refuse_growth(self, more: int) -> None:
@@ -289,43 +300,46 @@ class Document:
             raise ServiceError("The document is half applied and must be loaded anew.", code="damaged")
 
     def _refuse_content(self, update: Update, fresh: Sequence[Struct]) -> None:
-        """Refuse what yrs would read in another way than Yjs, or would stop at half-way."""
-        if any(
-            item.kind is Content.JSON or (item.kind is Content.TYPE and item.content == XML_HOOK)
-            for item in update.structs
-        ):
-            raise Refused("Neither the content JSON of old versions of Yjs nor XML hooks are taken.", code="content")
+        """Refuse what only this process writes, and what yrs would read in another way than Yjs or stop at half-way."""
+        for item in update.structs:
+            kind = item.kind
+            if kind is _JSON or (kind is _TYPE and item.content == XML_HOOK):
+                raise Refused(
+                    "Neither the content JSON of old versions of Yjs nor XML hooks are taken.", code="content"
+                )
         types: set[Id] = set()
         for item in fresh:
-            if item.kind is Content.TYPE:
+            if item.client == self._client_id:
+                raise Refused("The client id is that of this service.", code="foreign_client")
+            if item.kind is _TYPE:
                 types.add(Id(item.client, item.clock))
             parent = item.parent
-            if not isinstance(parent, Id) or parent in types or parent in self._types:
+            if parent is None or isinstance(parent, str) or parent in types or parent in self._types:
                 continue
             if Deletion(*parent, 1) not in self._deleted:
                 raise Malformed("The parent of a struct is not a shared type.")
 
-    def _placed(self, fresh: Sequence[Struct]) -> Placed:
+    def _placed(self, fresh: Sequence[Struct], *, trusted: bool = False) -> Placed:
         """Return the place of each struct.
 
         Raises:
-            Refused: a struct links two places, which would corrupt the lists of yrs.
+            Refused: a struct that is not trusted links two places, which would corrupt the lists of yrs.
 
         """
-        draft = Places(self._places)
+        places = self._places if len(fresh) == 1 else Places(self._places)  # a draft: one may build on another
         placed = []
         for item in fresh:
-            if draft.is_torn(item, self._state.get(item.client, 0)):
+            place, torn = places.locate(item, self._state.get(item.client, 0))
+            if torn and not trusted:
                 raise Refused("A struct is in two places at once.", code="torn")
-            placed.append((item, draft.add(item)))
+            if places is not self._places:
+                places.put(item, place)
+            placed.append((item, place))
         return placed
 
-    def _refuse_cut(self, update: Update, fresh: Sequence[Struct]) -> None:
+    def _refuse_cut(self, update: Update, fresh: Sequence[Struct], new_halves: set[Id]) -> None:
         """Refuse to cut a character in two, after which yrs loses the text behind it where Yjs keeps it."""
-        new = halves(fresh)
-        if not new and not self._halves:
-            return
-        if any(cut in new or cut in self._halves for cut in _cuts(update, fresh, self._state)):
+        if any(cut in new_halves or cut in self._halves for cut in _cuts(update, fresh, self._state)):
             raise Refused(
                 "The update cuts a character in two.",
                 code="half_character",

@@ -9,6 +9,8 @@ from heapq import heappop, heappush
 
 from crdt_sync.documents.updates import Content, Id, Struct, Update
 
+_SKIP = Content.SKIP  # a member of an enumeration costs a call to look up, here for every keystroke
+
 
 def missing(update: Update, state: Mapping[int, int]) -> bool:
     """Whether a document in this state lacks something that the update builds on."""
@@ -24,7 +26,7 @@ def integrable(update: Update, state: Mapping[int, int]) -> list[Struct] | None:
         known = reach.get(client)
         if known is None:
             known = reach[client] = state.get(client, 0)
-        if item.kind == Content.SKIP or clock + item.length <= known:
+        if item.kind is _SKIP or clock + item.length <= known:
             continue
         if clock > known:
             return None
@@ -41,7 +43,7 @@ def _reordered(update: Update, state: Mapping[int, int]) -> list[Struct] | None:
     queues: dict[int, list[Struct]] = {}
     for item in update.structs:
         reach[item.client] = known = state.get(item.client, 0)
-        if item.kind != Content.SKIP and item.end > known:
+        if item.kind is not _SKIP and item.end > known:
             queues.setdefault(item.client, []).append(item)
     fresh: list[Struct] = []
     waiting: dict[int, list[tuple[int, int]]] = {}  # by client: (the clock that must come, the client that waits)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pycrdt
 
-from crdt_sync.documents.document import Document, Outcome, Placed, Received
+from crdt_sync.documents.document import APPLIED, Document, Placed, Received
 from crdt_sync.documents.updates import Update
 from crdt_sync.domain.ids import ActorId, DocumentKind
 from crdt_sync.errors import Forbidden
@@ -16,7 +16,7 @@ class ServiceDocument(Document):
     def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
         if placed or any(deletion not in self._deleted for deletion in update.deletes):
             raise Forbidden("Only the service writes this document.", code="read_only")
-        return Received(Outcome.APPLIED)
+        return APPLIED
 
 
 class LogDocument(ServiceDocument):

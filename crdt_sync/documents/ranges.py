@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from crdt_sync.documents.updates import Content, Deletion, Id, Struct
 
+_GC = Content.GC
+
 
 class Deleted:
     """The deleted clocks of a document, as disjoint ranges by client."""
@@ -31,6 +33,9 @@ class Deleted:
         for deletion in deletions:
             starts = self._starts.setdefault(deletion.client, [])
             ends = self._ends.setdefault(deletion.client, [])
+            if ends and ends[-1] == deletion.clock:  # a key that is set again and again, a text deleted forwards
+                ends[-1] = deletion.end
+                continue
             first = bisect_left(ends, deletion.clock)
             last = bisect_right(starts, deletion.end)
             start = min([deletion.clock, *starts[first : first + 1]])
@@ -61,25 +66,37 @@ class Places:
 
     def add(self, item: Struct) -> Place | None:
         """Take the next struct of a client and return its place, None if it was collected with what held it."""
-        place = self._resolve(item)
-        places = self._places.setdefault(item.client, [])
-        if not places or places[-1] != place:
-            places.append(place)
-            self._starts.setdefault(item.client, []).append(item.clock)
-        if place is not None and place.key is not None and isinstance(place.root, str):
-            self._keys.setdefault(place.root, set()).add(place.key)
+        place, _ = self.locate(item, item.clock)
+        self.put(item, place)
         return place
 
-    def is_torn(self, item: Struct, known: int) -> bool:
-        """Whether the struct's neighbours, or its part before the clock `known`, are in another place than itself."""
-        if item.kind is Content.GC:
-            return False
-        place = self._resolve(item)
-        before = self.find(Id(item.client, known - 1)) if item.clock < known else place
-        return before != place or any(
-            found is not None and found != place
-            for found in (self.find(wanted) for wanted in (item.origin, item.right_origin) if wanted is not None)
-        )
+    def put(self, item: Struct, place: Place | None) -> None:
+        """Take the next struct of a client, whose place is known."""
+        places = self._places.get(item.client)
+        if places is None:
+            self._starts[item.client], self._places[item.client] = [item.clock], [place]
+        elif places[-1] != place:
+            places.append(place)
+            self._starts[item.client].append(item.clock)
+        else:
+            return  # nothing that is not known
+        if place is not None and place.key is not None and isinstance(place.root, str):
+            self._keys.setdefault(place.root, set()).add(place.key)
+
+    def locate(self, item: Struct, known: int) -> tuple[Place | None, bool]:
+        """Return the place of a struct, and whether it is torn: a neighbour, or its part before `known`, is elsewhere.
+
+        The place is None if the struct was collected with what held it.
+        """
+        left = self.find(item.origin) if item.origin is not None else None
+        right = self.find(item.right_origin) if item.right_origin is not None else None
+        place = Place(item.parent, item.parent_sub) if item.parent is not None else left or right
+        if item.kind is _GC:
+            return place, False
+        torn = (left is not None and left != place) or (right is not None and right != place)
+        if item.clock < known:
+            torn = torn or self.find(Id(item.client, known - 1)) != place
+        return place, torn
 
     def keys(self, root: str) -> set[str]:
         """Return the keys that were ever set in a root."""
@@ -92,9 +109,3 @@ class Places:
         if starts is None or wanted.clock < starts[0]:
             return self._base.find(wanted) if self._base is not None else None
         return self._places[wanted.client][bisect_right(starts, wanted.clock) - 1]
-
-    def _resolve(self, item: Struct) -> Place | None:
-        if item.parent is not None:
-            return Place(item.parent, item.parent_sub)
-        left = self.find(item.origin) if item.origin is not None else None
-        return left or (self.find(item.right_origin) if item.right_origin is not None else None)

@@ -37,11 +37,11 @@ class RuledDocument(Document):
                 raise Refused(f"This document has only the roots {', '.join(self.roots)}.", code="second_root")
             if (place.key is None) != (self.roots[place.root] == 0):
                 raise Refused(f"{place.root} has keys where it should not, or none where it should.", code="content")
-            if place.key is not None:
+            if place.key is not None and place.key not in self._places.keys(place.root):
                 keys.setdefault(place.root, set()).add(place.key)
             ruled.append((item, place.root, place.key or ""))
         for root, new in keys.items():
-            if len(self._places.keys(root) | new) > self.roots[root]:
+            if len(self._places.keys(root)) + len(new) > self.roots[root]:
                 raise Refused(f"{root} holds at most {self.roots[root]} keys.", code="too_many")
         return ruled
 

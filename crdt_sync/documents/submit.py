@@ -93,8 +93,8 @@ class SubmitDocument(RuledDocument):
             raise Refused(f"A submit document has at most {SUBMIT_ENTRIES_MAX} entries.", code="too_many")
         return tuple(entries)
 
-    def _remember(self, fresh: Sequence[Struct], actor: ActorId | None) -> None:
-        for item in fresh:
+    def _remember(self, placed: Placed, actor: ActorId | None) -> None:
+        for item, _ in placed:
             if item.kind is not Content.ANY:
                 raise ServiceError("A stored submit document holds something else than texts.", code="damaged")
             known = self._texts.setdefault(item.client, [])

@@ -7,15 +7,22 @@ Source: https://github.com/yjs/yjs, src/utils/encoding.js and src/structs, 13.6.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
 import pycrdt
 
-from crdt_sync.documents.values import read_any
+from crdt_sync.documents.values import any_at
 from crdt_sync.errors import Malformed, TooLarge
-from crdt_sync.wire.lib0 import Reader, var_uint
+from crdt_sync.wire.lib0 import (
+    Reader,
+    end_at,
+    truncated,
+    var_bytes_at,
+    var_string_at,
+    var_uint,
+    var_uint_at,
+)
 from crdt_sync.wire.limits import (
     CLOCK_MAX,
     STATE_VECTOR_CLIENTS_MAX,
@@ -87,8 +94,7 @@ class Deletion(NamedTuple):
         return self.clock + self.length
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(NamedTuple):
     """A decoded update: structs by client, each client's in the order of their clocks; deletions by client.
 
     `deletes_at` is the offset of the deletions in the bytes.
@@ -123,11 +129,12 @@ def decode_stored(data: bytes) -> Update:
 
 
 def _read(data: bytes, items_max: int) -> Update:
-    reader = Reader(data)
-    structs = _read_structs(reader, items_max)
-    deletes_at = reader.position
-    deletes = _read_deletes(reader, items_max)
-    reader.end()
+    try:
+        structs, deletes_at = _structs_at(data, 0, items_max)
+        deletes, at = _deletes_at(data, deletes_at, items_max)
+    except IndexError:  # the hot functions below look at single bytes without asking whether they are there
+        raise truncated(len(data)) from None
+    end_at(data, at)
     return Update(structs, deletes, deletes_at)
 
 
@@ -147,7 +154,7 @@ def decode_state_vector(data: bytes) -> dict[int, int]:
         client = reader.var_uint()
         if client in state:
             raise Malformed(f"The client {client} is named twice.")
-        state[client] = _clock(reader)
+        state[client] = _checked_clock(reader.var_uint())
     reader.end()
     return state
 
@@ -195,148 +202,199 @@ def halves(structs: Iterable[Struct]) -> set[Id]:
     return found
 
 
-def _clock(reader: Reader) -> int:
-    clock = reader.var_uint()
+def _checked_clock(clock: int) -> int:
     if clock > CLOCK_MAX:
         raise Malformed(f"The clock {clock} is above {CLOCK_MAX}.")
     return clock
 
 
-def _length(reader: Reader, clock: int) -> int:
-    length = reader.var_uint()
+def _clock_at(data: bytes, at: int) -> tuple[int, int]:
+    clock = data[at]
+    if clock < 0x80:
+        return clock, at + 1
+    clock, at = var_uint_at(data, at)
+    return _checked_clock(clock), at
+
+
+def _length_at(data: bytes, at: int, clock: int) -> tuple[int, int]:
+    length, at = var_uint_at(data, at)
     if not 0 < length <= CLOCK_MAX - clock:
-        raise Malformed(f"A run of {length} elements from clock {clock} on cannot be.")
-    return length
+        raise _no_run(clock, length)
+    return length, at
 
 
-def _read_structs(reader: Reader, items_max: int) -> tuple[Struct, ...]:
+def _no_run(clock: int, length: int) -> Malformed:
+    return Malformed(f"A run of {length} elements from clock {clock} on cannot be.")
+
+
+def _count_at(data: bytes, at: int, before: int, items_max: int) -> tuple[int, int]:
+    count, at = data[at], at + 1
+    if count > 0x7F:
+        count, at = var_uint_at(data, at - 1)
+    if before + count > items_max:
+        raise Malformed(f"{before + count} structs or ranges where {items_max} are allowed.", code="too_many")
+    return count, at
+
+
+def _structs_at(data: bytes, at: int, items_max: int) -> tuple[tuple[Struct, ...], int]:
     structs: list[Struct] = []
     clients: set[int] = set()
-    for _ in range(_count(reader, 0, items_max)):
-        count = _count(reader, len(structs), items_max)
-        client = reader.var_uint()
+    blocks, at = _count_at(data, at, 0, items_max)
+    for _ in range(blocks):
+        count, start = _count_at(data, at, len(structs), items_max)
+        client, at = var_uint_at(data, start)
         if client in clients:
             raise Malformed(f"The structs of client {client} come in two blocks.")
         clients.add(client)
-        clock = _clock(reader)
+        own = data[start:at]
+        clock, at = _clock_at(data, at)
         for _ in range(count):
-            item = _read_struct(reader, client, clock)
+            item, at = _struct_at(data, at, client, own, clock)
             structs.append(item)
             clock += item.length
-    return tuple(structs)
+    return tuple(structs), at
 
 
-def _count(reader: Reader, before: int, items_max: int) -> int:
-    count = reader.var_uint()
-    if before + count > items_max:
-        raise Malformed(f"{before + count} structs or ranges where {items_max} are allowed.", code="too_many")
-    return count
-
-
-def _read_struct(reader: Reader, client: int, clock: int) -> Struct:
-    info = reader.byte()
+def _struct_at(data: bytes, at: int, client: int, own: bytes, clock: int) -> tuple[Struct, int]:
+    """Read one struct. `own` is its client as it stands in the bytes: what is left of it is mostly the same client."""
+    info = data[at]
+    at += 1
     number = info & 0x1F
     if number in _WITHOUT_PLACE:
         if info != number:
             raise Malformed(f"The struct at clock {clock} has a place and no content.")
-        length = _length(reader, clock)
-        return Struct(client, clock, length, _WITHOUT_PLACE[number], None, None, None, None, None)
-    origin = Id(reader.var_uint(), _clock(reader)) if info & 0x80 else None
-    right_origin = Id(reader.var_uint(), _clock(reader)) if info & 0x40 else None
+        length, at = _length_at(data, at, clock)
+        return Struct(client, clock, length, _WITHOUT_PLACE[number], None, None, None, None, None), at
+    origin = right_origin = parent_sub = None
     parent: str | Id | None = None
-    parent_sub = None
+    if info & 0x80:
+        origin, at = _id_at(data, at, client, own)
+    if info & 0x40:
+        right_origin, at = _id_at(data, at, client, own)
     if not info & 0xC0:
-        parent = _read_parent(reader)
-        parent_sub = reader.var_string() if info & 0x20 else None
+        parent, at = _parent_at(data, at, client, own)
+        if info & 0x20:
+            parent_sub, at = var_string_at(data, at)
     read = _CONTENTS.get(number)
     if read is None:
         raise Malformed(f"There is no content of type {number}.")
-    length, content = read[1](reader, clock)
+    kind, content_at = read
+    length, content, at = content_at(data, at, clock)
     if not 0 < length <= CLOCK_MAX - clock:
-        raise Malformed(f"A run of {length} elements from clock {clock} on cannot be.")
-    return Struct(client, clock, length, read[0], content, origin, right_origin, parent, parent_sub)
+        raise _no_run(clock, length)
+    return Struct(client, clock, length, kind, content, origin, right_origin, parent, parent_sub), at
 
 
-def _read_parent(reader: Reader) -> str | Id:
-    known = reader.var_uint()
+def _id_at(data: bytes, at: int, client: int, own: bytes) -> tuple[Id, int]:
+    if data.startswith(own, at):  # an integer ends where its bytes say so: the same bytes are the same client
+        at += len(own)
+    else:
+        client, at = var_uint_at(data, at)
+    clock, at = _clock_at(data, at)
+    return Id(client, clock), at
+
+
+def _parent_at(data: bytes, at: int, client: int, own: bytes) -> tuple[str | Id, int]:
+    known = data[at]
     if known > 1:
         raise Malformed(f"A parent is a name or an id, not {known}.")
-    return reader.var_string() if known else Id(reader.var_uint(), _clock(reader))
+    return var_string_at(data, at + 1) if known else _id_at(data, at + 1, client, own)
 
 
-def _read_deletes(reader: Reader, items_max: int) -> tuple[Deletion, ...]:
+def _deletes_at(data: bytes, at: int, items_max: int) -> tuple[tuple[Deletion, ...], int]:
     deletes: list[Deletion] = []
     clients: set[int] = set()
-    for _ in range(_count(reader, 0, items_max)):
-        client = reader.var_uint()
+    blocks, at = _count_at(data, at, 0, items_max)
+    for _ in range(blocks):
+        client, at = var_uint_at(data, at)
         if client in clients:
             raise Malformed(f"The deletions of client {client} come in two blocks.")
         clients.add(client)
-        for _ in range(_count(reader, len(deletes), items_max)):
-            clock = _clock(reader)
-            deletes.append(Deletion(client, clock, _length(reader, clock)))
-    return tuple(deletes)
+        count, at = _count_at(data, at, len(deletes), items_max)
+        for _ in range(count):
+            clock, at = _clock_at(data, at)
+            length, at = _length_at(data, at, clock)
+            deletes.append(Deletion(client, clock, length))
+    return tuple(deletes), at
 
 
-def _read_deleted(reader: Reader, clock: int) -> tuple[int, object]:
-    return _length(reader, clock), None
+def _deleted_at(data: bytes, at: int, clock: int) -> tuple[int, object, int]:
+    length, at = _length_at(data, at, clock)
+    return length, None, at
 
 
-def _read_json(reader: Reader, _clock: int) -> tuple[int, object]:
-    texts = tuple(reader.var_string() for _ in range(reader.var_uint()))
-    return len(texts), texts
+def _json_at(data: bytes, at: int, _clock: int) -> tuple[int, object, int]:
+    texts: list[str] = []
+    count, at = var_uint_at(data, at)
+    for _ in range(count):
+        text, at = var_string_at(data, at)
+        texts.append(text)
+    return count, tuple(texts), at
 
 
-def _read_binary(reader: Reader, _clock: int) -> tuple[int, object]:
-    return 1, reader.var_bytes()
+def _binary_at(data: bytes, at: int, _clock: int) -> tuple[int, object, int]:
+    content, at = var_bytes_at(data, at)
+    return 1, content, at
 
 
-def _read_string(reader: Reader, _clock: int) -> tuple[int, object]:
-    text = reader.var_string()
-    return utf16_length(text), text
+def _string_at(data: bytes, at: int, _clock: int) -> tuple[int, object, int]:
+    text, at = var_string_at(data, at)
+    return utf16_length(text), text, at
 
 
-def _read_embed(reader: Reader, _clock: int) -> tuple[int, object]:
-    return 1, reader.var_string()
+def _embed_at(data: bytes, at: int, _clock: int) -> tuple[int, object, int]:
+    content, at = var_string_at(data, at)
+    return 1, content, at
 
 
-def _read_format(reader: Reader, _clock: int) -> tuple[int, object]:
-    return 1, (reader.var_string(), reader.var_string())
+def _format_at(data: bytes, at: int, _clock: int) -> tuple[int, object, int]:
+    key, at = var_string_at(data, at)
+    value, at = var_string_at(data, at)
+    return 1, (key, value), at
 
 
-def _read_type(reader: Reader, _clock: int) -> tuple[int, object]:
-    number = reader.var_uint()
+def _type_at(data: bytes, at: int, _clock: int) -> tuple[int, object, int]:
+    number, at = var_uint_at(data, at)
     if number > _TYPE_MAX:
         raise Malformed(f"There is no shared type {number}.")
     if number in _NAMED_TYPES:
-        reader.var_string()
-    return 1, number
+        _, at = var_string_at(data, at)
+    return 1, number, at
 
 
-def _read_values(reader: Reader, _clock: int) -> tuple[int, object]:
-    values = tuple([read_any(reader) for _ in range(reader.var_uint())])
-    return len(values), values
+def _values_at(data: bytes, at: int, _clock: int) -> tuple[int, object, int]:
+    count, at = var_uint_at(data, at)
+    if count == 1:
+        value, at = any_at(data, at)
+        return 1, (value,), at
+    values: list[object] = []
+    for _ in range(count):
+        value, at = any_at(data, at)
+        values.append(value)
+    return count, tuple(values), at
 
 
-def _read_doc(reader: Reader, _clock: int) -> tuple[int, object]:
-    return 1, (reader.var_string(), read_any(reader))
+def _doc_at(data: bytes, at: int, _clock: int) -> tuple[int, object, int]:
+    guid, at = var_string_at(data, at)
+    options, at = any_at(data, at)
+    return 1, (guid, options), at
 
 
 _TYPE_MAX = 6  # array, map, text, XML element, XML fragment, XML hook, XML text
 _NAMED_TYPES = frozenset({3, XML_HOOK})
 _WITHOUT_PLACE = {int(kind): kind for kind in (Content.GC, Content.SKIP)}
-_ContentReader = Callable[[Reader, int], tuple[int, object]]
+_ContentReader = Callable[[bytes, int, int], tuple[int, object, int]]
 _CONTENTS: dict[int, tuple[Content, _ContentReader]] = {
     int(kind): (kind, read)
     for kind, read in {
-        Content.DELETED: _read_deleted,
-        Content.JSON: _read_json,
-        Content.BINARY: _read_binary,
-        Content.STRING: _read_string,
-        Content.EMBED: _read_embed,
-        Content.FORMAT: _read_format,
-        Content.TYPE: _read_type,
-        Content.ANY: _read_values,
-        Content.DOC: _read_doc,
+        Content.DELETED: _deleted_at,
+        Content.JSON: _json_at,
+        Content.BINARY: _binary_at,
+        Content.STRING: _string_at,
+        Content.EMBED: _embed_at,
+        Content.FORMAT: _format_at,
+        Content.TYPE: _type_at,
+        Content.ANY: _values_at,
+        Content.DOC: _doc_at,
     }.items()
 }

@@ -12,8 +12,75 @@ from crdt_sync.wire.limits import VAR_UINT_MAX
 _SHIFT_END = 56  # eight bytes of seven bits: the first whole number of bytes that holds 53 bits
 
 
+def var_uint_at(data: bytes, at: int) -> tuple[int, int]:
+    """Return the unsigned integer of at most 53 bits that begins at `at` in its shortest form, and where it ends."""
+    try:
+        value = data[at]
+        if value < 0x80:
+            return value, at + 1
+        second = data[at + 1]
+        if 0 < second < 0x80:
+            return value & 0x7F | second << 7, at + 2
+        return _long_var_uint(data, value & 0x7F, at + 1, 7)
+    except IndexError:
+        raise truncated(len(data)) from None
+
+
+def var_string_at(data: bytes, at: int) -> tuple[str, int]:
+    """Return the text that begins at `at` with its length in bytes of UTF-8, and where it ends."""
+    length, start = var_uint_at(data, at)
+    end = start + length
+    if end > len(data):
+        raise _overrun(length, start, len(data))
+    try:
+        return data[start:end].decode(), end
+    except UnicodeDecodeError as error:
+        raise Malformed(f"The text at byte {start} is not UTF-8.") from error
+
+
+def var_bytes_at(data: bytes, at: int) -> tuple[bytes, int]:
+    """Return the byte string that begins at `at` with its length, and where it ends."""
+    length, start = var_uint_at(data, at)
+    end = start + length
+    if end > len(data):
+        raise _overrun(length, start, len(data))
+    return data[start:end], end
+
+
+def var_int_at(data: bytes, at: int) -> tuple[int, bool, int]:
+    """Return a magnitude of at most 53 bits, whether the sign is negative (lib0 writes -0 too), and where it ends."""
+    try:
+        first = data[at]
+        negative = bool(first & 0x40)
+        if first < 0x80:
+            return first & 0x3F, negative, at + 1
+        magnitude, end = _long_var_uint(data, first & 0x3F, at + 1, 6)
+    except IndexError:
+        raise truncated(len(data)) from None
+    return magnitude, negative, end
+
+
+def _long_var_uint(data: bytes, value: int, at: int, shift: int) -> tuple[int, int]:
+    while shift < _SHIFT_END:
+        byte = data[at]
+        at += 1
+        if byte < 0x80:
+            value |= byte << shift
+            if byte == 0:
+                raise Malformed(f"The integer that ends at byte {at} is not in its shortest form.")
+            if value > VAR_UINT_MAX:
+                break
+            return value, at
+        value |= (byte & 0x7F) << shift
+        shift += 7
+    raise Malformed(f"The integer that ends at byte {at} has more than 53 bits.")
+
+
 class Reader:
-    """Reads one byte string from its start to its end; `position` is the offset of the next byte."""
+    """Reads one byte string from its start to its end; `position` is the offset of the next byte.
+
+    It is for what is read seldom. What comes with every keystroke is read by the functions above, at half the cost.
+    """
 
     __slots__ = ("_data", "position")
 
@@ -21,65 +88,15 @@ class Reader:
         self._data = data
         self.position = position
 
-    def byte(self) -> int:
-        """Return the next byte."""
-        try:
-            value = self._data[self.position]
-        except IndexError:
-            raise _truncated(self.position) from None
-        self.position += 1
-        return value
-
     def var_uint(self) -> int:
         """Return an unsigned integer of at most 53 bits in its shortest form."""
-        position = self.position
-        try:
-            value = self._data[position]
-            if value < 0x80:
-                self.position = position + 1
-                return value
-            return self._long_var_uint(value & 0x7F, position + 1, 7)
-        except IndexError:
-            raise _truncated(len(self._data)) from None
-
-    def var_int(self) -> tuple[int, bool]:
-        """Return a magnitude of at most 53 bits, and whether the sign is negative (lib0 writes a negative zero)."""
-        first = self.byte()
-        negative = bool(first & 0x40)
-        if first < 0x80:
-            return first & 0x3F, negative
-        try:
-            return self._long_var_uint(first & 0x3F, self.position, 6), negative
-        except IndexError:
-            raise _truncated(len(self._data)) from None
-
-    def _long_var_uint(self, value: int, position: int, shift: int) -> int:
-        while shift < _SHIFT_END:
-            byte = self._data[position]
-            position += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                if byte == 0:
-                    raise Malformed(f"The integer that ends at byte {position} is not in its shortest form.")
-                if value > VAR_UINT_MAX:
-                    break
-                self.position = position
-                return value
-            shift += 7
-        raise Malformed(f"The integer that ends at byte {position} has more than 53 bits.")
-
-    def take(self, length: int) -> bytes:
-        """Return the next `length` bytes."""
-        start = self.position
-        end = start + length
-        if end > len(self._data):
-            raise Malformed(f"{length} bytes are announced at byte {start}, {len(self._data) - start} are there.")
-        self.position = end
-        return self._data[start:end]
+        value, self.position = var_uint_at(self._data, self.position)
+        return value
 
     def var_bytes(self) -> bytes:
         """Return a byte string that is preceded by its length."""
-        return self.take(self.var_uint())
+        value, self.position = var_bytes_at(self._data, self.position)
+        return value
 
     def var_string(self, bytes_max: int = VAR_UINT_MAX) -> str:
         """Return a text that is preceded by its length in bytes of UTF-8.
@@ -88,15 +105,11 @@ class Reader:
             TooLarge: its length is above `bytes_max`.
 
         """
-        length = self.var_uint()
+        length, _ = var_uint_at(self._data, self.position)
         if length > bytes_max:
             raise TooLarge(f"A text of {length} bytes where {bytes_max} are allowed.")
-        start = self.position
-        data = self.take(length)
-        try:
-            return data.decode()
-        except UnicodeDecodeError as error:
-            raise Malformed(f"The text at byte {start} is not UTF-8.") from error
+        value, self.position = var_string_at(self._data, self.position)
+        return value
 
     def at_end(self) -> bool:
         """Whether nothing is left."""
@@ -109,13 +122,27 @@ class Reader:
             Malformed: bytes follow.
 
         """
-        left = len(self._data) - self.position
-        if left:
-            raise Malformed(f"{left} bytes follow the end of the message.")
+        end_at(self._data, self.position)
 
 
-def _truncated(position: int) -> Malformed:
-    return Malformed(f"The bytes end at {position}, in the middle of a value.")
+def end_at(data: bytes, at: int) -> None:
+    """Demand that nothing is left behind `at`.
+
+    Raises:
+        Malformed: bytes follow.
+
+    """
+    if at < len(data):
+        raise Malformed(f"{len(data) - at} bytes follow the end of the message.")
+
+
+def truncated(at: int) -> Malformed:
+    """Return the error for bytes that end in the middle of a value."""
+    return Malformed(f"The bytes end at {at}, in the middle of a value.")
+
+
+def _overrun(length: int, start: int, size: int) -> Malformed:
+    return Malformed(f"{length} bytes are announced at byte {start}, {size - start} are there.")
 
 
 def var_uint(value: int) -> bytes:
