@@ -12,6 +12,7 @@
     |   +-- PreconditionMissing  a command without `seen`
     |   +-- PreconditionUnknown  a `seen` that names nothing known
     |   +-- Refused            a rule of the document's kind is broken
+    |   +-- Reset              what is named belongs to an ended life of the document
     +-- ServiceError           our fault or our store's; the same request may succeed later
         +-- Unavailable        the log cannot commit, or the service is stopping
 
@@ -98,6 +99,12 @@ class Refused(CallerError):
     """A rule of the document's kind is broken; the bytes are kept in quarantine."""
 
     default_code = "refused"
+
+
+class Reset(CallerError):
+    """The document was made anew, and what is named belongs to a former life of it."""
+
+    default_code = "reset"
 
 
 class ServiceError(TicketSyncError):

@@ -44,6 +44,10 @@ class CardDocument(RuledDocument):
             _check(key, value)
         return self._write(lambda: put(self._card, fields))
 
+    def fill(self, other: "CardDocument") -> bytes:
+        """Take over what another card shows, nulls included; return the update."""
+        return self._write(lambda: self._card.update(other.card()))
+
     def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
         for item, _, key in self._ruled(placed):
             if item.kind is not _DELETED:

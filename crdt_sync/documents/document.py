@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pycrdt
 
+from crdt_sync.documents.former import Former, clients_named, made_anew
 from crdt_sync.documents.gaps import integrable
 from crdt_sync.documents.ranges import Deleted, Place, Places
 from crdt_sync.documents.updates import (
@@ -85,6 +86,7 @@ class Document:
         self._places = Places()
         self._types: set[Id] = set()  # nested types: what may be a parent
         self._halves: set[Id] = set()
+        self.former = Former()
         self._size = 0
         self._damaged = False
 
@@ -123,8 +125,24 @@ class Document:
             Malformed: not a state vector.
 
         """
-        self._refuse_damaged()
+        return self._diff(decode_state_vector(state_vector))
+
+    def answer(self, state_vector: bytes) -> bytes:
+        """Do the same for a session, whose copy may be of a former life of this document.
+
+        Raises:
+            Malformed: not a state vector.
+            Reset: it names what belongs to an ended epoch.
+
+        """
         theirs = decode_state_vector(state_vector)
+        self.former.refuse(theirs)
+        if self.former.restored and self._is_foreign(theirs):
+            raise made_anew()
+        return self._diff(theirs)
+
+    def _diff(self, theirs: dict[int, int]) -> bytes:
+        self._refuse_damaged()
         if self._halves:
             for client, clock in theirs.items():
                 if Id(client, clock) in self._halves:
@@ -137,9 +155,10 @@ class Document:
         Raises:
             Malformed: not an update.
             TooLarge: the update.
+            Reset: it names what belongs to an ended epoch.
 
         """
-        update = decode(data)
+        update = self._decoded(data)
         return self._brings_nothing(update, integrable(update, self._state))
 
     def receive(self, data: bytes, *, actor: ActorId) -> Received:
@@ -148,10 +167,11 @@ class Document:
         Raises:
             Malformed: not an update.
             TooLarge: the update, or the document with it.
+            Reset: it names what belongs to an ended epoch.
             Refused: a rule is broken. Whatever is raised, nothing was applied.
 
         """
-        update = decode(data)
+        update = self._decoded(data)
         fresh = integrable(update, self._state)
         if fresh is None:
             return GAP
@@ -223,6 +243,16 @@ class Document:
         parts = [var_uint(_SNAPSHOT_VERSION), var_uint(len(authors))]
         parts += [var_uint(client) + var_string(actor) for client, actor in authors]
         return b"".join(parts) + var_bytes(self._doc.get_update())
+
+    def _decoded(self, data: bytes) -> Update:
+        update = decode(data)
+        if self.former.ended:
+            self.former.refuse(clients_named(update))
+        return update
+
+    def _is_foreign(self, theirs: Mapping[int, int]) -> bool:  # noqa: ARG002
+        """Whether only a former life of a restored document can have told somebody of this state."""
+        return False
 
     def _brings_nothing(self, update: Update, fresh: Sequence[Struct] | None) -> bool:
         return fresh is not None and not fresh and all(deletion in self._deleted for deletion in update.deletes)

@@ -74,6 +74,15 @@ class FormDocument(RuledDocument):
         _check_payload(digest, text)
         return self._write(lambda: self._payloads.update({digest: text}))
 
+    def fill(self, other: "FormDocument") -> bytes:
+        """Take over what another form holds, nulls included; return the update."""
+        return self._write(lambda: self._fill(other))
+
+    def _fill(self, other: "FormDocument") -> None:
+        self._fields.update(other.fields())
+        self._notes.insert(0, other.notes())
+        self._payloads.update(other.payloads())
+
     def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
         payloads = []
         for item, root, key in self._ruled(placed):

@@ -18,6 +18,9 @@ class ServiceDocument(Document):
             raise Forbidden("Only the service writes this document.", code="read_only")
         return APPLIED
 
+    def _is_foreign(self, theirs: Mapping[int, int]) -> bool:
+        return any(clock > self._state.get(client, 0) for client, clock in theirs.items())
+
 
 class LogDocument(ServiceDocument):
     """An array of transitions' records and a map of refusals."""

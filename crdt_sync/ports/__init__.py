@@ -187,11 +187,16 @@ class StoredUpdate:
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document as stored: the snapshot holds everything up to `snapshot_position`, `updates` the rest in order."""
+    """A document as stored: the snapshot holds everything up to `snapshot_position`, `updates` the rest in order.
+
+    `ended` are the client ids of its former lives, and `epoch` is how often the whole store was restored.
+    """
 
     snapshot: bytes | None
     snapshot_position: int
     updates: tuple[StoredUpdate, ...]
+    ended: frozenset[int] = frozenset()
+    epoch: int = 0
 
     @property
     def document_position(self) -> int:
@@ -287,6 +292,21 @@ class Store(Protocol):
 
     async def write_snapshot(self, name: str, document_position: int, data: bytes) -> None:
         """Keep `data` as the document's state up to `document_position`; log rows stay. Older snapshots give way."""
+        ...
+
+    async def documents(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
+        """Return the names of up to `limit` documents that were ever written, in their order, those after `after`."""
+        ...
+
+    async def begin_epoch(self, position: Position, at_ms: int) -> None:
+        """Note that the store was restored; its position, and that of every ticket, becomes at least `position`."""
+        ...
+
+    async def renew(self, name: str, updates: Sequence[NewUpdate], ended: frozenset[int]) -> None:
+        """Put a document's new life in the place of all that is stored of it, and keep the client ids that have ended.
+
+        Only before the first session: a room that holds the document is not told.
+        """
         ...
 
     async def journal(self, ticket: TicketId) -> Sequence[JournalRow]:

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import assert_never
 
 from crdt_sync.domain.access import Principal
-from crdt_sync.errors import Forbidden, Malformed, ServiceError, TicketSyncError, TooLarge
+from crdt_sync.errors import Forbidden, Malformed, Reset, ServiceError, TicketSyncError, TooLarge
 from crdt_sync.protocol import dialect as said
 from crdt_sync.protocol.dialect import Dialect, Inbound
 from crdt_sync.protocol.effects import (
@@ -43,6 +43,7 @@ class Stage(Enum):
     OPENING = auto()
     OPEN = auto()
     REFUSED = auto()  # stays refused on this connection
+    RESET = auto()  # the client's copy is of a former life: closed until it joins again
 
 
 @dataclass(slots=True)
@@ -171,11 +172,11 @@ class Session:
 
     def broken(self, push: Push, error: TicketSyncError) -> list[Effect]:
         """Refuse an update that breaks a rule: nack, quarantine, and the document closed on this connection."""
-        subscription = self._subscriptions.get(push.key)
-        if subscription is None or subscription.stage is Stage.REFUSED:
-            return []
-        quarantine = Quarantine(subscription.document, error.code, push.data, subscription.principal)
-        return [quarantine, *self._shut(subscription, push.ref, error)]
+        return self._refuse(push.key, push.data, push.ref, error)
+
+    def faulty(self, key: str, data: bytes, error: TicketSyncError) -> list[Effect]:
+        """Do the same for what is no update, so that nothing is owed an answer."""
+        return self._refuse(key, data, None, error)
 
     def read_only(self, key: str, ref: bytes) -> list[Effect]:
         """Refuse a write to a document that the client may only read; the session stays."""
@@ -204,6 +205,9 @@ class Session:
         if isinstance(body, said.Broken) and subscription is None:
             quarantine = Quarantine(inbound.document, body.error.code, body.data, self._principal)
             return [quarantine, *self._refuse_all(inbound.document, body.error)]
+        if subscription is not None and subscription.stage is Stage.RESET and isinstance(body, said.Token | said.Join):
+            del self._subscriptions[inbound.key]
+            subscription = None
         if subscription is None:
             if len(self._subscriptions) >= limits.DOCUMENTS_PER_SOCKET_MAX:
                 error = TooLarge("Too many documents on one connection.", code="too_many_documents")
@@ -211,7 +215,7 @@ class Session:
             subscription = Subscription(inbound.key, inbound.document)
             self._subscriptions[inbound.key] = subscription
         match subscription.stage:
-            case Stage.REFUSED:
+            case Stage.REFUSED | Stage.RESET:
                 return []
             case Stage.OPEN:
                 return self._open_frame(subscription, body)
@@ -279,8 +283,17 @@ class Session:
         subscription.principal = principal
         return [Open(subscription.key, subscription.document, principal)]
 
+    def _refuse(self, key: str, data: bytes, ref: bytes | None, error: TicketSyncError) -> list[Effect]:
+        subscription = self._subscriptions.get(key)
+        if subscription is None or subscription.stage in {Stage.REFUSED, Stage.RESET}:
+            return []
+        if isinstance(error, Reset):  # nothing is wrong with the bytes but their age
+            return self._shut(subscription, ref, error)
+        quarantine = Quarantine(subscription.document, error.code, data, subscription.principal)
+        return [quarantine, *self._shut(subscription, ref, error)]
+
     def _shut(self, subscription: Subscription, ref: bytes | None, error: TicketSyncError) -> list[Effect]:
-        subscription.stage = Stage.REFUSED
+        subscription.stage = Stage.RESET if isinstance(error, Reset) else Stage.REFUSED
         subscription.held, subscription.held_since_ms = [], None
         frames = self.dialect.closed(subscription.key, ref, error)
         leave = Leave(subscription.key)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,6 +53,7 @@ class Service:
         self._http: HttpServer | None = None
         self._grpc: GrpcServer | None = None
         self._lifecycles: Lifecycles | None = None
+        self._held = ExitStack()
         self._store: Store | None = None
         self._committer: Committer | None = None
         self._connections: Connections | None = None
@@ -92,6 +94,7 @@ class Service:
             await self._grpc.stop()
         if self._store is not None:
             await self._store.close()
+        self._held.close()
         await self._client.aclose()
 
     async def _start(self) -> None:
@@ -99,6 +102,7 @@ class Service:
         sources = _lifecycle_sources(settings.lifecycle)
         _make_directory(settings.data)
         self._http = HttpServer(settings.host, settings.port)
+        self._held.enter_context(database.held(settings.url))
         store = self._store = await database.open_store(settings.url)
         lifecycles = self._lifecycles = await Lifecycles.load(
             store, lifecycle_files.load, lifecycle_files.load_accepted, sources

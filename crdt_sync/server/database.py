@@ -1,8 +1,9 @@
 """The one place that chooses a store: for the service, and for an operator's commands. Decides nothing else."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+from crdt_sync.adapters.storage import database_file
 from crdt_sync.adapters.storage.engines import Schema
 from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.errors import Unavailable
@@ -41,3 +42,15 @@ def _opening() -> Iterator[None]:
             code="database",
             advice="Look at CRDT_SYNC_DATABASE_URL and --data; `crdt-sync admin migrate` mends an older schema.",
         ) from error
+
+
+def held(url: str) -> AbstractContextManager[None]:
+    """Share a SQLite file with whoever else serves it, so that nobody replaces it meanwhile.
+
+    Raises:
+        Conflict: it is being replaced.
+        Unavailable: its directory cannot be written.
+
+    """
+    path = database_file.path_of(url)
+    return database_file.held(path, alone=False) if path is not None else nullcontext()

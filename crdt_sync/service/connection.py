@@ -280,9 +280,9 @@ class Connection:
             if self._members.get(answer.key) is not member:
                 return
             try:
-                update = room.document.diff(answer.state_vector)
+                update = room.document.answer(answer.state_vector)
             except CallerError as error:
-                self._execute(self.session.broken(Push(answer.key, answer.state_vector, b""), error))
+                self._execute(self.session.faulty(answer.key, answer.state_vector, error))
                 return
             if dialect.step1_follows_step1:
                 self.put(dialect.step1(answer.key, room.document.state_vector()))
@@ -298,7 +298,7 @@ class Connection:
             now_ms = self._house.clock.now_ms()
             changed = member.room.presence.update(effect.data, member, now_ms=now_ms)
         except CallerError as error:
-            self._execute(self.session.broken(Push(effect.key, effect.data, b""), error))
+            self._execute(self.session.faulty(effect.key, effect.data, error))
             return
         if changed:
             self._house.present(member.room)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import structlog
 
 from crdt_sync.documents.document import Document
+from crdt_sync.documents.former import Former
 from crdt_sync.documents.kinds import new_document
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import DocumentKind, DocumentName, Role
@@ -103,7 +104,7 @@ class Rooms:
     async def _reload(self, room: Room) -> None:
         """Replace what a room holds by what is committed, and ask its members for what that lacks."""
         stored = await self._store.document(room.text)
-        room.replace(_fill(room.name, self._ids.client_id(), stored), document_position=stored.document_position)
+        room.replace(_fill(room.name, self._ids, stored), document_position=stored.document_position)
         state_vector = room.document.state_vector()
         for member in room.members:
             member.put(member.dialect.step1(member.key, state_vector))
@@ -113,7 +114,7 @@ class Rooms:
     async def _load(self, text: str) -> Room:
         name = DocumentName.parse(text) if text.startswith("ticket/") else None
         stored = await self._store.document(text)
-        document = _fill(name, self._ids.client_id(), stored)
+        document = _fill(name, self._ids, stored)
         room = Room(
             text,
             name,
@@ -126,7 +127,15 @@ class Rooms:
         return self._rooms.setdefault(text, room)
 
 
-def _fill(name: DocumentName | None, client_id: int, stored: StoredDocument) -> Document:
-    document = new_document(name.kind if name else None, client_id)
+def fresh_client_id(ids: Ids, ended: frozenset[int]) -> int:
+    """Draw a client id under which no former life of a document was written."""
+    while (client_id := ids.client_id()) in ended:
+        pass
+    return client_id
+
+
+def _fill(name: DocumentName | None, ids: Ids, stored: StoredDocument) -> Document:
+    document = new_document(name.kind if name else None, fresh_client_id(ids, stored.ended))
     document.load(stored.snapshot, [(update.data, update.actor) for update in stored.updates])
+    document.former = Former(stored.ended, restored=stored.epoch > 0)
     return document

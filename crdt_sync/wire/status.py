@@ -47,12 +47,12 @@ TABLE: dict[type[errors.TicketSyncError], Status] = {
     errors.PreconditionMissing: Status(428, "FAILED_PRECONDITION", 4422),
     errors.PreconditionUnknown: Status(412, "FAILED_PRECONDITION", 4422),
     errors.Refused: Status(422, "INVALID_ARGUMENT", 4422),
+    errors.Reset: Status(409, "FAILED_PRECONDITION", 4410),
     errors.Unavailable: Status(503, "UNAVAILABLE", 1013),
     errors.ServiceError: Status(500, "INTERNAL", 1011),
 }
 
 BY_CODE: dict[str, Status] = {  # where a wire tells apart what one type of error covers
-    "reset": Status(409, "FAILED_PRECONDITION", 4410),  # the document has a new epoch
     "session_expired": Status(401, "UNAUTHENTICATED", 4501),  # a token that was good at the handshake
 }
 

@@ -237,4 +237,6 @@ EXPORTS = (
     Export("replica sync", OWN_COPY, ("replica", "sync", "--timeout", "10")),
     Export("replica reset", OWN_COPY, ("replica", "reset", "--export", "{export}")),
     Export("admin migrate", NO_TICKET),
+    Export("admin backup", NO_TICKET),
+    Export("admin restore", NO_TICKET),
 )

@@ -114,6 +114,57 @@ class StoreContract:
         document = await store.document("d")
         assert (b"third", 3, 3) == (document.snapshot, document.snapshot_position, document.document_position)
 
+    async def test_documents_are_named_in_order_and_page_by_page(self, store: Store):
+        await store.commit(Batch(updates=[update("d", 1), update("d", 2), update("b", 1)]))
+        await store.write_snapshot("c", 1, b"state")
+        await store.renew("a", [], frozenset({7}))
+
+        assert ["a", "b", "c", "d"] == list(await store.documents())
+        assert ["b", "c"] == list(await store.documents(after="a", limit=2))
+
+    # Epochs
+
+    async def test_a_new_epoch_moves_the_position_and_every_ticket_ahead(self, store: Store):
+        await store.commit(Batch(transitions=[transition("t")], tickets=[ticket("one", newest="t")]))
+
+        await store.begin_epoch(Position(1_000), AT_MS)
+
+        row = await store.ticket(name("one"))
+        assert (1_000, 1_000, 1) == (await store.position(), row.position, row.version)
+        assert [row] == list(await store.tickets(TicketFilter(SALES, changed_after=Position(999))))
+        assert Committed(Position(1_001), Position(1_001)) == await store.commit(Batch(updates=[update("d", 1)]))
+        assert 1 == (await store.document("d")).epoch
+
+    async def test_positions_never_move_back(self, store: Store):
+        await store.commit(Batch(updates=[update("d", 1), update("d", 2)]))
+        await store.begin_epoch(Position(1), AT_MS)
+
+        assert 2 == await store.position()
+        await store.begin_epoch(Position(1), AT_MS)
+        assert 2 == (await store.document("d")).epoch
+
+    async def test_a_renewed_document_holds_its_new_life_alone(self, store: Store):
+        await store.commit(Batch(updates=[update("d", 1, b"old"), update("d", 2, b"older"), update("e", 1, b"other")]))
+        await store.write_snapshot("d", 1, b"state")
+
+        await store.renew("d", [update("d", 1, b"new")], frozenset({5, 2**32 - 1}))
+
+        renewed, other = await store.document("d"), await store.document("e")
+        assert (None, 0, [b"new"]) == (
+            renewed.snapshot,
+            renewed.snapshot_position,
+            [row.data for row in renewed.updates],
+        )
+        assert Position(4) == renewed.updates[0].position
+        assert frozenset({5, 2**32 - 1}) == renewed.ended
+        assert ([b"other"], frozenset()) == ([row.data for row in other.updates], other.ended)
+
+    async def test_client_ids_that_have_ended_stay_so(self, store: Store):
+        await store.renew("d", [update("d", 1)], frozenset({5}))
+        await store.renew("d", [update("d", 1)], frozenset({6}))
+
+        assert frozenset({5, 6}) == (await store.document("d")).ended
+
     async def test_a_snapshot_of_the_same_position_is_replaced(self, store: Store):
         await store.write_snapshot("d", 2, b"damaged")
         await store.write_snapshot("d", 2, b"rebuilt")

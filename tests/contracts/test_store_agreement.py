@@ -119,6 +119,14 @@ class StoreAgreement(RuleBasedStateMachine):
     def write_snapshot(self, word: str, document_position: int, data: bytes) -> None:
         self.agree(lambda store: store.write_snapshot(word, document_position, data))
 
+    @rule(word=words, data=st.binary(max_size=3), ended=st.frozensets(st.integers(0, 3)))
+    def renew(self, word: str, data: bytes, ended: frozenset[int]) -> None:
+        self.agree(lambda store: store.renew(word, [update(word, 1, data)], ended))
+
+    @rule(position=st.integers(0, 60))
+    def begin_epoch(self, position: int) -> None:
+        self.agree(lambda store: store.begin_epoch(Position(position), 1))
+
     @rule(digest=words, source=st.text())
     def save_lifecycle(self, digest: str, source: str) -> None:
         self.agree(lambda store: store.save_lifecycle(Digest(digest), source))
@@ -152,7 +160,7 @@ class StoreAgreement(RuleBasedStateMachine):
                 )
                 for word in WORDS
             ]
-            return of_words, await store.position(), await store.lifecycles()
+            return of_words, await store.documents(), await store.position(), await store.lifecycles()
 
         self.agree(answers)
 

@@ -42,7 +42,7 @@ def test_no_close_code_is_4408():
         (errors.TooLarge("x"), 413, "RESOURCE_EXHAUSTED", 4413),
         (errors.Malformed("x"), 400, "INVALID_ARGUMENT", 4422),
         (errors.Refused("x"), 422, "INVALID_ARGUMENT", 4422),
-        (errors.Refused("x", code="reset"), 409, "FAILED_PRECONDITION", 4410),
+        (errors.Reset("x"), 409, "FAILED_PRECONDITION", 4410),
         (errors.PreconditionMissing("x"), 428, "FAILED_PRECONDITION", 4422),
         (errors.PreconditionUnknown("x"), 412, "FAILED_PRECONDITION", 4422),
         (errors.Conflict("x"), 409, "FAILED_PRECONDITION", 4422),

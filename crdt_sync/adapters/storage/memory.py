@@ -7,6 +7,7 @@ import itertools
 import json
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from crdt_sync.adapters.storage.keys import (
@@ -26,6 +27,7 @@ from crdt_sync.ports import (
     Batch,
     Committed,
     JournalRow,
+    NewUpdate,
     Quarantined,
     StoreConflict,
     StoredDocument,
@@ -57,6 +59,8 @@ class MemoryStore:
         self._results: dict[tuple[str, str], StoredResult] = {}
         self._lifecycles: dict[Digest, str] = {}
         self._alarms: list[Alarm] = []
+        self._ended: dict[str, frozenset[int]] = {}
+        self._epoch = 0
         self._closed = False
         self.quarantine: deque[Quarantined] = deque(maxlen=QUARANTINE_ROWS_MAX)
 
@@ -107,13 +111,38 @@ class MemoryStore:
         self._check_open()
         position, snapshot = self._snapshots.get(name, (0, None))
         log = [update for update in self._updates.get(name, []) if update.document_position > position]
-        return StoredDocument(snapshot, position, tuple(sorted(log, key=lambda update: update.document_position)))
+        log.sort(key=lambda update: update.document_position)
+        return StoredDocument(snapshot, position, tuple(log), self._ended.get(name, frozenset()), self._epoch)
 
     async def write_snapshot(self, name: str, document_position: int, data: bytes) -> None:
         """Replace the snapshot unless a newer one is there."""
         self._check_open()
         if document_position >= self._snapshots.get(name, (0, b""))[0]:
             self._snapshots[name] = (document_position, data)
+
+    async def documents(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
+        """Sort every name."""
+        self._check_open()
+        names = self._updates.keys() | self._snapshots.keys() | self._ended.keys()
+        return sorted(name for name in names if name > after)[:limit]
+
+    async def begin_epoch(self, position: Position, at_ms: int) -> None:
+        """Move the positions."""
+        del at_ms
+        self._check_open()
+        self._epoch += 1
+        self._position = max(self._position, position)
+        for id_, row in self._tickets.items():
+            self._tickets[id_] = replace(row, position=max(row.position, position))
+
+    async def renew(self, name: str, updates: Sequence[NewUpdate], ended: frozenset[int]) -> None:
+        """Forget the former life, then write the new one like any batch."""
+        self._check_open()
+        self._ended[name] = self._ended.get(name, frozenset()) | ended
+        self._updates.pop(name, None)
+        self._snapshots.pop(name, None)
+        self._taken = {key for key in self._taken if key[:2] != ("update", name)}
+        await self.commit(Batch(updates=updates))
 
     async def journal(self, ticket: TicketId) -> Sequence[JournalRow]:
         """Return a copy, as does every method that returns several."""

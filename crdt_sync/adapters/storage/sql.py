@@ -13,11 +13,11 @@ from functools import lru_cache, partial
 from typing import Any, TypeAlias, TypeVar
 
 from alembic.util import CommandError
-from sqlalchemy import Executable, RowMapping, Select, Table, exc, select, update
+from sqlalchemy import Executable, RowMapping, Select, Table, bindparam, exc, func, select, union, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from crdt_sync.adapters.storage import engines, tables, transaction
+from crdt_sync.adapters.storage import engines, renewal, tables, transaction
 from crdt_sync.adapters.storage.keys import collisions, has_room, wanted
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId
@@ -26,6 +26,7 @@ from crdt_sync.ports import (
     Batch,
     Committed,
     JournalRow,
+    NewUpdate,
     StoreConflict,
     StoredDocument,
     StoredEvent,
@@ -41,6 +42,12 @@ _T = TypeVar("_T")
 _Work: TypeAlias = Callable[[AsyncConnection], Awaitable[_T]]
 
 _CHECK = update(tables.service_position).values(checks=tables.service_position.c.checks + 1)
+_EPOCH = select(
+    select(func.max(tables.restores.c.epoch)).scalar_subquery(),
+    select(tables.ended_clients.c.clients)
+    .where(tables.ended_clients.c.document == bindparam("document"))
+    .scalar_subquery(),
+)
 _TICKET_COLUMNS = [tables.tickets.c[field.name] for field in fields(TicketRow)]
 
 
@@ -124,7 +131,8 @@ class SqlStore:
                 .order_by(updates.document_position)
             )
             log = tuple(StoredUpdate(*row[:5], roles=_roles(row.roles)) for row in rows)
-            return StoredDocument(snapshot, position, log)
+            epoch, ended = (await connection.execute(_EPOCH, {"document": name})).one()
+            return StoredDocument(snapshot, position, log, frozenset(json.loads(ended or "[]")), epoch or 0)
 
         return await self._run(self._reader, read)
 
@@ -138,6 +146,21 @@ class SqlStore:
                 where=tables.snapshots.c.document_position <= new.excluded.document_position,
             )
         )
+
+    async def documents(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
+        """Read three indexes: a document has rows or a snapshot, or had them in a former life."""
+        holders = (tables.updates, tables.snapshots, tables.ended_clients)
+        names = union(*(select(table.c.document) for table in holders)).subquery()
+        statement = select(names).where(names.c.document > after).order_by(names.c.document).limit(limit)
+        return [row["document"] for row in await self._select(statement)]
+
+    async def begin_epoch(self, position: Position, at_ms: int) -> None:
+        """Move the positions in one transaction."""
+        await self._run(self._writer, partial(renewal.begin, position=position, at_ms=at_ms))
+
+    async def renew(self, name: str, updates: Sequence[NewUpdate], ended: frozenset[int]) -> None:
+        """Replace rows and snapshot in one transaction."""
+        await self._run(self._writer, partial(renewal.renew, name=name, updates=updates, ended=ended))
 
     async def journal(self, ticket: TicketId) -> Sequence[JournalRow]:
         """Read by the index on ticket and position."""

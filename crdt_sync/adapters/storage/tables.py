@@ -46,6 +46,23 @@ snapshots = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
+# The client ids, in a JSON array, under which former lives of a document were written; a row a document that has any.
+ended_clients = Table(
+    "ended_clients",
+    metadata,
+    Column("document", Text, primary_key=True),
+    Column("clients", Text, nullable=False),
+)
+
+# One row for each time that the database was restored. `position` is where that epoch began.
+restores = Table(
+    "restores",
+    metadata,
+    Column("epoch", _ROW_KEY, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
 transitions = Table(
     "transitions",
     metadata,
