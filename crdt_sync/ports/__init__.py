@@ -25,7 +25,7 @@ class StoreUnavailable(Exception):
     """The store cannot commit or read now; nothing of the batch was kept."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would double the cost of making one, and one is made for every keystroke
 class NewUpdate:
     """One Yjs update (format v1) to append. `document_position` counts from 1 in each document, without holes."""
 

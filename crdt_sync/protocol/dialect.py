@@ -36,7 +36,7 @@ class StateVector:
     state_vector: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would double the cost of making one, and one is made for every keystroke
 class Change:
     """Sync step 2 or an update: both are acknowledged."""
 
@@ -75,7 +75,7 @@ class Broken:
 Body = Token | Join | Part | StateVector | Change | Awareness | PresenceQuery | Answered | Broken
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `Change`
 class Inbound:
     """One thing that a client said about one document."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from crdt_sync.domain.access import Principal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `Push`
 class Send:
     """Put one frame of the session's dialect on the wire."""
 
@@ -52,7 +52,7 @@ class Answer:
     state_vector: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would double the cost of making one, and one is made for every keystroke
 class Push:
     """Apply an update, commit it, then relay and acknowledge it with `ref`."""
 

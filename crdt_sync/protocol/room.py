@@ -5,7 +5,7 @@ its first. Only committed updates are relayed, and what was asked for is answere
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,12 +29,12 @@ class Member(Protocol):
         """How this member is spoken to."""
         ...
 
-    def put(self, frame: object) -> None:
-        """Queue a frame; it goes out with the others of this turn."""
+    def put(self, *frames: object) -> None:
+        """Queue frames; they go out with the others of this turn."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would double the cost of making one, and one is made for every keystroke
 class Relay:
     """One committed update and who sent it."""
 
@@ -104,18 +104,19 @@ class Room:
         while self._deferred and not self.on_settled:
             self._deferred.popleft()()
 
-    def relay(self, relays: Iterable[Relay]) -> None:
+    def relay(self, relays: Sequence[Relay]) -> None:
         """Send committed updates to every member, each encoded once for all who share a dialect and a key."""
-        frames: dict[tuple[type[Dialect], str, int], object] = {}
-        for index, relay in enumerate(relays):
-            for member in self.members:
-                if member is relay.author and not member.dialect.echoes:
-                    continue
-                shared = (type(member.dialect), member.key, index)
-                frame = frames.get(shared)
-                if frame is None:
-                    frame = frames[shared] = member.dialect.update(member.key, relay.data)
-                member.put(frame)
+        encoded: dict[tuple[type[Dialect], str], list[object]] = {}
+        for member in self.members:
+            dialect, key = member.dialect, member.key
+            shared = (type(dialect), key)
+            frames = encoded.get(shared)
+            if frames is None:
+                frames = encoded[shared] = [dialect.update(key, relay.data) for relay in relays]
+            if dialect.echoes:
+                member.put(*frames)
+            else:
+                member.put(*(frame for frame, relay in zip(frames, relays, strict=True) if relay.author is not member))
 
     def relay_presence(self) -> None:
         """Send what changed in the room's presence to every member, its author included."""

@@ -8,7 +8,7 @@ is refused.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 import structlog
@@ -44,8 +44,8 @@ class Job(Protocol):
         """
         ...
 
-    async def prepare(self, desk: Desk, draft: Draft) -> None:
-        """Load what `decide` needs, which follows at once. Called again before each attempt."""
+    def prepare(self, desk: Desk, draft: Draft) -> Awaitable[None] | None:
+        """Load what `decide` needs, which follows at once; None if all is there. Called again before each attempt."""
         ...
 
     def decide(self, desk: Desk, draft: Draft) -> None:
@@ -166,6 +166,8 @@ class Committer:
 
     def _before(self, job: Job, queue: deque[Job]) -> list[Job]:
         """Take the undecided jobs, whose changes `job` would build on, out of the queues."""
+        if not job.builds_on:
+            return []
         undecided = {other for room in job.builds_on for other in room.undecided}
         if not undecided:
             return []
@@ -178,7 +180,9 @@ class Committer:
 
     async def _prepared(self, job: Job, draft: Draft) -> bool:
         try:
-            await job.prepare(self._desk, draft)
+            loading = job.prepare(self._desk, draft)
+            if loading is not None:
+                await loading
         except TicketSyncError as error:
             self._fail(job, error)
             return False

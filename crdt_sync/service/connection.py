@@ -94,9 +94,9 @@ class Membership:
         """How this member is spoken to."""
         return self.connection.session.dialect
 
-    def put(self, frame: object) -> None:
-        """Queue a frame for the end of this turn."""
-        self.connection.put(frame)
+    def put(self, *frames: object) -> None:
+        """Queue frames for the end of this turn."""
+        self.connection.put(*frames)
 
 
 class Connection:
@@ -134,13 +134,13 @@ class Connection:
         if not self._closed:
             self._execute(self.session.receive(data))
 
-    def put(self, frame: object) -> None:
-        """Queue a frame for the end of this turn."""
-        if self._closed:
+    def put(self, *frames: object) -> None:
+        """Queue frames for the end of this turn."""
+        if self._closed or not frames:
             return
         if not self._frames:
             self._house.written(self)
-        self._frames.append(frame)
+        self._frames += frames
 
     def flush(self) -> None:
         """Write what was queued."""
@@ -233,7 +233,8 @@ class Connection:
             room.settled(partial(self._repeated, member, push, room.generation))
         else:
             self._enqueue(member, push, received)
-            self._tell(member, partial(session.filled, push.key))
+            if self._members.get(push.key) is member:
+                self._execute(session.filled(push.key))
 
     def _tell(self, member: Membership, say: Callable[[], list[Effect]]) -> None:
         """Do what the session says, unless its subscription has ended: a later one of the same name has its own."""
@@ -248,7 +249,8 @@ class Connection:
             self._change(member, push)
 
     def _acknowledge(self, member: Membership, push: Push, position: int) -> None:
-        self._tell(member, partial(self.session.acknowledged, push.key, push.ref, position))
+        if self._members.get(push.key) is member:
+            self._execute(self.session.acknowledged(push.key, push.ref, position))
 
     def _enqueue(self, member: Membership, push: Push, received: Received) -> None:
         def failed(error: TicketSyncError) -> None:

@@ -34,7 +34,7 @@ class Touched:
     """A ticket that the batch changes."""
 
     live: LiveTicket
-    before: TicketState | None  # None if the batch opens it
+    before: TicketState | None = None  # before the first transition that the batch admits; None if it opens the ticket
     admitted: list[Transition] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
@@ -84,8 +84,7 @@ class Draft:
         """Note that the ticket's projection changes with this batch."""
         touched = self.tickets.get(live.id)
         if touched is None:
-            before = live.fold.state() if live.row is not None else None
-            touched = self.tickets[live.id] = Touched(live, before, traceparent=trace)
+            touched = self.tickets[live.id] = Touched(live, traceparent=trace)
         return touched
 
     def bind(self, subject: str, ticket: TicketId, readable: str = "") -> None:
@@ -104,6 +103,8 @@ class Draft:
     def admit(self, live: LiveTicket, transition: Transition, trace: str | None = None) -> None:
         """Take a transition into the fold, the journal and, when the batch is finished, the log."""
         touched = self.touch(live, trace)
+        if not touched.admitted and live.row is not None:
+            touched.before = live.fold.state()
         live.fold.add(transition)
         touched.admitted.append(transition)
         touched.cleared.add(transition.id)

@@ -1,6 +1,6 @@
 """The jobs that sessions put into the committer: a change, a second look at what waits, and bytes that were refused."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from crdt_sync.documents.document import Entry, Outcome, Received
@@ -44,11 +44,23 @@ class Change:
         self.room.pending += 1
         self.room.undecided[self] = self.received
 
-    async def prepare(self, desk: Desk, draft: Draft) -> None:
+    def prepare(self, desk: Desk, draft: Draft) -> Awaitable[None] | None:
         """Apply the update again if the room was loaded anew, and load the ticket if it may change."""
         room = self.room
         self.live = self.opening = None
         self.builds_on = ()
+        if self.generation == room.generation:
+            name = room.name
+            if name is None or not _concerns_ticket(name, self.received):
+                return None
+            touched = draft.tickets.get(name.ticket)
+            if touched is not None and name.kind is DocumentKind.CARD:
+                self.live = touched.live
+                return None
+        return self._prepare(desk, draft)
+
+    async def _prepare(self, desk: Desk, draft: Draft) -> None:
+        room = self.room
         if self.generation != room.generation:
             if room.undecided:  # it came after the room was loaded anew, may hold what this builds on, and goes first
                 self.builds_on = (room,)

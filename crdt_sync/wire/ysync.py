@@ -9,12 +9,13 @@ Source: https://github.com/yjs/y-protocols, PROTOCOL.md, and y-websocket 3.1.
 from dataclasses import dataclass
 
 from crdt_sync.errors import Malformed, TooLarge
-from crdt_sync.wire.lib0 import Reader, var_bytes, var_string
+from crdt_sync.wire.lib0 import Reader, end_at, var_bytes, var_bytes_at, var_string
 from crdt_sync.wire.limits import FRAME_BYTES_MAX, TEXT_BYTES_MAX
 
 _SYNC, _AWARENESS, _AUTH, _QUERY_AWARENESS = range(4)
 _STEP1, _STEP2, _UPDATE = range(3)
 _PERMISSION_DENIED = 0
+_UPDATE_HEAD = bytes((_SYNC, _UPDATE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +25,14 @@ class Step1:
     state_vector: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would double the cost of making one, and one is made for every keystroke
 class Step2:
     """The answer to a `Step1`."""
 
     update: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `Step2`
 class Update:
     """One update that its sender made."""
 
@@ -70,9 +71,13 @@ def decode(data: bytes) -> Frame:
 
     """
     check_size(data)
+    frame: Frame
+    if data[:2] == _UPDATE_HEAD:  # what nearly every message is
+        update, at = var_bytes_at(data, len(_UPDATE_HEAD))
+        end_at(data, at)
+        return Update(update)
     reader = Reader(data)
     kind = reader.var_uint()
-    frame: Frame
     if kind == _SYNC:
         frame = read_sync(reader)
     elif kind == _AWARENESS:

@@ -17,8 +17,8 @@ class Guest:
     key: str = "d"
     frames: list[object] = field(default_factory=list)
 
-    def put(self, frame: object) -> None:
-        self.frames.append(frame)
+    def put(self, *frames: object) -> None:
+        self.frames += frames
 
 
 class Quiet(YjsDialect):
