@@ -6,10 +6,12 @@ import json
 
 from crdt_sync.domain.ids import Digest
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+
 
 def dumps(value: object) -> str:
     """Write `value` with sorted keys, no white space and the shortest escapes; UTF-8 stands for itself."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def digest(value: object) -> Digest:

@@ -5,13 +5,15 @@ Each table gets one statement however many rows there are: that is what makes gr
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, TypeAlias
 
-from sqlalchemy import Table, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Delete, Dialect, Insert, Table, Update, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from crdt_sync.adapters.storage import tables
 from crdt_sync.adapters.storage.keys import QUARANTINE_ROWS_MAX, Facet, Key, facets, owing_lanes, unique_keys
@@ -20,6 +22,7 @@ from crdt_sync.domain.ids import Position, TransitionId
 from crdt_sync.ports import Batch, Committed, NewEvent, NewMessage, NewResult, NewTransition, NewUpdate, TicketWrite
 
 _Values: TypeAlias = dict[str, Any]
+_Statement: TypeAlias = Insert | Update | Delete
 
 _KEYS_A_STATEMENT = 500  # far below the variables that any database allows in one statement
 
@@ -28,6 +31,7 @@ _ADVANCE = (
     .values(value=tables.service_position.c.value + bindparam("count"))
     .returning(tables.service_position.c.value)
 )
+_INSERTS = {table: insert(table).inline() for table in tables.metadata.tables.values()}
 _UPDATE_TICKET = update(tables.tickets).where(tables.tickets.c.id == bindparam("written"))
 _DELETE_FACET = delete(tables.ticket_facets).where(
     *(column == bindparam(f"old_{column.name}") for column in tables.ticket_facets.primary_key)
@@ -78,12 +82,29 @@ async def append(connection: AsyncConnection, batch: Batch) -> Committed:
     ]
     for table, values in rows.items():
         if values:
-            await connection.execute(insert(table), values)
+            await _write_rows(connection, _INSERTS[table], values)
     if batch.tickets:
         await _write_tickets(connection, batch.tickets, committed)
     if batch.quarantined:
         await connection.execute(_TRIM_QUARANTINE)
     return committed
+
+
+async def _write_rows(connection: AsyncConnection, statement: _Statement, rows: Sequence[_Values]) -> None:
+    """Execute a statement for rows that name the same parameters, all with values that the driver takes as they are.
+
+    The statement goes to the driver as text: SQLAlchemy would look at every parameter of every row, for longer than
+    the database takes to write it.
+    """
+    sql, values_of = _compiled(statement, tuple(rows[0]), connection.dialect)
+    await connection.exec_driver_sql(sql, [values_of(row) for row in rows])
+
+
+@lru_cache(maxsize=64)  # the statements of this module, for each engine that is open
+def _compiled(statement: _Statement, names: tuple[str, ...], dialect: Dialect) -> tuple[str, Callable[[_Values], Any]]:
+    compiled = statement.compile(dialect=dialect, column_keys=list(names))
+    assert isinstance(compiled, SQLCompiler)
+    return compiled.string, itemgetter(*(compiled.positiontup or ()))
 
 
 async def taken(connection: AsyncConnection, batch: Batch) -> set[Key]:
@@ -123,15 +144,15 @@ def _update(new: NewUpdate, position: int) -> _Values:
         "data": new.data,
         "actor": new.actor,
         "department": new.department,
-        "roles": _roles(new.roles),
+        "roles": _names(new.roles),
         "at_ms": new.at_ms,
         "traceparent": new.traceparent,
     }
 
 
 @lru_cache(maxsize=1024)  # as many actors as are busy at once; the roles of one seldom change
-def _roles(roles: tuple[str, ...]) -> str:
-    return canonical.dumps(roles)
+def _names(names: tuple[str, ...]) -> str:
+    return canonical.dumps(names)
 
 
 def _record(new: NewTransition | NewMessage, position: int) -> _Values:
@@ -151,7 +172,7 @@ def _event(new: NewEvent, position: int) -> _Values:
         "type": new.type,
         "ticket": new.ticket,
         "data": canonical.dumps(new.data),
-        "audience": canonical.dumps(new.audience),
+        "audience": _names(new.audience),
         "at_ms": new.at_ms,
         "traceparent": new.traceparent,
     }
@@ -192,17 +213,17 @@ async def _write_tickets(connection: AsyncConnection, tickets: Sequence[TicketWr
             created.append({"id": new.id, **values})
         else:
             changed.append({"written": new.id, **values})
-        after = facets(new.stage, new.participants, new.lanes, owing_lanes(new.obligations))
+        after = _facets(new.stage, values["participants"], values["lanes"], values["obligations"])
         gone += [_facet(facet, new.id, prefix="old_") for facet in sorted(before.facets - after)]
         come += [_facet(facet, new.id) for facet in sorted(after - before.facets)]
     for statement, rows in (
-        (insert(tables.tickets), created),
+        (_INSERTS[tables.tickets], created),
         (_UPDATE_TICKET, changed),
         (_DELETE_FACET, gone),
-        (insert(tables.ticket_facets), come),
+        (_INSERTS[tables.ticket_facets], come),
     ):
         if rows:
-            await connection.execute(statement, rows)
+            await _write_rows(connection, statement, rows)
 
 
 async def _stored_tickets(connection: AsyncConnection, tickets: Sequence[TicketWrite]) -> dict[str, _Stored]:
@@ -222,10 +243,15 @@ async def _stored_tickets(connection: AsyncConnection, tickets: Sequence[TicketW
             ).where(columns.id.in_(ids))
         )
         for row in rows:
-            owing = owing_lanes(json.loads(row.obligations))
-            found_by = facets(row.stage, json.loads(row.participants), json.loads(row.lanes), owing)
+            found_by = _facets(row.stage, row.participants, row.lanes, row.obligations)
             stored[row.id] = _Stored(row.position, row.version, found_by)
     return stored
+
+
+@lru_cache(maxsize=4096)  # as many tickets as are busy at once; what changes their cards changes none of this
+def _facets(stage: str, participants: str, lanes: str, obligations: str) -> frozenset[Facet]:
+    """Return what a ticket is found by, from the texts of its columns."""
+    return facets(stage, json.loads(participants), json.loads(lanes), owing_lanes(json.loads(obligations)))
 
 
 def _stale(tickets: Sequence[TicketWrite], stored: Mapping[str, _Stored]) -> list[str]:
@@ -246,7 +272,7 @@ def _ticket(new: TicketWrite, committed: Committed, version: Position) -> _Value
         "flags": canonical.dumps(new.flags),
         "obligations": canonical.dumps(new.obligations),
         "card": canonical.dumps(new.card),
-        "participants": canonical.dumps(new.participants),
+        "participants": _names(new.participants),
         "version": version,
         "position": committed.last,
         "opened_at_ms": new.opened_at_ms,
