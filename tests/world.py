@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from crdt_sync.adapters import lifecycle_files
 from crdt_sync.domain import transition
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import TicketId
 from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import Unauthenticated
@@ -18,6 +19,7 @@ from crdt_sync.service.committer import Committer
 from crdt_sync.service.connection import Connection
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.ingest import Arrival
+from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
 from crdt_sync.service.rooms import Rooms
@@ -57,13 +59,17 @@ class World:
 
     def __init__(self, store: Store, lifecycles: Lifecycles, clock: ManualClock, *, open_documents: bool) -> None:
         self.store, self.lifecycles, self.clock, self.ids = store, lifecycles, clock, SeededIds(1)
+        self.expires_at_ms: int | None = None  # of every token that is judged from now on
         self.rooms = Rooms(store, self.ids)
         self.desk = Desk(store, self.rooms, lifecycles, self.ids)
         self.meter = CountingMeter()
+        self.leases = Leases(clock)
         self.committer = Committer(self.desk, clock, self.meter)
         shared = {"store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": lifecycles}
         self.tickets = Tickets(**shared, clock=clock, ids=self.ids, secret=b"k" * 32)
-        self.connections = Connections(**shared, clock=clock, audit=Audit(self.meter), open_documents=open_documents)
+        self.connections = Connections(
+            **shared, clock=clock, audit=Audit(self.meter), leases=self.leases, open_documents=open_documents
+        )
 
     @classmethod
     async def start(cls, store: Store, *, open_documents: bool = False, lifecycle: str = "connect-order") -> "World":
@@ -79,15 +85,16 @@ class World:
         await self.connections.stop(1012, "stopping")
         await self.committer.stop()
 
-    async def authenticate(self, token: str) -> Principal:
+    async def authenticate(self, token: str) -> Identity:
         """In tests a token is an actor's name."""
         if token not in PEOPLE:
             raise Unauthenticated("The token is wrong.")
-        return PEOPLE[token]
+        return Identity(PEOPLE[token], self.expires_at_ms)
 
     def connect(self, dialect: Dialect, principal: Principal | None = None) -> tuple[Connection, Wire]:
         wire = Wire()
-        return self.connections.connect(dialect, wire, authenticate=self.authenticate, principal=principal), wire
+        identity = Identity(principal, self.expires_at_ms) if principal is not None else None
+        return self.connections.connect(dialect, wire, authenticate=self.authenticate, identity=identity), wire
 
     async def yjs(self, document: str, principal: Principal) -> tuple[Connection, Wire]:
         connection, wire = self.connect(YjsDialect(document), principal)

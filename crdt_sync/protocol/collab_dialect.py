@@ -22,6 +22,7 @@ class CollabDialect:
 
     wire: Wire = "collab"
     echoes = True
+    token_per_document = True
     step1_follows_step1 = True
 
     def __init__(self) -> None:
@@ -57,6 +58,10 @@ class CollabDialect:
         if isinstance(error, ServiceError) or error.retryable:
             return ()
         return (hocuspocus.encode_permission_denied(key.encode(), f"{error.code}: {error.message}"),)
+
+    def ask_token(self, key: str) -> Sequence[object]:
+        """Ask as a Hocuspocus server does; the provider answers with what its `token` gives now."""
+        return (hocuspocus.encode_token_request(key.encode()),)
 
     def step1(self, key: str, state_vector: bytes) -> object:
         """Ask for what the service lacks."""

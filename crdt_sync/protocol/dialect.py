@@ -89,6 +89,7 @@ class Dialect(Protocol):
 
     wire: Wire  # what refusals and connections are counted under
     echoes: bool  # the author of an update gets it relayed like everyone else
+    token_per_document: bool  # each document has its own token; else one is good for the whole connection
     step1_follows_step1: bool  # the service sends its own step 1 after each of the client's, else once when it opens
 
     def decode(self, data: object) -> Sequence[Inbound]:
@@ -101,6 +102,10 @@ class Dialect(Protocol):
 
     def denied(self, key: str, error: TicketSyncError) -> Sequence[object]:
         """The token or the access was refused; empty where only closing the connection says it."""
+        ...
+
+    def ask_token(self, key: str) -> Sequence[object]:
+        """Ask for a fresh token, for the whole connection if the key is empty; empty where the wire has no word."""
         ...
 
     def step1(self, key: str, state_vector: bytes) -> object:

@@ -22,7 +22,11 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
-    """Verify a token; answer with `Session.authenticated` or `Session.denied`."""
+    """Verify a token; answer with `Session.authenticated` or `Session.denied`.
+
+    An empty key is the connection's. For what is open already it is a later token: the answer to a wrong one is
+    `Session.not_renewed`.
+    """
 
     key: str
     token: str

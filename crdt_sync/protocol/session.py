@@ -74,6 +74,7 @@ class Session:
         self.dialect = dialect
         self._principal = principal
         self._subscriptions: dict[str, Subscription] = {}
+        self._renewing: set[str] = set()  # whose later token is being judged; empty stands for the connection
 
     def receive(self, data: object) -> list[Effect]:
         """Take one message of the transport."""
@@ -87,11 +88,15 @@ class Session:
         return self._inbound(Inbound(key, document, said.Join()))
 
     def authenticated(self, key: str, principal: Principal) -> list[Effect]:
-        """Continue after the token of a subscription was found good."""
-        subscription = self._subscriptions.get(key)
-        if subscription is None or subscription.stage is not Stage.VERIFYING:
-            return []
-        return self._open(subscription, principal)
+        """Continue after the token of a subscription, or with an empty key of the connection, was found good."""
+        self._renewing.discard(key)
+        if not key:
+            self._principal = principal
+        for subscription in self._subscriptions.values() if not key else [self._subscriptions.get(key)]:
+            if subscription is not None:
+                subscription.principal = principal
+        first = self._subscriptions.get(key)
+        return self._open(first, principal) if first is not None and first.stage is Stage.VERIFYING else []
 
     def denied(self, key: str, error: TicketSyncError) -> list[Effect]:
         """Refuse a subscription whose token or access was found wanting; what it had queued is dropped.
@@ -102,7 +107,8 @@ class Session:
         if subscription is None:
             return []
         frames = self.dialect.denied(key, error)
-        effects: list[Effect] = [self._refusal(subscription, error)]
+        leave = [Leave(key)] if subscription.stage is Stage.OPEN else []
+        effects: list[Effect] = [*leave, self._refusal(subscription, error)]
         if not frames:
             del self._subscriptions[key]
             return [*effects, _close(error)]
@@ -116,6 +122,30 @@ class Session:
                     effects += self._inbound(inbound)
                 break
         return effects
+
+    def not_renewed(self, key: str, error: TicketSyncError) -> list[Effect]:
+        """Refuse a later token. What could not be judged changes nothing: the time to bring another one goes on."""
+        self._renewing.discard(key)
+        if error.retryable:
+            return []
+        return self.denied(key, error) if key else self.end(error)
+
+    def ask_token(self, key: str) -> list[Effect]:
+        """Ask for a later token, if the wire has a word for it."""
+        return _sends(self.dialect.ask_token(key))
+
+    def end(self, error: TicketSyncError) -> list[Effect]:
+        """Close the whole connection."""
+        return self._refuse_all(next((one.document for one in self._subscriptions.values()), ""), error)
+
+    def forbidden(self, key: str, error: TicketSyncError) -> list[Effect]:
+        """Close a document that the client may not read any more."""
+        subscription = self._subscriptions.get(key)
+        return self._shut(subscription, None, error) if subscription is not None else []
+
+    def permitted(self, key: str, *, writable: bool) -> list[Effect]:
+        """Say that the client may write a document from now on, or only read it."""
+        return _sends(self.dialect.opened(key, writable=writable)) if key in self._subscriptions else []
 
     def opened(self, key: str, *, writable: bool, state_vector: bytes) -> list[Effect]:
         """Continue after the room was joined: greet, then handle what was queued, in order."""
@@ -202,6 +232,8 @@ class Session:
         body = inbound.body
         if isinstance(body, said.Answered) and not inbound.key:
             return [Send(body.frame)]
+        if isinstance(body, said.Token) and not inbound.key:
+            return self._renew("", body.token)
         if isinstance(body, said.Broken) and subscription is None:
             quarantine = Quarantine(inbound.document, body.error.code, body.data, self._principal)
             return [quarantine, *self._refuse_all(inbound.document, body.error)]
@@ -273,10 +305,19 @@ class Session:
             case said.Answered():
                 refusal = [Refusal(subscription.document, body.code, subscription.principal)] if body.code else []
                 return [*refusal, Send(body.frame)]
-            case said.Token() | said.Join():
-                return []  # the subscription has what these ask for
+            case said.Token():
+                return self._renew(key, body.token)
+            case said.Join():
+                return []  # it is open
             case _:
                 assert_never(body)
+
+    def _renew(self, key: str, token: str) -> list[Effect]:
+        """Have a later token judged; what comes while one is judged is none that was asked for."""
+        if key in self._renewing:
+            return []
+        self._renewing.add(key)
+        return [Authenticate(key, token)]
 
     def _open(self, subscription: Subscription, principal: Principal) -> list[Effect]:
         subscription.stage = Stage.OPENING

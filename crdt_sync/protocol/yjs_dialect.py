@@ -17,6 +17,7 @@ class YjsDialect:
 
     wire: Wire = "sync"
     echoes = True
+    token_per_document = False
     step1_follows_step1 = False
 
     def __init__(self, document: str) -> None:
@@ -34,6 +35,11 @@ class YjsDialect:
     def denied(self, key: str, error: TicketSyncError) -> Sequence[object]:
         """Say nothing: the close code says it."""
         del key, error
+        return ()
+
+    def ask_token(self, key: str) -> Sequence[object]:
+        """Say nothing: the token is that of the handshake."""
+        del key
         return ()
 
     def step1(self, key: str, state_vector: bytes) -> object:

@@ -61,7 +61,7 @@ def create_app(parts: Parts) -> FastAPI:
     problems.install(app)
     for router in (tickets_api.router, health.router, metrics.router, page.router, reference.router):
         app.include_router(router)
-    sockets = Sockets(parts.connections, parts.authenticator, parts.clock, parts.audit, parts.origins)
+    sockets = Sockets(parts.connections, parts.authenticator, parts.audit, parts.origins)
     app.router.routes.extend(sockets.routes())
     app.router.routes.append(Route("/channels/{account:path}", parts.channels, name="channels"))
     for layer in (BodyLimit, SafeHeaders, AccessLog):  # the last is outermost

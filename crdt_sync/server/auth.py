@@ -13,6 +13,7 @@ import jwt
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ID_PATTERN, NAME_PATTERN, ActorId, Department, Role, TicketId
 from crdt_sync.errors import Forbidden, Malformed, Unauthenticated
 from crdt_sync.ports import Clock
@@ -46,14 +47,6 @@ class Claims(BaseModel):
     nbf: int = 0
     tickets: Annotated[list[TicketName], Field(max_length=TICKETS_MAX)] | None = None
     accounts: Annotated[list[Actor], Field(max_length=ACCOUNTS_MAX)] = []
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A principal, and when its token ends, in milliseconds since the epoch; None never ends."""
-
-    principal: Principal
-    expires_at_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from crdt_sync.server.settings import Settings
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.connections import Connections
+from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
 from crdt_sync.service.rooms import Rooms
@@ -57,6 +58,7 @@ class Service:
         self._store: Store | None = None
         self._committer: Committer | None = None
         self._connections: Connections | None = None
+        self._leases: Leases | None = None
         self._readiness: Readiness | None = None
 
     @property
@@ -86,6 +88,8 @@ class Service:
             self._readiness.stopping = True
         if self._committer is not None:
             await self._committer.stop()
+        if self._leases is not None:
+            await self._leases.stop()
         if self._connections is not None:
             await self._connections.stop(RESTARTING, "stopping: The service is stopping.")
         if self._http is not None:
@@ -110,6 +114,7 @@ class Service:
         ids = SystemIds(clock)
         telemetry = Telemetry()
         audit = Audit(telemetry)
+        leases = self._leases = Leases(clock)
         rooms = Rooms(store, ids)
         committer = self._committer = Committer(Desk(store, rooms, lifecycles, ids), clock, telemetry)
         connections = self._connections = Connections(
@@ -119,6 +124,7 @@ class Service:
             lifecycles=lifecycles,
             clock=clock,
             audit=audit,
+            leases=leases,
             open_documents=settings.open_documents,
         )
         telemetry.watch(connections.levels)
@@ -135,6 +141,7 @@ class Service:
         readiness = self._readiness = Readiness(store)
         committer.start()
         connections.start()
+        leases.start()
         self._grpc = GrpcServer(
             GrpcParts(
                 authenticator=authenticator,

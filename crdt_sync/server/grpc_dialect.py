@@ -13,16 +13,17 @@ BATCH_ID_BYTES = 8
 
 
 class GrpcDialect:
-    """What gRPC clients say and hear. A key is the document's name; tokens are the stream's business, not a frame's."""
+    """What gRPC clients say and hear. A key is the document's name; a token has none, it is the whole stream's."""
 
     wire: Wire = "grpc"
     echoes = False
+    token_per_document = False
     step1_follows_step1 = False
 
     def decode(self, data: object) -> Sequence[Inbound]:
         """Read one batch of frames."""
         assert isinstance(data, pb.ClientFrames), "gRPC has decoded it"
-        return [_inbound(frame) for frame in data.frames if frame.WhichOneof("body") != "token"]
+        return [_inbound(frame) for frame in data.frames]
 
     def opened(self, key: str, *, writable: bool) -> Sequence[object]:
         """Say that the document is open."""
@@ -31,6 +32,11 @@ class GrpcDialect:
     def denied(self, key: str, error: TicketSyncError) -> Sequence[object]:
         """Say that the document does not open; the stream stays."""
         return (_closed(key, error),)
+
+    def ask_token(self, key: str) -> Sequence[object]:
+        """Ask for a token of the stream."""
+        del key
+        return (pb.ServerFrame(token_request=pb.TokenRequest()),)
 
     def step1(self, key: str, state_vector: bytes) -> object:
         """Ask for what the service lacks."""
@@ -65,6 +71,8 @@ class GrpcDialect:
 
 def _inbound(frame: pb.ClientFrame) -> Inbound:
     document = frame.document
+    if frame.WhichOneof("body") == "token":
+        return Inbound("", "", said.Token(frame.token.token))
     if not document or len(document.encode()) > DOCUMENT_NAME_BYTES_MAX:
         return Inbound("", "", said.Broken(Malformed("A frame names its document."), b""))
     return Inbound(document, document, _body(frame))

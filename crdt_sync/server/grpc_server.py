@@ -99,7 +99,7 @@ class GrpcServer:
         self.services = tuple(s.full_name for file in files for s in file.DESCRIPTOR.services_by_name.values())
         self._health = StoreHealth(parts.readiness, self.services)
         self._watching: asyncio.Task[None] | None = None
-        sync = SyncServicer(parts.authenticator, parts.connections, parts.clock, parts.audit)
+        sync = SyncServicer(parts.authenticator, parts.connections, parts.audit)
         tickets = TicketServicer(parts.authenticator, parts.audit, parts.tickets, parts.lifecycles)
         sync_pb2_grpc.add_SyncServiceServicer_to_server(sync, self._server)
         tickets_pb2_grpc.add_TicketServiceServicer_to_server(tickets, self._server)

@@ -8,12 +8,11 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
-from crdt_sync.domain.access import Principal
+from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import (
     Forbidden,
     Malformed,
@@ -25,7 +24,6 @@ from crdt_sync.errors import (
     Unauthenticated,
     Unavailable,
 )
-from crdt_sync.ports import Clock
 from crdt_sync.rpc.status import abort
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
@@ -34,7 +32,6 @@ from crdt_sync.server.grpc_calls import Context, metadata_of, source_of
 from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.server.problems import as_ours
 from crdt_sync.server.requests import traceparent_of
-from crdt_sync.server.session_tokens import SessionTokens
 from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.connection import Connection
 from crdt_sync.service.connections import Connections
@@ -54,10 +51,9 @@ _log = structlog.get_logger(__name__)
 class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
     """The call of SyncService."""
 
-    def __init__(self, authenticator: Authenticator, connections: Connections, clock: Clock, audit: Audit) -> None:
+    def __init__(self, authenticator: Authenticator, connections: Connections, audit: Audit) -> None:
         self._authenticator = authenticator
         self._connections = connections
-        self._clock = clock
         self._audit = audit
 
     async def Sync(  # noqa: N802 (named by the proto)
@@ -66,28 +62,29 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
         """Carry frames both ways until the stream ends."""
         headers, source = metadata_of(context), source_of(context)
         stream = Stream(partial(self._audit.refused, Asked("grpc", "Sync", source)))
-        tokens = SessionTokens(self._authenticator, headers, self._clock, stream.ask_for_token)
+
+        async def authenticate(token: str | None) -> Identity:
+            return await self._authenticator.authenticate(token or None, headers)
+
         try:
-            principal = await tokens.authenticate(bearer(headers.get("authorization")))
+            identity = await authenticate(bearer(headers.get("authorization")))
         except TicketSyncError as error:
             stream.fail(error)
             await abort(context, error)
         connection = self._connections.connect(
             GrpcDialect(),
             stream,
-            authenticate=tokens.authenticate,
-            principal=principal,
+            authenticate=authenticate,
+            identity=identity,
             source=source,
             trace=traceparent_of(headers.get("traceparent")),
         )
-        reading = asyncio.ensure_future(_read(requests, connection, stream, Renewal(tokens, principal, stream)))
+        reading = asyncio.ensure_future(_read(requests, connection, stream))
         try:
             async for batch in stream:
                 yield batch
         finally:
             reading.cancel()
-            tokens.stop()
-            stream.stop()
             connection.ended()
             with suppress(asyncio.CancelledError):
                 await reading
@@ -104,7 +101,6 @@ class Stream:
         self._frames: deque[pb.ServerFrame] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()
-        self._grace: asyncio.TimerHandle | None = None
 
     def write(self, frames: Sequence[object]) -> None:
         """Queue frames; a reader that is too slow for them loses the stream, and comes back asking for a diff."""
@@ -129,18 +125,6 @@ class Stream:
         """End the stream after what is queued, and have it counted; the first reason counts."""
         self._refused(error.code)
         self._end(error)
-
-    def ask_for_token(self) -> None:
-        """The token has ended: ask for another one, and end the stream if none comes."""
-        self.write([pb.ServerFrame(token_request=pb.TokenRequest())])
-        expired = Unauthenticated("The token has expired.", code="session_expired", advice="Connect with a new one.")
-        self._grace = asyncio.get_running_loop().call_later(limits.TOKEN_GRACE_S, self.fail, expired)
-
-    def stop(self) -> None:
-        """Forget the grace; the stream is gone, or has its token."""
-        if self._grace is not None:
-            self._grace.cancel()
-            self._grace = None
 
     def _end(self, error: TicketSyncError) -> None:
         self.failure = self.failure or error
@@ -167,37 +151,9 @@ class Stream:
         return batch
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
-    """Takes later tokens of the same principal."""
-
-    tokens: SessionTokens
-    principal: Principal
-    stream: Stream
-
-    async def take(self, token: str) -> None:
-        """Hold the stream to `token` in place of the one before.
-
-        Raises:
-            Unauthenticated: it is wrong or expired.
-            Forbidden: it is another principal's, who needs another stream.
-
-        """
-        identity = await self.tokens.verify(token)
-        if identity.principal != self.principal:
-            raise Forbidden("The new token is not the old one's.", code="token_changed", advice="Open another stream.")
-        self.stream.stop()
-        self.tokens.hold(identity.expires_at_ms)
-
-
-async def _read(
-    requests: AsyncIterator[pb.ClientFrames], connection: Connection, stream: Stream, renewal: Renewal
-) -> None:
+async def _read(requests: AsyncIterator[pb.ClientFrames], connection: Connection, stream: Stream) -> None:
     try:
         async for batch in requests:
-            for frame in batch.frames:
-                if frame.WhichOneof("body") == "token":
-                    await renewal.take(frame.token.token)
             connection.receive(batch)
     except Exception as error:  # noqa: BLE001 (the task boundary of a connection: nobody else is disturbed)
         ours = as_ours(error)

@@ -13,9 +13,10 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import CallerError, TicketSyncError, Unauthenticated
 from crdt_sync.ports import TicketFilter
-from crdt_sync.server.auth import Authenticator, Identity, bearer
+from crdt_sync.server.auth import Authenticator, bearer
 from crdt_sync.server.problems import note
 from crdt_sync.server.requests import LifecyclesPort, TicketsPort, check_origin
 from crdt_sync.service.lifecycles import Lifecycles

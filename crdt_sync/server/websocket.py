@@ -5,7 +5,7 @@ A handshake that is refused is accepted first and then closed, because a browser
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -13,15 +13,13 @@ import structlog
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from crdt_sync.domain.access import Principal
+from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import ServiceError, TicketSyncError, TooLarge, Unauthenticated, Unavailable
-from crdt_sync.ports import Clock
 from crdt_sync.protocol.collab_dialect import CollabDialect
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.yjs_dialect import YjsDialect
 from crdt_sync.server.auth import Authenticator, bearer
 from crdt_sync.server.requests import check_origin, source_of, traceparent_of
-from crdt_sync.server.session_tokens import SessionTokens
 from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.connection import Connection
 from crdt_sync.service.connections import Connections
@@ -44,13 +42,11 @@ class Sockets:
         self,
         connections: Connections,
         authenticator: Authenticator,
-        clock: Clock,
         audit: Audit,
         origins: tuple[str, ...],
     ) -> None:
         self._connections = connections
         self._authenticator = authenticator
-        self._clock = clock
         self._audit = audit
         self._origins = origins
 
@@ -77,32 +73,30 @@ class Sockets:
         asked = Asked(dialect.wire, document or websocket.url.path, source)
         socket = Socket(websocket, keepalive=keepalive, refused=partial(self._audit.refused, asked))
         await websocket.accept()
-        tokens = SessionTokens(self._authenticator, websocket.headers, self._clock, lambda: socket.fail(_expired()))
+        authenticate = partial(_authenticate, self._authenticator, websocket.headers)
         try:
             check_origin(websocket, self._origins)
             token = bearer(websocket.headers.get("authorization")) or websocket.query_params.get("token")
-            principal = await _at_handshake(tokens, token, required=document is not None)
+            identity = await _at_handshake(authenticate, token, required=document is not None)
         except TicketSyncError as error:
-            tokens.stop()
             socket.fail(error)
             await socket.send()
             return
         connection = self._connections.connect(
             dialect,
             socket,
-            authenticate=tokens.authenticate,
-            principal=principal,
+            authenticate=authenticate,
+            identity=identity,
             source=source,
             trace=traceparent_of(websocket.headers.get("traceparent")),
         )
-        deadline = asyncio.get_running_loop().call_later(limits.UNAUTHENTICATED_S, _demand_token, socket, tokens)
+        deadline = asyncio.get_running_loop().call_later(limits.UNAUTHENTICATED_S, _demand_token, socket, connection)
         try:
             if document is not None:
                 connection.join(document)
             await _exchange(socket, connection)
         finally:
             deadline.cancel()
-            tokens.stop()
             connection.ended()
 
 
@@ -195,23 +189,25 @@ async def _read(socket: Socket, connection: Connection) -> None:
             await asyncio.Event().wait()
 
 
-async def _at_handshake(tokens: SessionTokens, token: str | None, *, required: bool) -> Principal | None:
+async def _authenticate(authenticator: Authenticator, headers: Mapping[str, str], token: str | None) -> Identity:
+    return await authenticator.authenticate(token or None, headers)
+
+
+async def _at_handshake(
+    authenticate: Callable[[str | None], Awaitable[Identity]], token: str | None, *, required: bool
+) -> Identity | None:
     """Return whom the handshake names; where tokens come in-band it need not name anybody."""
     try:
-        return await tokens.authenticate(token)
+        return await authenticate(token)
     except TicketSyncError:
         if token or required:
             raise
         return None
 
 
-def _demand_token(socket: Socket, tokens: SessionTokens) -> None:
-    if not tokens.any:
+def _demand_token(socket: Socket, connection: Connection) -> None:
+    if not connection.identified:
         socket.fail(Unauthenticated("No token came in time.", code="token_missing", advice="Send one, then frames."))
-
-
-def _expired() -> Unauthenticated:
-    return Unauthenticated("The token has expired.", code="session_expired", advice="Connect again with a new one.")
 
 
 def _shortened(reason: str) -> str:

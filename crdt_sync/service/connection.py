@@ -4,13 +4,14 @@ A transport makes one a socket, hands it what arrives and writes what it is give
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, assert_never
 
 from crdt_sync.documents.document import Outcome, Received
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ActorId
 from crdt_sync.errors import (
     CallerError,
@@ -18,7 +19,7 @@ from crdt_sync.errors import (
     TicketSyncError,
     Unavailable,
 )
-from crdt_sync.ports import Clock, StoreUnavailable
+from crdt_sync.ports import StoreUnavailable
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.effects import (
     Answer,
@@ -36,35 +37,11 @@ from crdt_sync.protocol.effects import (
 )
 from crdt_sync.protocol.room import Room
 from crdt_sync.protocol.session import Session
-from crdt_sync.service.audit import Asked, Audit
-from crdt_sync.service.committer import Committer
+from crdt_sync.service.audit import Asked
+from crdt_sync.service.house import House
 from crdt_sync.service.jobs import Change, KeepRefused
-
-Authenticator = Callable[[str], Awaitable[Principal]]
-
-
-class House(Protocol):
-    """What a connection needs of all connections together; `Connections` is it."""
-
-    clock: Clock
-    committer: Committer
-    audit: Audit
-
-    async def admit(self, document: str, principal: Principal) -> tuple[Room, bool]:
-        """Return the room of a document and whether the caller may write it, or raise why not."""
-        ...
-
-    def written(self, connection: "Connection") -> None:
-        """Note that a connection has frames to write at the end of this turn."""
-        ...
-
-    def present(self, room: Room) -> None:
-        """Note that a room's presence changed in this turn."""
-        ...
-
-    def forget(self, connection: "Connection") -> None:
-        """Drop a connection that has ended."""
-        ...
+from crdt_sync.service.leases import Lease
+from crdt_sync.service.tokens import Authenticator, Tokens
 
 
 class Transport(Protocol):
@@ -79,7 +56,7 @@ class Transport(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Membership:
     """One subscription of one connection, as its room sees it."""
 
@@ -100,7 +77,7 @@ class Membership:
 
 
 class Connection:
-    """One socket or stream: its session, its memberships and its outgoing frames."""
+    """One socket or stream: its session, its memberships, its leases and its outgoing frames."""
 
     def __init__(
         self,
@@ -108,7 +85,7 @@ class Connection:
         session: Session,
         transport: Transport,
         authenticate: Authenticator,
-        principal: Principal | None,
+        identity: Identity | None,
         *,
         source: str,
         trace: str | None,
@@ -117,13 +94,18 @@ class Connection:
         self._source = source
         self._house = house
         self._transport = transport
-        self._authenticate = authenticate
-        self._principal = principal
         self._trace = trace
+        per_document = session.dialect.token_per_document
+        self._tokens = Tokens(house.leases, self, authenticate, identity, per_document=per_document)
         self._members: dict[str, Membership] = {}
         self._arriving: dict[str, asyncio.Task[None]] = {}  # who is not in a room yet, by key
         self._frames: list[object] = []
         self._closed = False
+
+    @property
+    def identified(self) -> bool:
+        """Tell whether some token of the client was good."""
+        return self._tokens.any
 
     def join(self, document: str) -> None:
         """Open the document that the connection's address names."""
@@ -169,7 +151,27 @@ class Connection:
                 task.cancel()
         for key in list(self._members):
             self._leave(key)
+        self._tokens.end()
         self._house.forget(self)
+
+    def ask_token(self, lease: Lease) -> bool:
+        """Ask for a token, if the wire has a word for it."""
+        asking = self.session.ask_token(lease.key)
+        self._execute(asking)
+        return bool(asking)
+
+    def lose(self, lease: Lease, error: TicketSyncError) -> None:  # noqa: ARG002 (what one token ends, all do)
+        """Close, so that the client comes back with a token that is good or not at all."""
+        self._execute(self.session.end(error))
+
+    def change(self, lease: Lease) -> None:
+        """Look again at what its documents are to their reader."""
+        principal = lease.identity.principal
+        self._execute(self.session.authenticated(lease.key, principal))
+        for key in [lease.key] if lease.key else list(self._members):
+            member = self._members.get(key)
+            if member is not None:
+                self._arrive(key, self._look_again(member, principal))
 
     def _execute(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -193,6 +195,7 @@ class Connection:
                 case Leave():
                     self._stop_arriving(effect.key)
                     self._leave(effect.key)
+                    self._tokens.drop(effect.key)
                 case Quarantine():
                     actor = effect.principal.actor if effect.principal else ActorId("unknown")
                     self._house.committer.enqueue(KeepRefused(effect.document, actor, effect.code, effect.data))
@@ -319,34 +322,54 @@ class Connection:
                 self._house.present(member.room)
 
     async def _verify(self, effect: Authenticate) -> None:
+        """Judge a token, the first of its key or a later one."""
+        key = effect.key
+        refuse = self.session.not_renewed if key in self._tokens else self.session.denied
         try:
-            if effect.token or self._principal is None:
-                principal = await self._authenticate(effect.token)
-            else:
-                principal = self._principal
+            principal = await self._tokens.judge(key, effect.token)
         except TicketSyncError as error:
-            self._execute(self.session.denied(effect.key, error))
+            self._execute(refuse(key, error))
             return
-        self._execute(self.session.authenticated(effect.key, principal))
+        self._execute(self.session.authenticated(key, principal))
 
     async def _open(self, effect: Open) -> None:
+        key, principal = effect.key, effect.principal
         try:
-            room, writable = await self._house.admit(effect.document, effect.principal)
+            self._tokens.borrow(key)
+            room, writable = await self._admit(effect.document, principal)
         except TicketSyncError as error:
-            self._execute(self.session.denied(effect.key, error))
+            self._execute(self.session.denied(key, error))
             return
-        except StoreUnavailable:
-            failure = Unavailable("The document could not be loaded.", advice="Come again in a moment.")
-            self._execute(self.session.denied(effect.key, failure))
-            return
-        self._leave(effect.key)
-        member = Membership(self, room, effect.key, effect.principal, writable)
-        self._members[effect.key] = member
+        self._leave(key)
+        member = Membership(self, room, key, principal, writable)
+        self._members[key] = member
         room.members[member] = None
         state_vector = room.document.state_vector()
-        self._execute(self.session.opened(effect.key, writable=writable, state_vector=state_vector))
+        self._execute(self.session.opened(key, writable=writable, state_vector=state_vector))
         if self._closed:
-            self._leave(effect.key)
+            self._leave(key)
+            return
+        now = self._tokens.principal(key)
+        if now is not None and now != principal:
+            await self._look_again(member, now)
+
+    async def _look_again(self, member: Membership, principal: Principal) -> None:
+        """Judge a membership once more, for somebody who may do more or less than before."""
+        try:
+            _, writable = await self._admit(member.room.text, principal)
+        except TicketSyncError as error:
+            self._tell(member, partial(self.session.forbidden, member.key, error))
+            return
+        told = writable != member.writable
+        member.principal, member.writable = principal, writable
+        if told:
+            self._tell(member, partial(self.session.permitted, member.key, writable=writable))
+
+    async def _admit(self, document: str, principal: Principal) -> tuple[Room, bool]:
+        try:
+            return await self._house.admit(document, principal)
+        except StoreUnavailable as error:
+            raise Unavailable("The document could not be loaded.", advice="Come again in a moment.") from error
 
     def _arrive(self, key: str, work: Coroutine[None, None, None]) -> None:
         def done(task: asyncio.Task[None]) -> None:

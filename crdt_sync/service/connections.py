@@ -8,6 +8,7 @@ from collections import Counter
 
 from crdt_sync.domain import access
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import DocumentKind, DocumentName, is_plain_name
 from crdt_sync.errors import (
     Forbidden,
@@ -21,10 +22,12 @@ from crdt_sync.protocol.room import Room
 from crdt_sync.protocol.session import Session
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
-from crdt_sync.service.connection import Authenticator, Connection, Transport
+from crdt_sync.service.connection import Connection, Transport
 from crdt_sync.service.jobs import Revisit
+from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.rooms import Rooms
+from crdt_sync.service.tokens import Authenticator
 
 OVERDUE_CHECK_S = 5.0
 
@@ -41,12 +44,14 @@ class Connections:
         lifecycles: Lifecycles,
         clock: Clock,
         audit: Audit,
+        leases: Leases,
         open_documents: bool,
     ) -> None:
         self.rooms = rooms
         self.committer = committer
         self.clock = clock
         self.audit = audit
+        self.leases = leases
         self._store = store
         self._lifecycles = lifecycles
         self._open_documents = open_documents
@@ -75,16 +80,16 @@ class Connections:
         transport: Transport,
         *,
         authenticate: Authenticator,
-        principal: Principal | None = None,
+        identity: Identity | None = None,
         source: str = "",
         trace: str | None = None,
     ) -> "Connection":
-        """Take a new socket or stream. `principal` is set where its handshake carried a good token.
+        """Take a new socket or stream. `identity` is set where its handshake carried a good token.
 
         `source` is the address that it came from, for the record of refusals.
         """
-        session = Session(dialect, principal=principal)
-        connection = Connection(self, session, transport, authenticate, principal, source=source, trace=trace)
+        session = Session(dialect, principal=identity.principal if identity is not None else None)
+        connection = Connection(self, session, transport, authenticate, identity, source=source, trace=trace)
         self._connections.add(connection)
         return connection
 

@@ -10,6 +10,7 @@ import jwt
 
 from crdt_sync.adapters.clock import uuid7
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ActorId, Department, Role
 from crdt_sync.errors import Unauthenticated
 from crdt_sync.ports import Clock
@@ -99,12 +100,12 @@ class Cast:
         """Everybody by name."""
         return {person.actor: person for person in (*self.replicas, *self.careless, self.hostile, self.opener)}
 
-    async def authenticate(self, token: str) -> Principal:
+    async def authenticate(self, token: str) -> Identity:
         """On the wire a token is an actor's name, and the roles are those held now."""
         person = self.people().get(token)
         if person is None:
             raise Unauthenticated("Nobody has this token.")
-        return person.now
+        return Identity(person.now, None)
 
 
 def cast(dice: Random) -> Cast:

@@ -11,6 +11,7 @@ from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.connection import Connection, Transport
 from crdt_sync.service.connections import Connections
+from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
 from crdt_sync.service.rooms import Rooms
@@ -68,7 +69,9 @@ class Service:
             "store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": self.lifecycles
         }  # fmt: skip
         self.tickets = Tickets(**shared, clock=self.clock, ids=ids, secret=b"k" * 32)
-        self.connections = Connections(**shared, clock=self.clock, audit=Audit(meter), open_documents=False)
+        self.connections = Connections(
+            **shared, clock=self.clock, audit=Audit(meter), leases=Leases(self.clock), open_documents=False
+        )
         self.committer.start()
         self.connections.start()
 

@@ -390,8 +390,50 @@ def test_who_is_denied_after_it_left_does_not_take_its_successor_along():
     assert [Push(DOC, UPDATE, b""), Leave(DOC)] == session.opened(DOC, writable=True, state_vector=b"\0")[2:]
 
 
-def test_a_second_token_for_an_open_document_changes_nothing():
-    assert [] == collab().receive(hocuspocus.encode_token(ADDRESS, "other"))
+def test_a_later_token_of_an_open_document_is_judged_one_at_a_time():
+    session = collab()
+
+    assert [Authenticate(DOC, "later")] == session.receive(hocuspocus.encode_token(ADDRESS, "later"))
+    assert [] == session.receive(hocuspocus.encode_token(ADDRESS, "later"))
+    assert [] == session.authenticated(DOC, ME)
+    assert [Authenticate(DOC, "later")] == session.receive(hocuspocus.encode_token(ADDRESS, "later"))
+
+
+def test_a_later_token_that_is_wrong_closes_its_document_and_one_that_cannot_be_judged_nothing():
+    session = collab()
+    session.receive(hocuspocus.encode_token(ADDRESS, "later"))
+
+    assert [] == session.not_renewed(DOC, Unavailable("Not now."))
+    effects = session.not_renewed(DOC, Forbidden("No.", code="token_changed"))
+    denied = Send(hocuspocus.encode_permission_denied(ADDRESS, "token_changed: No."))
+    assert [Leave(DOC), Refusal(DOC, "token_changed", ME), denied] == effects
+
+
+def test_a_token_is_asked_for_where_the_wire_has_a_word_for_it():
+    assert [Send(b"\x05doc-1\x02\x00")] == collab().ask_token(DOC)
+    assert [] == yjs().ask_token("")
+
+
+def test_what_may_not_be_read_any_more_is_closed_and_stays_so():
+    error, session = Forbidden("No.", code="ticket_scope"), yjs()
+
+    assert [] == session.forbidden("another", error)
+    effects = session.forbidden(DOC, error)
+    assert [Leave(DOC), Refusal(DOC, "ticket_scope", ME), Close(4403, "ticket_scope: No.")] == effects
+
+
+def test_a_client_is_told_that_it_may_write_or_only_read_from_now_on():
+    told = Send(hocuspocus.encode_authenticated(ADDRESS, read_only=True))
+
+    assert [told] == collab().permitted(DOC, writable=False)
+    assert [] == yjs().permitted(DOC, writable=False)
+    assert [] == collab().permitted("another", writable=False)
+
+
+def test_the_end_of_a_connection_is_counted_for_the_document_that_it_spoke_of():
+    error = Unauthenticated("Over.", code="session_expired")
+
+    assert [Refusal(DOC, "session_expired", ME), Close(4501, "session_expired: Over.")] == yjs().end(error)
 
 
 def test_updates_of_unknown_documents_are_never_pushed():

@@ -5,10 +5,10 @@ import asyncio
 from starlette.websockets import WebSocket
 
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ActorId, Department, Digest, LaneId
 from crdt_sync.domain.lifecycle.model import Lane, Lifecycle
 from crdt_sync.errors import NotFound, Unauthenticated
-from crdt_sync.server.auth import Identity
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.views import Explained, FormView, Opened, Page, Posted, TicketView, Transitioned
 
@@ -146,10 +146,11 @@ def lifecycles() -> Lifecycles:
 class FakeConnection:
     """A connection that keeps what it was given; `failure` is raised while it is set."""
 
-    def __init__(self, transport, authenticate, principal) -> None:
+    def __init__(self, transport, authenticate, identity) -> None:
         self.transport = transport
         self.authenticate = authenticate
-        self.principal = principal
+        self.identity = identity
+        self.identified = identity is not None
         self.received = []
         self.joined = []
         self.failure = None
@@ -173,8 +174,8 @@ class FakeConnections:
     def __init__(self) -> None:
         self.made = asyncio.Queue()
 
-    def connect(self, dialect, transport, *, authenticate, principal=None, source="", trace=None):
-        connection = FakeConnection(transport, authenticate, principal)
+    def connect(self, dialect, transport, *, authenticate, identity=None, source="", trace=None):
+        connection = FakeConnection(transport, authenticate, identity)
         self.made.put_nowait(connection)
         return connection
 

@@ -4,17 +4,15 @@ import grpc
 import pycrdt
 import pytest
 
-from crdt_sync.errors import Unauthenticated
 from crdt_sync.rpc.status import code_of
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
 from crdt_sync.server import grpc_sync
 from crdt_sync.server.grpc_dialect import GrpcDialect
-from crdt_sync.server.grpc_sync import Renewal, Stream, SyncServicer
-from crdt_sync.server.session_tokens import SessionTokens
+from crdt_sync.server.grpc_sync import Stream, SyncServicer
 from crdt_sync.service.audit import Audit
 from crdt_sync.wire import limits
-from tests.fakes import CountingMeter, ManualClock
+from tests.fakes import CountingMeter
 from tests.server.fakes import FakeAuthenticator, FakeConnections
 
 
@@ -179,32 +177,24 @@ async def test_a_service_that_stops_ends_the_stream_so_that_callers_come_back(ru
     await stopping
 
 
-async def test_a_token_that_ends_is_asked_for_and_then_the_stream_ends(monkeypatch):
+async def test_a_token_that_ends_is_asked_for_and_a_new_one_keeps_the_stream(running):
+    talking = Talking(running.channel, running.metadata(seconds=1))
+    await talking.say(opening("a"))
+    await talking.hear("token_request")
+    await talking.say(pb.ClientFrame(token=pb.Token(token=running.token())), change("a", update_of("x")))
+    await talking.hear("ack")
+    (lease,) = running.service._leases._leases
+    assert lease.grace_ends_ms is None
+    running.service._leases.look()
+    talking.call.cancel()
+
+
+async def test_a_stream_without_a_new_token_in_time_ends(running, monkeypatch):
     monkeypatch.setattr(limits, "TOKEN_GRACE_S", 0)
-    stream = Stream(lambda code: None)
-    stream.ask_for_token()
-    bodies = [frame.WhichOneof("body") async for batch in _until_failure(stream) for frame in batch.frames]
+    talking = Talking(running.channel, running.metadata(seconds=1))
+    await talking.say(opening("a"))
 
-    assert (["token_request"], "session_expired") == (bodies, stream.failure.code)
-
-
-async def _until_failure(stream):
-    async for batch in stream:
-        yield batch
-
-
-async def test_a_new_token_in_time_keeps_the_stream():
-    clock, stream = ManualClock(), Stream(lambda code: None)
-    authenticator = FakeAuthenticator(clock.now_ms() + 3_600_000)
-    tokens = SessionTokens(authenticator, {}, clock, stream.ask_for_token)
-    stream.ask_for_token()
-    grace = stream._grace
-    await Renewal(tokens, authenticator.principal, stream).take("t")
-
-    assert grace.cancelled()
-    tokens.stop()
-    with pytest.raises(Unauthenticated):
-        await Renewal(tokens, authenticator.principal, stream).take("wrong")
+    assert (grpc.StatusCode.UNAUTHENTICATED, "session_expired") == await talking.end()
 
 
 async def test_a_slow_reader_loses_the_stream_and_nothing_of_a_document(monkeypatch):
@@ -230,7 +220,7 @@ async def test_batches_fit_what_a_client_takes(monkeypatch):
 async def test_our_own_mistake_ends_one_stream_without_a_word_about_it():
     connections, server = FakeConnections(), grpc.aio.server()
     sync_pb2_grpc.add_SyncServiceServicer_to_server(
-        SyncServicer(FakeAuthenticator(), connections, ManualClock(), Audit(CountingMeter())), server
+        SyncServicer(FakeAuthenticator(), connections, Audit(CountingMeter())), server
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
+from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import Unauthenticated
 from crdt_sync.protocol.collab_dialect import CollabDialect
 from tests.wire import vectors
@@ -20,7 +21,7 @@ PEOPLE = {"tok": SALES, "readonly": READER}
 async def authenticate(token):
     if token not in PEOPLE:
         raise Unauthenticated(token, code="token_invalid")
-    return PEOPLE[token]
+    return Identity(PEOPLE[token], None)
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ async def world(monkeypatch):
 @pytest.mark.parametrize("row", vectors.load("hocuspocus_conversations"), ids=lambda row: row["name"])
 async def test_conversation(world, row):
     connection, wire = world.connect(CollabDialect())
-    connection._authenticate = authenticate
+    connection._tokens._authenticate = authenticate
     for who, what in [*row["steps"], ("end", None)]:
         if who == "client":
             connection.receive(bytes.fromhex(what))

@@ -1,0 +1,128 @@
+"""What open connections were given for their tokens, and when that ends: the same for every wire. Closes nothing.
+
+One task looks after all of them, so that a connection costs no timer. A token that has ended is asked for where the
+wire has a word for it; who brings none in time, and who cannot be asked, loses what the token was good for.
+"""
+
+import asyncio
+from typing import Protocol
+
+import structlog
+
+from crdt_sync.domain.identity import Identity
+from crdt_sync.errors import Forbidden, TicketSyncError, Unauthenticated
+from crdt_sync.ports import Clock
+from crdt_sync.wire import limits
+
+LOOK_S = 1.0  # how late the end of a token may be noticed
+
+_log = structlog.get_logger(__name__)
+
+
+class Holder(Protocol):
+    """Who holds leases: a connection, a stream."""
+
+    def ask_token(self, lease: "Lease") -> bool:
+        """Ask for a token in place of the lease's; False if this wire has no word for it."""
+        ...
+
+    def lose(self, lease: "Lease", error: TicketSyncError) -> None:
+        """End everything that the lease was good for."""
+        ...
+
+    def change(self, lease: "Lease") -> None:
+        """Look again at what the lease is good for: its principal is another now."""
+        ...
+
+
+class Lease:
+    """What one token is good for. `key` is the holder's name for it."""
+
+    __slots__ = ("grace_ends_ms", "holder", "identity", "key")
+
+    def __init__(self, identity: Identity, holder: Holder, key: str) -> None:
+        self.identity = identity
+        self.holder = holder
+        self.key = key
+        self.grace_ends_ms: int | None = None  # while a token is asked for
+
+
+class Leases:
+    """Every lease of this process."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._leases: set[Lease] = set()
+        self._looking: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._looking = asyncio.get_running_loop().create_task(self._run(), name="leases")
+
+    async def stop(self) -> None:
+        """End; leases last for ever."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+
+    def hold(self, identity: Identity, holder: Holder, key: str = "") -> Lease:
+        """Give a lease; whoever takes it drops it when it ends by itself."""
+        lease = Lease(identity, holder, key)
+        self._leases.add(lease)
+        return lease
+
+    def check(self, identity: Identity) -> None:
+        """Return if what was known of somebody a while ago is still good.
+
+        Raises:
+            Unauthenticated: the token has ended.
+
+        """
+        if identity.expires_at_ms is not None and identity.expires_at_ms <= self._clock.now_ms():
+            raise _expired()
+
+    def drop(self, lease: Lease) -> None:
+        """Forget a lease."""
+        self._leases.discard(lease)
+
+    def renew(self, lease: Lease, identity: Identity) -> None:
+        """Let a lease be of another token of the same actor and department, which may say more or less.
+
+        Raises:
+            Forbidden: it is somebody else's token, who needs another connection.
+
+        """
+        before, after = lease.identity.principal, identity.principal
+        if (before.actor, before.department) != (after.actor, after.department):
+            raise Forbidden("The new token is not the old one's.", code="token_changed", advice="Connect anew with it.")
+        lease.identity = identity
+        lease.grace_ends_ms = None
+        if after != before:
+            lease.holder.change(lease)
+
+    def look(self) -> None:
+        """Ask for what has ended, and take back what nobody has renewed in time."""
+        now_ms = self._clock.now_ms()
+        for lease in list(self._leases):
+            ends_at_ms = lease.identity.expires_at_ms
+            if ends_at_ms is not None and ends_at_ms <= now_ms:
+                try:
+                    self._end(lease, now_ms)
+                except Exception:  # noqa: BLE001 (the boundary of its holder: nobody else is disturbed)
+                    _log.exception("looking after a token failed")
+
+    def _end(self, lease: Lease, now_ms: int) -> None:
+        if lease.grace_ends_ms is None and lease.holder.ask_token(lease):
+            lease.grace_ends_ms = now_ms + limits.TOKEN_GRACE_S * 1000
+        elif lease.grace_ends_ms is None or lease.grace_ends_ms <= now_ms:
+            self.drop(lease)
+            lease.holder.lose(lease, _expired())
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self.look()
+
+
+def _expired() -> Unauthenticated:
+    return Unauthenticated("The token has expired.", code="session_expired", advice="Connect again with a new one.")
