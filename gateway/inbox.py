@@ -287,6 +287,12 @@ def _engine(path: Path, busy_timeout_ms: int) -> AsyncEngine:
     url = URL.create("sqlite+aiosqlite", database=str(path))
     engine = create_async_engine(url, connect_args={"timeout": busy_timeout_ms / 1000})
 
+    def settle(connection: DBAPIConnection, _record: object) -> None:
+        """Rest on nothing that a log may have in the kernel's memory alone, as the service's store does not either."""
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.close()
+
     def configure(connection: DBAPIConnection, _record: object) -> None:
         # The driver must not begin transactions by itself: it would read before it locks, and fail with SQLITE_BUSY.
         connection.isolation_level = None
@@ -299,6 +305,7 @@ def _engine(path: Path, busy_timeout_ms: int) -> AsyncEngine:
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
+    event.listen(engine.sync_engine, "first_connect", settle)
     event.listen(engine.sync_engine, "connect", configure)
     event.listen(engine.sync_engine, "begin", begin)
     return engine

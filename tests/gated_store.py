@@ -7,7 +7,8 @@ from crdt_sync.ports import Batch, Committed, Store, StoreUnavailable
 
 
 class GatedStore:
-    """Wraps a store. Closed, its commits wait; `refuses` decides which batches fail; `down` fails everything.
+    """Wraps a store. Closed, its commits wait; `refuses` decides which batches fail; `down` fails everything, `full`
+    whatever writes.
 
     `results` closed, a command with an idempotency key waits before it is decided; `reads` closed, a document waits to
     be loaded; one in `unreadable` cannot be.
@@ -22,10 +23,12 @@ class GatedStore:
         self.reads = asyncio.Event()
         self.reads.set()
         self.waiting = 0
+        self.checks = 0
         self.batches: list[Batch] = []
         self.refuses: Callable[[Batch], bool] = lambda batch: False
         self.unreadable: set[str] = set()
         self.down = False
+        self.full = False
 
     def __getattr__(self, name: str):
         return getattr(self._inner, name)
@@ -34,7 +37,7 @@ class GatedStore:
         self.waiting += 1
         await self.gate.wait()
         self.waiting -= 1
-        if self.down or self.refuses(batch):
+        if self.down or self.full or self.refuses(batch):
             raise StoreUnavailable("the disk is gone")
         self.batches.append(batch)
         return await self._inner.commit(batch)
@@ -50,5 +53,6 @@ class GatedStore:
         return await self._inner.result(actor, key)
 
     async def check(self) -> None:
-        if self.down:
+        self.checks += 1
+        if self.down or self.full:
             raise StoreUnavailable("the disk is gone")

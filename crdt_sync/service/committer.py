@@ -72,6 +72,7 @@ class Committer:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._store_fails = False
 
     def start(self) -> None:
         """Begin to consume."""
@@ -107,17 +108,27 @@ class Committer:
                 async with asyncio.timeout(STALE_RETRY_S if self._desk.rooms.stale else None):
                     await self._wake.wait()
             except TimeoutError:
-                pass  # time to try the stale rooms again
+                if self._store_fails:
+                    await self._store_answers()  # nobody else may ask it now
             self._wake.clear()
-            await self._desk.rooms.refresh()
+            await self._refresh()
             while self._queue:
                 jobs = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_JOBS_MAX))]
                 await self._commit(jobs)
-                await self._desk.rooms.refresh()
+                await self._refresh()
                 self._desk.trim()
                 self._desk.rooms.trim()
             if self._stopping:
                 return
+
+    async def _refresh(self) -> None:
+        """Load anew what a failure spoiled, and ask for what it lost, but not for what the store cannot keep yet.
+
+        Clients answer at once with all that is missing: to ask while no commit passes would go round and round.
+        """
+        await self._desk.rooms.refresh()
+        if not self._store_fails:
+            self._desk.rooms.ask()
 
     async def _commit(self, jobs: list[Job]) -> None:
         """Commit the jobs together, or one by one if that fails."""
@@ -131,7 +142,8 @@ class Committer:
             self._meter.commit_failed()
             await self._abandon(draft)
             _log.warning("commit failed", jobs=len(decided), reason=str(error))
-            if len(decided) == 1 or not await self._store_answers():
+            answers = isinstance(error, StoreConflict) or await self._store_answers()
+            if len(decided) == 1 or not answers:
                 refusal = Unavailable("The change could not be stored.", advice="It was not accepted; send it again.")
                 for job in decided:
                     self._fail(job, refusal)
@@ -214,6 +226,7 @@ class Committer:
         now_s = asyncio.get_running_loop().time
         began_s = now_s()
         committed = await self._desk.store.commit(batch)
+        self._store_fails = False
         self._meter.committed(jobs=jobs, updates=len(batch.updates), seconds=now_s() - began_s)
         return committed
 
@@ -252,5 +265,7 @@ class Committer:
         try:
             await self._desk.store.check()
         except StoreUnavailable:
-            return False
-        return True
+            self._store_fails = True
+        else:
+            self._store_fails = False
+        return not self._store_fails

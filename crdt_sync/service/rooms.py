@@ -30,11 +30,12 @@ class Rooms:
         self._rooms: OrderedDict[str, Room] = OrderedDict()
         self._loading: dict[str, asyncio.Task[Room]] = {}
         self._stale: dict[Room, None] = {}
+        self._unasked: dict[Room, None] = {}
 
     @property
     def stale(self) -> bool:
-        """Tell whether some room waits to be loaded anew."""
-        return bool(self._stale)
+        """Tell whether some room waits to be loaded anew, or for its members to be asked for what it lost by that."""
+        return bool(self._stale or self._unasked)
 
     def __iter__(self) -> Iterator[Room]:
         return iter(self._rooms.values())
@@ -60,6 +61,14 @@ class Rooms:
                 return
             except TicketSyncError as error:
                 _log.error("document not loaded", document=room.text, reason=str(error))
+
+    def ask(self) -> None:
+        """Ask the members of rooms that were loaded anew for what these lack; the store should be able to keep it."""
+        unasked, self._unasked = self._unasked, {}
+        for room in unasked:
+            state_vector = room.document.state_vector()
+            for member in room.members:
+                member.put(member.dialect.step1(member.key, state_vector))
 
     async def get(self, text: str) -> Room:
         """Return the room of a document, loading it if need be; two callers share one load. It may be stale.
@@ -102,13 +111,11 @@ class Rooms:
             del self._rooms[text]
 
     async def _reload(self, room: Room) -> None:
-        """Replace what a room holds by what is committed, and ask its members for what that lacks."""
+        """Replace what a room holds by what is committed."""
         stored = await self._store.document(room.text)
         room.replace(_fill(room.name, self._ids, stored), document_position=stored.document_position)
-        state_vector = room.document.state_vector()
-        for member in room.members:
-            member.put(member.dialect.step1(member.key, state_vector))
         self._stale.pop(room, None)
+        self._unasked[room] = None
         room.commit(0)
 
     async def _load(self, text: str) -> Room:

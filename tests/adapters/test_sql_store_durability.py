@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from crdt_sync.adapters.storage import engines
 from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.domain.ids import Digest, Position
 from crdt_sync.ports import Batch, StoreUnavailable
@@ -107,6 +108,45 @@ async def test_a_killed_process_leaves_what_it_committed(store, tmp_path):
     await again.close()
 
 
+async def test_what_a_log_brought_back_is_in_the_database_itself_before_anything_is_added(store, tmp_path):
+    """Such a log may be in the kernel's memory only, if a sync has failed: nothing may come to rest on it."""
+    await store.commit(EVERYTHING)
+    (tmp_path / "killed").mkdir()
+    for file in tmp_path.glob("log.db*"):
+        shutil.copy(file, tmp_path / "killed")
+    again = await SqlStore.open(url(tmp_path / "killed"))
+    kept = await contents(again)
+
+    await again.check()
+
+    (tmp_path / "alone").mkdir()
+    shutil.copy(tmp_path / "killed" / "log.db", tmp_path / "alone")
+    alone = await SqlStore.open(url(tmp_path / "alone"))
+    assert kept == await contents(alone)
+    await alone.close()
+    await again.close()
+
+
+async def test_a_log_that_another_process_still_reads_is_settled_before_the_first_commit_and_not_without(
+    store, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 0)
+    monkeypatch.setattr(engines, "_SETTLE_TRIES", 1)
+    await store.commit(EVERYTHING)
+    reading = sqlite3.connect(tmp_path / "log.db")
+    reading.execute("BEGIN")
+    reading.execute("SELECT count(*) FROM updates").fetchone()
+    again = await SqlStore.open(url(tmp_path))
+
+    with pytest.raises(StoreUnavailable, match="settled"):
+        await again.commit(Batch(updates=[update("d", 2)]))
+    assert (await again.document("d")).document_position == 1
+
+    reading.close()
+    assert (await again.commit(Batch(updates=[update("d", 2)]))).first == 5
+    await again.close()
+
+
 @pytest.mark.parametrize("table", TABLES)
 async def test_a_statement_that_fails_leaves_nothing_of_its_batch(store, tmp_path, table):
     connection = sqlite3.connect(tmp_path / "log.db")
@@ -142,6 +182,7 @@ async def test_a_full_disk_refuses_the_batch_and_later_ones_pass(store, tmp_path
 
 
 async def test_a_database_that_another_process_holds_is_unavailable_and_then_not_ready(store, tmp_path):
+    await store.check()
     async with store._writer.connect() as connection:
         # The begin event has taken the lock for this very connection; from here on it waits for nobody.
         await connection.execute(text("PRAGMA busy_timeout = 0"))
@@ -162,6 +203,7 @@ async def test_a_database_that_another_process_holds_is_unavailable_and_then_not
 async def test_check_really_writes(store, tmp_path):
     """SQLite skips an update that changes nothing; a probe that used one would pass on a dead disk."""
     log = tmp_path / "log.db-wal"
+    await store.check()
     for _ in range(3):
         before = log.stat().st_size
         await store.check()

@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 import sqlite3
 from contextlib import asynccontextmanager, closing
 
@@ -45,6 +46,20 @@ async def test_file_is_written_ahead_and_synced_in_full(tmp_path):
     async with opened(tmp_path) as inbox, inbox._engine.connect() as connection:
         assert "wal" == (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar()
         assert 2 == (await connection.exec_driver_sql("PRAGMA synchronous")).scalar()
+
+
+async def test_what_a_log_brought_back_is_in_the_file_itself_before_anything_is_added(tmp_path):
+    for folder in ("killed", "alone"):
+        (tmp_path / folder).mkdir()
+    async with opened(tmp_path) as inbox:
+        await inbox.keep(arrival())
+        for file in tmp_path.glob("inbox.db*"):
+            shutil.copy(file, tmp_path / "killed")
+
+    async with opened(tmp_path / "killed"):
+        shutil.copy(tmp_path / "killed" / "inbox.db", tmp_path / "alone")
+
+    assert [("shop", "openid-1")] == rows(tmp_path / "alone", "account, conversation")
 
 
 async def test_same_key_is_one_row_in_one_account_and_another_in_the_next(tmp_path):

@@ -11,6 +11,7 @@ from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain import transition
 from crdt_sync.errors import ServiceError, TicketSyncError, Unavailable
+from crdt_sync.service import committer
 from crdt_sync.wire import hocuspocus, ysync
 from tests.gated_store import GatedStore
 from tests.world import LEAD, SALES, SALES_2, TECH, World
@@ -83,6 +84,48 @@ async def test_a_duplicate_of_an_update_that_was_not_stored_is_stored_itself_if_
         frame == status(address, accepted=True) for frame in wire.frames if b"\x08" == frame[len(address) + 1 :][:1]
     ]
     assert "high" == (await card_after_restart(store, document))["priority"]
+
+
+async def test_clients_are_asked_for_what_a_full_disk_lost_once_it_has_room_and_not_before(world, store, monkeypatch):
+    monkeypatch.setattr(committer, "STALE_RETRY_S", 0)
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    author, wire = await world.yjs(document, SALES)
+    mine = CardDocument(77)
+    edit = mine.set_fields({"priority": "high"})
+    wire.frames.clear()
+    store.full = True
+
+    author.receive(ysync.encode_update(edit))
+    checked = store.checks
+    await world.settle()
+    assert store.checks > checked + 2
+    assert [] == wire.frames
+    assert "priority" not in (await world.rooms.get(document)).document.card()
+
+    store.full = False
+    await world.settle()
+    asked = ysync.decode(wire.frames.pop())
+    author.receive(ysync.encode_step2(mine.diff(asked.state_vector)))
+    await world.settle()
+    assert "high" == (await card_after_restart(store, document))["priority"]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+async def test_a_client_that_answers_at_once_is_not_asked_again_while_no_commit_passes(world, store, others):
+    view, other = await world.opened(), await world.opened()
+    document = f"ticket/{view.id}/card"
+    author, wire = await world.yjs(document, SALES)
+    edit = CardDocument(77).set_fields({"priority": "high"})
+    wire.frames.clear()
+    store.full = True
+
+    author.receive(ysync.encode_update(edit))
+    calls = [asyncio.ensure_future(world.tickets.update_card(TECH, other.id, fields={"tags": "x"}))] * others
+    await world.settle()
+
+    assert [] == wire.frames
+    assert [Unavailable] * others == [type(said) for said in await asyncio.gather(*calls, return_exceptions=True)]
 
 
 async def test_a_command_on_a_document_is_stored_behind_the_edits_that_it_builds_on(world, store):

@@ -3,6 +3,7 @@
 It never reads or writes a row of ours.
 """
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -13,12 +14,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 Synchronous: TypeAlias = Literal["FULL", "OFF"]
 
 READERS_MAX = 4  # on SQLite each is a thread; more of them than this only wait for the interpreter lock
 BUSY_TIMEOUT_MS = 5_000  # another process (a backup, `admin`) may hold the write lock for so long
+
+_SETTLE_TRIES, _SETTLE_PAUSE_S = 20, 0.05  # a checkpoint takes some milliseconds
 
 _RESET = None  # every use is one transaction that has ended; to roll back once more costs a sixth of a small commit
 
@@ -82,6 +85,23 @@ def _config(connection: Connection) -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
+
+
+async def settle(connection: AsyncConnection) -> bool:
+    """Write what SQLite recovered from its log into the database, sync that and empty the log; False if others read it.
+
+    After an fsync that failed, the kernel may show pages as written that the disk does not have. A process that is
+    killed then leaves a log that reads well and is not there after the loss of power, nor is anything behind it. What
+    is written anew does not rest on those pages.
+    """
+    if connection.dialect.name != "sqlite":
+        return True
+    for _ in range(_SETTLE_TRIES):
+        busy = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).scalar_one()
+        if not busy:
+            return True
+        await asyncio.sleep(_SETTLE_PAUSE_S)  # where another process checkpoints at this moment, SQLite does not wait
+    return False
 
 
 def _tell_connections(engine: AsyncEngine, synchronous: Synchronous) -> None:

@@ -7,7 +7,7 @@ position n will never see a smaller one appear.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import lru_cache, partial
 from typing import Any, TypeAlias, TypeVar
@@ -58,6 +58,8 @@ class SqlStore:
         self._writer = writer
         self._reader = reader
         self._running: set[asyncio.Task[Any]] = set()
+        self._settled = False
+        self._settling = asyncio.Lock()
         self._closed = False
 
     @classmethod
@@ -102,7 +104,7 @@ class SqlStore:
     async def commit(self, batch: Batch) -> Committed:
         """Insert first and ask afterwards: what collided is looked up only if something did."""
         try:
-            return await self._run(self._writer, partial(transaction.append, batch=batch))
+            return await self._write(partial(transaction.append, batch=batch))
         except (exc.IntegrityError, transaction.StaleTicket) as error:
             taken = await self._run(self._reader, partial(transaction.taken, batch=batch))
             if keys := collisions(batch, taken):
@@ -216,8 +218,8 @@ class SqlStore:
 
     async def save_lifecycle(self, digest: Digest, source: str) -> None:
         """Insert, unless it is there."""
-        new = self._upsert(tables.lifecycles).values(digest=digest, source=source)
-        await self._execute(new.on_conflict_do_nothing())
+        new = self._upsert(tables.lifecycles).values(digest=digest, source=source).on_conflict_do_nothing()
+        await self._run(self._writer, lambda connection: connection.execute(new))
 
     async def lifecycles(self) -> Mapping[Digest, str]:
         """Read them all; there are as many as there were versions."""
@@ -234,7 +236,7 @@ class SqlStore:
             rows = [(row.ticket, row.heads) for row in await connection.execute(kept)]
             return has_room(alarm, rows) and bool((await connection.execute(new)).rowcount)
 
-        return await self._run(self._writer, write)
+        return await self._write(write)
 
     async def alarms(self, ticket: TicketId) -> Sequence[Alarm]:
         """Read by the primary key."""
@@ -274,20 +276,40 @@ class SqlStore:
         return await self._run(self._reader, read)
 
     async def _execute(self, statement: Executable) -> None:
-        await self._run(self._writer, lambda connection: connection.execute(statement))
+        await self._write(lambda connection: connection.execute(statement))
+
+    async def _write(self, work: _Work[_T]) -> _T:
+        """Change the database, which was settled before; one that cannot be (a full disk) is still read from.
+
+        Only the sources of lifecycles are saved without this, at every start, and so by the next one once more.
+        """
+
+        async def settled() -> _T:
+            async with self._settling:
+                if not self._settled:
+                    self._settled = await _transact(self._reader, engines.settle)
+            if not self._settled:
+                raise StoreUnavailable("another process reads the log, which is to be settled before a first write")
+            return await _transact(self._writer, work)
+
+        return await self._whole(settled)
 
     def _upsert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """Return the dialect's own INSERT: both have ON CONFLICT, and SQLAlchemy has no common one."""
         return sqlite.insert(table) if self._writer.dialect.name == "sqlite" else postgresql.insert(table)
 
     async def _run(self, engine: AsyncEngine, work: _Work[_T]) -> _T:
-        """Do `work` in a transaction that the cancellation of the caller does not reach.
+        """Do `work` in a transaction."""
+        return await self._whole(partial(_transact, engine, work))
+
+    async def _whole(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        """Do `work`, which the cancellation of the caller does not reach.
 
         A cancelled caller leaves; his transaction still ends, whole, and the connection goes back in order.
         """
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        task = asyncio.create_task(_transact(engine, work))
+        task = asyncio.create_task(work())
         self._running.add(task)
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
