@@ -13,6 +13,7 @@
     |   +-- PreconditionUnknown  a `seen` that names nothing known
     |   +-- Refused            a rule of the document's kind is broken
     |   +-- Reset              what is named belongs to an ended life of the document
+    |   +-- TooMany            of something that has room for more later (retryable)
     +-- ServiceError           our fault or our store's; the same request may succeed later
         +-- Unavailable        the log cannot commit, or the service is stopping
 
@@ -105,6 +106,13 @@ class Reset(CallerError):
     """The document was made anew, and what is named belongs to a former life of it."""
 
     default_code = "reset"
+
+
+class TooMany(CallerError):
+    """More at once than there is room for; later there may be room."""
+
+    default_code = "too_many_requests"
+    retryable = True
 
 
 class ServiceError(TicketSyncError):

@@ -29,7 +29,7 @@ def test_code_is_one_word_that_clients_can_rely_on(kind):
 
 
 def test_only_what_may_pass_by_itself_is_worth_a_retry():
-    retryable = {errors.ServiceError, errors.Unavailable, errors.NotThereYet}
+    retryable = {errors.ServiceError, errors.Unavailable, errors.NotThereYet, errors.TooMany}
     assert retryable == {kind for kind in KINDS if kind.retryable}
 
 

@@ -18,6 +18,7 @@ from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.connection import Connection
 from crdt_sync.service.connections import Connections
+from crdt_sync.service.events import Events
 from crdt_sync.service.ingest import Arrival
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
@@ -64,7 +65,8 @@ class World:
         self.desk = Desk(store, self.rooms, lifecycles, self.ids)
         self.meter = CountingMeter()
         self.leases = Leases(clock)
-        self.committer = Committer(self.desk, clock, self.meter)
+        self.events = Events(store, self.leases)
+        self.committer = Committer(self.desk, clock, self.meter, notice=self.events.notice)
         shared = {"store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": lifecycles}
         self.tickets = Tickets(**shared, clock=clock, ids=self.ids, secret=b"k" * 32)
         self.connections = Connections(
@@ -79,10 +81,12 @@ class World:
         world.committer.start()
         world.committer._task.add_done_callback(_end_what_waits)
         world.connections.start()
+        world.events.start()
         return world
 
     async def stop(self) -> None:
         await self.connections.stop(1012, "stopping")
+        await self.events.stop()
         await self.committer.stop()
 
     async def authenticate(self, token: str) -> Identity:

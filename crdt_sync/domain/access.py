@@ -4,6 +4,7 @@ Every wire asks here and nowhere else. An answer is None for yes, or a `Denial` 
 exists is not known here; names that never can be are `crdt_sync.domain.ids`' business.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from crdt_sync.domain.ids import ActorId, Department, DocumentKind, DocumentName, LaneId, Role, TicketId
@@ -112,6 +113,18 @@ def converse(principal: Principal, lifecycle: Lifecycle) -> Denial | None:
     if principal.department in lifecycle.talk:
         return None
     return Denial("department", f"The department {principal.department!r} does not take part in the conversation.")
+
+
+def watch(principal: Principal) -> Denial | None:
+    """Say whether the caller may hear of events at all; which of them, `hear` says."""
+    if principal.is_gateway:
+        return Denial("gateway", "A gateway ingests; it hears no events.")
+    return None
+
+
+def hear(principal: Principal, ticket: TicketId, audience: Collection[Department]) -> bool:
+    """Say whether an event of this ticket, for this audience, is for the caller."""
+    return principal.department in audience and (principal.tickets is None or ticket in principal.tickets)
 
 
 def open_ticket(principal: Principal, lifecycle: Lifecycle, opening: Transition) -> Denial | None:

@@ -1,6 +1,7 @@
 """The types of domain events: what the service tells departments that has happened. No event is made here.
 
-Who may see an event stands in its `audience`, which its maker sets: `crdt_sync.service.draft`.
+Who may see an event stands in its `audience`, which its maker sets: `crdt_sync.service.draft`. What each type says in
+its data is fixed by a JSON Schema in `proto/events`.
 """
 
 from enum import StrEnum
@@ -15,4 +16,5 @@ class EventType(StrEnum):
     OBLIGATION_RAISED = "obligation_raised"
     OBLIGATION_DISCHARGED = "obligation_discharged"
     MESSAGE = "message"
+    DELIVERY = "delivery"  # what became of an answer to the customer; made once answers are sent from here
     REFUSED = "refused"

@@ -10,12 +10,14 @@ from crdt_sync.errors import NotFound
 from crdt_sync.ports import Clock
 from crdt_sync.server import health, metrics, page, problems, reference, tickets_api
 from crdt_sync.server.auth import Authenticator
+from crdt_sync.server.event_streams import EventStreams
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.middleware import AccessLog, BodyLimit, SafeHeaders
 from crdt_sync.server.websocket import Sockets
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.connections import Connections
+from crdt_sync.service.events import Events
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.tickets import Tickets
 
@@ -49,6 +51,7 @@ class Parts:
     connections: Connections
     audit: Audit
     metrics: Metrics
+    events: Events
     origins: tuple[str, ...]
     channels: Channels
 
@@ -63,6 +66,8 @@ def create_app(parts: Parts) -> FastAPI:
         app.include_router(router)
     sockets = Sockets(parts.connections, parts.authenticator, parts.audit, parts.origins)
     app.router.routes.extend(sockets.routes())
+    streams = EventStreams(parts.events, parts.authenticator, parts.audit, parts.origins)
+    app.router.routes.extend(streams.routes())
     app.router.routes.append(Route("/channels/{account:path}", parts.channels, name="channels"))
     for layer in (BodyLimit, SafeHeaders, AccessLog):  # the last is outermost
         app.add_middleware(layer)

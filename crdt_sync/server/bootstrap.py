@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import httpx
 import structlog
+from starlette.types import ASGIApp
 
 from crdt_sync.adapters import lifecycle_files
 from crdt_sync.adapters.clock import SystemClock, SystemIds
@@ -28,6 +29,7 @@ from crdt_sync.server.settings import Settings
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.connections import Connections
+from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
@@ -59,6 +61,7 @@ class Service:
         self._committer: Committer | None = None
         self._connections: Connections | None = None
         self._leases: Leases | None = None
+        self._events: Events | None = None
         self._readiness: Readiness | None = None
 
     @property
@@ -92,6 +95,8 @@ class Service:
             await self._leases.stop()
         if self._connections is not None:
             await self._connections.stop(RESTARTING, "stopping: The service is stopping.")
+        if self._events is not None:
+            await self._events.stop()
         if self._http is not None:
             await self._http.stop()
         if self._grpc is not None:
@@ -108,15 +113,15 @@ class Service:
         self._http = HttpServer(settings.host, settings.port)
         self._held.enter_context(database.held(settings.url))
         store = self._store = await database.open_store(settings.url)
-        lifecycles = self._lifecycles = await Lifecycles.load(
-            store, lifecycle_files.load, lifecycle_files.load_accepted, sources
-        )
+        lifecycles = self._lifecycles = await _load_lifecycles(store, sources)
         ids = SystemIds(clock)
         telemetry = Telemetry()
         audit = Audit(telemetry)
         leases = self._leases = Leases(clock)
         rooms = Rooms(store, ids)
-        committer = self._committer = Committer(Desk(store, rooms, lifecycles, ids), clock, telemetry)
+        events = self._events = Events(store, leases)
+        desk = Desk(store, rooms, lifecycles, ids)
+        committer = self._committer = Committer(desk, clock, telemetry, notice=events.notice)
         connections = self._connections = Connections(
             store=store,
             rooms=rooms,
@@ -142,18 +147,19 @@ class Service:
         committer.start()
         connections.start()
         leases.start()
-        self._grpc = GrpcServer(
+        events.start()
+        grpc = GrpcServer(
             GrpcParts(
                 authenticator=authenticator,
                 tickets=tickets,
                 lifecycles=lifecycles,
                 connections=connections,
+                events=events,
                 readiness=readiness,
                 clock=clock,
                 audit=audit,
             )
         )
-        self.grpc_port = await self._grpc.start(settings.host, settings.grpc_port)
         app = create_app(
             Parts(
                 tickets=tickets,
@@ -164,12 +170,18 @@ class Service:
                 connections=connections,
                 audit=audit,
                 metrics=Metrics(telemetry.render, CONTENT_TYPE, settings.metrics),
+                events=events,
                 origins=settings.origins,
                 channels=self.channels,
             )
         )
-        await self._http.start(app)
-        self.port = self._http.port
+        await self._listen(self._http, app, grpc)
+
+    async def _listen(self, http: HttpServer, app: ASGIApp, grpc: GrpcServer) -> None:
+        settings, self._grpc = self.settings, grpc
+        self.grpc_port = await grpc.start(settings.host, settings.grpc_port)
+        await http.start(app)
+        self.port = http.port
         _log.info("service started", host=settings.host, port=self.port, grpc_port=self.grpc_port)
 
     def _authenticator(self, clock: Clock) -> Authenticator:
@@ -198,6 +210,10 @@ def _make_directory(data: Path) -> None:
         raise Malformed(
             f"The data directory {data} cannot be made: {error.strerror}.", code="data", advice="Choose another --data."
         ) from error
+
+
+async def _load_lifecycles(store: Store, sources: dict[str, str]) -> Lifecycles:
+    return await Lifecycles.load(store, lifecycle_files.load, lifecycle_files.load_accepted, sources)
 
 
 def _lifecycle_sources(chosen: str) -> dict[str, str]:

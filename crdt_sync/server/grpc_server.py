@@ -11,6 +11,8 @@ from grpc_reflection.v1alpha import reflection
 from crdt_sync.errors import Unavailable
 from crdt_sync.ports import Clock
 from crdt_sync.rpc.ticketsync.v1 import (
+    events_pb2,
+    events_pb2_grpc,
     gateway_pb2,
     gateway_pb2_grpc,
     sync_pb2,
@@ -20,6 +22,7 @@ from crdt_sync.rpc.ticketsync.v1 import (
 )
 from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.grpc_decoding import DecodingInterceptor
+from crdt_sync.server.grpc_events import EventServicer
 from crdt_sync.server.grpc_ingress import IngressServicer
 from crdt_sync.server.grpc_sync import SyncServicer
 from crdt_sync.server.grpc_tickets import TicketServicer
@@ -27,6 +30,7 @@ from crdt_sync.server.health import Readiness
 from crdt_sync.server.listening import bind
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.connections import Connections
+from crdt_sync.service.events import Events
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.tickets import Tickets
 from crdt_sync.wire import limits
@@ -55,6 +59,7 @@ class GrpcParts:
     tickets: Tickets
     lifecycles: Lifecycles
     connections: Connections
+    events: Events
     readiness: Readiness
     clock: Clock
     audit: Audit
@@ -95,7 +100,7 @@ class GrpcServer:
 
     def __init__(self, parts: GrpcParts) -> None:
         self._server = grpc.aio.server(options=OPTIONS, interceptors=[DecodingInterceptor(parts.audit)])
-        files = (sync_pb2, tickets_pb2, gateway_pb2)
+        files = (sync_pb2, tickets_pb2, events_pb2, gateway_pb2)
         self.services = tuple(s.full_name for file in files for s in file.DESCRIPTOR.services_by_name.values())
         self._health = StoreHealth(parts.readiness, self.services)
         self._watching: asyncio.Task[None] | None = None
@@ -103,6 +108,8 @@ class GrpcServer:
         tickets = TicketServicer(parts.authenticator, parts.audit, parts.tickets, parts.lifecycles)
         sync_pb2_grpc.add_SyncServiceServicer_to_server(sync, self._server)
         tickets_pb2_grpc.add_TicketServiceServicer_to_server(tickets, self._server)
+        events = EventServicer(parts.authenticator, parts.events, parts.audit)
+        events_pb2_grpc.add_EventServiceServicer_to_server(events, self._server)
         ingress = IngressServicer(parts.authenticator, parts.audit, parts.tickets)
         gateway_pb2_grpc.add_IngressServiceServicer_to_server(ingress, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

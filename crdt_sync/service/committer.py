@@ -8,7 +8,7 @@ is refused.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -64,10 +64,12 @@ class Job(Protocol):
 class Committer:
     """The queue of jobs and its one consumer."""
 
-    def __init__(self, desk: Desk, clock: Clock, meter: Meter) -> None:
+    def __init__(self, desk: Desk, clock: Clock, meter: Meter, *, notice: Callable[[], None]) -> None:
+        """`notice` hears of each commit that held events."""
         self._desk = desk
         self._clock = clock
         self._meter = meter
+        self._notice = notice
         self._queue: deque[Job] = deque()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -233,6 +235,8 @@ class Committer:
     def _tell(self, draft: Draft, jobs: list[Job], committed: Committed) -> None:
         """Let memory, authors and members know what is committed. A fault of ours here undoes nothing."""
         draft.committed(committed)
+        if draft.has_events:
+            self._notice()
         for job in jobs:
             try:
                 job.succeed(committed)

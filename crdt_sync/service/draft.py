@@ -151,6 +151,11 @@ class Draft:
             quarantined=self._quarantined,
         )
 
+    @property
+    def has_events(self) -> bool:
+        """Tell whether departments hear of something in it."""
+        return bool(self._events)
+
     def committed(self, committed: Committed) -> None:
         """Bring the tickets in memory to what is committed now."""
         for touched in self.tickets.values():
@@ -197,6 +202,8 @@ class Draft:
         for transition in touched.admitted:
             kind = EventType.OPENED if transition.is_opening else EventType.TRANSITIONED
             data = {"transition": transition.id, "lane": transition.lane, "name": transition.name}
+            if transition.is_opening:
+                data["lifecycle"] = live.lifecycle.digest
             self._event(kind, live, data, audience, trace)
         if not touched.admitted:
             return

@@ -9,7 +9,7 @@ from typing import Literal
 
 from crdt_sync import errors
 
-Wire = Literal["sync", "collab", "grpc", "http", "submit"]
+Wire = Literal["sync", "collab", "events", "grpc", "http", "submit"]
 """Where something was asked. `submit` are the entries of submit documents, whatever wire brought them."""
 
 GrpcStatus = Literal[
@@ -48,11 +48,13 @@ TABLE: dict[type[errors.TicketSyncError], Status] = {
     errors.PreconditionUnknown: Status(412, "FAILED_PRECONDITION", 4422),
     errors.Refused: Status(422, "INVALID_ARGUMENT", 4422),
     errors.Reset: Status(409, "FAILED_PRECONDITION", 4410),
+    errors.TooMany: Status(429, "RESOURCE_EXHAUSTED", 1013),
     errors.Unavailable: Status(503, "UNAVAILABLE", 1013),
     errors.ServiceError: Status(500, "INTERNAL", 1011),
 }
 
 BY_CODE: dict[str, Status] = {  # where a wire tells apart what one type of error covers
+    "stopping": Status(503, "UNAVAILABLE", 1012),  # RFC 6455's registry: "Service Restart"
     "session_expired": Status(401, "UNAUTHENTICATED", 4501),  # a token that was good at the handshake
 }
 

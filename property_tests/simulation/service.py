@@ -11,6 +11,7 @@ from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.connection import Connection, Transport
 from crdt_sync.service.connections import Connections
+from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
@@ -64,16 +65,19 @@ class Service:
         self.rooms = Rooms(store, ids)
         self.desk = Desk(store, self.rooms, self.lifecycles, ids)
         meter = CountingMeter()
-        self.committer = Committer(self.desk, self.clock, meter)
+        leases = Leases(self.clock)
+        self.events = Events(store, leases)
+        self.committer = Committer(self.desk, self.clock, meter, notice=self.events.notice)
         shared: dict[str, Any] = {
             "store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": self.lifecycles
         }  # fmt: skip
         self.tickets = Tickets(**shared, clock=self.clock, ids=ids, secret=b"k" * 32)
         self.connections = Connections(
-            **shared, clock=self.clock, audit=Audit(meter), leases=Leases(self.clock), open_documents=False
+            **shared, clock=self.clock, audit=Audit(meter), leases=leases, open_documents=False
         )
         self.committer.start()
         self.connections.start()
+        self.events.start()
 
     def fall(self) -> None:
         """Be dead from this moment on; `kill` cleans up."""
@@ -96,6 +100,7 @@ class Service:
 
     async def _stop(self) -> None:
         await self.connections.stop(*RESTARTING)
+        await self.events.stop()
         await self.committer.stop()
 
     def connect(self, transport: Transport) -> Connection:

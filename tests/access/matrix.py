@@ -92,6 +92,7 @@ READS_FORM   = cells("ok        department ok         department no_ticket  no_t
 WRITES_FORM  = cells("ok        department read_only  department no_ticket  no_ticket    gateway  token_missing")
 MOVES        = cells("ok        lane_owner lane_owner lane_owner no_ticket  no_ticket    gateway  token_missing")
 OPENS        = cells("ok        ok         open_by    ok         department ticket_scope gateway  token_missing")
+HEARS        = cells("ok        ok         ok         ok         ok         ok           gateway  token_missing")
 LISTS        = cells("ok        ok         ok         ok         ok         ok           gateway  token_missing")
 INGESTS      = everybody("not_a_gateway") | {GATEWAY: "ok", NOBODY: "token_missing"}
 SIGNED_IN    = everybody("ok") | {NOBODY: "token_missing"}
@@ -137,6 +138,8 @@ ROUTES = (
     Route("GET /api/tickets/{ticket}/history", SEES),
     Route("GET /api/lifecycles", SIGNED_IN),
     Route("GET /api/lifecycles/{digest}", SIGNED_IN, path="/api/lifecycles/{lifecycle}"),
+    Route("GET /events", HEARS, path="/events?after=0"),  # what each hears, the rows of events say
+    Route("OPTIONS /events", PUBLIC),  # what another host's page may send
     Route("GET /", PUBLIC | {GATEWAY: "403"}),  # without a token the form to sign in
     Route("POST /", PUBLIC, form={"token": "{token}"}),
     Route("GET /healthz", PUBLIC),
@@ -148,9 +151,10 @@ ROUTES = (
     Route("* /channels/{account:path}", everybody("no_gateway"), path="/channels/shop"),
 )
 
-SOCKETS = {  # how each WebSocket is proven: its name among the wires that every document row runs over
+SOCKETS = {  # how each WebSocket is proven: its name among the wires that every document or event row runs over
     "/sync/{document:path}": "sync",
     "/collab": "collab",
+    "/events": "events",
 }
 
 RPCS = (
@@ -188,6 +192,7 @@ RPCS = (
 
 STREAMS = {  # calls that stream, and what proves each
     "ticketsync.v1.SyncService/Sync": "every document row runs over it",
+    "ticketsync.v1.EventService/Watch": "every event row runs over it",
     "grpc.health.v1.Health/Watch": "public: the state of the log, no ticket",
     "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": "public: the interface, no ticket",
 }
@@ -209,6 +214,7 @@ EVENTS = (
     Event("obligation_raised", PARTICIPANTS),
     Event("obligation_discharged", PARTICIPANTS),
     Event("message", frozenset({"sales", "support"})),
+    Event("delivery", frozenset({"sales", "support"})),
     Event("refused", frozenset({"sales"})),  # the department whose entry it was
 )
 

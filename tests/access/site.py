@@ -13,6 +13,8 @@ from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain import transition
+from crdt_sync.domain.event import EventType
+from crdt_sync.ports import Batch, NewEvent
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2, gateway_pb2_grpc
 from crdt_sync.wire import awareness, ysync
 from tests.access.matrix import CALLERS, GATEWAY, NARROW, NOBODY, OTHER, OWNER, READER, STRANGER, TALKER
@@ -60,6 +62,9 @@ class Site:
     lifecycle: str
     refused: dict[str, str]  # department -> the key under which the log names its refused entry
     tokens: dict[str, str | None]
+
+    async def position(self):
+        return await self.running.service._store.position()
 
     async def shown(self):
         answer = await self.running.http.get(f"/api/tickets/{self.ticket}", headers=self.headers(OWNER))
@@ -131,6 +136,7 @@ async def filled_site(tmp_path):
         await _talk(site)
         for department, caller in (("sales", OWNER), ("tech", READER)):
             await _refused(site, department, caller)
+        await _delivered(site)
         for part, word in (("form/sales", "wordpresence_form"), ("card", "wordpresence_card")):
             await _present(site, stack, part, word)
         yield site
@@ -192,6 +198,13 @@ async def _refused(site, department, caller):
         await socket.say(ysync.encode_update(update))
         await socket.hear(ysync.Update)
     site.refused[department] = transition.entry_key(entry.encode())
+
+
+async def _delivered(site):
+    """Tell what became of an answer, as the service will once it sends answers."""
+    data = {"message": "a" * 52, "part": 0, "state": "delivered"}
+    event = NewEvent(EventType.DELIVERY, site.ticket, data, site.running.service.lifecycle.talk, 1)
+    await site.running.service._store.commit(Batch(events=[event]))
 
 
 async def _present(site, stack, part, word):

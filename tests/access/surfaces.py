@@ -5,11 +5,14 @@ from google.protobuf import descriptor_pool, json_format, message_factory
 
 from crdt_sync.rpc.status import code_of
 from tests.access.site import edit_of, envelope
-from tests.access.wires import WIRES, bytes_of
+from tests.access.wires import WATCHES, WIRES, bytes_of
 
 
 async def ask_route(site, row, caller, heard):
     """Make the request of a row; return "ok", the code of the refusal, or the status of what is no problem."""
+    if row.key == "GET /events":
+        answer = await WATCHES["stream"](site.running, site.tokens[caller], await site.position(), heard)
+        return answer if isinstance(answer, str) else "ok"
     method = "GET" if row.method == "*" else row.method
     answer = await site.running.http.request(
         method,
@@ -57,6 +60,11 @@ class Clients:
     def next(self):
         self._last += 1
         return self._last
+
+
+async def ask_events(site, wire, caller, heard):
+    """Hear every event that there is for a caller over a wire; or return the code of the refusal."""
+    return await WATCHES[wire](site.running, site.tokens[caller], await site.position(), heard)
 
 
 async def ask_document(site, wire, kind, document, caller, heard, clients):

@@ -8,10 +8,11 @@ from crdt_sync.domain import access
 from crdt_sync.ports import Position
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from tests.access import matrix
-from tests.access.matrix import CALLERS, DOCUMENTS, EVENTS, OTHER, ROUTES, RPCS, STRANGER
-from tests.access.site import LANES, WORDS, filled_site
-from tests.access.surfaces import Clients, ask_document, ask_route, ask_rpc
-from tests.access.wires import WIRES, grpc_stream, open_frame
+from tests.access.matrix import CALLERS, DOCUMENTS, EVENTS, NARROW, OTHER, ROUTES, RPCS, STRANGER
+from tests.access.site import CLAIMS, LANES, WORDS, filled_site
+from tests.access.surfaces import Clients, ask_document, ask_events, ask_route, ask_rpc
+from tests.access.wires import WATCHES, WIRES, grpc_stream, open_frame
+from tests.wire import schemas
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -55,6 +56,27 @@ async def test_an_event_is_for_those_whom_its_row_names(shared):
     assert set(expected.items()) == {(event.type, frozenset(event.audience)) for event in of_sales}
 
 
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("wire", WATCHES)
+async def test_a_caller_hears_the_events_that_are_for_its_department_and_no_other(shared, wire, caller):
+    heard = await ask_events(shared, wire, caller, [])
+    if matrix.HEARS[caller] != "ok":
+        assert matrix.HEARS[caller] == heard
+        return
+    department, audience = CLAIMS[caller]["department"], {row.type: row.audience for row in EVENTS}
+    expected = []
+    for event in await shared.running.service._store.events(Position(0)):
+        if event.type == "refused":  # all but one are of sales, which the other rows write for
+            concerned = {"tech" if event.data["entry"] == shared.refused["tech"] else "sales"}
+        else:
+            concerned = audience[event.type]
+        if department in concerned and caller != NARROW:
+            expected.append(event.position)
+
+    assert expected == [int(event["position"]) for event in heard]
+    assert [[]] * len(heard) == [schemas.faults(event) for event in heard]
+
+
 @pytest.mark.parametrize(
     ("claims", "code"),
     [
@@ -89,6 +111,8 @@ async def everything_that(site, caller):
     documents = [("log", "log"), ("talk", "talk"), ("card", "card"), ("card", "nonsense")]
     documents += [("submit", f"submit/{department}") for department in DEPARTMENTS]
     documents += [("form", f"form/{lane}") for lane in LANES]
+    for wire in WATCHES:
+        await ask_events(site, wire, caller, heard)
     for wire in WIRES:
         for kind, part in documents:
             await ask_document(site, wire, kind, site.name(part), caller, heard, CLIENTS)

@@ -17,7 +17,7 @@ from crdt_sync.domain.ids import DocumentKind
 from crdt_sync.rpc.ticketsync import v1
 from crdt_sync.server.app import Channels, Parts, create_app
 from tests.access import matrix
-from tests.access.wires import WIRES
+from tests.access.wires import WATCHES, WIRES
 from tests.fakes import ManualClock
 from tests.server.fakes import FakeAuthenticator, FakeConnections
 
@@ -33,6 +33,7 @@ def routes():
         connections=FakeConnections(),
         audit=None,
         metrics=None,
+        events=None,
         origins=(),
         channels=Channels(),
     )
@@ -83,7 +84,7 @@ def assert_same(expected_rows, listed):
 def test_every_route_has_a_row():
     sockets = [f"WS {path}" for path in matrix.SOCKETS]
     assert_same([row.key for row in matrix.ROUTES] + sockets, routes())
-    assert set(matrix.SOCKETS.values()) <= set(WIRES)
+    assert set(matrix.SOCKETS.values()) <= {*WIRES, *WATCHES}
 
 
 async def test_every_call_has_a_row(running):

@@ -1,6 +1,7 @@
 """A client's end of each wire, for tests against the real server: what was heard is kept to its last byte."""
 
 import asyncio
+import json
 from contextlib import asynccontextmanager, suppress
 
 import grpc
@@ -9,8 +10,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
 
 from crdt_sync.rpc.status import code_of
+from crdt_sync.rpc.ticketsync.v1 import events_pb2, events_pb2_grpc, sync_pb2_grpc
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
-from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
 from crdt_sync.wire import hocuspocus, ysync
 
 PATIENCE_S = 20  # of a test that waits for an answer; a good one takes milliseconds
@@ -214,6 +215,61 @@ async def over_grpc(running, document, token, edit, heard):
             heard += stream.heard
 
 
+async def hear_socket(running, token, until, heard):
+    """Hear every event there is up to a position, over a WebSocket; or return the code of the refusal."""
+    events = []
+    async with _dial(running.ws("/events?after=0"), token) as websocket:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not events or int(events[-1]["position"]) < until:
+                    text = await websocket.recv()
+                    heard.append(text.encode())
+                    events.append(json.loads(text))
+        except ConnectionClosed as closed:
+            heard.append(closed.rcvd.reason.encode())
+            return closed.rcvd.reason.partition(":")[0]
+    return [event for event in events if "specversion" in event]
+
+
+async def hear_stream(running, token, until, heard):
+    """The same as server-sent events."""
+    events, position, headers = [], 0, {"authorization": f"Bearer {token}"} if token else {}
+    async with running.http.stream("GET", "/events?after=0", headers=headers, timeout=PATIENCE_S) as answer:
+        if answer.is_error:
+            heard.append(await answer.aread())
+            return answer.json()["code"]
+        async for line in answer.aiter_lines():
+            heard.append(line.encode())
+            name, _, value = line.partition(": ")
+            if name == "id":
+                position = int(value)
+            elif name == "data":
+                events.append(json.loads(value))
+            elif not line and position >= until:
+                break
+    return events
+
+
+async def hear_watch(running, token, until, heard):
+    """The same over gRPC. A page that ends at the last event says so in its position."""
+    call, events = events_pb2_grpc.EventServiceStub(running.channel).Watch(metadata=metadata_of(token)), []
+    try:
+        await call.write(events_pb2.WatchRequest(after_position=0))
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                answer = await call.read()
+                heard.append(answer.SerializeToString())
+                events += [json.loads(text) for text in answer.events]
+                if answer.position >= until:
+                    return events
+    except grpc.aio.AioRpcError as error:
+        heard.append(bytes_of(error))
+        return code_of(error)
+    finally:
+        call.cancel()
+
+
+WATCHES = {"events": hear_socket, "stream": hear_stream, "watch": hear_watch}
 WIRES = {"sync": over_sync, "collab": over_collab, "grpc": over_grpc}
 
 

@@ -14,6 +14,8 @@ from crdt_sync.server.keys import DevelopmentKey, development_key
 from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.settings import load
 from crdt_sync.service.audit import Audit
+from crdt_sync.service.events import Events
+from crdt_sync.service.leases import Leases
 from tests.fakes import CountingMeter, ManualClock
 from tests.server.fakes import FakeConnections, FakeStore, FakeTickets, lifecycles
 
@@ -51,6 +53,7 @@ async def site():
         connections=FakeConnections(),
         audit=Audit(meter),
         metrics=Metrics(lambda: b"numbers", "text/plain", "local"),
+        events=Events(store, Leases(clock)),
         origins=("https://board.example",),
         channels=channels,
     )

@@ -48,6 +48,7 @@ def test_no_close_code_is_4408():
         (errors.Conflict("x"), 409, "FAILED_PRECONDITION", 4422),
         (errors.CallerError("x"), 400, "INVALID_ARGUMENT", 4422),
         (errors.ServiceError("x"), 500, "INTERNAL", 1011),
+        (errors.TooMany("x"), 429, "RESOURCE_EXHAUSTED", 1013),
         (errors.Unavailable("x"), 503, "UNAVAILABLE", 1013),
     ],
 )

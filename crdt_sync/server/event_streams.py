@@ -1,0 +1,196 @@
+"""`/events`: a caller's view of the domain events, over a WebSocket or as server-sent events. Knows no event.
+
+Both give the same texts and resume from a position: a WebSocket from `after`, an EventSource by itself from
+`Last-Event-ID`. Source: the HTML standard, 9.2 "Server-sent events"; the Fetch standard for pages of other hosts.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from crdt_sync.domain.canonical import dumps
+from crdt_sync.domain.ids import Position
+from crdt_sync.errors import CallerError, Malformed, TicketSyncError
+from crdt_sync.server.auth import Authenticator, bearer
+from crdt_sync.server.problems import as_ours
+from crdt_sync.server.requests import check_origin, source_of
+from crdt_sync.service.audit import Asked, Audit
+from crdt_sync.service.events import Events, Page, Watch
+from crdt_sync.wire import cloudevents
+from crdt_sync.wire.status import status_of
+
+RETRY_MS = 1_000  # what an EventSource waits before it comes back
+PREFLIGHT_S = 7200  # how long a browser remembers what another host's page may send: the most that Chromium allows
+REASON_BYTES_MAX = 123  # what RFC 6455, 5.5, leaves of a close frame beside its code
+
+_POSITION = re.compile(r"[0-9]{1,18}")  # below 2**63, where a database's whole numbers end
+
+_log = structlog.get_logger(__name__)
+
+
+class EventStreams:
+    """The two forms of `/events`."""
+
+    def __init__(self, events: Events, authenticator: Authenticator, audit: Audit, origins: tuple[str, ...]) -> None:
+        self._events = events
+        self._audit = audit
+        self._authenticator = authenticator
+        self._origins = origins
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes."""
+        return [
+            WebSocketRoute("/events", self.socket, name="events_socket"),
+            Route("/events", self.stream, methods=["GET"], name="events"),
+            Route("/events", self.preflight, methods=["OPTIONS"], name="events_preflight"),
+        ]
+
+    async def socket(self, websocket: WebSocket) -> None:
+        """Give each event and heartbeat as a text message; what is refused is accepted first, then closed with why."""
+        await websocket.accept()
+        session, asked = None, Asked("events", "/events", source_of(websocket))
+        try:
+            session = await self._begin(websocket, websocket.query_params.get("after"))
+            await _first(_send_texts(websocket, session.watch), _hear_nothing(websocket))
+        except Exception as raised:  # noqa: BLE001 (the task boundary of a connection: nobody else is disturbed)
+            error = self._noted(raised, asked if session is None else session.asked)
+            reason = f"{error.code}: {error.message}".encode()[:REASON_BYTES_MAX].decode(errors="ignore")
+            await websocket.close(status_of(error).close, reason)
+        finally:
+            if session is not None:
+                session.watch.close()
+
+    async def stream(self, request: Request) -> Response:
+        """Give events as server-sent events; a refusal is a problem document."""
+        check_origin(request, self._origins)
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
+        after = request.headers.get("last-event-id") or request.query_params.get("after")
+        session = await self._begin(request, after)
+        return ServerSentEvents(self._blocks(session), session.watch.close, _cors(request))
+
+    async def preflight(self, request: Request) -> Response:
+        """Let a browser ask what another host's page may send, if it is one of those that may connect."""
+        check_origin(request, self._origins)
+        headers = {
+            "Access-Control-Allow-Methods": "GET",
+            "Access-Control-Allow-Headers": "authorization, last-event-id",
+            "Access-Control-Max-Age": str(PREFLIGHT_S),
+        }
+        return Response(status_code=204, headers=_cors(request) | headers)
+
+    async def _begin(self, connection: HTTPConnection, after: str | None) -> "Session":
+        check_origin(connection, self._origins)
+        token = bearer(connection.headers.get("authorization")) or connection.query_params.get("token")
+        identity = await self._authenticator.authenticate(token, connection.headers)
+        watch = await self._events.watch(identity, _position(after), renewable=False)
+        return Session(watch, Asked("events", "/events", source_of(connection), identity.principal))
+
+    async def _blocks(self, session: "Session") -> AsyncIterator[str]:
+        yield f"retry: {RETRY_MS}\n\n"
+        try:
+            async for page in session.watch:
+                yield _block(page)
+        except Exception as raised:  # noqa: BLE001 (as above)
+            error = self._noted(raised, session.asked)
+            told = dumps({"code": error.code, "detail": error.message, "advice": error.advice})
+            yield f"event: error\ndata: {told}\n\n"
+
+    def _noted(self, raised: Exception, asked: Asked) -> TicketSyncError:
+        error = as_ours(raised)
+        if isinstance(error, CallerError):
+            self._audit.refused(asked, error.code)
+        elif error is not raised:
+            _log.error("watch failed", exc_info=raised)
+        return error
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A watch, and what it is called in the record of refusals."""
+
+    watch: Watch
+    asked: Asked
+
+
+class ServerSentEvents(Response):
+    """The answer that goes on. Its last words, if there is a reason to end, are an event named `error`."""
+
+    def __init__(self, blocks: AsyncIterator[str], end: Callable[[], None], headers: dict[str, str]) -> None:
+        super().__init__(media_type="text/event-stream", headers=headers | {"X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._blocks = blocks
+        self._end = end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
+        """Send until one side is done."""
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await _first(self._send(send), _until_gone(receive))
+        finally:
+            self._end()
+
+    async def _send(self, send: Send) -> None:
+        async for block in self._blocks:
+            await send({"type": "http.response.body", "body": block.encode(), "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _block(page: Page) -> str:
+    """Write a page: each event with its id, and at last the id alone, which an EventSource keeps and tells nobody."""
+    events = "".join(f"id: {told.position}\ndata: {told.text}\n\n" for told in page.events)
+    return f"{events}id: {page.position}\n\n"
+
+
+async def _send_texts(websocket: WebSocket, watch: Watch) -> None:
+    async for page in watch:
+        for told in page.events:
+            await websocket.send_text(told.text)
+        if not page.events:
+            await websocket.send_text(cloudevents.encode_heartbeat(page.position))
+
+
+async def _hear_nothing(websocket: WebSocket) -> None:
+    if (await websocket.receive())["type"] != "websocket.disconnect":
+        raise Malformed("Nothing is said on this socket.")
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _first(*work: Coroutine[Any, Any, None]) -> None:
+    """Run these until one ends; end the others, and raise what it raised."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _position(text: str | None) -> Position | None:
+    if not text:
+        return None
+    if not _POSITION.fullmatch(text):
+        raise Malformed("A position is a whole number.", code="after", advice="Give the position of the last event.")
+    return Position(int(text))
+
+
+def _cors(request: Request) -> dict[str, str]:
+    """Return what lets a page of another host read the answer; `check_origin` has said that it may."""
+    origin = request.headers.get("origin")
+    return {} if origin is None else {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}

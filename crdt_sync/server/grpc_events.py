@@ -1,0 +1,100 @@
+"""EventService: a caller's view of the domain events as one stream. Knows no event.
+
+The token of a stream may end while it lasts: it asks for a fresh one, as SyncService does, and ends if none comes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from crdt_sync.domain.access import Principal
+from crdt_sync.domain.identity import Identity
+from crdt_sync.domain.ids import Position
+from crdt_sync.errors import CallerError, Malformed
+from crdt_sync.rpc.status import abort
+from crdt_sync.rpc.ticketsync.v1 import events_pb2 as pb
+from crdt_sync.rpc.ticketsync.v1 import events_pb2_grpc, sync_pb2
+from crdt_sync.server.auth import Authenticator, bearer
+from crdt_sync.server.grpc_calls import Context, metadata_of, source_of
+from crdt_sync.server.problems import as_ours
+from crdt_sync.service.audit import Asked, Audit
+from crdt_sync.service.events import Events, Watch
+
+START_S = 10.0  # for the message that says where to start
+POSITION_MAX = 2**63 - 1  # a database's whole numbers end there
+
+Authenticate = Callable[[str | None], Awaitable[Identity]]
+
+_log = structlog.get_logger(__name__)
+
+
+class EventServicer(events_pb2_grpc.EventServiceServicer):
+    """The call of EventService."""
+
+    def __init__(self, authenticator: Authenticator, events: Events, audit: Audit) -> None:
+        self._authenticator = authenticator
+        self._audit = audit
+        self._events = events
+
+    async def Watch(  # noqa: N802 (named by the proto)
+        self, requests: AsyncIterator[pb.WatchRequest], context: Context
+    ) -> AsyncIterator[pb.WatchResponse]:
+        """Give events until the stream ends."""
+        headers = metadata_of(context)
+        watch: Watch | None = None
+        principal: Principal | None = None
+
+        async def authenticate(token: str | None) -> Identity:
+            return await self._authenticator.authenticate(token or None, headers)
+
+        try:
+            identity = await authenticate(bearer(headers.get("authorization")))
+            principal = identity.principal
+            watch = await self._events.watch(identity, await _start(requests), renewable=True)
+            reading = asyncio.ensure_future(_read(requests, watch, authenticate))
+            try:
+                async for page in watch:
+                    response = pb.WatchResponse(events=[told.text for told in page.events], position=page.position)
+                    if watch.asking:
+                        response.token_request.CopyFrom(sync_pb2.TokenRequest())
+                    yield response
+            finally:
+                reading.cancel()
+                with suppress(asyncio.CancelledError):
+                    await reading
+        except Exception as raised:  # noqa: BLE001 (the task boundary of a stream: nobody else is disturbed)
+            error = as_ours(raised)
+            if isinstance(error, CallerError):
+                self._audit.refused(Asked("grpc", "Watch", source_of(context), principal), error.code)
+            elif error is not raised:
+                _log.exception("watch failed")
+        finally:
+            if watch is not None:
+                watch.close()
+        await abort(context, error)
+
+
+async def _start(requests: AsyncIterator[pb.WatchRequest]) -> Position | None:
+    try:
+        async with asyncio.timeout(START_S):
+            first = await anext(aiter(requests), None)
+    except TimeoutError:
+        first = None
+    if first is None:
+        raise Malformed("The first message of a watch says where to start.", code="start_missing")
+    if not first.HasField("after_position"):
+        return None
+    if first.after_position > POSITION_MAX:
+        raise Malformed("No position is as large.", code="after")
+    return Position(first.after_position)
+
+
+async def _read(requests: AsyncIterator[pb.WatchRequest], watch: Watch, authenticate: Authenticate) -> None:
+    """Take fresh tokens; a caller that has said everything still hears."""
+    try:
+        async for request in requests:
+            watch.renew(await authenticate(request.token.token))  # without one it is as a missing token
+    except Exception as raised:  # noqa: BLE001 (as above)
+        watch.fail(as_ours(raised))
