@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Protocol
 
 from crdt_sync.adapters import lifecycle_files
@@ -77,13 +78,20 @@ class Index:
             self._lifecycles[lifecycle.digest] = lifecycle
         return lifecycle
 
-    async def refresh(self, directory: Directory) -> list[TicketId]:
-        """Ask the service for what changed since it was asked last; return the tickets."""
+    async def refresh(self, directory: Directory, *, anew: bool = False) -> list[TicketId]:
+        """Ask the service for what changed since it was asked last; return the tickets.
+
+        `anew` asks for all of them, and finds out which of those that were listed the service has lost.
+        """
         async with self._refreshing:
             if await self._store.default_lifecycle() is None:
                 await self._learn(directory, None)
-            listing = await directory.tickets(self._position)
+            listing = await directory.tickets(Position(0) if anew else self._position)
             found = [Known(id_, digest, listed=True) for id_, digest in listing.tickets]
+            if anew:
+                there = {known.id for known in found}
+                lost = [known for known in self._tickets.values() if known.listed and known.id not in there]
+                found += [replace(known, listed=False) for known in lost]
             if found or listing.position != self._position:
                 await self._store.save_listing(found, listing.position)
                 self._position = listing.position

@@ -4,23 +4,17 @@ Puts the parts together: documents are the shelf's, tickets the index', the conn
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from crdt_sync.adapters.clock import SystemClock, SystemIds
-from crdt_sync.documents.card import CardDocument
-from crdt_sync.documents.document import Document
-from crdt_sync.documents.form import FormDocument
-from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain import access, transition
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.ids import DocumentKind, DocumentName, TicketId
 from crdt_sync.domain.tripwire import Alarm
-from crdt_sync.errors import Conflict, Malformed, NotFound, Unauthenticated, Unavailable
+from crdt_sync.errors import Malformed, NotFound, Unauthenticated, Unavailable
 from crdt_sync.ports import Clock, Ids
 from crdt_sync.replica.backoff import Backoff
 from crdt_sync.replica.changes import Change, Changes
@@ -28,10 +22,11 @@ from crdt_sync.replica.grpc_link import GrpcLink
 from crdt_sync.replica.identity import identified
 from crdt_sync.replica.index import Index
 from crdt_sync.replica.link import Link
+from crdt_sync.replica.recovery import Recovery, lacking, write_new
 from crdt_sync.replica.shelf import Shelf
 from crdt_sync.replica.store import Known, ReplicaStore
 from crdt_sync.replica.sync import Connection, Problem, Sync
-from crdt_sync.replica.ticket import Desk, Ticket, append
+from crdt_sync.replica.ticket import Desk, Ticket
 from crdt_sync.replica.tripwire import Tripwire
 from crdt_sync.replica.view import Entry
 from crdt_sync.replica.websocket_link import WebSocketLink
@@ -64,6 +59,8 @@ class Replica:
         self._index = Index(store)
         self._shelf = Shelf(store, ids)
         self._tripwire = Tripwire(store, self._shelf, principal, clock)
+        dropped = path.with_name(f"{path.name}.dropped.jsonl")
+        self._recovery = Recovery(self._shelf, self._index, self._ticket, dropped)
         self._changes = Changes()
         self._desk = Desk(principal, self._shelf, clock, ids, self._edited, self._changes.until)
         self._tickets: dict[TicketId, Ticket] = {}
@@ -105,6 +102,7 @@ class Replica:
             replica = cls(Path(path), store, principal, clock, ids or SystemIds(clock))
             replica._poll_s = poll_s
             await replica._index.load()
+            await replica._shelf.recall()
             replica._start(link)
             try:
                 yield replica
@@ -237,8 +235,9 @@ class Replica:
 
         """
         path = export or self._path.with_name(f"{self._path.name}.{self._desk.clock.now_ms()}.jsonl")
-        lines = [line for ticket in await self.tickets() for line in self._lacking(ticket)]
-        await asyncio.to_thread(_write_new, path, lines)
+        standings = self._sync.standings if self._sync is not None else {}
+        lines = [line for ticket in await self.tickets() for line in lacking(ticket, self._shelf, standings)]
+        await asyncio.to_thread(write_new, path, lines)
         await self._stop()
         await self._shelf.clear()
         self._tickets.clear()
@@ -258,7 +257,8 @@ class Replica:
                 wanted=self._wanted,
                 refresh=self._refreshed,
                 compare=self._compare,
-                recover=self._recover,
+                recovery=self._recovery,
+                heard=self._heard,
                 changed=self._changed,
             )
             self._sync.start()
@@ -289,24 +289,20 @@ class Replica:
         for ticket in self._tickets.values():
             yield from (name for name in ticket.names if self._is_followed(name))
 
-    async def _refreshed(self) -> None:
+    async def _refreshed(self, *, anew: bool) -> None:
         assert self._link is not None, "only a connection asks"
-        for id_ in await self._index.refresh(self._link):
+        for id_ in await self._index.refresh(self._link, anew=anew):
             self._changes.tell(id_)
 
     async def _compare(self) -> None:
         assert self._link is not None, "only a connection compares"
         await self._tripwire.compare(self._link, list(self._tickets.values()))
 
-    async def _recover(self, name: DocumentName) -> None:
-        """Give up a copy whose client id is another's; submit what was not delivered again under a fresh one."""
-        entries = [entry for entry in (await self._ticket(name.ticket)).undelivered if entry.code is None]
-
-        def fill(document: Document) -> list[bytes]:
-            assert isinstance(document, SubmitDocument), "no other document is recovered"
-            return [append(document, entry) for entry in entries]
-
-        await self._shelf.replace(name, fill)
+    async def _heard(self, names: Sequence[DocumentName]) -> None:
+        """Make again what is to be made again, now that more of these documents has arrived."""
+        assert self._sync is not None, "only a connection hears"
+        logs = [name.ticket for name in names if name.kind is DocumentKind.LOG]
+        self._edited(await self._recovery.make_again(self._sync.standings) + await self._recovery.claim(logs))
 
     def _changed(self, name: DocumentName | None) -> None:
         if name is not None and name.kind is DocumentKind.SUBMIT and not self._index.is_listed(name.ticket):
@@ -327,7 +323,7 @@ class Replica:
             self._sync.poll()
 
     def _is_synced(self) -> bool:
-        if self._sync is None or len(self._tickets) < len(self._index.tickets):
+        if self._sync is None or self._shelf.ended or len(self._tickets) < len(self._index.tickets):
             return False
         if not self._sync.settled(self._followed):
             return False
@@ -336,20 +332,6 @@ class Replica:
             ticket.id in closed or (self._index.is_listed(ticket.id) and not ticket.pending)
             for ticket in self._tickets.values()
         )
-
-    def _lacking(self, ticket: Ticket) -> Iterator[str]:
-        for entry in ticket.undelivered:
-            yield dumps({"ticket": ticket.id, "kind": entry.kind, "code": entry.code, "record": entry.record})
-        for name in ticket.names:
-            standing = self._sync.standings.get(name) if self._sync is not None else None
-            if standing is not None and standing.settled:
-                continue
-            document = self._shelf.get(name)
-            if isinstance(document, CardDocument) and not document.is_empty:
-                yield json.dumps({"ticket": ticket.id, "kind": "card", "fields": document.card()})
-            elif isinstance(document, FormDocument) and not document.is_empty:
-                form = {"lane": name.part, "fields": document.fields(), "notes": document.notes()}
-                yield json.dumps({"ticket": ticket.id, "kind": "form", **form, "payloads": document.payloads()})
 
 
 def _link(url: str | None, token: str | None) -> Link | None:
@@ -365,13 +347,3 @@ def _link(url: str | None, token: str | None) -> Link | None:
     raise Malformed(
         f"{url[:200]!r} is no address of a service.", code="url", advice="Use ws://HOST:PORT or grpc://HOST:PORT."
     )
-
-
-def _write_new(path: Path, lines: Sequence[str]) -> None:
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in lines)
-    except FileExistsError as error:
-        raise Conflict(f"The file {path} exists.", code="export_exists", advice="Choose another.") from error
-    except OSError as error:
-        raise Unavailable(f"The file {path} cannot be written: {error.strerror}.", code="export") from error

@@ -32,6 +32,9 @@ CREATE TABLE IF NOT EXISTS lifecycles (digest TEXT PRIMARY KEY, source TEXT NOT 
 CREATE TABLE IF NOT EXISTS alarms (
     ticket TEXT NOT NULL, heads TEXT NOT NULL, alarm TEXT NOT NULL, PRIMARY KEY (ticket, heads)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS edits (
+    id INTEGER PRIMARY KEY, document TEXT NOT NULL, edit TEXT NOT NULL, former INTEGER NOT NULL
+);
 """
 _POSITION, _DEFAULT, _IDENTITY, _SCHEMA_KEY = "position", "default_lifecycle", "identity", "schema"
 
@@ -86,18 +89,47 @@ class ReplicaStore:
         if self._broken is not None:
             raise self._broken
 
-    async def append(self, updates: Sequence[tuple[str, bytes]]) -> None:
-        """Append updates to their documents' logs, in one transaction."""
-        await self._write(lambda: self._insert(updates))
+    async def append(
+        self, updates: Sequence[tuple[str, bytes]], *, edits: Sequence[tuple[str, str]] = (), remade: str | None = None
+    ) -> None:
+        """Append updates to their documents' logs, in one transaction with the edits that they are made of.
 
-    async def replace(self, document: str, updates: Sequence[bytes]) -> None:
-        """Put these updates in the place of all that a document's log holds."""
+        What was kept of a former life of the document `remade` is forgotten with it.
+        """
+
+        def write() -> None:
+            self._insert(updates)
+            self._keep(edits, former=False)
+            if remade is not None:
+                self._connection.execute("DELETE FROM edits WHERE document = ? AND former", (remade,))
+
+        await self._write(write)
+
+    async def replace(self, document: str, updates: Sequence[bytes], *, kept: Sequence[str] | None = None) -> None:
+        """Put these updates in the place of all that a document's log holds.
+
+        With `kept`, its former life has ended: those edits are all that is to be made again.
+        """
 
         def write() -> None:
             self._connection.execute("DELETE FROM updates WHERE document = ?", (document,))
             self._insert([(document, data) for data in updates])
+            if kept is not None:
+                self._connection.execute("DELETE FROM edits WHERE document = ?", (document,))
+                self._keep([(document, edit) for edit in kept], former=True)
 
         await self._write(write)
+
+    async def edits(self) -> list[tuple[str, str, bool]]:
+        """Return every edit that is kept, oldest first: its document, and whether it was made in a former life."""
+        rows = await self._read("SELECT document, edit, former FROM edits ORDER BY id")
+        return [(document, edit, bool(former)) for document, edit, former in rows]
+
+    async def agreed(self, document: str) -> None:
+        """Forget the edits of a document's present life: the service has them."""
+        await self._write(
+            lambda: self._connection.execute("DELETE FROM edits WHERE document = ? AND NOT former", (document,))
+        )
 
     async def updates(self, document: str) -> list[bytes]:
         """Return a document's updates, oldest first."""
@@ -113,12 +145,15 @@ class ReplicaStore:
         rows = await self._read("SELECT id, lifecycle, listed FROM tickets ORDER BY id")
         return [Known(TicketId(id_), Digest(digest), bool(listed)) for id_, digest, listed in rows]
 
-    async def open_ticket(self, ticket: Known, updates: Sequence[tuple[str, bytes]]) -> None:
+    async def open_ticket(
+        self, ticket: Known, updates: Sequence[tuple[str, bytes]], *, edits: Sequence[tuple[str, str]] = ()
+    ) -> None:
         """Enter a ticket that was opened here, with its first updates."""
 
         def write() -> None:
             self._enter([ticket])
             self._insert(updates)
+            self._keep(edits, former=False)
 
         await self._write(write)
 
@@ -182,7 +217,7 @@ class ReplicaStore:
         """Forget every document, ticket, lifecycle and alarm, but not whose replica this is."""
 
         def write() -> None:
-            for table in ("updates", "tickets", "lifecycles", "alarms"):
+            for table in ("updates", "edits", "tickets", "lifecycles", "alarms"):
                 self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 (a constant)
             self._connection.execute("DELETE FROM meta WHERE key IN (?, ?)", (_POSITION, _DEFAULT))
 
@@ -190,6 +225,10 @@ class ReplicaStore:
 
     def _insert(self, updates: Iterable[tuple[str, bytes]]) -> None:
         self._connection.executemany("INSERT INTO updates (document, data) VALUES (?, ?)", updates)
+
+    def _keep(self, edits: Iterable[tuple[str, str]], *, former: bool) -> None:
+        rows = [(document, edit, int(former)) for document, edit in edits]
+        self._connection.executemany("INSERT INTO edits (document, edit, former) VALUES (?, ?, ?)", rows)
 
     def _enter(self, tickets: Iterable[Known]) -> None:
         rows = [(ticket.id, ticket.lifecycle, int(ticket.listed)) for ticket in tickets]
@@ -202,7 +241,7 @@ class ReplicaStore:
         rows = await self._read("SELECT value FROM meta WHERE key = ?", (key,))
         return rows[0][0] if rows else None
 
-    async def _write(self, write: Callable[[], None]) -> None:
+    async def _write(self, write: Callable[[], object]) -> None:
         def transact() -> None:
             try:
                 with self._connection:

@@ -9,10 +9,11 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, assert_never
+from functools import partial
+from typing import Any, Protocol, assert_never
 
 from crdt_sync.domain.ids import DocumentKind, DocumentName
-from crdt_sync.errors import TicketSyncError, Unauthenticated
+from crdt_sync.errors import NotThereYet, Reset, TicketSyncError, Unauthenticated, Unavailable
 from crdt_sync.replica.backoff import Backoff
 from crdt_sync.replica.link import (
     Answered,
@@ -35,7 +36,7 @@ LASTING_S = 10.0  # a connection that held for so long was no failure: delays be
 RECOVERIES_MAX = 3  # of one document: a service that still refuses it then is not going to take it
 DOCUMENTS_MAX = DOCUMENTS_PER_SOCKET_MAX - 20  # room for tickets that are opened meanwhile; the others take turns
 
-_TRANSIENT = frozenset({"not_there_yet", "unavailable", "internal"})
+_TRANSIENT = frozenset({"unavailable", "internal"})
 _TAKEN = frozenset({"client_id_reused", "foreign_client"})  # another writer has our client id
 
 
@@ -74,6 +75,26 @@ class Standing:
         return self.given and self.owed == 0 and not self.declined
 
 
+class Refresh(Protocol):
+    """Asks the service which tickets changed, or `anew` which there are at all."""
+
+    async def __call__(self, *, anew: bool) -> None:
+        """Ask."""
+        ...
+
+
+class Recoverer(Protocol):
+    """What Sync asks for when the service does not take a copy any more; `Recovery` is it."""
+
+    async def taken(self, name: DocumentName) -> None:
+        """Begin a new copy: the client id of the old one is another's."""
+        ...
+
+    async def reset(self, name: DocumentName) -> None:
+        """Begin a new copy: the old one is of a former life of the document."""
+        ...
+
+
 class Sync:
     """Keeps the documents that `wanted` names in step with the service, until it is stopped."""
 
@@ -85,9 +106,10 @@ class Sync:
         *,
         poll_s: float,
         wanted: Callable[[], Awaitable[Sequence[DocumentName]]],
-        refresh: Callable[[], Awaitable[None]],
+        refresh: Refresh,
         compare: Callable[[], Awaitable[None]],
-        recover: Callable[[DocumentName], Awaitable[None]],
+        recovery: Recoverer,
+        heard: Callable[[Sequence[DocumentName]], Awaitable[None]],
         changed: Callable[[DocumentName | None], None],
     ) -> None:
         self.connection = Connection.CONNECTING
@@ -96,8 +118,10 @@ class Sync:
         self.standings: dict[DocumentName, Standing] = {}
         self._link, self._shelf, self._backoff, self._poll_s = link, shelf, backoff, poll_s
         self._wanted, self._refresh, self._compare = wanted, refresh, compare
-        self._recover, self._changed = recover, changed
+        self._recovery, self._heard, self._changed = recovery, heard, changed
         self._recovered: Counter[DocumentName] = Counter()
+        self._doubtful = False  # whether the service has every ticket that it once listed
+        self._resets: Counter[DocumentName] = Counter()
         self._outgoing: deque[Outbound] = deque()
         self._written = asyncio.Event()
         self._poll = asyncio.Event()
@@ -166,6 +190,7 @@ class Sync:
                 self._ended(Connection.STOPPED, error)
                 return
             except TicketSyncError as error:
+                self._doubtful = error.code == NotThereYet.default_code
                 stopped = error.code == "replica_store"
                 self._ended(Connection.STOPPED if stopped else Connection.CONNECTING, error)
                 if stopped:
@@ -202,7 +227,8 @@ class Sync:
         """Learn of tickets, and open their documents, time and again."""
         while True:
             self._poll.clear()
-            await self._refresh()
+            await self._refresh(anew=self._doubtful)
+            self._doubtful = False
             await self._join()
             if self.connection is not Connection.CONNECTED:
                 self.connection, self.problem = Connection.CONNECTED, None
@@ -216,6 +242,8 @@ class Sync:
 
     async def _join(self) -> None:
         wanted = dict.fromkeys(name for name in await self._wanted() if name not in self.closed)
+        for name in [name for name in self.standings if name not in wanted and name not in self.closed]:
+            del self.standings[name]  # the service has lost the ticket
         for name in wanted:
             self.standings.setdefault(name, Standing())
         for name, standing in list(self.standings.items()):
@@ -267,9 +295,14 @@ class Sync:
                 self._ask(name)
             for name, frame in frames:
                 await self._take(name, frame, whole=name not in gaps)
-            for name in dict.fromkeys(name for name, _ in frames):
+            names = list(dict.fromkeys(name for name, _ in frames))
+            await self._heard(names)
+            for name in names:
                 standing = self.standings[name]
                 standing.settled = standing.same or (standing.settled and not standing.joined)
+                if standing.settled:
+                    self._resets.pop(name, None)
+                    await self._shelf.agreed(name, still=partial(getattr, standing, "same"))
                 self._changed(name)
 
     def _known(self, frame: Inbound) -> DocumentName | None:
@@ -308,11 +341,18 @@ class Sync:
 
     async def _close(self, name: DocumentName, frame: Closed) -> None:
         self.standings[name] = Standing()
+        if frame.code == NotThereYet.default_code:  # over WebSocket the connection ends with it, too
+            raise Unavailable(frame.message, code=frame.code)
         if frame.code in _TRANSIENT:
+            return
+        if frame.code == Reset.default_code and self._resets[name] < RECOVERIES_MAX:
+            self._resets[name] += 1
+            await self._recovery.reset(name)
+            self._open(name)
             return
         if frame.code in _TAKEN and name.kind is DocumentKind.SUBMIT and self._recovered[name] < RECOVERIES_MAX:
             self._recovered[name] += 1
-            await self._recover(name)
+            await self._recovery.taken(name)
             self._again.set()  # a document that was refused stays refused on its connection
             return
         self.closed[name] = Problem(frame.code, frame.message)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.document import Document
+from crdt_sync.documents.document import Entry as Submitted
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.log import LogDocument
 from crdt_sync.documents.rules import Scalar
@@ -26,10 +27,11 @@ from crdt_sync.domain.payload import Sealed
 from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import NotFound, NotThereYet
 from crdt_sync.ports import Clock, Ids
+from crdt_sync.replica.edits import Edit
 from crdt_sync.replica.moves import frontier_of, impossible, spec_of
-from crdt_sync.replica.shelf import Change, Shelf
+from crdt_sync.replica.shelf import Shelf
 from crdt_sync.replica.store import Known
-from crdt_sync.replica.view import Entry, View, decoded, undelivered
+from crdt_sync.replica.view import ROOTS, Entry, View, decoded, undelivered
 
 D = TypeVar("D", bound=Document)
 
@@ -65,9 +67,9 @@ class Ticket:
         if self._view is None:
             self._view = View(self.lifecycle, self.id)
         revisions = self.desk.shelf.revisions
-        now = (revisions[str(self._name(DocumentKind.LOG))], revisions[str(self._submit_name)])
+        now = (revisions[str(self._name(DocumentKind.LOG))], revisions[str(self.submit_name)])
         if self._folded is None or self._folded[1] != now:
-            self._folded = self._view.fold(self._log, self._submit), now
+            self._folded = self._view.fold(self._log, self._entries), now
         return self._folded[0]
 
     @property
@@ -128,7 +130,7 @@ class Ticket:
     def undelivered(self) -> Sequence[Entry]:
         """Own entries that neither the log nor the conversation holds; those that were refused have their code."""
         talk = self._loaded(TalkDocument, DocumentKind.TALK)
-        return undelivered(self._log, talk, self._submit, self.desk.principal.actor)
+        return undelivered(self._log, talk, self._entries, self.desk.principal.actor)
 
     @property
     def pending(self) -> tuple[str, ...]:
@@ -171,8 +173,8 @@ class Ticket:
             Refused: a title that no card holds.
 
         """
-        card = (self._name(DocumentKind.CARD), lambda: self._card.set_fields({"title": title}))
-        submit = (self._submit_name, lambda: self._submit.append_transition(opening.record))
+        card = (self._name(DocumentKind.CARD), Edit("fields", {"title": title}))
+        submit = (self.submit_name, Edit("transition", opening.record))
         self.desk.edited(await self.desk.shelf.write([card, submit], opens=known))
 
     async def do(
@@ -211,11 +213,11 @@ class Ticket:
         verdict = fold.judge(made)
         if verdict is not None and verdict.code is not None:
             raise impossible(verdict.code, spec, fold, made)
-        changes: list[tuple[DocumentName, Change]] = []
+        changes: list[tuple[DocumentName, Edit]] = []
         if sealed is not None:
-            form = self._form(lane, access.write)
-            changes.append((self._name(DocumentKind.FORM, lane), lambda: form.put_payload(sealed.digest, sealed.text)))
-        changes.append((self._submit_name, lambda: self._submit.append_transition(made.record)))
+            self._form(lane, access.write)
+            changes.append((self._name(DocumentKind.FORM, lane), Edit("payload", [sealed.digest, sealed.text])))
+        changes.append((self.submit_name, Edit("transition", made.record)))
         await self._write(changes)
         return made.id
 
@@ -238,7 +240,7 @@ class Ticket:
             salt=self.desk.ids.salt(),
         )
         _allow(access.post_message(self.desk.principal, lifecycle, posted))
-        await self._write([(self._submit_name, lambda: self._submit.append_message(posted.record))])
+        await self._write([(self.submit_name, Edit("message", posted.record))])
         return posted.id
 
     async def set(self, fields: Mapping[str, Scalar] | None = None, **more: Scalar) -> None:
@@ -248,8 +250,7 @@ class Ticket:
             Refused: a field that a card does not hold.
 
         """
-        changed = {**(fields or {}), **more}
-        await self._write([(self._name(DocumentKind.CARD), lambda: self._card.set_fields(changed))])
+        await self._write([(self._name(DocumentKind.CARD), Edit("fields", {**(fields or {}), **more}))])
 
     async def note(self, lane: str, text: str) -> None:
         """Add a line to the notes of a lane's form.
@@ -258,8 +259,8 @@ class Ticket:
             Forbidden: only the lane's owner writes its form.
 
         """
-        form = self._form(lane, access.write)
-        await self._write([(self._name(DocumentKind.FORM, lane), lambda: form.append_note(text + "\n"))])
+        self._form(lane, access.write)
+        await self._write([(self._name(DocumentKind.FORM, lane), Edit("note", text + "\n"))])
 
     async def set_form(self, lane: str, fields: Mapping[str, Scalar]) -> None:
         """Change fields of a lane's form.
@@ -269,8 +270,8 @@ class Ticket:
             Refused: a field that a form does not hold.
 
         """
-        form = self._form(lane, access.write)
-        await self._write([(self._name(DocumentKind.FORM, lane), lambda: form.set_fields(fields))])
+        self._form(lane, access.write)
+        await self._write([(self._name(DocumentKind.FORM, lane), Edit("fields", dict(fields)))])
 
     async def retry(self, id_: str) -> None:
         """Submit a refused entry once more, the same bytes, to be judged anew.
@@ -282,7 +283,7 @@ class Ticket:
         entry = next((entry for entry in self.undelivered if entry.id == id_ and entry.code is not None), None)
         if entry is None:
             raise NotFound(f"Nothing with the id {id_[:60]!r} was refused.", advice="Look at the ticket's `refused`.")
-        await self._write([(self._submit_name, lambda: append(self._submit, entry))])
+        await self._write([(self.submit_name, Edit(entry.kind, entry.record))])
 
     async def delivered(self, id_: str, timeout_s: float) -> bool:
         """Wait until an own entry is in the log or the conversation, or refused; False if neither came in time."""
@@ -292,7 +293,7 @@ class Ticket:
     def names(self) -> tuple[DocumentName, ...]:
         """The documents of this ticket that its department reads, as far as they are known."""
         kinds = [DocumentKind.SUBMIT, DocumentKind.LOG, DocumentKind.CARD]
-        names = [self._submit_name if kind is DocumentKind.SUBMIT else self._name(kind) for kind in kinds]
+        names = [self.submit_name if kind is DocumentKind.SUBMIT else self._name(kind) for kind in kinds]
         if self.lifecycle is None:
             return tuple(names)
         names.append(self._name(DocumentKind.TALK))
@@ -300,7 +301,8 @@ class Ticket:
         return tuple(name for name in names if access.read(self.desk.principal, self.lifecycle, name) is None)
 
     @property
-    def _submit_name(self) -> DocumentName:
+    def submit_name(self) -> DocumentName:
+        """The document of the department's submissions."""
         return self._name(DocumentKind.SUBMIT, self.desk.principal.department)
 
     @property
@@ -314,6 +316,17 @@ class Ticket:
     @property
     def _submit(self) -> SubmitDocument:
         return self._held(SubmitDocument, DocumentKind.SUBMIT, self.desk.principal.department)
+
+    @property
+    def submitted(self) -> Sequence[Submitted]:
+        """What the department submitted, as far as it is here."""
+        return self._submit.entries()
+
+    @property
+    def _entries(self) -> Sequence[Submitted]:
+        """The same with what is to be submitted again."""
+        kept = self.desk.shelf.kept(self.submit_name)
+        return (*self.submitted, *(Submitted(ROOTS[edit.kind], edit.value) for edit in kept))
 
     def _form(self, lane: str, may: Callable[[Principal, Lifecycle, DocumentName], Denial | None]) -> FormDocument:
         lifecycle, _ = self._arrived()
@@ -348,15 +361,8 @@ class Ticket:
         payload.check(spec.payload, data)
         return payload.seal(data, self.desk.ids.salt())
 
-    async def _write(self, changes: Sequence[tuple[DocumentName, Change]]) -> None:
+    async def _write(self, changes: Sequence[tuple[DocumentName, Edit]]) -> None:
         self.desk.edited(await self.desk.shelf.write(changes))
-
-
-def append(submit: SubmitDocument, entry: Entry) -> bytes:
-    """Submit an entry's bytes once more; return the update."""
-    if entry.kind == "transition":
-        return submit.append_transition(entry.record)
-    return submit.append_message(entry.record)
 
 
 def _allow(denial: Denial | None) -> None:

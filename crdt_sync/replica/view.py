@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from crdt_sync.documents.document import Entry as Submitted
 from crdt_sync.documents.log import LogDocument
-from crdt_sync.documents.submit import TRANSITIONS, SubmitDocument
+from crdt_sync.documents.submit import MESSAGES, TRANSITIONS
 from crdt_sync.documents.talk import TalkDocument
 from crdt_sync.domain import message, transition
 from crdt_sync.domain.ids import ActorId, TicketId, TransitionId
@@ -16,6 +17,8 @@ from crdt_sync.domain.lifecycle.fold import Fold
 from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
+
+ROOTS = {"transition": TRANSITIONS, "message": MESSAGES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,11 @@ class View:
         self._fold = Fold(lifecycle, self._ticket)
         self._held: set[str] = set()
 
-    def fold(self, log: LogDocument, submit: SubmitDocument) -> Fold:
-        """Return the fold of what these documents hold. A refusal of what was in it makes it anew."""
+    def fold(self, log: LogDocument, submitted: Iterable[Submitted]) -> Fold:
+        """Return the fold of the log and of what was submitted. A refusal of what was in it makes it anew."""
         refused = log.refused()
         records = set(log.transitions())
-        for entry in submit.entries():
+        for entry in submitted:
             if entry.root == TRANSITIONS and transition.entry_key(entry.text.encode()) not in refused:
                 records.add(entry.text)
         if not self._held <= records:
@@ -56,15 +59,17 @@ class View:
         return self._fold
 
 
-def undelivered(log: LogDocument, talk: TalkDocument | None, submit: SubmitDocument, actor: ActorId) -> list[Entry]:
+def undelivered(
+    log: LogDocument, talk: TalkDocument | None, submitted: Iterable[Submitted], actor: ActorId
+) -> list[Entry]:
     """Return what `actor` submitted and neither the log nor the conversation holds, oldest first, each id once."""
     refused = log.refused()
     delivered = {transition.entry_key(record.encode()) for record in log.transitions()}
     if talk is not None:
         delivered |= {posted.id for posted in decoded(talk.messages())}
     found: dict[str, Entry] = {}
-    for submitted in submit.entries():
-        entry = _entry(submitted.root == TRANSITIONS, submitted.text, refused)
+    for one in submitted:
+        entry = _entry(one.root == TRANSITIONS, one.text, refused)
         if entry is not None and entry.author == actor and entry.id not in delivered:
             found[entry.id] = entry
     return list(found.values())

@@ -125,7 +125,7 @@ class Witness:
 
 def held(replica: Replica, ticket: Ticket) -> list[str]:
     """The records that a replica has to fold: the log, and what its department submitted that was not refused."""
-    log, submit = _log(replica, ticket.id), replica._shelf.get(ticket._submit_name)
+    log, submit = _log(replica, ticket.id), replica._shelf.get(ticket.submit_name)
     refused = replica._shelf.get(DocumentName(ticket.id, DocumentKind.LOG)).refused()
     own = [entry.text for entry in submit.entries() if entry.root == "transitions"]
     kept = [text for text in own if transition.entry_key(text.encode()) not in refused]

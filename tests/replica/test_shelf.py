@@ -4,6 +4,7 @@ from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain.ids import DocumentKind, DocumentName
 from crdt_sync.errors import Malformed, ServiceError
+from crdt_sync.replica.edits import Edit
 from crdt_sync.replica.shelf import COMPACT_UPDATES, Shelf
 from crdt_sync.replica.store import ReplicaStore
 from tests.fakes import SeededIds
@@ -27,7 +28,7 @@ async def shelf_of(store, seed=1):
 async def test_a_long_log_is_rewritten_as_one_update_when_it_is_loaded(store):
     shelf = await shelf_of(store)
     for n in range(COMPACT_UPDATES + 1):
-        await shelf.write([(CARD, lambda n=n: shelf.get(CARD).set_fields({"priority": str(n)}))])
+        await shelf.write([(CARD, Edit("fields", {"priority": str(n)}))])
     assert COMPACT_UPDATES + 1 == len(await store.updates(str(CARD)))
 
     again = await shelf_of(store, seed=2)
@@ -69,10 +70,10 @@ async def test_a_replaced_document_holds_what_was_carried_over_under_a_fresh_cli
     name = DocumentName("a" * 52, DocumentKind.SUBMIT, "sales")
     shelf = Shelf(store, SeededIds(1))
     await shelf.load([name])
-    await shelf.write([(name, lambda: shelf.get(name).append_message("old"))])
+    await shelf.write([(name, Edit("message", "old"))])
     before = shelf.get(name).client_id
 
-    await shelf.replace(name, lambda document: [document.append_message("kept")])
+    await shelf.replace(name, [Edit("message", "kept")])
     again = SubmitDocument(9)
     again.load(None, [(data, None) for data in await store.updates(str(name))])
     assert ["kept"] == [entry.text for entry in again.entries()] == [one.text for one in shelf.get(name).entries()]

@@ -1,0 +1,55 @@
+"""What a person did to a document, as data: made on the copy at hand, and made again on another one if that is dropped.
+
+Knows the kinds of document that people write, and nothing of how they are stored or synced.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from crdt_sync.documents.card import CardDocument
+from crdt_sync.documents.document import Document
+from crdt_sync.documents.form import FormDocument
+from crdt_sync.documents.submit import SubmitDocument
+from crdt_sync.domain.ids import Digest
+
+Kind = Literal["fields", "note", "payload", "transition", "message"]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change of one document: fields by key, a note's text, digest and text of a payload, or an entry's record."""
+
+    kind: Kind
+    value: Any  # as JSON has it
+
+    def make(self, document: Document) -> bytes:
+        """Change the document, and return the update.
+
+        Raises:
+            Refused: fields or a payload that it does not hold.
+
+        """
+        match self.kind, document:
+            case "fields", CardDocument() | FormDocument():
+                return document.set_fields(self.value)
+            case "note", FormDocument():
+                return document.append_note(self.value)
+            case "payload", FormDocument():
+                return document.put_payload(Digest(self.value[0]), self.value[1])
+            case "transition", SubmitDocument():
+                return document.append_transition(self.value)
+            case _:
+                assert self.kind == "message", f"no document of this kind takes {self.kind}"
+                assert isinstance(document, SubmitDocument), f"no document of this kind takes {self.kind}"
+                return document.append_message(self.value)
+
+    def to_json(self) -> str:
+        """Write it."""
+        return json.dumps([self.kind, self.value])
+
+    @classmethod
+    def from_json(cls, text: str) -> "Edit":
+        """Read what `to_json` wrote."""
+        kind, value = json.loads(text)
+        return cls(kind, value)
