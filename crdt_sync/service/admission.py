@@ -21,6 +21,8 @@ MESSAGES_PER_TICKET_MAX = 20_000  # a year-long chat has a few thousand
 
 WAIT = "wait"  # no code: the entry cannot be judged yet
 DUPLICATE = "duplicate"  # no code either: its id is there
+PARENT_REFUSED = "parent_refused"
+UNSETTLED = frozenset({None, NOT_THE_AUTHOR, PARENT_REFUSED})  # what an entry that is refused so may still become
 
 
 def admit_entries(draft: Draft, live: LiveTicket, department: Department, entries: Sequence[Waiting]) -> None:
@@ -56,8 +58,8 @@ def judge_transition(
         return denial.code
     if len(live.order) >= TRANSITIONS_PER_TICKET_MAX:
         return "too_many"
-    if any(parent not in live.fold and _is_refused(draft, live, parent) for parent in made.after):
-        return "parent_refused"
+    if any(parent not in live.fold and _refusal(draft, live, parent) for parent in made.after):
+        return PARENT_REFUSED
     verdict = live.fold.judge(made)
     if verdict is None:
         return WAIT
@@ -72,17 +74,35 @@ def _pass(
     """Judge everything that waits once; True if anything was decided."""
     moved = False
     for key, entry in list(waiting.items()):
-        if key not in retried and _is_refused(draft, live, key):
+        before = _refusal(draft, live, key)
+        if key not in retried and before not in UNSETTLED:
             del waiting[key]
             continue
         code = _judge(draft, live, entry)
         if code == WAIT:
             continue
-        del waiting[key]
-        moved = True
-        if code not in {"", DUPLICATE} and not (code == NOT_THE_AUTHOR and _is_refused(draft, live, key)):
+        if code == PARENT_REFUSED and _may_be_lifted(draft, live, entry):
+            moved |= before != code
+        else:
+            del waiting[key]
+            moved = True
+        if code not in {"", DUPLICATE, before} and not (code == NOT_THE_AUTHOR and before is not None):
             draft.refuse(live, key, code, department)
     return moved
+
+
+def _may_be_lifted(draft: Draft, live: LiveTicket, entry: Waiting) -> bool:
+    """Tell whether an entry's parents were refused only as copies in another's name, whose author may yet submit them.
+
+    The entry is refused as long as he has not, so that nobody waits for a forgery; it is judged anew if he does.
+    """
+    made = transition.decode(entry.text.encode())
+    assert isinstance(made, Transition), "only a transition has parents"
+    return not any(
+        _refusal(draft, live, parent) not in {None, NOT_THE_AUTHOR}
+        and not any(parent in waiting for waiting in live.waiting.values())
+        for parent in made.after
+    )
 
 
 def _judge(draft: Draft, live: LiveTicket, entry: Waiting) -> str:
@@ -133,8 +153,8 @@ def _judge_payload(live: LiveTicket, made: Transition, sealed: str | None) -> st
     return ""
 
 
-def _is_refused(draft: Draft, live: LiveTicket, key: str) -> bool:
-    """Tell whether the author's own entry was refused; a refused copy of it in another's name does not count."""
+def _refusal(draft: Draft, live: LiveTicket, key: str) -> str | None:
+    """Return the code with which an entry was refused, None if it was not."""
     touched = draft.tickets.get(live.id)
     code = live.log.refused().get(key)
     if touched is not None:
@@ -142,7 +162,7 @@ def _is_refused(draft: Draft, live: LiveTicket, key: str) -> bool:
             code = touched.refused[key]
         elif key in touched.cleared:
             code = None
-    return code not in {None, NOT_THE_AUTHOR}
+    return code
 
 
 def check_opening(principal: Principal, live: LiveTicket, opening: Transition) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from crdt_sync.documents.document import Entry, Outcome, Received
 from crdt_sync.documents.submit import MESSAGES, TRANSITIONS, SubmitDocument
 from crdt_sync.domain import transition
-from crdt_sync.domain.access import NOT_THE_AUTHOR, Principal
+from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import ActorId, Department, DocumentKind, DocumentName, LaneId, TransitionId
 from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import Refused, TicketSyncError, Unavailable
 from crdt_sync.ports import Committed
 from crdt_sync.protocol.room import Member, Room
-from crdt_sync.service.admission import admit_entries, check_opening
+from crdt_sync.service.admission import UNSETTLED, admit_entries, check_opening
 from crdt_sync.service.draft import Draft
 from crdt_sync.service.live_ticket import Desk, LiveTicket, Waiting
 
@@ -225,7 +225,7 @@ def _undecided(live: LiveTicket, room: Room) -> dict[str, Waiting]:
         if author is None or entry in later:
             continue
         waiting = Waiting(entry.root, entry.text, author)
-        if refused.get(waiting.key) in {None, NOT_THE_AUTHOR} and TransitionId(waiting.key) not in live.fold:
+        if refused.get(waiting.key) in UNSETTLED and TransitionId(waiting.key) not in live.fold:
             found[waiting.key] = waiting
     return found
 

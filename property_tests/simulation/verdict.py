@@ -196,8 +196,7 @@ async def _nothing_lost(world: World, machine: Machine, stored: set[str]) -> Non
 def waiting_for_ever(world: World, ticket: str) -> set[str]:
     """What waits, and rightly so, for something that will not come, with all that builds on it.
 
-    A move that somebody forged in a colleague's name is refused, but not to the colleague, who never makes it. And the
-    payload of a move may have been on a disk alone of which an older backup was restored.
+    The payload of a move may have been on a disk alone of which an older backup was restored.
     """
     refused = mapping(world.committed.document(f"ticket/{ticket}/log"), "refused")
     journal = {model.identify(record.encode()) for record in world.committed.journal(ticket)}
@@ -209,11 +208,9 @@ def waiting_for_ever(world: World, ticket: str) -> set[str]:
             entries |= {id_: record for id_, record in records.items() if isinstance(record, dict)}
         if name.startswith(f"ticket/{ticket}/form/"):
             sealed |= mapping(world.committed.document(name), "payloads").keys()
-    waiting = {
-        id_ for id_, code in refused.items() if code == NOT_THE_AUTHOR and not _is_own(world, entries.get(id_), id_)
-    }
+    waiting = set[str]()
     if world.counts["fault: backup restored"]:
-        waiting |= {id_ for id_, e in entries.items() if e["payload"] is not None and e["payload"] not in sealed}
+        waiting = {id_ for id_, e in entries.items() if e["payload"] is not None and e["payload"] not in sealed}
     waiting -= journal
     answered = {id_ for id_, code in refused.items() if code != NOT_THE_AUTHOR}
     grown = True
@@ -221,8 +218,3 @@ def waiting_for_ever(world: World, ticket: str) -> set[str]:
         more = {id_ for id_, e in entries.items() if waiting & {*e["after"]}} - waiting - journal - answered
         waiting, grown = waiting | more, bool(more)
     return waiting
-
-
-def _is_own(world: World, record: dict[str, Any] | None, id_: str) -> bool:
-    """Say whether the actor of a move made it; else somebody forged it."""
-    return record is not None and world.witness.made.get(id_, ("", ""))[0] == record["actor"]

@@ -110,7 +110,7 @@ async def test_after_a_restore_nothing_old_resurrects_and_nothing_new_is_lost(si
     await here.set(priority=1)
     await here.note("sales", "acknowledged")
     made.append(await here.do("sales", "sign", {"contract": "C-17"}))
-    await site.synced()
+    await until(lambda: there.lanes["sales"] == far.lanes["sales"] == "signed")
     made.append(await far.do("tech", "start"))
     await site.synced()
     site.leave("sales-1", "tech-1")

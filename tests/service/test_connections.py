@@ -302,13 +302,64 @@ async def test_a_copy_of_a_colleagues_entry_blocks_neither_him_nor_what_builds_o
     support.receive(ysync.encode_update(copies.append_transition(sign.record)))
     await world.settle()
     log = (await world.rooms.get(f"ticket/{view.id}/log")).document
-    assert {"actor"} == {log.refused()[key] for key in (quote.id, sign.id)}
+    assert {quote.id: "actor", sign.id: "parent_refused"} == {key: log.refused()[key] for key in (quote.id, sign.id)}
     assert view.id not in log.refused()
 
     sales.receive(ysync.encode_update(mine.append_transition(quote.record)))
     await world.settle()
     assert "signed" == (await world.tickets.get(SALES, view.id)).lanes["sales"]
     assert not {quote.id, sign.id} & log.refused().keys(), "what was admitted stands in the log and nowhere else"
+
+
+async def test_what_builds_on_a_forgery_is_refused_and_waits_for_nobody(world, store):
+    """A colleague forges a move in somebody's name; he builds on it, and another on that, before it is noticed."""
+    view = await world.opened()
+    submits = f"ticket/{view.id}/submit/sales"
+    sales, _ = await world.yjs(submits, SALES)
+    forger, _ = await world.yjs(submits, SALES_2)
+    forged = world.made(SALES, view, "sales", "quote", [view.id])
+    child = world.made(SALES, view, "sales", "sign", [forged.id])
+    grandchild = world.made(SALES_2, view, "sales", "withdraw", [child.id])
+
+    forger.receive(ysync.encode_update(SubmitDocument(8).append_transition(grandchild.record)))
+    sales.receive(ysync.encode_update(SubmitDocument(9).append_transition(child.record)))
+    await world.settle()
+    log = (await world.rooms.get(f"ticket/{view.id}/log")).document
+    assert {} == log.refused()
+    forger.receive(ysync.encode_update(SubmitDocument(10).append_transition(forged.record)))
+    await world.settle()
+
+    refused = {forged.id: "actor", child.id: "parent_refused", grandchild.id: "parent_refused"}
+    assert refused == log.refused()
+    events = [event.data["entry"] for event in await store.events(0) if event.type == "refused"]
+    assert sorted(refused) == sorted(events), "told once"
+
+    again = await World.start(world.store)
+    late, _ = await again.yjs(submits, SALES)
+    log = (await again.rooms.get(f"ticket/{view.id}/log")).document
+    assert refused == log.refused()
+    late.receive(ysync.encode_update(SubmitDocument(11).append_transition(forged.record)))
+    await again.settle()
+    assert "withdrawn" == (await again.tickets.get(SALES, view.id)).lanes["sales"], "it was no forgery after all"
+    assert {} == log.refused()
+    await again.stop()
+
+
+async def test_a_refusal_for_good_leaves_nothing_waiting(world):
+    view = await world.opened()
+    tech, _ = await world.yjs(f"ticket/{view.id}/submit/tech", TECH)
+    early = world.made(TECH, view, "tech", "deliver", [view.id])
+    child = world.made(TECH, view, "tech", "halt", [early.id])
+    grandchild = world.made(TECH, view, "tech", "dismantle", [child.id])
+    mine = SubmitDocument(8)
+    for made in (grandchild, child, early):
+        tech.receive(ysync.encode_update(mine.append_transition(made.record)))
+    await world.settle()
+
+    log = (await world.rooms.get(f"ticket/{view.id}/log")).document
+    assert {early.id: "from", child.id: "parent_refused", grandchild.id: "parent_refused"} == log.refused()
+    live = await world.desk.find(view.id)
+    assert not any(live.waiting.values())
 
 
 async def test_a_copy_does_not_overwrite_why_the_author_was_refused(world):
