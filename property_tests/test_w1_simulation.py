@@ -41,10 +41,10 @@ def test_two_seeds_give_two_worlds():
 def test_a_relay_before_the_commit_is_found_and_told_as_a_short_story(monkeypatch):
     write = Committer._write
 
-    async def early(self, draft):
+    async def early(self, draft, *more):
         for room, relays in draft.relays.items():
             room.relay(relays)
-        return await write(self, draft)
+        return await write(self, draft, *more)
 
     monkeypatch.setattr(Committer, "_write", early)
     seed = next(seed for seed in range(200) if run(seed).findings)
