@@ -108,5 +108,5 @@ class Index:
         except (NotFound, Malformed):
             return
         if digest in {None, lifecycle.digest}:
+            self._lifecycles[lifecycle.digest] = lifecycle  # first: whoever reads in the store which is the default
             await self._store.save_lifecycle(lifecycle.digest, source, default=digest is None)
-            self._lifecycles[lifecycle.digest] = lifecycle
