@@ -77,6 +77,10 @@ bench: setup ## Measure: accepted moves that are later rejected, by design; what
 	@echo
 	@$(BIN)/python -m benchmarks.fold
 
+.PHONY: compare
+compare: setup ## Measure the service beside Hocuspocus and y-websocket-server; WORKLOADS="fleet cards" chooses
+	@$(BIN)/python -m benchmarks.compare $(WORKLOADS)
+
 SEEDS ?= 200
 
 .PHONY: simulate
