@@ -5,24 +5,21 @@ Each table gets one statement however many rows there are: that is what makes gr
 
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any, TypeAlias
 
-from sqlalchemy import Delete, Dialect, Insert, Table, Update, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Table, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.compiler import SQLCompiler
 
-from crdt_sync.adapters.storage import tables
+from crdt_sync.adapters.storage import bulk, tables
 from crdt_sync.adapters.storage.keys import QUARANTINE_ROWS_MAX, Facet, Key, facets, owing_lanes, unique_keys
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import Position, TransitionId
 from crdt_sync.ports import Batch, Committed, NewEvent, NewMessage, NewResult, NewTransition, NewUpdate, TicketWrite
 
 _Values: TypeAlias = dict[str, Any]
-_Statement: TypeAlias = Insert | Update | Delete
 
 _KEYS_A_STATEMENT = 500  # far below the variables that any database allows in one statement
 
@@ -71,40 +68,23 @@ async def append(connection: AsyncConnection, batch: Batch) -> Committed:
     """
     count = len(batch.updates) + len(batch.transitions) + len(batch.messages) + len(batch.events)
     last = (await connection.execute(_ADVANCE, {"count": count})).scalar_one()
-    committed, rows = _positioned(batch, last - count + 1)
-    rows[tables.subjects] = [
+    committed, written = _positioned(batch, last - count + 1)
+    written[tables.subjects] = [
         {"subject": new.subject, "ticket": new.ticket, "readable": new.readable} for new in batch.subjects
     ]
-    rows[tables.results] = [_result(new, committed.last) for new in batch.results]
-    rows[tables.quarantine] = [
+    written[tables.results] = [_result(new, committed.last) for new in batch.results]
+    written[tables.quarantine] = [
         {"document": new.document, "actor": new.actor, "code": new.code, "data": new.data, "at_ms": new.at_ms}
         for new in batch.quarantined
     ]
-    for table, values in rows.items():
+    for table, values in written.items():
         if values:
-            await _write_rows(connection, _INSERTS[table], values)
+            await bulk.insert(connection, _INSERTS[table], values)
     if batch.tickets:
         await _write_tickets(connection, batch.tickets, committed)
     if batch.quarantined:
         await connection.execute(_TRIM_QUARANTINE)
     return committed
-
-
-async def _write_rows(connection: AsyncConnection, statement: _Statement, rows: Sequence[_Values]) -> None:
-    """Execute a statement for rows that name the same parameters, all with values that the driver takes as they are.
-
-    The statement goes to the driver as text: SQLAlchemy would look at every parameter of every row, for longer than
-    the database takes to write it.
-    """
-    sql, values_of = _compiled(statement, tuple(rows[0]), connection.dialect)
-    await connection.exec_driver_sql(sql, [values_of(row) for row in rows])
-
-
-@lru_cache(maxsize=64)  # the statements of this module, for each engine that is open
-def _compiled(statement: _Statement, names: tuple[str, ...], dialect: Dialect) -> tuple[str, Callable[[_Values], Any]]:
-    compiled = statement.compile(dialect=dialect, column_keys=list(names))
-    assert isinstance(compiled, SQLCompiler)
-    return compiled.string, itemgetter(*(compiled.positiontup or ()))
 
 
 async def taken(connection: AsyncConnection, batch: Batch) -> set[Key]:
@@ -216,14 +196,14 @@ async def _write_tickets(connection: AsyncConnection, tickets: Sequence[TicketWr
         after = _facets(new.stage, values["participants"], values["lanes"], values["obligations"])
         gone += [_facet(facet, new.id, prefix="old_") for facet in sorted(before.facets - after)]
         come += [_facet(facet, new.id) for facet in sorted(after - before.facets)]
-    for statement, rows in (
-        (_INSERTS[tables.tickets], created),
-        (_UPDATE_TICKET, changed),
-        (_DELETE_FACET, gone),
-        (_INSERTS[tables.ticket_facets], come),
-    ):
-        if rows:
-            await _write_rows(connection, statement, rows)
+    if created:
+        await bulk.insert(connection, _INSERTS[tables.tickets], created)
+    if changed:
+        await bulk.execute(connection, _UPDATE_TICKET, changed)
+    if gone:
+        await bulk.execute(connection, _DELETE_FACET, gone)
+    if come:
+        await bulk.insert(connection, _INSERTS[tables.ticket_facets], come)
 
 
 async def _stored_tickets(connection: AsyncConnection, tickets: Sequence[TicketWrite]) -> dict[str, _Stored]:
