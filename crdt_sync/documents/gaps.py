@@ -30,11 +30,18 @@ def integrable(update: Update, state: Mapping[int, int]) -> list[Struct] | None:
             continue
         if clock > known:
             return None
-        if _lacking(item, state, reach) is not None:
+        origin, parent = item.origin, item.parent
+        if (
+            (origin is None or (origin.client == client and origin.clock < known))
+            and item.right_origin is None
+            and (parent is None or isinstance(parent, str))
+        ):
+            pass  # it builds on its own client's last, if on anything, as nearly every keystroke does
+        elif _lacking(item, state, reach) is not None:
             return _reordered(update, state)
         reach[client] = clock + item.length
         fresh.append(item)
-    return fresh if _deletes_known(update, state, reach) else None
+    return fresh if not update.deletes or _deletes_known(update, state, reach) else None
 
 
 def _reordered(update: Update, state: Mapping[int, int]) -> list[Struct] | None:

@@ -14,15 +14,7 @@ import pycrdt
 
 from crdt_sync.documents.values import any_at
 from crdt_sync.errors import Malformed, TooLarge
-from crdt_sync.wire.lib0 import (
-    Reader,
-    end_at,
-    truncated,
-    var_bytes_at,
-    var_string_at,
-    var_uint,
-    var_uint_at,
-)
+from crdt_sync.wire.lib0 import Reader, end_at, truncated, var_bytes_at, var_string_at, var_uint, var_uint_at
 from crdt_sync.wire.limits import (
     CLOCK_MAX,
     STATE_VECTOR_CLIENTS_MAX,
@@ -202,6 +194,9 @@ def halves(structs: Iterable[Struct]) -> set[Id]:
     return found
 
 
+_made = tuple.__new__  # what a named tuple's own constructor comes to, at half its cost
+
+
 def _checked_clock(clock: int) -> int:
     if clock > CLOCK_MAX:
         raise Malformed(f"The clock {clock} is above {CLOCK_MAX}.")
@@ -240,7 +235,8 @@ def _structs_at(data: bytes, at: int, items_max: int) -> tuple[tuple[Struct, ...
     structs: list[Struct] = []
     clients: set[int] = set()
     blocks, at = _count_at(data, at, 0, items_max)
-    for _ in range(blocks):
+    while blocks:
+        blocks -= 1
         count, start = _count_at(data, at, len(structs), items_max)
         client, at = var_uint_at(data, start)
         if client in clients:
@@ -248,7 +244,8 @@ def _structs_at(data: bytes, at: int, items_max: int) -> tuple[tuple[Struct, ...
         clients.add(client)
         own = data[start:at]
         clock, at = _clock_at(data, at)
-        for _ in range(count):
+        while count:
+            count -= 1
             item, at = _struct_at(data, at, client, own, clock)
             structs.append(item)
             clock += item.length
@@ -264,7 +261,7 @@ def _struct_at(data: bytes, at: int, client: int, own: bytes, clock: int) -> tup
         if info != number:
             raise Malformed(f"The struct at clock {clock} has a place and no content.")
         length, at = _length_at(data, at, clock)
-        return Struct(client, clock, length, _WITHOUT_PLACE[number], None, None, None, None, None), at
+        return _made(Struct, (client, clock, length, _WITHOUT_PLACE[number], None, None, None, None, None)), at
     origin = right_origin = parent_sub = None
     parent: str | Id | None = None
     if info & 0x80:
@@ -282,7 +279,7 @@ def _struct_at(data: bytes, at: int, client: int, own: bytes, clock: int) -> tup
     length, content, at = content_at(data, at, clock)
     if not 0 < length <= CLOCK_MAX - clock:
         raise _no_run(clock, length)
-    return Struct(client, clock, length, kind, content, origin, right_origin, parent, parent_sub), at
+    return _made(Struct, (client, clock, length, kind, content, origin, right_origin, parent, parent_sub)), at
 
 
 def _id_at(data: bytes, at: int, client: int, own: bytes) -> tuple[Id, int]:
@@ -291,7 +288,7 @@ def _id_at(data: bytes, at: int, client: int, own: bytes) -> tuple[Id, int]:
     else:
         client, at = var_uint_at(data, at)
     clock, at = _clock_at(data, at)
-    return Id(client, clock), at
+    return _made(Id, (client, clock)), at
 
 
 def _parent_at(data: bytes, at: int, client: int, own: bytes) -> tuple[str | Id, int]:
@@ -314,7 +311,7 @@ def _deletes_at(data: bytes, at: int, items_max: int) -> tuple[tuple[Deletion, .
         for _ in range(count):
             clock, at = _clock_at(data, at)
             length, at = _length_at(data, at, clock)
-            deletes.append(Deletion(client, clock, length))
+            deletes.append(_made(Deletion, (client, clock, length)))
     return tuple(deletes), at
 
 
