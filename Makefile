@@ -96,8 +96,8 @@ planted: setup ## Plant the bugs that matter most, one by one, and see which tes
 	@$(BIN)/python -m tests.mutation.planted
 
 .PHONY: conformance
-conformance: setup node-modules ## Run unmodified clients in Node against the service, and print the matrix
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile tests/conformance
+conformance: setup node-modules ## Run unmodified Yjs clients in Node against the service
+	@$(BIN)/pytest tests/conformance
 
 .PHONY: console
 console: setup node-modules ## Check the TypeScript of console, and that it agrees with Python

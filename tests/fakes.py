@@ -31,6 +31,7 @@ class CountingMeter:
         self.refusals: Counter[tuple[Wire, str]] = Counter()
         self.batches: list[tuple[int, int]] = []
         self.failures = 0
+        self.compactions: list[tuple[int, bool]] = []
 
     def refused(self, wire: Wire, code: str) -> None:
         self.refusals[wire, code] += 1
@@ -40,6 +41,9 @@ class CountingMeter:
 
     def commit_failed(self) -> None:
         self.failures += 1
+
+    def compacted(self, *, rows: int, proven: bool) -> None:
+        self.compactions.append((rows, proven))
 
 
 class SeededIds:

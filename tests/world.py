@@ -16,6 +16,7 @@ from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.yjs_dialect import YjsDialect
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
+from crdt_sync.service.compaction import Compactor
 from crdt_sync.service.connection import Connection
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.events import Events
@@ -61,9 +62,10 @@ class World:
     def __init__(self, store: Store, lifecycles: Lifecycles, clock: ManualClock, *, open_documents: bool) -> None:
         self.store, self.lifecycles, self.clock, self.ids = store, lifecycles, clock, SeededIds(1)
         self.expires_at_ms: int | None = None  # of every token that is judged from now on
-        self.rooms = Rooms(store, self.ids)
-        self.desk = Desk(store, self.rooms, lifecycles, self.ids)
         self.meter = CountingMeter()
+        self.compactor = Compactor(store, self.ids, self.meter)
+        self.rooms = Rooms(store, self.ids, self.compactor)
+        self.desk = Desk(store, self.rooms, lifecycles, self.ids)
         self.leases = Leases(clock)
         self.events = Events(store, self.leases)
         self.committer = Committer(self.desk, clock, self.meter, notice=self.events.notice)
@@ -78,6 +80,7 @@ class World:
         source = {lifecycle: lifecycle_files.shipped()[lifecycle]}
         lifecycles = await Lifecycles.load(store, lifecycle_files.load, lifecycle_files.load_accepted, source)
         world = cls(store, lifecycles, ManualClock(), open_documents=open_documents)
+        world.compactor.start()
         world.committer.start()
         world.committer._task.add_done_callback(_end_what_waits)
         world.connections.start()
@@ -88,6 +91,7 @@ class World:
         await self.connections.stop(1012, "stopping")
         await self.events.stop()
         await self.committer.stop()
+        await self.compactor.stop()
 
     async def authenticate(self, token: str) -> Identity:
         """In tests a token is an actor's name."""

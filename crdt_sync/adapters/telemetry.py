@@ -32,6 +32,16 @@ class Telemetry:
         self._updates = Counter("crdt_sync_committed_updates", "Updates that were committed.", registry=registry)
         self._failures = Counter("crdt_sync_commit_failures", "Batches that were not committed.", registry=registry)
 
+        self._compactions = Counter(
+            "crdt_sync_compactions",
+            "Compactions, by whether their snapshot was proven.",
+            ("proven",),
+            registry=registry,
+        )
+        self._compacted = Counter(
+            "crdt_sync_compacted_updates", "Updates in whose place a snapshot stands.", registry=registry
+        )
+
     def watch(self, levels: Callable[[], Levels]) -> None:
         """Read these levels at every scrape, in the thread of the caller of `render`."""
         self._registry.register(_LevelCollector(levels))
@@ -49,6 +59,11 @@ class Telemetry:
     def commit_failed(self) -> None:
         """Count one batch that failed."""
         self._failures.inc()
+
+    def compacted(self, *, rows: int, proven: bool) -> None:
+        """Count one compaction."""
+        self._compactions.labels("yes" if proven else "no").inc()
+        self._compacted.inc(rows)
 
     def render(self) -> bytes:
         """Write everything in the text format of Prometheus, whose media type is `CONTENT_TYPE`."""

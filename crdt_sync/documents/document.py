@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pycrdt
 
+from crdt_sync.documents import content
 from crdt_sync.documents.former import Former, clients_named, made_anew
 from crdt_sync.documents.gaps import integrable
 from crdt_sync.documents.ranges import Deleted, Place, Places
@@ -28,7 +29,7 @@ from crdt_sync.documents.updates import (
     encode_state_vector,
     halves,
 )
-from crdt_sync.domain.ids import ActorId, DocumentKind
+from crdt_sync.domain.ids import ActorId, Digest, DocumentKind
 from crdt_sync.errors import Malformed, Refused, ServiceError, TooLarge
 from crdt_sync.wire.lib0 import Reader, var_bytes, var_string, var_uint
 from crdt_sync.wire.limits import DOCUMENT_BYTES_MAX
@@ -243,6 +244,15 @@ class Document:
         parts = [var_uint(_SNAPSHOT_VERSION), var_uint(len(authors))]
         parts += [var_uint(client) + var_string(actor) for client, actor in authors]
         return b"".join(parts) + var_bytes(self._doc.get_update())
+
+    def digest(self) -> Digest:
+        """Return the digest of all that the document is: two that have the same one are the same to every reader.
+
+        It covers each element, its place and its content; which clocks are deleted; the clock that comes next, by
+        client; and who writes under which client id. How yrs happens to hold them changes nothing.
+        """
+        self._refuse_damaged()
+        return content.digest(decode_stored(self._doc.get_update()), self._authors_known())
 
     def _decoded(self, data: bytes) -> Update:
         update = decode(data)

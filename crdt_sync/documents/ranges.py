@@ -4,7 +4,7 @@ Plain bookkeeping in memory. It is rebuilt from the updates whenever a document 
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from crdt_sync.documents.updates import Content, Deletion, Id, Struct
@@ -27,6 +27,12 @@ class Deleted:
             return False
         index = bisect_right(starts, deletion.clock) - 1
         return index >= 0 and self._ends[deletion.client][index] >= deletion.end
+
+    def __iter__(self) -> Iterator[Deletion]:
+        """Yield the ranges, in the order of clients and clocks."""
+        for client in sorted(self._starts):
+            for start, end in zip(self._starts[client], self._ends[client], strict=True):
+                yield Deletion(client, start, end - start)
 
     def add(self, deletions: Iterable[Deletion]) -> None:
         """Take these as deleted."""

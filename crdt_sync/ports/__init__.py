@@ -11,6 +11,7 @@ from typing import Protocol
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position, TicketId, TransitionId
 from crdt_sync.domain.tripwire import Alarm
+from crdt_sync.ports.stored import Compaction, StoredDocument
 
 
 class StoreConflict(Exception):
@@ -23,6 +24,10 @@ class StoreConflict(Exception):
 
 class StoreUnavailable(Exception):
     """The store cannot commit or read now; nothing of the batch was kept."""
+
+
+class StoreDamaged(StoreUnavailable):
+    """What the store holds is not what it was given; to ask again does not help."""
 
 
 @dataclass(slots=True)  # not frozen: that would double the cost of making one, and one is made for every keystroke
@@ -174,37 +179,6 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredUpdate:
-    """One update of a document's log, with who sent it."""
-
-    document_position: int
-    position: Position
-    data: bytes
-    actor: ActorId
-    department: Department
-    roles: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDocument:
-    """A document as stored: the snapshot holds everything up to `snapshot_position`, `updates` the rest in order.
-
-    `ended` are the client ids of its former lives, and `epoch` is how often the whole store was restored.
-    """
-
-    snapshot: bytes | None
-    snapshot_position: int
-    updates: tuple[StoredUpdate, ...]
-    ended: frozenset[int] = frozenset()
-    epoch: int = 0
-
-    @property
-    def document_position(self) -> int:
-        """The position of the newest update in the document; 0 if it was never written."""
-        return self.updates[-1].document_position if self.updates else self.snapshot_position
-
-
-@dataclass(frozen=True, slots=True)
 class JournalRow:
     """One admitted transition or message, as stored."""
 
@@ -290,8 +264,20 @@ class Store(Protocol):
         """Load a document; one that was never written is empty. A failed load raises, it is never an empty answer."""
         ...
 
-    async def write_snapshot(self, name: str, document_position: int, data: bytes) -> None:
-        """Keep `data` as the document's state up to `document_position`; log rows stay. Older snapshots give way."""
+    async def compact(self, compaction: Compaction) -> None:
+        """Put a snapshot in the place of the snapshot and the rows that it was made of, all in one transaction.
+
+        From then on an update with a position that it covers is a `StoreConflict`, as if its row were there.
+
+        Raises:
+            StoreConflict: the document's snapshot is another one by now, or a row that this one covers is not there.
+            StoreUnavailable: the transaction could not be made durable; nothing was removed.
+
+        """
+        ...
+
+    async def authorship(self, name: str) -> Sequence[bytes]:
+        """Return what each compaction of the document kept of who wrote what when, oldest first."""
         ...
 
     async def documents(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:

@@ -35,3 +35,7 @@ class Meter(Protocol):
     def commit_failed(self) -> None:
         """Count one batch that the store did not take."""
         ...
+
+    def compacted(self, *, rows: int, proven: bool) -> None:
+        """Count one compaction and the log rows that it removed; none if it was not `proven`."""
+        ...

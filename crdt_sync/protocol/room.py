@@ -53,16 +53,19 @@ class Room:
         *,
         document_position: int,
         snapshot_position: int = 0,
+        tail_bytes: int = 0,
     ) -> None:
         self.text = text
         self.name = name  # None for a plain document
         self.document = document
         self.document_position = document_position  # of the newest update, committed or pending
         self.snapshot_position = snapshot_position  # what the newest snapshot holds
+        self.tail_bytes = tail_bytes  # of the updates behind it
         self.pending = 0  # updates in the committer
         self.undecided: dict[object, Received] = {}  # what the document holds of jobs that are not decided, in order
         self.generation = 0  # grows when the document was loaded anew; what was applied before is gone then
         self.stale = False  # a commit failed and the document was not loaded anew yet
+        self.idle_since_s: float | None = None  # when it was first seen idle; None while it is used
         self.members: dict[Member, None] = {}
         self.presence = Presence()
         self.authors: dict[ActorId, Principal] = {}
@@ -74,10 +77,24 @@ class Room:
         """Tell whether nobody would miss the room."""
         return not (self.members or self.pending or self.on_settled or self.stale)
 
-    def replace(self, document: Document, *, document_position: int) -> None:
+    @property
+    def tail_rows(self) -> int:
+        """How many updates there are behind the newest snapshot."""
+        return self.document_position - self.snapshot_position
+
+    def compacted(self, snapshot_position: int, rows_bytes: int) -> None:
+        """Note that a snapshot holds everything up to a position, and that so many bytes of updates are gone."""
+        self.snapshot_position = max(self.snapshot_position, snapshot_position)
+        self.tail_bytes = max(0, self.tail_bytes - rows_bytes)
+
+    def replace(
+        self, document: Document, *, document_position: int, snapshot_position: int = 0, tail_bytes: int = 0
+    ) -> None:
         """Take what is committed in place of what is held."""
         self.document = document
         self.document_position = document_position
+        self.snapshot_position = snapshot_position
+        self.tail_bytes = tail_bytes
         self.generation += 1
         self.undecided.clear()
         self.stale = False

@@ -29,6 +29,7 @@ from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.settings import Settings
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
+from crdt_sync.service.compaction import Compactor
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
@@ -61,6 +62,7 @@ class Service:
         self._lifecycles: Lifecycles | None = None
         self._held = ExitStack()
         self._store: Store | None = None
+        self._compactor: Compactor | None = None
         self._committer: Committer | None = None
         self._connections: Connections | None = None
         self._leases: Leases | None = None
@@ -104,6 +106,8 @@ class Service:
             await self._http.stop()
         if self._grpc is not None:
             await self._grpc.stop()
+        if self._compactor is not None:
+            await self._compactor.stop()
         if self._store is not None:
             await self._store.close()
         self._held.close()
@@ -121,7 +125,8 @@ class Service:
         telemetry = Telemetry()
         audit = Audit(telemetry)
         leases = self._leases = Leases(clock)
-        rooms = Rooms(store, ids)
+        compactor = self._compactor = Compactor(store, ids, telemetry)
+        rooms = Rooms(store, ids, compactor)
         events = self._events = Events(store, leases)
         desk = Desk(store, rooms, lifecycles, ids)
         committer = self._committer = Committer(desk, clock, telemetry, notice=events.notice)
@@ -147,10 +152,8 @@ class Service:
         )
         authenticator = self._authenticator(clock)
         readiness = self._readiness = Readiness(store)
-        committer.start()
-        connections.start()
-        leases.start()
-        events.start()
+        for part in (compactor, committer, connections, leases, events):
+            part.start()
         grpc = GrpcServer(
             GrpcParts(
                 authenticator=authenticator,

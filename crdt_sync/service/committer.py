@@ -21,6 +21,7 @@ from crdt_sync.protocol.room import Room
 from crdt_sync.service.draft import Draft
 from crdt_sync.service.jobs import Change, KeepRefused
 from crdt_sync.service.live_ticket import Desk
+from crdt_sync.service.rooms import SWEEP_S
 
 BATCH_JOBS_MAX = 1_000  # some 20 ms of rows; a longer batch would make its first job wait for its last
 STALE_RETRY_S = 1.0
@@ -105,21 +106,21 @@ class Committer:
         self._wake.set()
 
     async def _run(self) -> None:
+        time = asyncio.get_running_loop().time
         while True:
             try:
-                async with asyncio.timeout(STALE_RETRY_S if self._desk.rooms.stale else None):
+                async with asyncio.timeout(STALE_RETRY_S if self._desk.rooms.stale else SWEEP_S):
                     await self._wake.wait()
             except TimeoutError:
                 if self._store_fails:
                     await self._store_answers()  # nobody else may ask it now
+                self._desk.trim(time())
             self._wake.clear()
             await self._refresh()
             while self._queue:
-                jobs = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_JOBS_MAX))]
-                await self._commit(jobs)
+                await self._commit([self._queue.popleft() for _ in range(min(len(self._queue), BATCH_JOBS_MAX))])
                 await self._refresh()
-                self._desk.trim()
-                self._desk.rooms.trim()
+                self._desk.trim(time())
             if self._stopping:
                 return
 
@@ -165,7 +166,6 @@ class Committer:
                 await self._commit([job])
         else:
             self._tell(draft, decided, committed)
-            await self._snapshot(draft)
 
     async def _take(self, queue: deque[Job], draft: Draft, decided: list[Job]) -> None:
         """Decide the first job of the queue. A fault of ours leaves it among the decided, to be tried alone."""
@@ -247,14 +247,7 @@ class Committer:
             room.relay(relays)
         for room, relays in draft.relays.items():
             room.commit(len(relays))
-
-    async def _snapshot(self, draft: Draft) -> None:
-        """Keep what was committed quick to load; if that fails, nothing is lost."""
-        for room in draft.relays:
-            try:
-                await self._desk.rooms.keep_snapshot(room)
-            except (StoreUnavailable, TicketSyncError) as error:
-                _log.warning("snapshot not kept", reason=str(error))
+            self._desk.rooms.grown(room)
 
     async def _abandon(self, draft: Draft) -> None:
         """Forget what memory holds beyond the log: the touched tickets, and the documents of the touched rooms."""

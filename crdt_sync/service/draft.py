@@ -65,6 +65,7 @@ class Draft:
         """Append an update that the room's document already holds to its log, and relay it after the commit."""
         assert not room.stale, "a job is prepared with rooms that hold what is committed"
         room.document_position += 1
+        room.tail_bytes += len(data)
         self._updates.append(
             NewUpdate(
                 document=room.text,

@@ -4,6 +4,7 @@ Everything here is committed, or part of the batch that is being committed; afte
 loaded anew.
 """
 
+import asyncio
 import bisect
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from crdt_sync.service.rooms import Rooms
 
 _D = TypeVar("_D")
 
+TICKET_IDLE_S = 60.0  # a person who works on a ticket looks at it again within this time or waits some milliseconds
 LIVE_TICKETS_MAX = 2_000  # some 20 kB each with a hundred transitions
 
 
@@ -65,6 +67,7 @@ class LiveTicket:
     row: TicketRow | None = None  # None until the opening is committed
     subject: str = ""
     opened_at_ms: int = 0
+    used_at_s: float = 0.0  # on the clock of the event loop
     rooms: dict[str, Room] = field(default_factory=dict)
     positions: list[Position] = field(default_factory=list)
     order: list[TransitionId] = field(default_factory=list)  # as journaled; order[i] is at positions[i]
@@ -169,7 +172,7 @@ class Desk:
         """
         live = self._tickets.get(ticket)
         if live is not None:
-            self._tickets.move_to_end(ticket)
+            self.keep(live)
             await self._basics(live)
             return live
         row = await self.store.ticket(ticket)
@@ -207,13 +210,21 @@ class Desk:
 
     def keep(self, live: LiveTicket) -> None:
         """Hold a ticket for this batch and the next."""
+        live.used_at_s = asyncio.get_running_loop().time()
         self._tickets[live.id] = live
         self._tickets.move_to_end(live.id)
 
-    def trim(self) -> None:
-        """Forget the tickets unused for longest, above what may stay. Between batches only: a draft holds tickets."""
-        while len(self._tickets) > LIVE_TICKETS_MAX:
+    def trim(self, now_s: float) -> None:
+        """Forget what is not used any more, tickets and rooms, and above what may stay what was used longest ago.
+
+        Between batches only: a draft holds both.
+        """
+        while self._tickets:
+            oldest = next(iter(self._tickets.values()))
+            if len(self._tickets) <= LIVE_TICKETS_MAX and now_s - oldest.used_at_s < TICKET_IDLE_S:
+                break
             self._tickets.popitem(last=False)
+        self.rooms.trim(now_s)
 
     def drop(self, ticket: TicketId) -> None:
         """Forget a ticket whose memory may be ahead of the journal."""

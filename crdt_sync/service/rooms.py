@@ -10,12 +10,15 @@ from crdt_sync.documents.document import Document
 from crdt_sync.documents.former import Former
 from crdt_sync.documents.kinds import new_document
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.ids import DocumentKind, DocumentName, Role
+from crdt_sync.domain.ids import DocumentName, Role
 from crdt_sync.errors import TicketSyncError
-from crdt_sync.ports import Ids, Store, StoredDocument, StoreUnavailable
+from crdt_sync.ports import Ids, Store, StoreUnavailable
+from crdt_sync.ports.stored import StoredDocument
 from crdt_sync.protocol.room import Room
+from crdt_sync.service.compaction import Compactor
 
-SNAPSHOT_TAIL_UPDATES = 500  # some 10 ms to load; a snapshot of a card or a log costs less than a millisecond
+ROOM_IDLE_S = 30.0  # as long as clients wait at most before they come back
+SWEEP_S = 10.0  # a look at 10,000 rooms takes some 2 ms
 IDLE_ROOMS_MAX = 2_000  # a room costs some 5 kB; below 10 MB in all, and a busy service's working set fits
 
 _log = structlog.get_logger(__name__)
@@ -24,13 +27,16 @@ _log = structlog.get_logger(__name__)
 class Rooms:
     """Every room of this process by document name."""
 
-    def __init__(self, store: Store, ids: Ids) -> None:
+    def __init__(self, store: Store, ids: Ids, compactor: Compactor | None = None) -> None:
+        self._compactor = compactor
         self._store = store
         self._ids = ids
         self._rooms: OrderedDict[str, Room] = OrderedDict()
         self._loading: dict[str, asyncio.Task[Room]] = {}
         self._stale: dict[Room, None] = {}
         self._unasked: dict[Room, None] = {}
+        self._sweep_at_s = 0.0
+        self._kept = 0  # how many were left when they were last looked at
 
     @property
     def stale(self) -> bool:
@@ -80,6 +86,7 @@ class Rooms:
         room = self._rooms.get(text)
         if room is not None:
             self._rooms.move_to_end(text)
+            room.idle_since_s = None
             return room
         task = self._loading.get(text)
         if task is None:
@@ -88,32 +95,37 @@ class Rooms:
         room = await asyncio.shield(task)
         return self._rooms.setdefault(text, room)  # it may have been unloaded before its caller woke
 
-    async def keep_snapshot(self, room: Room) -> None:
-        """Keep a snapshot of a settled room with a long tail, so that it loads fast; the log's rows stay.
+    def grown(self, room: Room) -> None:
+        """Note that a room's document has a longer tail than before."""
+        if self._compactor is not None:
+            self._compactor.consider(room)
 
-        A submit document is loaded from its rows alone: they say with which roles each entry was sent.
+    def trim(self, now_s: float) -> None:
+        """Unload the rooms that nobody has used for `ROOM_IDLE_S`, and above what may stay those used longest ago.
 
-        Raises:
-            StoreUnavailable: it was not kept; nothing is lost.
-
+        Between batches only: a draft holds rooms. Few calls look at every room: one every `SWEEP_S`, and one whenever
+        there are an eighth more.
         """
-        if room.name is not None and room.name.kind is DocumentKind.SUBMIT:
+        crowded = len(self._rooms) > max(IDLE_ROOMS_MAX, self._kept + self._kept // 8)
+        if now_s < self._sweep_at_s and not crowded:
             return
-        if room.pending or room.stale or room.document_position - room.snapshot_position < SNAPSHOT_TAIL_UPDATES:
-            return
-        await self._store.write_snapshot(room.text, room.document_position, room.document.snapshot())
-        room.snapshot_position = room.document_position
-
-    def trim(self) -> None:
-        """Unload the rooms that were idle longest, above what may stay."""
+        self._sweep_at_s = now_s + SWEEP_S
         excess = len(self._rooms) - IDLE_ROOMS_MAX
-        for text in [text for text, room in self._rooms.items() if room.idle][: max(0, excess)]:
-            del self._rooms[text]
+        for text, room in list(self._rooms.items()):
+            if not room.idle:
+                room.idle_since_s = None
+                continue
+            if room.idle_since_s is None:
+                room.idle_since_s = now_s
+            if excess > 0 or now_s - room.idle_since_s >= ROOM_IDLE_S:
+                del self._rooms[text]
+                excess -= 1
+        self._kept = len(self._rooms)
 
     async def _reload(self, room: Room) -> None:
         """Replace what a room holds by what is committed."""
         stored = await self._store.document(room.text)
-        room.replace(_fill(room.name, self._ids, stored), document_position=stored.document_position)
+        room.replace(_fill(room.name, self._ids, stored), **_extent(stored))
         self._stale.pop(room, None)
         self._unasked[room] = None
         room.commit(0)
@@ -121,16 +133,10 @@ class Rooms:
     async def _load(self, text: str) -> Room:
         name = DocumentName.parse(text) if text.startswith("ticket/") else None
         stored = await self._store.document(text)
-        document = _fill(name, self._ids, stored)
-        room = Room(
-            text,
-            name,
-            document,
-            document_position=stored.document_position,
-            snapshot_position=stored.snapshot_position,
-        )
-        for update in stored.updates:
-            room.authors[update.actor] = Principal(update.actor, update.department, tuple(map(Role, update.roles)))
+        room = Room(text, name, _fill(name, self._ids, stored), **_extent(stored))
+        for author in stored.authors():
+            room.authors[author.actor] = Principal(author.actor, author.department, tuple(map(Role, author.roles)))
+        self.grown(room)
         return self._rooms.setdefault(text, room)
 
 
@@ -143,6 +149,16 @@ def fresh_client_id(ids: Ids, ended: frozenset[int]) -> int:
 
 def _fill(name: DocumentName | None, ids: Ids, stored: StoredDocument) -> Document:
     document = new_document(name.kind if name else None, fresh_client_id(ids, stored.ended))
-    document.load(stored.snapshot, [(update.data, update.actor) for update in stored.updates])
+    snapshot = stored.snapshot.data if stored.snapshot else None
+    document.load(snapshot, [(update.data, update.actor) for update in stored.updates])
     document.former = Former(stored.ended, restored=stored.epoch > 0)
     return document
+
+
+def _extent(stored: StoredDocument) -> dict[str, int]:
+    """How far a document goes, as a room takes it."""
+    return {
+        "document_position": stored.document_position,
+        "snapshot_position": stored.snapshot_position,
+        "tail_bytes": sum(len(update.data) for update in stored.updates),
+    }

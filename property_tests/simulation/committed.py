@@ -26,12 +26,12 @@ class Committed:
 
     def clocks(self, document: str) -> dict[int, int]:
         """The clock that comes next, by client, in a document as stored."""
-        clocks = self._clocks.setdefault(document, {})
-        query = "SELECT document_position, data FROM updates WHERE document = ? AND document_position > ? ORDER BY 1"
-        for position, data in self._database.rows(query, document, self._read.get(document, 0)):
-            self._read[document] = position
-            for item in structs(data):
-                clocks[item.client] = max(clocks.get(item.client, 0), item.end)
+        clocks, read = self._clocks.setdefault(document, {}), self._read.get(document, 0)
+        for position, data, _ in self.updates(document):
+            if position > read:
+                self._read[document] = position
+                for item in structs(data):
+                    clocks[item.client] = max(clocks.get(item.client, 0), item.end)
         return clocks
 
     def holds(self, document: str, data: bytes) -> bool:
@@ -70,12 +70,23 @@ class Committed:
 
     def documents(self) -> list[str]:
         """The names of all that was ever written."""
-        return [row[0] for row in self._database.rows("SELECT DISTINCT document FROM updates ORDER BY 1")]
+        query = "SELECT document FROM updates UNION SELECT document FROM snapshots ORDER BY 1"
+        return [row[0] for row in self._database.rows(query)]
 
     def updates(self, document: str) -> list[tuple[int, bytes, str]]:
-        """Position, bytes and author of each update of a document."""
+        """Position, bytes and author of each update of a document; the first may be a snapshot, by nobody."""
         query = "SELECT document_position, data, actor FROM updates WHERE document = ? ORDER BY 1"
-        return self._database.rows(query, document)  # type: ignore[return-value]
+        return [*self._snapshot(document), *self._database.rows(query, document)]  # type: ignore[list-item]
+
+    def is_whole(self, document: str) -> bool:
+        """Say whether the positions of a document have no hole, from a snapshot's on if there is one."""
+        positions = [position for position, _, _ in self.updates(document)]
+        first = positions[0] if self._snapshot(document) else 1
+        return positions == list(range(first, first + len(positions)))
+
+    def _snapshot(self, document: str) -> list[tuple[int, bytes, str]]:
+        query = "SELECT document_position, data FROM snapshots WHERE document = ?"
+        return [(position, _state(data), "") for position, data in self._database.rows(query, document)]
 
     def document(self, name: str) -> "pycrdt.Doc[Any]":
         """The document as Yjs makes it of its updates."""
@@ -111,6 +122,27 @@ class Situation:
         roles = listed(rule.get("by", self._lanes[lane]["owner"]))
         fields = {"ticket": self._naive.ticket, "lane": lane, "name": name, "roles": roles, "after": self.frontier}
         return fields | {"lifecycle": opening["lifecycle"]}
+
+
+def _state(snapshot: bytes) -> bytes:
+    """The update in a snapshot: behind its version and the actor of each client, and behind its own length."""
+    at = 1
+
+    def number() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte, at = snapshot[at], at + 1
+            value, shift = value | (byte & 0x7F) << shift, shift + 7
+            if byte < 0x80:
+                return value
+
+    for _ in range(number()):
+        number()
+        length = number()
+        at += length
+    length = number()
+    return snapshot[at : at + length]
 
 
 def structs(data: bytes) -> Sequence[Struct]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from crdt_sync.adapters import lifecycle_files
 from crdt_sync.domain.lifecycle.model import Lifecycle
-from crdt_sync.service import live_ticket, rooms
+from crdt_sync.service import compaction, live_ticket, rooms
 
 _read = functools.lru_cache(maxsize=None)(lifecycle_files.load)
 
@@ -25,7 +25,7 @@ def prepared(*, tight: bool) -> Iterator[None]:
         changed += [
             (rooms, "IDLE_ROOMS_MAX", 1),
             (live_ticket, "LIVE_TICKETS_MAX", 1),
-            (rooms, "SNAPSHOT_TAIL_UPDATES", 5),
+            (compaction, "TAIL_ROWS_MAX", 5),
         ]
     before = [(module, name, getattr(module, name)) for module, name, _ in changed]
     try:

@@ -9,6 +9,7 @@ from crdt_sync.ports import StoreUnavailable
 from crdt_sync.protocol.collab_dialect import CollabDialect
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
+from crdt_sync.service.compaction import Compactor
 from crdt_sync.service.connection import Connection, Transport
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.events import Events
@@ -62,11 +63,12 @@ class Service:
         ids = DrawnIds(f"{self._seed} service {self._starts}", self.clock)
         self.store = store = self.database.open()
         self.lifecycles = await Lifecycles.load(store, load, load, {"chosen": source_of(self.cast.spec)})
-        self.rooms = Rooms(store, ids)
-        self.desk = Desk(store, self.rooms, self.lifecycles, ids)
         meter = CountingMeter()
         leases = Leases(self.clock)
         self.events = Events(store, leases)
+        self.compactor = Compactor(store, ids, meter)
+        self.rooms = Rooms(store, ids, self.compactor)
+        self.desk = Desk(store, self.rooms, self.lifecycles, ids)
         self.committer = Committer(self.desk, self.clock, meter, notice=self.events.notice)
         shared: dict[str, Any] = {
             "store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": self.lifecycles
@@ -75,6 +77,7 @@ class Service:
         self.connections = Connections(
             **shared, clock=self.clock, audit=Audit(meter), leases=leases, open_documents=False
         )
+        self.compactor.start()
         self.committer.start()
         self.connections.start()
         self.events.start()
@@ -102,6 +105,7 @@ class Service:
         await self.connections.stop(*RESTARTING)
         await self.events.stop()
         await self.committer.stop()
+        await self.compactor.stop()
 
     def connect(self, transport: Transport) -> Connection:
         """Take a new socket."""

@@ -91,8 +91,8 @@ def _documents(world: World, ticket: str) -> None:
         if sorted(document) != sorted(rows):
             world.witness.find("stored once", f"{name} of {world.name(ticket)} has {len(document)}, not {len(rows)}")
     for name in world.committed.documents():
-        positions = [position for position, _, _ in world.committed.updates(name)]
-        if positions != list(range(1, len(positions) + 1)):
+        if not world.committed.is_whole(name):
+            positions = [position for position, _, _ in world.committed.updates(name)]
             world.witness.find("stored once", f"{name} has positions {positions}")
 
 

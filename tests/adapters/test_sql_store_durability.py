@@ -11,7 +11,18 @@ from crdt_sync.adapters.storage import engines
 from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.domain.ids import Digest, Position
 from crdt_sync.ports import Batch, StoreUnavailable
-from tests.contracts.batches import event, message, name, quarantined, result, subject, ticket, transition, update
+from tests.contracts.batches import (
+    compaction,
+    event,
+    message,
+    name,
+    quarantined,
+    result,
+    subject,
+    ticket,
+    transition,
+    update,
+)
 
 EVERYTHING = Batch(
     updates=[update("d", 1, b"one")],
@@ -40,6 +51,7 @@ async def store(tmp_path):
 async def contents(store: SqlStore) -> list[object]:
     return [
         await store.document("d"),
+        await store.authorship("d"),
         await store.journal(name("one")),
         await store.messages(name("one")),
         await store.events(Position(0)),
@@ -84,7 +96,7 @@ async def test_synchronous_off_is_told_to_every_connection(tmp_path):
 
 async def test_a_reopened_store_finds_everything(store, tmp_path):
     await store.commit(EVERYTHING)
-    await store.write_snapshot("d", 1, b"state")
+    await store.compact(compaction("d", 0, 1))
     await store.save_lifecycle(Digest("a" * 64), "source")
     before = await contents(store)
     await store.close()

@@ -15,6 +15,7 @@ from crdt_sync.ports import (
     Quarantined,
     TicketWrite,
 )
+from crdt_sync.ports.stored import Author, Compaction, Snapshot
 
 AT_MS = 1_700_000_000_000
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -28,6 +29,23 @@ def name(word: str) -> TicketId:
 def update(document: str, document_position: int, data: bytes = b"\x00\x00") -> NewUpdate:
     actor = ActorId("ada")
     return NewUpdate(document, document_position, data, actor, Department("sales"), ("rep", "lead"), AT_MS, TRACE)
+
+
+def snapshot(document_position: int, data: bytes = b"state") -> Snapshot:
+    """A snapshot by two people; a store does not look into it."""
+    lead, clerk = (
+        Author(ActorId("ada"), Department("sales"), ("rep", "lead")),
+        Author(ActorId("bob"), Department("tech"), ()),
+    )
+    return Snapshot(document_position, data, (lead, clerk), Digest("f" * 64))
+
+
+def compaction(
+    document: str, before: int, document_position: int, data: bytes = b"state", *, position: int | None = None
+) -> Compaction:
+    kept = b"who wrote what up to %d" % document_position
+    newest = Position(position or document_position)
+    return Compaction(document, before, newest, snapshot(document_position, data), kept)
 
 
 def transition(key: str, ticket: str = "one", record: str = "{}") -> NewTransition:

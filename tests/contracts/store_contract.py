@@ -12,25 +12,27 @@ from crdt_sync.ports import (
     NewSubject,
     Store,
     StoreConflict,
-    StoredDocument,
+    StoreDamaged,
     StoredEvent,
     StoredMessage,
     StoredResult,
-    StoredUpdate,
     StoreUnavailable,
     TicketFilter,
     TicketRow,
 )
+from crdt_sync.ports.stored import StoredDocument, StoredUpdate
 from tests.contracts.batches import (
     AT_MS,
     TRACE,
     alarm,
+    compaction,
     event,
     message,
     name,
     owes,
     quarantined,
     result,
+    snapshot,
     subject,
     ticket,
     transition,
@@ -80,43 +82,50 @@ class StoreContract:
     async def test_a_document_that_was_never_written_is_empty(self, store: Store):
         document = await store.document("d")
 
-        assert document == StoredDocument(None, 0, ())
+        assert document == StoredDocument(None, ())
         assert document.document_position == 0
 
     async def test_updates_come_back_in_order_with_who_sent_them(self, store: Store):
         await store.commit(Batch(updates=[update("d", 2, b"two"), update("e", 1), update("d", 1, b"\x00one\xff")]))
 
-        sent_by = (ActorId("ada"), SALES, ("rep", "lead"))
+        sent_by = (ActorId("ada"), SALES, ("rep", "lead"), AT_MS, TRACE)
         assert (await store.document("d")).updates == (
             StoredUpdate(1, Position(3), b"\x00one\xff", *sent_by),
             StoredUpdate(2, Position(1), b"two", *sent_by),
         )
 
-    async def test_a_snapshot_stands_for_the_updates_up_to_its_position(self, store: Store):
-        await store.commit(Batch(updates=[update("d", n) for n in (1, 2, 3)]))
-        await store.write_snapshot("d", 2, b"state")
+    async def test_a_document_with_a_hole_is_an_error_and_never_a_part_of_it(self, store: Store):
+        await store.commit(Batch(updates=[update("d", 1), update("d", 3)]))
 
-        document = await store.document("d")
+        with pytest.raises(StoreDamaged, match="update 2 of d"):
+            await store.document("d")
 
-        assert (b"state", 2, [3]) == (
-            document.snapshot,
-            document.snapshot_position,
-            [row.document_position for row in document.updates],
-        )
+    # Compaction
+
+    async def test_a_compaction_takes_the_place_of_the_rows_that_it_covers(self, store: Store):
+        await store.commit(Batch(updates=[update("d", n) for n in (1, 2, 3)] + [update("e", 1)]))
+        before = await store.document("d")
+
+        await store.compact(compaction("d", 0, 2))
+
+        assert StoredDocument(snapshot(2), before.updates[2:]) == await store.document("d")
+        assert [b"who wrote what up to 2"] == await store.authorship("d")
         assert (await store.document("e")).snapshot is None
+        assert [] == await store.authorship("e")
 
-    async def test_an_older_snapshot_gives_way_and_never_takes_over(self, store: Store):
-        await store.write_snapshot("d", 2, b"second")
-        await store.write_snapshot("d", 1, b"first")
-        assert (await store.document("d")).snapshot == b"second"
+    async def test_a_later_compaction_takes_the_place_of_the_first(self, store: Store):
+        await store.commit(Batch(updates=[update("d", n) for n in (1, 2, 3)]))
+        await store.compact(compaction("d", 0, 2))
 
-        await store.write_snapshot("d", 3, b"third")
-        document = await store.document("d")
-        assert (b"third", 3, 3) == (document.snapshot, document.snapshot_position, document.document_position)
+        await store.compact(compaction("d", 2, 3, b"newer"))
+
+        assert StoredDocument(snapshot(3, b"newer"), ()) == await store.document("d")
+        assert [b"who wrote what up to 2", b"who wrote what up to 3"] == await store.authorship("d")
 
     async def test_documents_are_named_in_order_and_page_by_page(self, store: Store):
         await store.commit(Batch(updates=[update("d", 1), update("d", 2), update("b", 1)]))
-        await store.write_snapshot("c", 1, b"state")
+        await store.commit(Batch(updates=[update("c", 1)]))
+        await store.compact(compaction("c", 0, 1))
         await store.renew("a", [], frozenset({7}))
 
         assert ["a", "b", "c", "d"] == list(await store.documents())
@@ -145,17 +154,22 @@ class StoreContract:
 
     async def test_a_renewed_document_holds_its_new_life_alone(self, store: Store):
         await store.commit(Batch(updates=[update("d", 1, b"old"), update("d", 2, b"older"), update("e", 1, b"other")]))
-        await store.write_snapshot("d", 1, b"state")
+        await store.compact(compaction("d", 0, 1))
 
         await store.renew("d", [update("d", 1, b"new")], frozenset({5, 2**32 - 1}))
 
+        await store.compact(compaction("d", 0, 1, b"again", position=4))
+        assert [b"who wrote what up to 1"] * 2 == await store.authorship("d"), (
+            "who wrote in a former life is known, too"
+        )
+        await store.renew("d", [update("d", 1, b"new")], frozenset())
         renewed, other = await store.document("d"), await store.document("e")
         assert (None, 0, [b"new"]) == (
             renewed.snapshot,
             renewed.snapshot_position,
             [row.data for row in renewed.updates],
         )
-        assert Position(4) == renewed.updates[0].position
+        assert Position(5) == renewed.updates[0].position
         assert frozenset({5, 2**32 - 1}) == renewed.ended
         assert ([b"other"], frozenset()) == ([row.data for row in other.updates], other.ended)
 
@@ -165,11 +179,33 @@ class StoreContract:
 
         assert frozenset({5, 6}) == (await store.document("d")).ended
 
-    async def test_a_snapshot_of_the_same_position_is_replaced(self, store: Store):
-        await store.write_snapshot("d", 2, b"damaged")
-        await store.write_snapshot("d", 2, b"rebuilt")
+    @pytest.mark.parametrize(
+        ("before", "position"), [(0, 3), (1, 3), (3, 3), (2, 4)], ids=["none", "older", "newer", "a row too many"]
+    )
+    async def test_a_compaction_of_something_else_than_is_stored_changes_nothing(self, store: Store, before, position):
+        await store.commit(Batch(updates=[update("d", n) for n in (1, 2, 3)]))
+        await store.compact(compaction("d", 0, 2))
+        stored = await store.document("d")
 
-        assert (await store.document("d")).snapshot == b"rebuilt"
+        with pytest.raises(StoreConflict) as conflict:
+            await store.compact(compaction("d", before, position, b"other"))
+
+        assert ("d",) == conflict.value.keys
+        assert stored == await store.document("d")
+        assert 1 == len(await store.authorship("d"))
+
+    async def test_an_update_where_a_snapshot_stands_is_a_conflict(self, store: Store):
+        """A writer elsewhere, who has not heard of what the snapshot holds, would write what nobody reads."""
+        await store.commit(Batch(updates=[update("d", n) for n in (1, 2, 3)]))
+        await store.compact(compaction("d", 0, 2))
+
+        for position in (1, 2, 3):
+            with pytest.raises(StoreConflict) as conflict:
+                await store.commit(Batch(updates=[update("e", 1), update("d", position)]))
+            assert ("d",) == conflict.value.keys
+
+        await store.commit(Batch(updates=[update("e", 1), update("d", 4)]))
+        assert [3, 4] == [row.document_position for row in (await store.document("d")).updates]
 
     # Journals
 
@@ -501,7 +537,9 @@ class StoreContract:
         for call in (
             store.commit(Batch()),
             store.document("d"),
-            store.write_snapshot("d", 1, b""),
+            store.compact(compaction("d", 0, 1)),
+            store.authorship("d"),
+            store.documents(),
             store.journal(name("one")),
             store.messages(name("one")),
             store.message(MessageId("m")),

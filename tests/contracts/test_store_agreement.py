@@ -12,9 +12,10 @@ from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position
 from crdt_sync.domain.tripwire import Alarm
-from crdt_sync.ports import Batch, Committed, NewEvent, Store, StoreConflict, TicketFilter, TicketWrite
+from crdt_sync.ports import Batch, Committed, NewEvent, Store, StoreConflict, StoreDamaged, TicketFilter, TicketWrite
 from tests.contracts.batches import (
     alarm,
+    compaction,
     event,
     message,
     name,
@@ -55,7 +56,7 @@ def few(strategy):
 
 batches = st.builds(
     Batch,
-    updates=few(st.builds(update, words, st.integers(1, 40), st.binary(max_size=3))),
+    updates=st.lists(st.builds(update, words, st.integers(1, 5), st.binary(max_size=3)), max_size=3),
     transitions=few(st.builds(transition, keys, words, keys)),
     messages=few(st.builds(message, keys, words)),
     events=few(event_rows),
@@ -84,6 +85,16 @@ async def outcome(store: Store, batch: Batch) -> Committed | tuple[str, ...]:
         return await store.commit(batch)
     except StoreConflict as conflict:
         return conflict.keys
+
+
+async def told(work):
+    """What a store says: its answer, or what it found wrong."""
+    try:
+        return await work
+    except StoreConflict as conflict:
+        return conflict.keys
+    except StoreDamaged as error:
+        return str(error)
 
 
 class StoreAgreement(RuleBasedStateMachine):
@@ -115,9 +126,9 @@ class StoreAgreement(RuleBasedStateMachine):
     def write_one_ticket(self, new: TicketWrite, moved: NewEvent) -> None:
         self.commit(Batch(events=[moved], tickets=[new]))
 
-    @rule(word=words, document_position=st.integers(1, 8), data=st.binary(max_size=3))
-    def write_snapshot(self, word: str, document_position: int, data: bytes) -> None:
-        self.agree(lambda store: store.write_snapshot(word, document_position, data))
+    @rule(word=words, before=st.integers(0, 3), position=st.integers(1, 5), data=st.binary(max_size=3))
+    def compact(self, word: str, before: int, position: int, data: bytes) -> None:
+        self.agree(lambda store: told(store.compact(compaction(word, before, position, data))))
 
     @rule(word=words, data=st.binary(max_size=3), ended=st.frozensets(st.integers(0, 3)))
     def renew(self, word: str, data: bytes, ended: frozenset[int]) -> None:
@@ -152,7 +163,8 @@ class StoreAgreement(RuleBasedStateMachine):
         async def answers(store: Store):
             of_words = [
                 (
-                    await store.document(word),
+                    await told(store.document(word)),
+                    await store.authorship(word),
                     await store.journal(name(word)),
                     await store.messages(name(word)),
                     await store.ticket(name(word)),

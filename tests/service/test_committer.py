@@ -305,7 +305,7 @@ async def test_an_answer_that_fails_is_told_so_and_the_others_are_told_theirs(wo
     assert [("answer failed", "error")] == [(entry["event"], entry["log_level"]) for entry in logged]
 
 
-# Relays and snapshots
+# Relays and compaction
 
 
 async def test_authors_are_told_before_members_and_the_room_settles_last(world, diary):
@@ -324,34 +324,16 @@ async def test_authors_are_told_before_members_and_the_room_settles_last(world, 
     assert [("succeed", "a"), ("relay", edits), ("commit", 2)] == [entry[:2] for entry in diary[2:]]
 
 
-async def test_a_long_document_is_kept_as_a_snapshot_behind_the_commit(world, store, diary, monkeypatch):
-    monkeypatch.setattr(rooms_module, "SNAPSHOT_TAIL_UPDATES", 1)
+async def test_a_document_with_a_long_tail_is_due_behind_the_commit(world, diary, monkeypatch):
+    considered = []
+    monkeypatch.setattr(world.compactor, "consider", lambda room: considered.append((room.text, room.pending)))
     room = await world.rooms.get("plain")
-    await enqueue(world, Job(diary, "a", decide=lambda desk, draft: draft.update(room, card_update(), SERVICE)))
+    data = CardDocument(77).set_fields({"priority": "high"})
 
-    assert 1 == room.snapshot_position
+    await enqueue(world, Job(diary, "a", decide=lambda desk, draft: draft.update(room, data, SERVICE)))
 
-
-def card_update() -> bytes:
-    return CardDocument(77).set_fields({"priority": "high"})
-
-
-@pytest.mark.parametrize("error", [StoreUnavailable("full"), ServiceError("broken")])
-async def test_a_snapshot_that_cannot_be_kept_costs_nothing_but_a_line_in_the_log(
-    world, store, diary, logged, monkeypatch, error
-):
-    monkeypatch.setattr(rooms_module, "SNAPSHOT_TAIL_UPDATES", 1)
-    rooms = [await world.rooms.get(name) for name in ("plain", "other")]
-    store.write_snapshot = raises_later(error)
-
-    def edit(desk, draft):
-        for room in rooms:
-            draft.update(room, card_update(), SERVICE)
-
-    await enqueue(world, Job(diary, "a", decide=edit), Job(diary, "b"))
-
-    assert ["a", "b"] == [entry[1] for entry in ends(diary) if entry[0] == "succeed"]
-    assert [{"event": "snapshot not kept", "log_level": "warning", "reason": str(error)}] * 2 == logged
+    assert [("plain", 0), ("plain", 0)] == considered, "when it is loaded, and when it has grown"
+    assert (1, len(data)) == (room.tail_rows, room.tail_bytes)
 
 
 # What a job builds on

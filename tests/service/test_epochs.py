@@ -43,7 +43,7 @@ class Lives:
 async def copy_of(store, text):
     document = new_document(DocumentName.parse(text).kind, 4_000_000_000)
     stored = await store.document(text)
-    document.load(stored.snapshot, [(row.data, row.actor) for row in stored.updates])
+    document.load(stored.snapshot.data if stored.snapshot else None, [(row.data, row.actor) for row in stored.updates])
     return document
 
 

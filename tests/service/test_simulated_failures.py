@@ -20,7 +20,7 @@ from crdt_sync.domain.access import Principal
 from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import TicketSyncError
 from crdt_sync.ports import StoreConflict, StoreUnavailable
-from crdt_sync.service import committer, live_ticket
+from crdt_sync.service import committer, compaction, live_ticket
 from crdt_sync.service import rooms as rooms_module
 from crdt_sync.service.ingest import Ingested
 from crdt_sync.service.views import Posted, Transitioned
@@ -210,16 +210,23 @@ class Simulation:
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
     monkeypatch.setattr(rooms_module, "IDLE_ROOMS_MAX", 1)
-    monkeypatch.setattr(rooms_module, "SNAPSHOT_TAIL_UPDATES", 7)
+    monkeypatch.setattr(compaction, "TAIL_ROWS_MAX", 7)
+    monkeypatch.setattr(compaction, "in_thread", inline)  # no thread, so that a seed is one story
     monkeypatch.setattr(live_ticket, "LIVE_TICKETS_MAX", 1)
     monkeypatch.setattr(committer, "STALE_RETRY_S", 0)
+
+
+async def inline(work, *arguments):
+    await asyncio.sleep(0)
+    return work(*arguments)
 
 
 async def check(simulation: Simulation) -> None:
     store = simulation.inner
     again = await World.start(store)
     for name, rows in store._updates.items():
-        assert list(range(1, len(rows) + 1)) == [row.document_position for row in rows], name
+        first = (await store.document(name)).snapshot_position + 1
+        assert list(range(first, first + len(rows))) == [row.document_position for row in rows], name
         await again.rooms.get(name)
     for client in simulation.clients:
         document = (await again.rooms.get(client.name)).document

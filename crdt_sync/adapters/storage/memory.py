@@ -30,16 +30,16 @@ from crdt_sync.ports import (
     NewUpdate,
     Quarantined,
     StoreConflict,
-    StoredDocument,
+    StoreDamaged,
     StoredEvent,
     StoredMessage,
     StoredResult,
-    StoredUpdate,
     StoreUnavailable,
     TicketFilter,
     TicketRow,
     TicketWrite,
 )
+from crdt_sync.ports.stored import Compaction, Snapshot, StoredDocument, StoredUpdate
 
 
 class MemoryStore:
@@ -49,7 +49,8 @@ class MemoryStore:
         self._position = Position(0)
         self._taken: set[Key] = set()
         self._updates: dict[str, list[StoredUpdate]] = {}
-        self._snapshots: dict[str, tuple[int, bytes]] = {}
+        self._snapshots: dict[str, Snapshot] = {}
+        self._authorship: dict[str, list[bytes]] = {}
         self._journals: dict[TicketId, list[JournalRow]] = {}
         self._messages: dict[TicketId, list[JournalRow]] = {}
         self._by_id: dict[MessageId, StoredMessage] = {}
@@ -73,7 +74,16 @@ class MemoryStore:
         count = len(batch.updates) + len(batch.transitions) + len(batch.messages) + len(batch.events)
         positions = map(Position, itertools.count(self._position + 1))
         updates = [
-            StoredUpdate(new.document_position, next(positions), new.data, new.actor, new.department, new.roles)
+            StoredUpdate(
+                new.document_position,
+                next(positions),
+                new.data,
+                new.actor,
+                new.department,
+                new.roles,
+                new.at_ms,
+                new.traceparent,
+            )
             for new in batch.updates
         ]
         transitions = [(new.ticket, JournalRow(next(positions), new.id, new.record)) for new in batch.transitions]
@@ -109,16 +119,32 @@ class MemoryStore:
     async def document(self, name: str) -> StoredDocument:
         """Sort by the document's own positions, which need not arrive in order."""
         self._check_open()
-        position, snapshot = self._snapshots.get(name, (0, None))
-        log = [update for update in self._updates.get(name, []) if update.document_position > position]
-        log.sort(key=lambda update: update.document_position)
-        return StoredDocument(snapshot, position, tuple(log), self._ended.get(name, frozenset()), self._epoch)
+        log = sorted(self._updates.get(name, []), key=lambda update: update.document_position)
+        stored = StoredDocument(self._snapshots.get(name), tuple(log), self._ended.get(name, frozenset()), self._epoch)
+        for position, update in enumerate(log, stored.snapshot_position + 1):
+            if update.document_position != position:
+                raise StoreDamaged(f"update {position} of {name} is not there")
+        return stored
 
-    async def write_snapshot(self, name: str, document_position: int, data: bytes) -> None:
-        """Replace the snapshot unless a newer one is there."""
+    async def compact(self, compaction: Compaction) -> None:
+        """Compare, then replace; the keys of what goes stay taken."""
         self._check_open()
-        if document_position >= self._snapshots.get(name, (0, b""))[0]:
-            self._snapshots[name] = (document_position, data)
+        name, new, rows = compaction.document, compaction.snapshot, self._updates.get(compaction.document, [])
+        before = self._snapshots.get(name)
+        kept = [row for row in rows if row.document_position > new.document_position]
+        covered = new.document_position - compaction.expected_position
+        if (
+            compaction.expected_position != (before.document_position if before else 0)
+            or len(rows) - len(kept) != covered
+        ):
+            raise StoreConflict([name])
+        self._snapshots[name], self._updates[name] = new, kept
+        self._authorship.setdefault(name, []).append(compaction.authorship)
+
+    async def authorship(self, name: str) -> Sequence[bytes]:
+        """Return what was kept, as it was."""
+        self._check_open()
+        return list(self._authorship.get(name, []))
 
     async def documents(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
         """Sort every name."""

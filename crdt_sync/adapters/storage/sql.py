@@ -8,8 +8,8 @@ position n will never see a smaller one appear.
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import asdict, fields
-from functools import lru_cache, partial
+from dataclasses import asdict, fields, replace
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from alembic.util import CommandError
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from crdt_sync.adapters.storage import engines, renewal, tables, transaction
 from crdt_sync.adapters.storage.keys import collisions, has_room, wanted
+from crdt_sync.adapters.storage.rows import checked, document_of
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId
 from crdt_sync.domain.tripwire import Alarm
@@ -28,15 +29,14 @@ from crdt_sync.ports import (
     JournalRow,
     NewUpdate,
     StoreConflict,
-    StoredDocument,
     StoredEvent,
     StoredMessage,
     StoredResult,
-    StoredUpdate,
     StoreUnavailable,
     TicketFilter,
     TicketRow,
 )
+from crdt_sync.ports.stored import Compaction, StoredDocument
 
 _T = TypeVar("_T")
 _Work: TypeAlias = Callable[[AsyncConnection], Awaitable[_T]]
@@ -112,42 +112,37 @@ class SqlStore:
             raise StoreUnavailable(f"the database refused the batch: {error}") from error
 
     async def document(self, name: str) -> StoredDocument:
-        """Read the snapshot first: updates are never removed, so the two fit whatever is written between the reads."""
+        """Read the updates first: whatever a compaction takes away after that, the snapshot that is read then has."""
 
         async def read(connection: AsyncConnection) -> StoredDocument:
             snapshots, updates = tables.snapshots.c, tables.updates.c
-            found = await connection.execute(
-                select(snapshots.document_position, snapshots.data).where(snapshots.document == name)
-            )
-            position, snapshot = found.one_or_none() or (0, None)
             rows = await connection.execute(
-                select(
-                    updates.document_position,
-                    updates.position,
-                    updates.data,
-                    updates.actor,
-                    updates.department,
-                    updates.roles,
-                )
-                .where(updates.document == name, updates.document_position > position)
-                .order_by(updates.document_position)
+                select(tables.updates).where(updates.document == name).order_by(updates.document_position)
             )
-            log = tuple(StoredUpdate(*row[:5], roles=_roles(row.roles)) for row in rows)
+            found = await connection.execute(select(tables.snapshots).where(snapshots.document == name))
+            stored = document_of(found.mappings().one_or_none(), rows.mappings().all())
             epoch, ended = (await connection.execute(_EPOCH, {"document": name})).one()
-            return StoredDocument(snapshot, position, log, frozenset(json.loads(ended or "[]")), epoch or 0)
+            return replace(stored, ended=frozenset(json.loads(ended or "[]")), epoch=epoch or 0)
 
         return await self._run(self._reader, read)
 
-    async def write_snapshot(self, name: str, document_position: int, data: bytes) -> None:
-        """Replace the snapshot unless a newer one is there."""
-        new = self._upsert(tables.snapshots).values(document=name, document_position=document_position, data=data)
-        await self._execute(
-            new.on_conflict_do_update(
-                index_elements=["document"],
-                set_={"document_position": new.excluded.document_position, "data": new.excluded.data},
-                where=tables.snapshots.c.document_position <= new.excluded.document_position,
-            )
-        )
+    async def compact(self, compaction: Compaction) -> None:
+        """Delete and insert; what does not match is noticed by the number of rows, and rolled back."""
+
+        async def write(connection: AsyncConnection) -> None:
+            if not await transaction.compact(connection, compaction):
+                raise StoreConflict([compaction.document])
+
+        try:
+            await self._run(self._writer, write)
+        except exc.IntegrityError as error:
+            raise StoreConflict([compaction.document]) from error
+
+    async def authorship(self, name: str) -> Sequence[bytes]:
+        """Read by the primary key."""
+        kept = tables.authorship
+        found = select(kept).where(kept.c.document == name).order_by(kept.c.position)
+        return [checked(kept, row)["data"] for row in await self._select(found)]
 
     async def documents(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
         """Read three indexes: a document has rows or a snapshot, or had them in a former life."""
@@ -207,7 +202,15 @@ class SqlStore:
         position = tables.events.c.position
         rows = await self._select(select(tables.events).where(position > after).order_by(position).limit(limit))
         return [
-            StoredEvent(**{**row, "data": json.loads(row["data"]), "audience": tuple(json.loads(row["audience"]))})
+            StoredEvent(
+                row["position"],
+                row["type"],
+                row["ticket"],
+                json.loads(row["data"]),
+                tuple(json.loads(row["audience"])),
+                row["at_ms"],
+                row["traceparent"],
+            )
             for row in rows
         ]
 
@@ -372,8 +375,3 @@ def _listing(where: TicketFilter, after: TicketId | None) -> Select[Any]:
 def _ticket(row: RowMapping) -> TicketRow:
     decoded = {name: json.loads(row[name]) for name in ("lanes", "flags", "obligations", "card", "participants")}
     return TicketRow(**{**row, **decoded, "participants": tuple(decoded["participants"])})
-
-
-@lru_cache(maxsize=1024)
-def _roles(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))

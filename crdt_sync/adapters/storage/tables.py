@@ -1,7 +1,8 @@
 """The SQL schema, once. It owns names, keys and indexes, and never opens a connection.
 
 Migrations build the schema; a test proves that they arrive at exactly this. Values that are not columns of their own
-are kept as canonical JSON text, so that SQLite and PostgreSQL hold the same bytes.
+are kept as canonical JSON text, so that SQLite and PostgreSQL hold the same bytes. `checksum` is over the other
+columns of a row that never changes, see `checksums`; NULL where the row is older than the column.
 """
 
 from sqlalchemy import (
@@ -35,6 +36,7 @@ updates = Table(
     Column("roles", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("traceparent", Text),
+    Column("checksum", BigInteger),
     UniqueConstraint("document", "document_position", name="updates_document_position"),
 )
 
@@ -44,6 +46,20 @@ snapshots = Table(
     Column("document", Text, primary_key=True),
     Column("document_position", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    Column("authors", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("checksum", BigInteger),
+)
+
+# Who wrote which of the updates that a snapshot took the place of, and when: one row a compaction, see
+# `service.authorship`. Nothing that serves a client reads it.
+authorship = Table(
+    "authorship",
+    metadata,
+    Column("document", Text, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),  # of the newest
+    Column("data", LargeBinary, nullable=False),
+    Column("checksum", BigInteger),
 )
 
 # The client ids, in a JSON array, under which former lives of a document were written; a row a document that has any.
@@ -72,6 +88,7 @@ transitions = Table(
     Column("record", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("traceparent", Text),
+    Column("checksum", BigInteger),
     UniqueConstraint("id", name="transitions_id"),
     Index("transitions_ticket_position", "ticket", "position"),
 )
@@ -85,6 +102,7 @@ messages = Table(
     Column("record", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("traceparent", Text),
+    Column("checksum", BigInteger),
     UniqueConstraint("id", name="messages_id"),
     Index("messages_ticket_position", "ticket", "position"),
 )
@@ -99,6 +117,7 @@ events = Table(
     Column("audience", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("traceparent", Text),
+    Column("checksum", BigInteger),
 )
 
 tickets = Table(
@@ -138,6 +157,7 @@ subjects = Table(
     Column("subject", Text, primary_key=True),
     Column("ticket", Text, nullable=False),
     Column("readable", Text, nullable=False),
+    Column("checksum", BigInteger),
 )
 
 results = Table(
@@ -149,6 +169,7 @@ results = Table(
     Column("result", Text, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
+    Column("checksum", BigInteger),
 )
 
 quarantine = Table(

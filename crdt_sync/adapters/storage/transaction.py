@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import Table, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import BigInteger, Table, Text, bindparam, case, delete, exists, insert, null, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crdt_sync.adapters.storage import bulk, tables
+from crdt_sync.adapters.storage.checksums import CHECKSUMS
 from crdt_sync.adapters.storage.keys import QUARANTINE_ROWS_MAX, Facet, Key, facets, owing_lanes, unique_keys
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import Position, TransitionId
 from crdt_sync.ports import Batch, Committed, NewEvent, NewMessage, NewResult, NewTransition, NewUpdate, TicketWrite
+from crdt_sync.ports.stored import Compaction
 
 _Values: TypeAlias = dict[str, Any]
 
@@ -29,6 +31,19 @@ _ADVANCE = (
     .returning(tables.service_position.c.value)
 )
 _INSERTS = {table: insert(table).inline() for table in tables.metadata.tables.values()}
+# No row may come where a snapshot has taken its place: the position becomes NULL there, which the column refuses.
+_INSERTS[tables.updates] = _INSERTS[tables.updates].values(
+    document_position=case(
+        (
+            exists().where(
+                tables.snapshots.c.document == bindparam("of_document", type_=Text),
+                tables.snapshots.c.document_position >= bindparam("at_position", type_=BigInteger),
+            ),
+            null(),
+        ),
+        else_=bindparam("at_position", type_=BigInteger),
+    )
+)
 _UPDATE_TICKET = update(tables.tickets).where(tables.tickets.c.id == bindparam("written"))
 _DELETE_FACET = delete(tables.ticket_facets).where(
     *(column == bindparam(f"old_{column.name}") for column in tables.ticket_facets.primary_key)
@@ -79,6 +94,7 @@ async def append(connection: AsyncConnection, batch: Batch) -> Committed:
     ]
     for table, values in written.items():
         if values:
+            _sign(table, values)
             await bulk.insert(connection, _INSERTS[table], values)
     if batch.tickets:
         await _write_tickets(connection, batch.tickets, committed)
@@ -99,8 +115,57 @@ async def taken(connection: AsyncConnection, batch: Batch) -> set[Key]:
             some = keys[start : start + _KEYS_A_STATEMENT]
             rows = await connection.execute(select(*columns).where(tuple_(*columns).in_(some)))
             found.update((kind, *row) for row in rows)
+    found |= await _covered(connection, claimed.get("update", []))
     stored = await _stored_tickets(connection, batch.tickets)
     return found | {("ticket", ticket) for ticket in _stale(batch.tickets, stored)}
+
+
+async def compact(connection: AsyncConnection, compaction: Compaction) -> bool:
+    """Replace what the compaction was made of; False, and nothing to keep, if that is not what is stored."""
+    document, new = compaction.document, compaction.snapshot
+    snapshots, updates = tables.snapshots, tables.updates
+    covered = new.document_position - compaction.expected_position
+    gone = delete(snapshots).where(
+        snapshots.c.document == document, snapshots.c.document_position == compaction.expected_position
+    )
+    if compaction.expected_position and (await connection.execute(gone)).rowcount != 1:
+        return False
+    removed = await connection.execute(
+        delete(updates).where(updates.c.document == document, updates.c.document_position <= new.document_position)
+    )
+    if not 0 < covered == removed.rowcount:
+        return False
+    snapshot = {
+        "document": document,
+        "document_position": new.document_position,
+        "data": new.data,
+        "authors": canonical.dumps([[author.actor, author.department, author.roles] for author in new.authors]),
+        "digest": new.digest,
+    }
+    kept = {"document": document, "position": compaction.position, "data": compaction.authorship}
+    for table, row in ((snapshots, snapshot), (tables.authorship, kept)):
+        _sign(table, [row])
+        await connection.execute(insert(table), row)
+    return True
+
+
+async def _covered(connection: AsyncConnection, claimed: Sequence[Key]) -> set[Key]:
+    """Return the keys of updates in whose place a snapshot stands."""
+    names = sorted({document for document, _ in claimed})
+    columns = tables.snapshots.c
+    covered: dict[str, int] = {}
+    for start in range(0, len(names), _KEYS_A_STATEMENT):
+        some = columns.document.in_(names[start : start + _KEYS_A_STATEMENT])
+        rows = await connection.execute(select(columns.document, columns.document_position).where(some))
+        covered.update((row.document, row.document_position) for row in rows)
+    return {("update", *key) for key in claimed if key[1] <= covered.get(key[0], 0)}
+
+
+def _sign(table: Table, rows: Sequence[_Values]) -> None:
+    checksum = CHECKSUMS.get(table)
+    if checksum is not None:
+        for row in rows:
+            row["checksum"] = checksum(row)
 
 
 def _positioned(batch: Batch, first: int) -> tuple[Committed, dict[Table, list[_Values]]]:
@@ -121,6 +186,8 @@ def _update(new: NewUpdate, position: int) -> _Values:
         "position": position,
         "document": new.document,
         "document_position": new.document_position,
+        "of_document": new.document,
+        "at_position": new.document_position,
         "data": new.data,
         "actor": new.actor,
         "department": new.department,

@@ -1,0 +1,62 @@
+"""What tells a row that the disk or a person changed from the row that was written. Pure.
+
+A row that never changes carries a CRC-32 over its columns. It is no proof against a forger, who would write it anew.
+"""
+
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import Any, TypeAlias
+from zlib import crc32
+
+from sqlalchemy import LargeBinary, RowMapping, Table
+
+from crdt_sync.adapters.storage import tables
+from crdt_sync.ports import StoreDamaged
+
+Row: TypeAlias = Mapping[str, Any] | RowMapping
+
+
+def _checksum(table: Table) -> Callable[[Row], int]:
+    names = [column.name for column in table.columns if column.name != "checksum"]
+    binary = "data" if "data" in names and isinstance(table.c.data.type, LargeBinary) else None
+    read = itemgetter(*(name for name in names if name != binary))
+
+    def checksum(row: Row) -> int:
+        return crc32("\x1f".join(("", *map(str, read(row)))).encode(), crc32(row[binary]) if binary else 0)
+
+    return checksum
+
+
+CHECKSUMS: Mapping[Table, Callable[[Row], int]] = {
+    table: _checksum(table)
+    for table in (
+        tables.updates,
+        tables.snapshots,
+        tables.authorship,
+        tables.transitions,
+        tables.messages,
+        tables.events,
+        tables.subjects,
+        tables.results,
+    )
+}
+"""The tables whose rows never change, and what gives the checksum of a row of each."""
+
+
+def check(table: Table, row: Row) -> None:
+    """Compare a row with its checksum, if it has one.
+
+    Raises:
+        StoreDamaged: it is not as it was written.
+
+    """
+    if row["checksum"] is not None and not _is_as_written(table, row):
+        key = ", ".join(str(row[column.name]) for column in table.primary_key)
+        raise StoreDamaged(f"a row of {table.name} is not as it was written: {key}")
+
+
+def _is_as_written(table: Table, row: Row) -> bool:
+    try:
+        return bool(row["checksum"] == CHECKSUMS[table](row))
+    except TypeError:  # SQLite holds what it is told: here a text where bytes belong
+        return False
