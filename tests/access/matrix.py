@@ -243,6 +243,8 @@ EXPORTS = (
     Export("replica sync", OWN_COPY, ("replica", "sync", "--timeout", "10")),
     Export("replica reset", OWN_COPY, ("replica", "reset", "--export", "{export}")),
     Export("admin migrate", NO_TICKET),
+    Export("admin compact", NO_TICKET),
+    Export("admin verify", "names of tickets and documents, on the operator's own terminal"),
     Export("admin backup", NO_TICKET),
     Export("admin restore", NO_TICKET),
 )

@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from crdt_sync.adapters.storage import engines, renewal, tables, transaction
+from crdt_sync.adapters.storage.inspection import SqlInspector
 from crdt_sync.adapters.storage.keys import collisions, has_room, wanted
 from crdt_sync.adapters.storage.rows import checked, document_of
 from crdt_sync.domain import canonical
@@ -249,6 +250,10 @@ class SqlStore:
             Alarm.from_json({**row, "replica": json.loads(row["replica"]), "service": json.loads(row["service"])})
             for row in await self._select(found)
         ]
+
+    def inspector(self) -> SqlInspector:
+        """Return what looks at every row."""
+        return SqlInspector(self._reader)
 
     async def check(self) -> None:
         """Change the one-row table, so that there is something to make durable."""

@@ -1,0 +1,89 @@
+"""An `Inspector` on a SQL database. It reads every row once, a page at a time, and changes nothing."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from sqlalchemy import Column, Executable, RowMapping, Table, exc, func, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from crdt_sync.adapters.storage import tables
+from crdt_sync.adapters.storage.checksums import CHECKSUMS, check
+from crdt_sync.adapters.storage.keys import facets, owing_lanes
+from crdt_sync.domain.ids import Position, TicketId
+from crdt_sync.ports import StoreDamaged, StoreUnavailable
+
+PAGE_ROWS = 500
+
+_POSITIONED = (tables.updates, tables.transitions, tables.messages, tables.events)
+
+
+class SqlInspector:
+    """Reads by an engine of its store."""
+
+    def __init__(self, reader: AsyncEngine) -> None:
+        self._reader = reader
+
+    async def damage(self) -> AsyncIterator[str]:
+        """Ask SQLite for its own check, then compare each row with its checksum and each ticket with its facets."""
+        if self._reader.dialect.name == "sqlite":
+            for row in await self._rows(text("PRAGMA integrity_check")):
+                if row["integrity_check"] != "ok":
+                    yield f"SQLite says: {row['integrity_check']}"
+        for table in CHECKSUMS:
+            async for row in self._all(table):
+                try:
+                    check(table, row)
+                except StoreDamaged as error:
+                    yield str(error)
+        async for row in self._all(tables.tickets):
+            if problem := await self._facets(row):
+                yield problem
+
+    async def positions(self) -> AsyncIterator[Position]:
+        """Walk the primary keys."""
+        for table in _POSITIONED:
+            async for row in self._all(table, table.c.position):
+                yield Position(row["position"])
+
+    async def begun(self) -> Position:
+        """Read the newest restore."""
+        (row,) = await self._rows(select(func.max(tables.restores.c.position).label("position")))
+        return Position(row["position"] or 0)
+
+    async def tickets(self, after: str = "", *, limit: int = 1000) -> Sequence[TicketId]:
+        """Walk the primary key."""
+        ids = tables.tickets.c.id
+        rows = await self._rows(select(ids).where(ids > after).order_by(ids).limit(limit))
+        return [TicketId(row["id"]) for row in rows]
+
+    async def _facets(self, ticket: RowMapping) -> str | None:
+        of = tables.ticket_facets.c
+        rows = await self._rows(select(of.facet, of.value).where(of.ticket == ticket["id"]))
+        stored = {(row["facet"], row["value"]) for row in rows}
+        try:
+            decoded = {name: json.loads(ticket[name]) for name in ("lanes", "participants", "obligations")}
+            owing = owing_lanes(decoded["obligations"])
+            wanted = facets(ticket["stage"], decoded["participants"], decoded["lanes"], owing)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return f"the row of ticket {ticket['id']} does not decode"
+        return None if stored == wanted else f"ticket {ticket['id']} is not found by what its row says"
+
+    async def _all(self, table: Table, *columns: Column[Any]) -> AsyncIterator[RowMapping]:
+        """Yield a table's rows, page by page in the order of its primary key."""
+        key = list(table.primary_key)
+        statement = select(*(columns or (table,))).order_by(*key).limit(PAGE_ROWS)
+        page = await self._rows(statement)
+        while page:
+            for row in page:
+                yield row
+            last = [page[-1][column.name] for column in key]
+            page = await self._rows(statement.where(tuple_(*key) > tuple_(*last)))
+
+    async def _rows(self, statement: Executable) -> Sequence[RowMapping]:
+        try:
+            async with self._reader.connect() as connection:
+                rows: Sequence[RowMapping] = (await connection.execute(statement)).mappings().all()
+                return rows
+        except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
+            raise StoreUnavailable(f"the database does not answer: {error}") from error

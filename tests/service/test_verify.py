@@ -1,0 +1,151 @@
+"""A database that holds proves itself, and whatever is changed in it is found."""
+
+import asyncio
+import shutil
+import sqlite3
+
+import pytest
+import pytest_asyncio
+
+from crdt_sync.adapters import lifecycle_files
+from crdt_sync.adapters.storage.sql import SqlStore
+from crdt_sync.documents.card import CardDocument
+from crdt_sync.documents.submit import SubmitDocument
+from crdt_sync.service.compaction import compact
+from crdt_sync.service.verify import Fault, verify
+from crdt_sync.wire import ysync
+from tests.fakes import SeededIds
+from tests.world import GATEWAY, SALES, SUPPORT, World, arrival
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def whole(tmp_path_factory):
+    """A database with something in every table that a service fills by itself."""
+    file = tmp_path_factory.mktemp("whole") / "log.db"
+    store = await SqlStore.open(f"sqlite+aiosqlite:///{file}")
+    world = await World.start(store, open_documents=True)
+    view = await world.opened(subject="order:7", request_id="k1")
+    view = await world.do(SALES, view, "sales", "quote")
+    await world.tickets.update_form(SALES, view.id, "sales", fields={"discount_percent": 5}, note="hello")
+    await world.tickets.post_message(SUPPORT, view.id, text="welcome")
+    await world.tickets.ingest(GATEWAY, [arrival("m1"), arrival("m2", "again")])
+    card, submit = CardDocument(77), SubmitDocument(78)
+    edits = {
+        f"ticket/{view.id}/card": [card.set_fields({"priority": str(number)}) for number in range(5)],
+        f"ticket/{view.id}/submit/sales": [submit.append_transition("{}")],
+        "plain": [CardDocument(79).set_fields({"title": "x"})],
+    }
+    for document, updates in edits.items():
+        connection, _ = await world.yjs(document, SALES)
+        room = await world.rooms.get(document)
+        while not room.members:  # noqa: ASYNC110 - a session opens without an event
+            await asyncio.sleep(0)
+        before = room.document_position
+        for data in updates:
+            connection.receive(ysync.encode_update(data))
+        while room.pending or room.document_position == before:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        connection.ended()
+    for document in (f"ticket/{view.id}/card", f"ticket/{view.id}/submit/sales", f"ticket/{view.id}/log"):
+        await compact(store, document, world.ids)
+    await world.tickets.update_card(SALES, view.id, fields={"priority": "high"})
+    await world.stop()
+    await store.close()
+    return file
+
+
+async def faults_of(file) -> list[Fault]:
+    store = await SqlStore.open(f"sqlite+aiosqlite:///{file}")
+    try:
+        return [fault async for fault in verify(store, store.inspector(), lifecycle_files.load_accepted, SeededIds(5))]
+    finally:
+        await store.close()
+
+
+def changed(whole, tmp_path, *statements):
+    """A copy of the database in which somebody did this."""
+    file = tmp_path / "copy.db"
+    shutil.copy(whole, file)
+    connection = sqlite3.connect(file)
+    for statement in statements:
+        assert connection.execute(statement).rowcount > 0, statement
+    connection.commit()
+    connection.close()
+    return file
+
+
+async def test_a_database_that_holds_has_no_fault(whole):
+    assert [] == await faults_of(whole)
+
+
+FLIPS = {
+    "updates": ["data", "actor", "roles", "at_ms"],
+    "snapshots": ["data", "authors", "digest", "document_position"],
+    "authorship": ["data"],
+    "transitions": ["record", "id", "at_ms"],
+    "messages": ["record", "id", "ticket"],
+    "events": ["data", "type", "audience", "at_ms"],
+    "subjects": ["ticket", "readable"],
+    "results": ["result", "at_ms"],
+    "tickets": ["stage", "lanes", "flags", "obligations", "card", "participants", "version", "subject", "lifecycle"],
+    "ticket_facets": ["value"],
+    "lifecycles": ["source", "digest"],
+}
+
+
+@pytest.mark.parametrize(("table", "column"), [(table, column) for table in FLIPS for column in FLIPS[table]])
+async def test_a_flipped_byte_is_found_in_every_table(whole, tmp_path, table, column):
+    connection = sqlite3.connect(whole)
+    where = "facet = 'stage'" if table == "ticket_facets" else f"rowid = (SELECT max(rowid) FROM {table})"
+    (value,) = connection.execute(f"SELECT {column} FROM {table} WHERE {where}").fetchone()
+    connection.close()
+    if isinstance(value, int):
+        new = str(value + 1)
+    else:
+        raw = bytearray(value if isinstance(value, bytes) else value.encode())
+        raw[len(raw) // 2] ^= 1
+        new = f"x'{raw.hex()}'" if isinstance(value, bytes) else f"CAST(x'{raw.hex()}' AS TEXT)"
+    file = changed(whole, tmp_path, f"UPDATE {table} SET {column} = {new} WHERE {where}")
+
+    assert [] != await faults_of(file)
+
+
+GONE = [table for table in FLIPS if table != "results"]  # a result may be forgotten
+
+
+@pytest.mark.parametrize("table", GONE)
+async def test_a_row_that_is_gone_is_found(whole, tmp_path, table):
+    where = "facet = 'stage'" if table == "ticket_facets" else f"rowid = (SELECT max(rowid) FROM {table})"
+    file = changed(whole, tmp_path, f"DELETE FROM {table} WHERE {where}")
+
+    assert [] != await faults_of(file)
+
+
+async def test_a_fault_is_found_where_no_checksum_tells_of_it(whole, tmp_path):
+    """Somebody wrote a row anew, and left out its checksum: what stands there twice does not agree any more."""
+    dropped = "UPDATE {} SET checksum = NULL"
+    for statement, where in {
+        "UPDATE snapshots SET data = (SELECT data FROM updates ORDER BY position DESC LIMIT 1)": "ticket/",
+        "UPDATE transitions SET record = replace(record, 'quote', 'quotf')": "ticket ",
+        "UPDATE messages SET record = replace(record, 'welcome', 'welcomf')": "ticket ",
+        "UPDATE subjects SET ticket = 'x'": "ticket ",
+        "UPDATE events SET ticket = 'x'": "events",
+        "UPDATE events SET position = position + 1000": "positions",
+    }.items():
+        table = statement.split()[1]
+        file = changed(whole, tmp_path, dropped.format(table), statement)
+        assert any(fault.where.startswith(where) for fault in await faults_of(file)), statement
+
+
+async def test_what_is_compacted_twice_or_restored_still_holds(whole, tmp_path):
+    file = tmp_path / "copy.db"
+    shutil.copy(whole, file)
+    store = await SqlStore.open(f"sqlite+aiosqlite:///{file}")
+    for name in await store.documents():
+        await compact(store, name, SeededIds(3))
+    assert [] == [row for name in await store.documents() for row in (await store.document(name)).updates]
+    await store.close()
+
+    assert [] == await faults_of(file)
