@@ -7,13 +7,14 @@ Source: https://github.com/ueberdosis/hocuspocus, packages common, provider and 
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from crdt_sync.domain.ids import DOCUMENT_NAME_BYTES_MAX
-from crdt_sync.errors import Malformed
+from crdt_sync.errors import Malformed, TooLarge
 from crdt_sync.wire import ysync
-from crdt_sync.wire.lib0 import Reader, var_bytes, var_string
+from crdt_sync.wire.lib0 import Reader, end_at, var_bytes, var_bytes_at, var_string, var_string_at, var_uint_at
 from crdt_sync.wire.limits import ADDRESS_BYTES_MAX, TEXT_BYTES_MAX, TOKEN_BYTES_MAX
-from crdt_sync.wire.ysync import Awareness, QueryAwareness, Sync
+from crdt_sync.wire.ysync import UPDATE_HEAD, Awareness, QueryAwareness, Sync, Update
 
 
 class _Type(IntEnum):
@@ -122,7 +123,7 @@ Frame = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `ysync.Step2`
 class Addressed:
     """A frame and the document that it concerns.
 
@@ -145,14 +146,28 @@ def decode(data: bytes) -> Addressed | Ping | Pong:
     ysync.check_size(data)
     if len(data) == 1:
         return _beat(data[0])
-    reader = Reader(data)
-    address = reader.var_string(ADDRESS_BYTES_MAX)
-    document, _, session = address.partition("\0")
-    if not document.strip() or len(document.encode()) > DOCUMENT_NAME_BYTES_MAX or "\0" in session:
-        raise Malformed("The frame's address names no document.")
+    length, _ = var_uint_at(data, 0)
+    if length > ADDRESS_BYTES_MAX:
+        raise TooLarge(f"An address of {length} bytes where {ADDRESS_BYTES_MAX} are allowed.")
+    address, at = var_bytes_at(data, 0)
+    document = _document(address)
+    if data[at : at + 2] == UPDATE_HEAD:  # what nearly every frame is
+        update, at = var_bytes_at(data, at + 2)
+        end_at(data, at)
+        return Addressed(address, document, Update(update))
+    reader = Reader(data, at)
     frame = _read_body(reader, reader.var_uint())
     reader.end()
-    return Addressed(address.encode(), document, frame)
+    return Addressed(address, document, frame)
+
+
+@lru_cache(maxsize=1024)  # a connection names a few documents, in every frame
+def _document(address: bytes) -> str:
+    text, _ = var_string_at(var_bytes(address), 0)
+    document, _, session = text.partition("\0")
+    if not document.strip() or len(document.encode()) > DOCUMENT_NAME_BYTES_MAX or "\0" in session:
+        raise Malformed("The frame's address names no document.")
+    return document
 
 
 def _beat(byte: int) -> Ping | Pong:
@@ -271,6 +286,7 @@ def encode_close(address: bytes, reason: str | None = None) -> bytes:
     return _addressed(address, _Type.CLOSE, b"" if reason is None else var_string(reason))
 
 
+@lru_cache(maxsize=1024)  # one an update, and the same for all of a document
 def encode_sync_status(address: bytes, *, accepted: bool) -> bytes:
     """Write a `SyncStatus`."""
     return _addressed(address, _Type.SYNC_STATUS, b"\x01" if accepted else b"\x00")

@@ -15,7 +15,7 @@ from crdt_sync.wire.limits import FRAME_BYTES_MAX, TEXT_BYTES_MAX
 _SYNC, _AWARENESS, _AUTH, _QUERY_AWARENESS = range(4)
 _STEP1, _STEP2, _UPDATE = range(3)
 _PERMISSION_DENIED = 0
-_UPDATE_HEAD = bytes((_SYNC, _UPDATE))
+UPDATE_HEAD = bytes((_SYNC, _UPDATE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ def decode(data: bytes) -> Frame:
     """
     check_size(data)
     frame: Frame
-    if data[:2] == _UPDATE_HEAD:  # what nearly every message is
-        update, at = var_bytes_at(data, len(_UPDATE_HEAD))
+    if data[:2] == UPDATE_HEAD:  # what nearly every message is
+        update, at = var_bytes_at(data, len(UPDATE_HEAD))
         end_at(data, at)
         return Update(update)
     reader = Reader(data)
