@@ -186,7 +186,7 @@ class Draft:
         if touched.admitted:
             data = live.log.append([transition.record for transition in touched.admitted])
             self.update(live.log_room, data, SERVICE, trace=touched.traceparent)
-        known = live.log.refused()
+        known = live.log.refused() if touched.cleared or touched.refused else {}
         cleared = [key for key in touched.cleared if key in known and key not in touched.refused]
         if cleared:
             self.update(live.log_room, live.log.clear(cleared), SERVICE)
