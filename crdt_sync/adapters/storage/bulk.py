@@ -50,7 +50,7 @@ def _compiled(
     return compiled.string, itemgetter(*(compiled.positiontup or ()))
 
 
-@lru_cache(maxsize=512)  # sizes of batches; SQLite's driver keeps as many statements prepared
+@lru_cache(maxsize=128)  # sizes of batches; the driver of SQLite keeps as many statements prepared
 def _repeated(text: str, count: int) -> str:
     head, values, row = text.partition(" VALUES ")
     return head + values + ", ".join([row] * count)
