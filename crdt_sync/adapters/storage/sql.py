@@ -106,7 +106,7 @@ class SqlStore:
         """Insert first and ask afterwards: what collided is looked up only if something did."""
         try:
             return await self._write(partial(transaction.append, batch=batch))
-        except (exc.IntegrityError, transaction.StaleTicket) as error:
+        except (exc.IntegrityError, transaction.StaleTicket, transaction.CoveredUpdate) as error:
             taken = await self._run(self._reader, partial(transaction.taken, batch=batch))
             if keys := collisions(batch, taken):
                 raise StoreConflict(keys) from error

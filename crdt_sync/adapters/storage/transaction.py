@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import BigInteger, Table, Text, bindparam, case, delete, exists, insert, null, select, tuple_, update
+from sqlalchemy import Table, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crdt_sync.adapters.storage import bulk, tables
@@ -31,18 +31,15 @@ _ADVANCE = (
     .returning(tables.service_position.c.value)
 )
 _INSERTS = {table: insert(table).inline() for table in tables.metadata.tables.values()}
-# No row may come where a snapshot has taken its place: the position becomes NULL there, which the column refuses.
-_INSERTS[tables.updates] = _INSERTS[tables.updates].values(
-    document_position=case(
-        (
-            exists().where(
-                tables.snapshots.c.document == bindparam("of_document", type_=Text),
-                tables.snapshots.c.document_position >= bindparam("at_position", type_=BigInteger),
-            ),
-            null(),
-        ),
-        else_=bindparam("at_position", type_=BigInteger),
+# Of the rows from a position on, one that has come where a snapshot stands already.
+_COVERED = (
+    select(tables.updates.c.position)
+    .join(tables.snapshots, tables.snapshots.c.document == tables.updates.c.document)
+    .where(
+        tables.updates.c.position >= bindparam("first"),
+        tables.updates.c.document_position <= tables.snapshots.c.document_position,
     )
+    .limit(1)
 )
 _UPDATE_TICKET = update(tables.tickets).where(tables.tickets.c.id == bindparam("written"))
 _DELETE_FACET = delete(tables.ticket_facets).where(
@@ -70,6 +67,10 @@ class StaleTicket(Exception):
     """A ticket of the batch is not at the position that its writer folded from."""
 
 
+class CoveredUpdate(Exception):
+    """An update of the batch would stand where a snapshot has taken the place of the log."""
+
+
 async def append(connection: AsyncConnection, batch: Batch) -> Committed:
     """Write the batch.
 
@@ -77,7 +78,7 @@ async def append(connection: AsyncConnection, batch: Batch) -> Committed:
     afterwards stays true until the end.
 
     Raises:
-        StaleTicket: see there.
+        StaleTicket, CoveredUpdate: see there.
         IntegrityError: a key of the batch exists already.
 
     """
@@ -96,6 +97,8 @@ async def append(connection: AsyncConnection, batch: Batch) -> Committed:
         if values:
             _sign(table, values)
             await bulk.insert(connection, _INSERTS[table], values)
+    if batch.updates and (await connection.execute(_COVERED, {"first": committed.first})).first() is not None:
+        raise CoveredUpdate
     if batch.tickets:
         await _write_tickets(connection, batch.tickets, committed)
     if batch.quarantined:
@@ -186,8 +189,6 @@ def _update(new: NewUpdate, position: int) -> _Values:
         "position": position,
         "document": new.document,
         "document_position": new.document_position,
-        "of_document": new.document,
-        "at_position": new.document_position,
         "data": new.data,
         "actor": new.actor,
         "department": new.department,
