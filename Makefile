@@ -72,10 +72,12 @@ exhaustive: setup ## Fold every small history in all orders of arrival; five min
 	@$(BIN)/python -m property_tests.exhaustive $(WORKERS)
 
 .PHONY: bench
-bench: setup ## Measure: accepted moves that are later rejected, by design; what a new transition costs
+bench: setup ## Measure: accepted moves that are later rejected, by design; what a new transition costs; what compaction gives
 	@$(BIN)/python -m benchmarks.retroaction
 	@echo
 	@$(BIN)/python -m benchmarks.fold
+	@echo
+	@$(BIN)/python -m benchmarks.compaction
 
 .PHONY: compare
 compare: setup ## Measure the service beside Hocuspocus and y-websocket-server; WORKLOADS="fleet cards" chooses

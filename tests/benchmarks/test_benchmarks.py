@@ -2,7 +2,7 @@
 
 import re
 
-from benchmarks import fold, retroaction
+from benchmarks import compaction, fold, retroaction
 from benchmarks.replicas import OurFold, acted, shipped
 from benchmarks.rivals import LamportDiscard
 
@@ -14,6 +14,12 @@ def cells(table):
 def test_the_cost_of_a_transition_is_a_row_a_size():
     head, _, *rows = cells(fold.table((3, 12), tickets=2))
     assert ["3", "12"] == [row[0] for row in rows]
+    assert all(len(row) == len(head) and all(float(cell) >= 0 for cell in row[1:]) for row in rows)
+
+
+async def test_compaction_is_a_row_a_kind_of_document():
+    head, _, *rows = cells(await compaction.table(30))
+    assert list(compaction.KINDS) == [row[0] for row in rows]
     assert all(len(row) == len(head) and all(float(cell) >= 0 for cell in row[1:]) for row in rows)
 
 
