@@ -85,7 +85,7 @@ class Room:
     def compacted(self, snapshot_position: int, rows_bytes: int) -> None:
         """Note that a snapshot holds everything up to a position, and that so many bytes of updates are gone."""
         self.snapshot_position = max(self.snapshot_position, snapshot_position)
-        self.tail_bytes = max(0, self.tail_bytes - rows_bytes)
+        self.tail_bytes = max(0, self.tail_bytes - rows_bytes) if self.tail_rows else 0
 
     def replace(
         self, document: Document, *, document_position: int, snapshot_position: int = 0, tail_bytes: int = 0

@@ -141,10 +141,15 @@ class Compactor:
             _log.error("compaction not proven", document=room.text, reason=str(error))
         except (StoreConflict, StoreUnavailable) as error:
             _log.warning("document not compacted", document=room.text, reason=str(error))
+        except Exception:  # noqa: BLE001 - a fault of ours here must not end the compaction of everything else
+            self._barred[room.text] = asyncio.get_running_loop().time() + RETRY_S
+            _log.exception("compaction failed", document=room.text)
         else:
             if done is not None:
                 self._meter.compacted(rows=done.rows, proven=True)
                 room.compacted(done.document_position, done.rows_bytes)
+            else:  # somebody else did it: an operator's command
+                room.compacted(room.document_position, room.tail_bytes)
 
     def _is_barred(self, text: str) -> bool:
         until_s = self._barred.get(text)

@@ -327,6 +327,36 @@ async def test_what_is_not_proven_is_told_and_left_alone_for_a_while(world, stor
     await until(lambda: len(tried) == 2)
 
 
+async def test_what_an_operator_compacted_is_not_looked_at_with_every_commit(world, store, monkeypatch):
+    document = await a_card(world, 3)
+    room = await world.rooms.get(document)
+    await compact(store, document, world.ids)
+    monkeypatch.setattr(compaction_module, "TAIL_ROWS_MAX", 4)
+
+    world.compactor.consider(room)
+    await until(lambda: not room.tail_rows)
+
+    assert (4, 0) == (room.snapshot_position, room.tail_bytes)
+    assert [] == world.meter.compactions
+
+
+async def test_a_fault_of_ours_in_one_document_leaves_the_others_to_be_compacted(
+    world, store, short, monkeypatch, logged
+):
+    async def fails(store, document, ids):
+        if document == "one":
+            raise ZeroDivisionError
+        return await compact(store, document, ids)
+
+    monkeypatch.setattr(compaction_module, "compact", fails)
+    for document in ("one", "two"):
+        await typed(world, document, [CardDocument(n).set_fields({"priority": "x"}) for n in range(1, 6)])
+    await until(lambda: world.meter.compactions)
+
+    assert [(5, True)] == world.meter.compactions
+    assert ["one"] == [line["document"] for line in logged if line["event"] == "compaction failed"]
+
+
 @pytest.mark.parametrize("error", [StoreUnavailable("the disk is full"), StoreConflict(["plain"])])
 async def test_a_store_that_refuses_costs_nothing_but_a_line_in_the_log(
     world, store, short, monkeypatch, logged, error

@@ -8,11 +8,13 @@ import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.card import CardDocument
+from crdt_sync.ports import Batch, StoreDamaged
 from crdt_sync.protocol.room import Room
 from crdt_sync.service import committer, live_ticket
 from crdt_sync.service import rooms as rooms_module
 from crdt_sync.service.rooms import ROOM_IDLE_S
 from crdt_sync.wire import ysync
+from tests.contracts.batches import update
 from tests.gated_store import GatedStore
 from tests.world import SALES, World
 
@@ -45,6 +47,16 @@ async def test_a_room_is_loaded_once_for_all_who_ask_at_the_same_time(world):
     first, second = await asyncio.gather(world.rooms.get("plain"), world.rooms.get("plain"))
 
     assert first is second
+
+
+async def test_a_damaged_document_is_told_of_and_is_never_an_empty_one(world, store, logged):
+    await store.commit(Batch(updates=[update("plain", 2)]))
+
+    with pytest.raises(StoreDamaged):
+        await world.rooms.get("plain")
+
+    told = [(line["log_level"], line["document"]) for line in logged if line["event"] == "document damaged"]
+    assert [("error", "plain")] == told
 
 
 async def test_idle_rooms_give_way_and_come_back_as_they_were(world, monkeypatch):
