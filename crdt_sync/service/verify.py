@@ -50,13 +50,13 @@ async def verify(store: Store, inspector: Inspector, reread: Read, ids: Ids) -> 
     """
     async for problem in inspector.damage():
         yield Fault("rows", problem)
-    positions = _Positions(await store.position())
+    positions = _Positions(await inspector.begun(), await store.position())
     async for position in inspector.positions():
         positions.mark(position)
     async for name in _documents(store):
         async for fault in _document(store, name, ids, positions):
             yield fault
-    for fault in positions.faults(await inspector.begun()):
+    for fault in positions.faults():
         yield fault
     known: dict[Digest, tuple[Lifecycle, str]] = {}
     for fault in _lifecycles(await store.lifecycles(), reread, known):
@@ -73,33 +73,31 @@ async def verify(store: Store, inspector: Inspector, reread: Read, ids: Ids) -> 
 
 
 class _Positions:
-    """Which positions of the whole service are taken, a bit each."""
+    """Which positions of the newest epoch are taken, a bit each; those of former epochs have holes."""
 
-    def __init__(self, newest: Position) -> None:
-        self._newest = newest
-        self._taken = bytearray(min(newest, 2**36) // 8 + 1)
+    def __init__(self, begun: Position, newest: Position) -> None:
+        self._begun, self._newest = begun, newest
+        self._taken = bytearray((newest - begun) // 8 + 1)
         self._problems: list[str] = []
 
     def mark(self, position: Position) -> None:
         """Take a position."""
+        at, bit = divmod(position - self._begun, 8)
         if not 0 < position <= self._newest:
             self._problems.append(f"{position} is beyond the newest, {self._newest}")
-        elif position // 8 < len(self._taken):
-            bit = 1 << position % 8
-            if self._taken[position // 8] & bit:
+        elif position > self._begun:
+            if self._taken[at] & 1 << bit:
                 self._problems.append(f"{position} is taken twice")
-            self._taken[position // 8] |= bit
+            self._taken[at] |= 1 << bit
 
-    def faults(self, begun: Position) -> list[Fault]:
-        """Say what is wrong, once every position is marked; there may be holes up to `begun`."""
-        free = (n for n in range(begun + 1, self._newest + 1) if n // 8 < len(self._taken) and not self._has(n))
-        holes = next(free, None)
-        if holes is not None:
-            self._problems.append(f"{holes} is missing, and {sum(1 for _ in free)} more")
+    def faults(self) -> list[Fault]:
+        """Say what is wrong, once every position is marked."""
+        count = self._newest - self._begun
+        missing = count - sum(each.bit_count() for each in self._taken)
+        if missing:
+            first = next(n for n in range(1, count + 1) if not self._taken[n // 8] & 1 << n % 8)
+            self._problems.append(f"{missing} are missing, from {self._begun + first} on")
         return [Fault("positions", problem) for problem in self._problems]
-
-    def _has(self, position: int) -> bool:
-        return bool(self._taken[position // 8] & 1 << position % 8)
 
 
 async def _documents(store: Store) -> AsyncIterator[str]:
