@@ -69,6 +69,7 @@ def test_a_meter_takes_everything_that_there_is_to_count(make):
     meter.refused("sync", "read_only")
     meter.committed(jobs=1, updates=2, seconds=0.5)
     meter.commit_failed()
+    meter.compacted(rows=500, proven=True)
 
 
 def test_the_counting_meter_keeps_what_it_was_told():
@@ -77,5 +78,7 @@ def test_the_counting_meter_keeps_what_it_was_told():
     meter.refused("sync", "read_only")
     meter.committed(jobs=1, updates=2, seconds=0.5)
     meter.commit_failed()
+    meter.compacted(rows=500, proven=True)
 
+    assert [(500, True)] == meter.compactions
     assert ({("sync", "read_only"): 2}, [(1, 2)], 1) == (meter.refusals, meter.batches, meter.failures)

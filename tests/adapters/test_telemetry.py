@@ -15,7 +15,7 @@ def scraped(telemetry):
 
 
 def _named(labels):
-    return (labels[name] for name in ("wire", "code", "le") if name in labels)
+    return (labels[name] for name in ("wire", "code", "proven", "le") if name in labels)
 
 
 def test_refusals_are_counted_by_wire_and_code():
@@ -37,6 +37,17 @@ def test_commits_are_counted_with_what_they_held_and_how_long_they_took():
     assert (2, 0.75) == (shown["crdt_sync_commit_seconds_count",], shown["crdt_sync_commit_seconds_sum",])
     assert (4, 5) == (shown["crdt_sync_commit_jobs_sum",], shown["crdt_sync_committed_updates_total",])
     assert 1 == shown["crdt_sync_commit_failures_total",]
+
+
+def test_compactions_are_counted_by_whether_they_were_proven():
+    telemetry = Telemetry()
+    telemetry.compacted(rows=500, proven=True)
+    telemetry.compacted(rows=7, proven=True)
+    telemetry.compacted(rows=0, proven=False)
+
+    shown = scraped(telemetry)
+    assert (2, 1) == tuple(shown["crdt_sync_compactions_total", proven] for proven in ("yes", "no"))
+    assert 507 == shown["crdt_sync_compacted_updates_total",]
 
 
 def test_levels_are_read_at_the_scrape_and_not_before():
