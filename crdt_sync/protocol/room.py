@@ -66,6 +66,7 @@ class Room:
         self.generation = 0  # grows when the document was loaded anew; what was applied before is gone then
         self.stale = False  # a commit failed and the document was not loaded anew yet
         self.idle_since_s: float | None = None  # when it was first seen idle; None while it is used
+        self.unasked = False  # members are still to be asked for what the document lost when it was loaded anew
         self.members: dict[Member, None] = {}
         self.presence = Presence()
         self.authors: dict[ActorId, Principal] = {}

@@ -229,7 +229,9 @@ class Connection:
             self._house.committer.spoil(room)
             self._tell(member, partial(session.failed, push.key, push.ref, error))
             return
-        if received.kind is Outcome.GAP:
+        if received.kind is Outcome.GAP and room.unasked:
+            self._tell(member, partial(session.failed, push.key, push.ref, _not_stored()))
+        elif received.kind is Outcome.GAP:
             now_ms = self._house.clock.now_ms()
             self._tell(member, partial(session.gap, push, room.document.state_vector(), now_ms))
         elif received.kind is Outcome.DUPLICATE:
@@ -384,3 +386,7 @@ class Connection:
         task = self._arriving.pop(key, None)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
+
+
+def _not_stored() -> Unavailable:
+    return Unavailable("An earlier change was not stored.", advice="You will be asked for all of them.")

@@ -72,6 +72,7 @@ class Rooms:
         """Ask the members of rooms that were loaded anew for what these lack; the store should be able to keep it."""
         unasked, self._unasked = self._unasked, {}
         for room in unasked:
+            room.unasked = False
             state_vector = room.document.state_vector()
             for member in room.members:
                 member.put(member.dialect.step1(member.key, state_vector))
@@ -128,6 +129,7 @@ class Rooms:
         room.replace(_fill(room.name, self._ids, stored), **_extent(stored))
         self._stale.pop(room, None)
         self._unasked[room] = None
+        room.unasked = True
         room.commit(0)
 
     async def _load(self, text: str) -> Room:

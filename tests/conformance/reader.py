@@ -43,6 +43,12 @@ class Reader:
                 self._take(await self._socket.recv())
         return self.document
 
+    async def follow(self) -> None:
+        """Take what is relayed until the connection is gone, which it raises."""
+        assert self._socket is not None
+        while True:
+            self._take(await self._socket.recv())
+
     def _take(self, data: str | bytes) -> None:
         assert isinstance(data, bytes)
         match ysync.decode(data):

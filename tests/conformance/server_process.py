@@ -103,6 +103,11 @@ class ServerProcess:
         """End it at once, without a chance to finish anything (SIGKILL)."""
         self._end(signal.SIGKILL)
 
+    def wait(self, seconds: float) -> None:
+        """Wait until it ended by itself; `kill` still has to tidy up."""
+        assert self._process is not None
+        self._process.wait(seconds)
+
     def stop(self, pid: int | None = None) -> None:
         """Ask it to stop (SIGTERM), and wait until it did; `pid` where the service is a child of the program."""
         self._end(signal.SIGTERM, pid)

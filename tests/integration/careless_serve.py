@@ -12,7 +12,7 @@ from functools import partial
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from crdt_sync.adapters.storage import sql
+from crdt_sync.adapters.storage import engines, sql
 from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.cli.main import main
 from gateway import inbox
@@ -54,6 +54,10 @@ def eager() -> None:
         if first:
             await commit_group(box, first)
 
+    async def settle(_connection):
+        return True  # there is no checkpoint within a transaction
+
+    engines.settle = settle
     sql._transact = transact
     SqlStore.commit = commit
     Inbox._commit = commit_callbacks

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 
 from tests.conformance.reader import Reader, read
@@ -23,11 +23,16 @@ class Evidence:
         self._server = server
         self._chats: dict[str, str] = {}  # from the place of a customer's marks to the name of the talk
 
-    async def of(self, wanted: Iterable[Mark]) -> Counter[Mark]:
-        """Return how often each mark is in the places of those that are wanted, strangers there included."""
+    async def of(self, wanted: Iterable[Mark], *, wait_for: Collection[Mark] | None = None) -> Counter[Mark]:
+        """Return how often each mark is in the places of those that are wanted, strangers there included.
+
+        What the gateway still has to forward is waited for: all of it, or those of `wait_for`.
+        """
         texts: dict[str, set[str]] = {}
         for mark in wanted:
-            texts.setdefault(mark.place, set()).add(mark.text)
+            awaited = texts.setdefault(mark.place, set())
+            if wait_for is None or mark in wait_for:
+                awaited.add(mark.text)
         held: Counter[Mark] = Counter()
         for place in texts.keys() - {place for place in texts if place.startswith(CHAT)}:
             held.update(_marks(place, marks_in(await read(self._server, place, DEPARTMENT))))
@@ -40,9 +45,11 @@ class Evidence:
         found: dict[str, Counter[str]] = {}
         with suppress(TimeoutError):  # what is not there by then is missing, and the caller says so
             async with asyncio.timeout(ARRIVAL_S):
-                while not wanted.keys() <= self._chats.keys():
+                while not {place for place, texts in wanted.items() if texts} <= self._chats.keys():
                     await self._find_chats()
                 for place, texts in wanted.items():
+                    if place not in self._chats:
+                        continue
                     async with Reader(self._server, self._chats[place], DEPARTMENT) as reader:
                         try:
                             await reader.until(lambda talk, texts=texts: texts <= marks_in(talk).keys())

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import grpc
 import httpx
@@ -28,10 +28,12 @@ from tests.integration.sources import DEPARTMENT, NOTHING, Mark, Source
 
 IN_FLIGHT = 5  # updates of one document that are not acknowledged yet
 WAIT_S = 30
+RETRY_S = 0.2  # of a caller that is told to come again
 CHAT = "chat/"  # begins the places that are no document
 GONE = (ConnectionClosed, grpc.aio.AioRpcError, httpx.TransportError, OSError)
 
 Ref = tuple[str, int]  # a document, and the number of an update in it
+Said = TypeVar("Said")
 
 
 @dataclass
@@ -50,7 +52,14 @@ class Tally:
 
 
 class Writer(ABC):
-    """One client of one path."""
+    """One client of one path. A `patient` one is refused without a fault, and ends when told to `finish`."""
+
+    patient = False
+    _finishing = False
+
+    def finish(self) -> None:
+        """Write nothing new from now on, and end when all is acknowledged, if this is a patient writer."""
+        self._finishing = True
 
     @abstractmethod
     async def write(self) -> None:
@@ -62,7 +71,23 @@ class Writer(ABC):
 
 
 class Link(ABC):
-    """How updates travel on one wire, and how it says that one is committed."""
+    """How updates travel on one wire, and how it says that one is committed.
+
+    A refusal is a fault unless the link is `patient`: then it is kept in `refused`. `asked` are the documents of which
+    the service wants what it lacks.
+    """
+
+    def __init__(self) -> None:
+        self.patient = False
+        self.refused: list[Ref] = []
+        self.asked: list[str] = []
+
+    @staticmethod
+    def taken(said: list[Said]) -> list[Said]:
+        """Return what is in one of these lists, and empty it."""
+        taken = said[:]
+        said.clear()
+        return taken
 
     @abstractmethod
     async def open(self, server: ServerProcess, stack: AsyncExitStack, documents: Sequence[str]) -> None: ...
@@ -129,9 +154,10 @@ class SyncLink(Link):
     """y-websocket: one socket a document, and the echo of an update is its acknowledgement."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._sockets: dict[str, ClientConnection] = {}
         self._refs: dict[bytes, Ref] = {}
-        self._heard: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._heard: asyncio.Queue[tuple[str, bytes | None]] = asyncio.Queue()
         self._listening = 0
 
     async def open(self, server: ServerProcess, stack: AsyncExitStack, documents: Sequence[str]) -> None:
@@ -141,7 +167,7 @@ class SyncLink(Link):
             url = f"{server.ws}/sync/{document}?token={token}"
             socket = self._sockets[document] = await stack.enter_async_context(_websocket(url))
             await socket.send(ysync.encode_step1(NOTHING))
-            group.listen(socket)
+            group.listen(document, socket)
             self._listening += 1
 
     async def send(self, ref: Ref, update: bytes) -> None:
@@ -149,7 +175,7 @@ class SyncLink(Link):
         await self._sockets[ref[0]].send(ysync.encode_update(update))
 
     async def acknowledged(self) -> Sequence[Ref]:
-        data = await self._heard.get()
+        document, data = await self._heard.get()
         if data is None:
             self._listening -= 1
             if not self._listening:
@@ -157,13 +183,15 @@ class SyncLink(Link):
             return []
         frame = ysync.decode(data)
         assert not isinstance(frame, ysync.Denied), frame
+        if isinstance(frame, ysync.Step1):
+            self.asked.append(document)
         return [self._refs.pop(frame.update)] if isinstance(frame, ysync.Update) and frame.update in self._refs else []
 
 
 class Listening:
     """Tasks that put what sockets say into one queue, and None for each that is gone."""
 
-    def __init__(self, heard: asyncio.Queue[bytes | None]) -> None:
+    def __init__(self, heard: asyncio.Queue[tuple[str, bytes | None]]) -> None:
         self._heard = heard
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -175,21 +203,22 @@ class Listening:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def listen(self, socket: ClientConnection) -> None:
-        self._tasks.append(asyncio.create_task(self._listen(socket)))
+    def listen(self, document: str, socket: ClientConnection) -> None:
+        self._tasks.append(asyncio.create_task(self._listen(document, socket)))
 
-    async def _listen(self, socket: ClientConnection) -> None:
+    async def _listen(self, document: str, socket: ClientConnection) -> None:
         with suppress(ConnectionClosed):
             async for data in socket:
                 assert isinstance(data, bytes)
-                self._heard.put_nowait(data)
-        self._heard.put_nowait(None)
+                self._heard.put_nowait((document, data))
+        self._heard.put_nowait((document, None))
 
 
 class CollabLink(Link):
     """Hocuspocus: one socket for all documents, and one SyncStatus an update, in order."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._socket: ClientConnection | None = None
         self._refs: dict[str, deque[Ref]] = {}
 
@@ -213,16 +242,23 @@ class CollabLink(Link):
             return []
         frame = said.frame
         assert not isinstance(frame, hocuspocus.PermissionDenied | hocuspocus.Close), frame
+        if isinstance(frame, ysync.Step1):
+            self.asked.append(said.document)
         if not isinstance(frame, hocuspocus.SyncStatus):
             return []
-        assert frame.accepted
-        return [self._refs[said.document].popleft()]
+        ref = self._refs[said.document].popleft()
+        if frame.accepted:
+            return [ref]
+        assert self.patient, f"{ref} was refused"
+        self.refused.append(ref)
+        return []
 
 
 class GrpcLink(Link):
     """SyncService.Sync: one stream for all documents, and an Ack that names the update."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._stream: Any = None
 
     async def open(self, server: ServerProcess, stack: AsyncExitStack, documents: Sequence[str]) -> None:
@@ -241,9 +277,14 @@ class GrpcLink(Link):
         batch = await self._stream.read()
         if batch is grpc.aio.EOF:
             raise ConnectionResetError
+        self.asked += [frame.document for frame in batch.frames if frame.WhichOneof("body") == "step1"]
         acks = [(frame.document, frame.ack) for frame in batch.frames if frame.WhichOneof("body") == "ack"]
-        assert all(ack.status == pb.ACK_STATUS_OK for _, ack in acks), acks
-        return [(document, int.from_bytes(ack.batch_id, "big")) for document, ack in acks]
+        refs = {
+            good: [_ref(*ack) for ack in acks if (ack[1].status == pb.ACK_STATUS_OK) is good] for good in (True, False)
+        }
+        assert self.patient or not refs[False], acks
+        self.refused += refs[False]
+        return refs[True]
 
     async def _write(self, frames: Any) -> None:
         if self._stream.done():
@@ -252,6 +293,10 @@ class GrpcLink(Link):
             await self._stream.write(pb.ClientFrames(frames=frames))
         except asyncio.InvalidStateError as error:  # how grpc.aio says that the call has ended
             raise ConnectionResetError from error
+
+
+def _ref(document: str, ack: pb.Ack) -> Ref:
+    return document, int.from_bytes(ack.batch_id, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,10 +315,15 @@ class Request:
         """A part of the request's first line or headers that no other request has."""
         return (self.headers or {}).get("idempotency-key") or self.query["msg_signature"]
 
-    async def send(self, client: httpx.AsyncClient) -> httpx.Response:
-        answer = await client.request(
-            self.method, self.url, json=self.body, content=self.content, params=self.query, headers=self.headers
-        )
+    async def send(self, client: httpx.AsyncClient, *, patient: bool = False) -> httpx.Response:
+        """Send it, and if `patient` again and again while the service is unavailable."""
+        while True:
+            answer = await client.request(
+                self.method, self.url, json=self.body, content=self.content, params=self.query, headers=self.headers
+            )
+            if not (patient and answer.status_code == httpx.codes.SERVICE_UNAVAILABLE):
+                break
+            await asyncio.sleep(RETRY_S)
         assert answer.is_success, f"{self.url}: {answer.status_code} {answer.text}"
         return answer
 
@@ -290,7 +340,7 @@ class RequestWriter(Writer):
     async def write(self) -> None:
         with suppress(*GONE):
             async with self._server.client(DEPARTMENT) as client:
-                while True:
+                while not self._finishing:
                     await self.once(client)
 
     async def once(self, client: httpx.AsyncClient) -> Request:
@@ -298,7 +348,7 @@ class RequestWriter(Writer):
         request, mark = self._open = self._next()
         if mark is not None:
             self._tally.sent.add(mark)
-        self._acked(request, mark, await request.send(client))
+        self._acked(request, mark, await request.send(client, patient=self.patient))
         return request
 
     async def come_back(self) -> None:

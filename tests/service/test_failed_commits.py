@@ -13,6 +13,7 @@ from crdt_sync.domain import transition
 from crdt_sync.errors import ServiceError, TicketSyncError, Unavailable
 from crdt_sync.service import committer
 from crdt_sync.wire import hocuspocus, ysync
+from crdt_sync.wire.limits import GAP_UPDATES_MAX
 from tests.gated_store import GatedStore
 from tests.world import LEAD, SALES, SALES_2, TECH, World
 
@@ -126,6 +127,22 @@ async def test_a_client_that_answers_at_once_is_not_asked_again_while_no_commit_
 
     assert [] == wire.frames
     assert [Unavailable] * others == [type(said) for said in await asyncio.gather(*calls, return_exceptions=True)]
+
+
+async def test_a_client_that_goes_on_writing_while_no_commit_passes_is_neither_asked_nor_closed(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    address = document.encode()
+    connection, wire = await collab(world, document)
+    mine = CardDocument(77)
+    store.full = True
+
+    for number in range(GAP_UPDATES_MAX + 2):
+        connection.receive(hocuspocus.encode_update(address, mine.set_fields({"priority": number})))
+        await world.settle()
+
+    assert {status(address, accepted=False)} == set(wire.frames)
+    assert (GAP_UPDATES_MAX + 2, None) == (len(wire.frames), wire.closed)
 
 
 async def test_a_command_on_a_document_is_stored_behind_the_edits_that_it_builds_on(world, store):

@@ -1,0 +1,103 @@
+"""kill -9 at a chosen point of a commit: strace watches a running service and kills it as a system call begins.
+
+Nothing in the service knows of it. Which point it really was is read from what strace wrote.
+"""
+
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ATTACH_S = 20
+
+_BEGUN = re.compile(r"(?P<thread>\d+) +(?P<name>\w+)\((?P<rest>.*)$")
+_FATAL = re.compile(r"(?P<thread>\d+) .* = \?$")
+_FILE = re.compile(r"\d+<(?P<path>[^>]*)>")
+_WRITE_LOCK = "l_start=120,"  # where SQLite locks its index to begin a transaction that writes
+_WRITES = "write,writev,sendto,sendmsg"
+
+
+class Phase(StrEnum):
+    """Where in a commit the service was when it died."""
+
+    READ = "after read"  # changes are read and decided; the transaction begins, and nothing is written
+    WRITING = "before commit"  # some pages of the transaction are in the log, or all, and none is synced
+    COMMITTED = "after commit, before ack"  # the transaction is on the disk, and the answer is about to leave
+    CHECKPOINT = "in a checkpoint"  # pages go from the log into the database
+    ANYWHERE = "at a random time"
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Which system calls on which files of the data directory; any file if none is named."""
+
+    calls: str
+    files: Sequence[str] = ()
+
+
+SERVICE, INBOX = "crdt-sync.db", "gateway/inbox.db"
+AIMS = {
+    Phase.READ: Aim("fcntl", [f"{SERVICE}-shm"]),
+    Phase.WRITING: Aim("pwrite64,fdatasync", [f"{SERVICE}-wal", f"{INBOX}-wal"]),
+    Phase.COMMITTED: Aim(_WRITES),
+    Phase.CHECKPOINT: Aim("pwrite64,fdatasync", [SERVICE]),
+}
+
+
+class Strace:
+    """strace on a running process and its threads, with one injection, until the `with` block ends or the process."""
+
+    def __init__(self, pid: int, calls: str, deed: str, trace: Path, files: Sequence[Path] = ()) -> None:
+        paths = [part for file in files for part in ("-P", str(file))]
+        expressions = ["-e", f"trace={calls}", "-e", f"inject={calls}:{deed}"]
+        self._command = ["strace", "-f", "-y", "-s", "0", "-o", str(trace), *paths, *expressions, "-p", str(pid)]
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True, process_group=0)
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if "attached" in line:
+                return self
+            if "unable to resolve" not in line and "-P" not in line:
+                break
+        self._end()
+        raise AssertionError(f"strace may not trace here (a container needs SYS_PTRACE): {line.strip()}")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        """Ask it to let go; a process whose strace is killed would hang in the call that was stopped."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.communicate(timeout=ATTACH_S)
+
+
+def fatal_phase(trace: Path) -> Phase | None:
+    """Which point the last call was, at whose begin the process died; None if it was no point that we aim at."""
+    begun: dict[str, re.Match[str]] = {}
+    died = None
+    for line in trace.read_text().splitlines():
+        if found := _BEGUN.match(line):
+            begun[found["thread"]] = found
+        if found := _FATAL.match(line):
+            died = begun[found["thread"]]
+    if died is None:
+        return None
+    name, rest = died["name"], died["rest"]
+    file = _FILE.match(rest)
+    path = file["path"] if file else ""
+    if name == "fcntl":
+        return Phase.READ if "F_WRLCK" in rest and _WRITE_LOCK in rest else None
+    if path.endswith("-wal"):
+        return Phase.WRITING
+    if path.endswith(".db"):
+        return Phase.CHECKPOINT
+    return Phase.COMMITTED if path.startswith(("socket:", "TCP:")) else None

@@ -1,0 +1,110 @@
+"""Fault runs against the real service: kills at chosen points and at random, full disks and syncs that fail.
+
+`python -m tests.integration.soak --kills 30` prints a table and one line of JSON, and exits with 1 if anything was
+lost, doubled or relayed without being kept, or if a point of a commit was never hit.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.conformance.server_process import ServerProcess
+from tests.integration.aims import Phase
+from tests.integration.faults import Trouble, full_disk, unsyncable_disk
+from tests.integration.kill import Outcome, Trial
+from tests.integration.load import PATHS, Size
+
+SIZE = Size(acks=100)
+EAGER = (sys.executable, "-m", "tests.integration.careless_serve", "eager")
+
+_ROW = "{:<24} {:>6} {:>8} {:>9} {:>6} {:>6} {:>8} {:>8}"
+
+
+async def kills(count: int, data: Path, chance: random.Random) -> tuple[list[Outcome], bool]:
+    """Kill so many times; return what was seen, and whether at the end all that was ever sent is there once."""
+    outcomes = []
+    with ServerProcess(data) as server:
+        trial = Trial(server, SIZE, chance)
+        for _ in range(count):
+            hits = Counter(one.phase for one in outcomes)
+            one = await trial.round(min(Phase, key=lambda phase: hits[phase]))  # not every aim is met, so the rarest
+            outcomes.append(one)
+            print(f"kill {one.number}: {one.phase or 'elsewhere'}, {one.total} acks", file=sys.stderr, flush=True)
+        missing, doubled = await trial.wrong()
+    return outcomes, not (missing or doubled)
+
+
+def report(outcomes: Sequence[Outcome], troubles: Sequence[Trouble], *, whole: bool, seconds: float) -> bool:
+    """Print the table and the line; tell whether all is as it should be."""
+    print(_ROW.format("service died", "kills", "acks", "unacked*", "lost", "gone**", "missing", "doubled"))
+    for phase in Phase:
+        these = [one for one in outcomes if one.phase is phase]
+        counts = [len(these), *(sum(column) for column in zip(*map(_row, these), strict=True))] if these else [0] * 7
+        print(_ROW.format(phase, *counts))
+    elsewhere = sum(one.phase is None for one in outcomes)
+    print(_ROW.format("elsewhere", elsewhere, "", "", "", "", "", ""))
+    print("* sent, not acknowledged, and there all the same   ** relayed to a bystander, and not there")
+    for one in troubles:
+        print(f"{one.name}: not ready after {one.noticed_s:.1f} s, {one.acks_meanwhile} acks and {one.heard_meanwhile}"
+              f" relays while it lasted, ready again after {one.recovered_s:.1f} s, {one.acks} acks, {one.lost} lost,"
+              f" {one.doubled} doubled, integrity {one.integrity}")  # fmt: skip
+    phases = Counter(one.phase for one in outcomes if one.phase is not None)
+    hit = all(phases[phase] for phase in Phase)
+    good = whole and hit and all(one.is_good for one in (*outcomes, *troubles))
+    line = {
+        "kills": len(outcomes),
+        "phases": {phase.value: phases[phase] for phase in Phase},
+        "acks": sum(one.total for one in outcomes),
+        "acks_by_path": {path: sum(one.acks[path] for one in outcomes) for path in PATHS},
+        "lost": sum(len(one.lost | one.missing) for one in outcomes),
+        "doubled": sum(len(one.doubled) for one in outcomes),
+        "relayed_and_gone": sum(len(one.unkept) for one in outcomes),
+        "disks": {one.name: {"acks": one.acks, "lost": one.lost, "doubled": one.doubled} for one in troubles},
+        "seconds": round(seconds),
+        "good": good,
+    }
+    print(json.dumps(line))
+    return good
+
+
+async def careless(data: Path) -> bool:
+    """Kill a service that acknowledges before its commit; tell whether that was seen on every path."""
+    with ServerProcess(data, program=EAGER) as server:
+        load, outcome = await Trial(server, SIZE).strike()
+    caught = [path for path, tally in load.tallies.items() if tally.acked & outcome.lost]
+    print(f"a service that acknowledges before its commit: lost {len(outcome.lost)} of {outcome.total}, on {caught}")
+    return list(PATHS) == caught
+
+
+async def main() -> bool:
+    """Run everything that was asked for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--disks", type=int, default=2, help="full disks, and as many with failing syncs")
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        seen = await careless(folder / "careless")
+        outcomes, whole = await kills(chosen.kills, folder / "kills", random.Random(chosen.seed))
+        troubles = []
+        for number in range(chosen.disks):
+            troubles.append(await full_disk(folder / f"full-{number}", SIZE))
+            troubles.append(await unsyncable_disk(folder / f"sync-{number}", SIZE))
+        return report(outcomes, troubles, whole=whole, seconds=time.monotonic() - began) and seen
+
+
+def _row(one: Outcome) -> tuple[int, ...]:
+    return one.total, one.unacked, len(one.lost), len(one.unkept), len(one.missing), len(one.doubled)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if asyncio.run(main()) else 1)
