@@ -97,6 +97,12 @@ mutation: setup ## Change what decides, line by line, and see that tests notice;
 planted: setup ## Plant the bugs that matter most, one by one, and see which test notices
 	@$(BIN)/python -m tests.mutation.planted
 
+KILLS ?= 30
+
+.PHONY: soak
+soak: setup ## Kill the service at chosen points, fill its disk, fail its syncs; KILLS=300 for a night; needs strace
+	@$(BIN)/python -m tests.integration.soak --kills $(KILLS)
+
 .PHONY: conformance
 conformance: setup node-modules ## Run unmodified Yjs clients in Node against the service
 	@$(BIN)/pytest tests/conformance

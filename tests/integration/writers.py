@@ -279,12 +279,10 @@ class GrpcLink(Link):
             raise ConnectionResetError
         self.asked += [frame.document for frame in batch.frames if frame.WhichOneof("body") == "step1"]
         acks = [(frame.document, frame.ack) for frame in batch.frames if frame.WhichOneof("body") == "ack"]
-        refs = {
-            good: [_ref(*ack) for ack in acks if (ack[1].status == pb.ACK_STATUS_OK) is good] for good in (True, False)
-        }
-        assert self.patient or not refs[False], acks
-        self.refused += refs[False]
-        return refs[True]
+        refused = [_ref(*ack) for ack in acks if ack[1].status != pb.ACK_STATUS_OK]
+        assert self.patient or not refused, acks
+        self.refused += refused
+        return [_ref(*ack) for ack in acks if ack[1].status == pb.ACK_STATUS_OK]
 
     async def _write(self, frames: Any) -> None:
         if self._stream.done():
