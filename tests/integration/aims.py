@@ -17,7 +17,7 @@ ATTACH_S = 20
 _BEGUN = re.compile(r"(?P<thread>\d+) +(?P<name>\w+)\((?P<rest>.*)$")
 _FATAL = re.compile(r"(?P<thread>\d+) .* = \?$")
 _FILE = re.compile(r"\d+<(?P<path>[^>]*)>")
-_WRITE_LOCK = "l_start=120,"  # where SQLite locks its index to begin a transaction that writes
+_WRITE_LOCK = "l_start=120,"  # of SQLite's index: a transaction that writes begins with this lock, behind one to read
 _WRITES = "write,writev,sendto,sendmsg"
 
 
@@ -83,10 +83,13 @@ class Strace:
 def fatal_phase(trace: Path) -> Phase | None:
     """Which point the last call was, at whose begin the process died; None if it was no point that we aim at."""
     begun: dict[str, re.Match[str]] = {}
+    writers = set[str]()
     died = None
     for line in trace.read_text().splitlines():
         if found := _BEGUN.match(line):
             begun[found["thread"]] = found
+            if "F_WRLCK" in line and _WRITE_LOCK in line:
+                writers.add(found["thread"])
         if found := _FATAL.match(line):
             died = begun[found["thread"]]
     if died is None:
@@ -95,7 +98,8 @@ def fatal_phase(trace: Path) -> Phase | None:
     file = _FILE.match(rest)
     path = file["path"] if file else ""
     if name == "fcntl":
-        return Phase.READ if "F_WRLCK" in rest and _WRITE_LOCK in rest else None
+        locks = "F_RDLCK" in rest or ("F_WRLCK" in rest and _WRITE_LOCK in rest)
+        return Phase.READ if locks and died["thread"] in writers else None
     if path.endswith("-wal"):
         return Phase.WRITING
     if path.endswith(".db"):

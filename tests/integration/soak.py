@@ -33,8 +33,9 @@ async def kills(count: int, data: Path, chance: random.Random) -> tuple[list[Out
     with ServerProcess(data) as server:
         trial = Trial(server, SIZE, chance)
         for _ in range(count):
-            hits = Counter(one.phase for one in outcomes)
-            one = await trial.round(min(Phase, key=lambda phase: hits[phase]))  # not every aim is met, so the rarest
+            hits, tries = Counter(one.phase for one in outcomes), Counter(one.aimed for one in outcomes)
+            # Not every aim is met, so the rarest is next.
+            one = await trial.round(min(Phase, key=lambda phase: (hits[phase], tries[phase])))
             outcomes.append(one)
             print(f"kill {one.number}: {one.phase or 'elsewhere'}, {one.total} acks", file=sys.stderr, flush=True)
         missing, doubled = await trial.wrong()
