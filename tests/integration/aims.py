@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.integration.marked_serve import MARKS
+
 ATTACH_S = 20
 
 _BEGUN = re.compile(r"(?P<thread>\d+) +(?P<name>\w+)\((?P<rest>.*)$")
@@ -24,19 +26,21 @@ _WRITES = "write,writev,sendto,sendmsg"
 class Phase(StrEnum):
     """Where in a commit the service was when it died."""
 
-    READ = "after read"  # changes are read; what deciding takes is looked up, or the transaction begins
+    READ = "after read"  # changes are read and decided; the transaction begins, and nothing is written
     WRITING = "before commit"  # some pages of the transaction are in the log, or all, and none is synced
     COMMITTED = "after commit, before ack"  # the transaction is on the disk, and the answer is about to leave
     CHECKPOINT = "in a checkpoint"  # pages go from the log into the database
+    COMPACTION = "in compaction"  # the transaction that puts a snapshot in the place of rows is under way
     ANYWHERE = "at a random time"
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """Which system calls on which files of the data directory; any file if none is named."""
+    """Which system calls on which files of the data directory, any file if none is named; and how many at most."""
 
     calls: str
     files: Sequence[str] = ()
+    calls_max: int = 40
 
 
 SERVICE, INBOX = "crdt-sync.db", "gateway/inbox.db"
@@ -45,6 +49,7 @@ AIMS = {
     Phase.WRITING: Aim("pwrite64,fdatasync", [f"{SERVICE}-wal", f"{INBOX}-wal"]),
     Phase.COMMITTED: Aim(_WRITES),
     Phase.CHECKPOINT: Aim("pwrite64,fdatasync", [SERVICE]),
+    Phase.COMPACTION: Aim("pwrite64", [MARKS], calls_max=6),
 }
 
 
@@ -95,9 +100,11 @@ def fatal_phase(trace: Path) -> Phase | None:
     file = _FILE.match(rest)
     path = file["path"] if file else ""
     if name == "fcntl":
-        return Phase.READ if "F_RDLCK" in rest or ("F_WRLCK" in rest and _WRITE_LOCK in rest) else None
+        return Phase.READ if "F_WRLCK" in rest and _WRITE_LOCK in rest else None
+    if path.endswith(MARKS):
+        return Phase.COMPACTION
     if path.endswith("-wal"):
         return Phase.WRITING
     if path.endswith(".db"):
         return Phase.CHECKPOINT
-    return Phase.COMMITTED  # to a socket, or to the loop that is about to answer; evidence says whether to answer yes
+    return Phase.COMMITTED if path.startswith(("socket:", "TCP:")) else None

@@ -14,7 +14,6 @@ from tests.integration.evidence import Evidence
 from tests.integration.load import Load, Size
 from tests.integration.sources import Mark
 
-CALLS_MAX = 40  # a kill comes so many of the aimed calls after the load is full, at most
 RANDOM_S_MAX = 0.5
 DEATH_S = 30
 
@@ -109,7 +108,8 @@ class Trial:
                 await asyncio.sleep(self.chance.uniform(0, RANDOM_S_MAX))
                 return aimed
             trace = server.data / f"trace-{load.number}"
-            aim, when = AIMS[aimed], self.chance.randint(1, CALLS_MAX)
+            aim = AIMS[aimed]
+            when = self.chance.randint(1, aim.calls_max)
             files = [server.data / file for file in aim.files]
             with Strace(server.pid, aim.calls, f"signal=SIGKILL:when={when}", trace, files):
                 await asyncio.to_thread(server.wait, DEATH_S)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-STRACE = ("strace", "-f", "-qq", "-ttt", "-T", "-yy", "-xx", "-s", "4096")
+STRACE = ("strace", "-f", "--seccomp-bpf", "-qq", "-ttt", "-T", "-yy", "-xx", "-s", "4096")
 CALLS = "trace=read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg,fdatasync,fsync"
 
 _LINE = re.compile(r"(?P<thread>\d+) +(?P<time>\d+\.\d+) (?P<rest>.*)")
