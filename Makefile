@@ -103,6 +103,12 @@ KILLS ?= 30
 soak: setup ## Kill the service at chosen points, fill its disk, fail its syncs; KILLS=300 for a night; needs strace
 	@$(BIN)/python -m tests.integration.soak --kills $(KILLS)
 
+SECONDS ?= 60
+
+.PHONY: fuzz
+fuzz: setup ## Fuzz every decoder for SECONDS and keep the inputs that reach new code
+	@$(BIN)/python -m tests.codecs.fuzz --seconds $(SECONDS)
+
 .PHONY: conformance
 conformance: setup node-modules ## Run unmodified Yjs clients in Node against the service
 	@$(BIN)/pytest tests/conformance
