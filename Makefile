@@ -110,8 +110,8 @@ fuzz: setup ## Fuzz every decoder for SECONDS and keep the inputs that reach new
 	@$(BIN)/python -m tests.codecs.fuzz --seconds $(SECONDS)
 
 .PHONY: conformance
-conformance: setup node-modules ## Run unmodified Yjs clients in Node against the service
-	@$(BIN)/pytest tests/conformance
+conformance: setup node-modules ## Run unmodified clients in Node against the service, and print the matrix
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile tests/conformance
 
 .PHONY: console
 console: setup node-modules ## Check the TypeScript of console, and that it agrees with Python

@@ -14,8 +14,8 @@ WAIT_S = 45  # for any one thing; reconnecting takes a second, the rest millisec
 class NodeClient:
     """What a client said so far, and the newest content that it told of each document."""
 
-    def __init__(self, node: str, script: str, url: str) -> None:
-        self._command = (node, script, url)
+    def __init__(self, node: str, script: str, *arguments: str) -> None:
+        self._command = (node, script, *arguments)
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._heard = asyncio.Condition()

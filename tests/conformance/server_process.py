@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 import httpx
@@ -43,8 +44,11 @@ _PORTS = re.compile(r"http://127\.0\.0\.1:(\d+).*?grpc://127\.0\.0\.1:(\d+)", re
 class ServerProcess:
     """`crdt-sync serve` with a chat gateway for the account of `wechat_customer`, in a directory of its own."""
 
-    def __init__(self, data: Path, *, program: Sequence[str] = SERVE) -> None:
+    def __init__(
+        self, data: Path, *, program: Sequence[str] = SERVE, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         data.mkdir(parents=True, exist_ok=True)
+        self._settings = settings
         self.data = data
         self.port = self.grpc_port = 0
         self._program = program
@@ -87,7 +91,7 @@ class ServerProcess:
             self._process = subprocess.Popen(
                 [*self._program, "serve", *ports, "--data", str(self.data), "--log-level", "warning"],
                 cwd=self.data,
-                env=_environment(),
+                env={**_environment(), **self._settings},
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

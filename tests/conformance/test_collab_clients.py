@@ -3,16 +3,20 @@ from contextlib import asynccontextmanager, closing, contextmanager
 
 import pytest
 
-from crdt_sync.domain import transition
+from crdt_sync.wire import hocuspocus
+from crdt_sync.wire.lib0 import Reader
+from tests.conformance import matrix
 from tests.conformance.node_client import NodeClient
-from tests.conformance.offline_story import ids, made, opened, play, start_the_work, subscribe
-from tests.conformance.reader import read
+from tests.conformance.offline_story import opened, subscribe
 from tests.conformance.server_process import ServerProcess
+from tests.wire import vectors
+
+CLIENT_ID = Reader(bytes.fromhex("b9c6f7d50c")).var_uint()  # of the vectors
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with ServerProcess(tmp_path_factory.mktemp("collab")) as server:
+    with ServerProcess(tmp_path_factory.mktemp("collab"), settings=matrix.OPEN_DOCUMENTS) as server:
         yield server
 
 
@@ -33,19 +37,6 @@ def nothing_can_commit(server):
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
-
-
-async def test_offline_edits_and_transitions_of_two_providers_converge_everywhere(server, client):
-    async with client() as sales, client() as tech:
-        names = await play(server, sales, tech, replica=f"grpc://{server.grpc}")
-        for held, department in ((sales, "sales"), (tech, "tech")):
-            for name in names.of(department):
-                await held.settle("unsynced", name, number=0)
-        await start_the_work(names, sales, tech)
-        for held in (sales, tech):
-            granted = [one for one in held.events if one["event"] == "authenticated"]
-            scopes = {one["document"].split("/")[2]: one["scope"] for one in granted}
-            assert {"log": "readonly", "card": "read-write", "submit": "read-write", "form": "read-write"} == scopes
 
 
 async def test_changes_count_as_synced_only_after_their_commit(server, client):
@@ -72,24 +63,6 @@ async def test_changes_count_as_synced_only_after_their_commit(server, client):
         assert "not yet" == committed["customer"]
 
 
-async def test_write_to_the_log_is_refused_and_the_socket_stays(server, client):
-    async with client() as sales, client() as tech, server.client("sales") as rest:
-        names = await opened(rest)
-        await subscribe(server, sales, names, "sales")
-        await subscribe(server, tech, names, "tech")
-        await sales.tell("set", document=names.log, root="refused", fields={"forged": "yes"})
-        quote, _ = made(names, "sales", "quote")
-        await sales.tell("push", document=names.submit("sales"), root="transitions", values=[quote.record])
-        for held in (sales, tech):
-            await held.until(lambda held: quote.id in ids(held[names.log]["log"]))
-        assert 1 == sales.last("unsynced", names.log)["number"]
-        assert 0 == sales.count("close")
-        assert {} == tech.contents[names.log]["refused"]
-        log = await read(server, names.log, "sales")
-        assert {} == log.refused()
-        assert {names.ticket, quote.id} == {transition.entry_key(record.encode()) for record in log.transitions()}
-
-
 async def test_wrong_token_is_answered_with_its_code_and_other_documents_go_on(server, client):
     async with client() as sales, server.client("sales") as rest:
         names = await opened(rest)
@@ -108,3 +81,43 @@ async def test_document_of_another_department_is_denied_and_nothing_of_it_is_sen
         denied = await tech.hear("denied", document=names.form("sales"))
         assert "department" == denied["reason"].partition(":")[0]
         assert names.form("sales") not in tech.contents
+
+
+async def test_provider_and_service_say_what_the_golden_conversation_says(server, client):
+    conversation = next(row for row in vectors.load("hocuspocus_conversations") if row["name"] == "open, edit, leave")
+    golden = {who: [what for one, what in conversation["steps"] if one == who] for who in ("client", "service")}
+    document, token = "doc-1", server.token("sales")
+    async with client() as client:
+        await client.tell("trace")
+        await client.tell("open", document=document, token=token, client_id=CLIENT_ID)
+        await client.hear("unsynced", document=document, number=0)
+        since = await client.tell("write", document=document, root="text", text="ab")
+        await client.hear("heard", since=since, hex=golden["service"][-1])
+        heard = [one["hex"] for one in client.events if one["event"] == "heard"]
+        await client.tell("leave", document=document)
+        await client.hear("said", hex=golden["client"][-1])
+    said = [one["hex"] for one in client.events if one["event"] == "said"]
+    presented = hocuspocus.decode(bytes.fromhex(said[0]))
+    assert (document, hocuspocus.Token(token, "4.7.0")) == (presented.document, presented.frame)
+    assert golden["client"][1:] == said[1:], "the first is the token"
+    assert golden["service"] == heard
+
+
+async def test_two_providers_of_one_socket_and_one_name_have_each_their_own(server, client):
+    async with client() as client, server.client("sales") as rest:
+        names = await opened(rest)
+        for screen in ("left", "right"):
+            await client.tell("open", document=names.card, token=server.token("sales"), session=True, **{"as": screen})
+            await client.hear("synced", document=screen, synced=True)
+        await client.tell("set", document="left", root="card", fields={"customer": "Zoë"})
+        await client.until(lambda held: "Zoë" == held["right"]["card"]["customer"])
+        await client.settle("unsynced", "left", number=0)
+        await client.tell("leave", document="left")
+        await client.tell("set", document="right", root="card", fields={"priority": 1})
+        await client.settle("unsynced", "right", number=0)
+        await client.tell("attempts", within_ms=0)
+        assert (0, 0, 1) == (
+            client.count("denied"),
+            client.count("close"),
+            (await client.hear("attempts"))["attempts"],
+        )

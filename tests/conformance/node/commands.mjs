@@ -17,38 +17,72 @@ const ROOTS = {
 
 export const say = (event) => process.stdout.write(JSON.stringify(event) + '\n')
 
-// The socket of the package `ws`, which counts how often a provider tried.
-export class CountedSocket extends WebSocket {
+// The socket of the package `ws`, which counts how often a provider tried, loses updates and stops reading when told.
+export class WatchedSocket extends WebSocket {
   static attempts = 0
+  static toLose = 0
+  static live = new Set()
+  static traces = false
 
   constructor (...options) {
     super(...options)
-    CountedSocket.attempts += 1
+    WatchedSocket.attempts += 1
+    WatchedSocket.live.add(this)
+    this.on('close', () => WatchedSocket.live.delete(this))
+    this.on('message', (data) => this.trace('heard', data))
+  }
+
+  trace (event, data) {
+    if (WatchedSocket.traces) say({ event, hex: Buffer.from(data).toString('hex') })
+  }
+
+  send (data, ...more) {
+    const lost = WatchedSocket.toLose > 0 && this.constructor.isUpdate(data)
+    if (lost) WatchedSocket.toLose -= 1
+    else super.send(data, ...more)
+    this.trace(lost ? 'lost' : 'said', data)
+    return !lost
   }
 }
 
-const kindOf = (name) => name.split('/')[2]
+// Documents without rules.
+const ROOTS_OF_PLAIN = { map: 'Map', text: 'Text' }
+
+const rootsOf = (name) => name.startsWith('ticket/') ? ROOTS[name.split('/')[2]] : ROOTS_OF_PLAIN
+
+const isLong = (each) => typeof each === 'string' && each.length > 10_000
+
+const told = (value) => JSON.parse(JSON.stringify(value, (_, each) => isLong(each) ? `${each.length} characters` : each))
 
 const contentOf = (name, doc) =>
-  Object.fromEntries(Object.entries(ROOTS[kindOf(name)]).map(([root, type]) => [root, doc[`get${type}`](root).toJSON()]))
+  Object.fromEntries(Object.entries(rootsOf(name)).map(([root, type]) => [root, told(doc[`get${type}`](root).toJSON())]))
 
 const edits = {
   set: (doc, { root, fields }) => Object.entries(fields).forEach(([key, value]) => doc.getMap(root).set(key, value)),
   write: (doc, { root, text }) => doc.getText(root).insert(doc.getText(root).length, text),
-  push: (doc, { root, values }) => doc.getArray(root).push(values)
+  push: (doc, { root, values }) => doc.getArray(root).push(values),
+  fill: (doc, { root, key, bytes }) => doc.getMap(root).set(key, 'x'.repeat(bytes)) // told by its length
 }
 
-// `open(name, doc, token)` returns a provider with an `awareness`; `connect` and `disconnect` are for all of them.
-// A client that can do more says so with commands of its own.
-export const run = ({ open, connect, disconnect, attempts = () => CountedSocket.attempts, ...more }) => {
+const onSockets = {
+  lose: ({ updates }) => { WatchedSocket.toLose = updates },
+  stop_reading: () => WatchedSocket.live.forEach((socket) => socket.pause()),
+  read: () => WatchedSocket.live.forEach((socket) => socket.resume()),
+  trace: () => { WatchedSocket.traces = true }
+}
+
+// `open(name, doc, token, options)` returns a provider with an `awareness`; `connect`, `disconnect` and `token`, which
+// brings a fresh one, are for all of them. A client that can do more says so with commands of its own.
+export const run = ({ open, connect, disconnect, attempts = () => WatchedSocket.attempts, ...more }) => {
   const documents = new Map()
   const commands = {
-    open ({ document, token }) {
+    open ({ document, token, as = document, client_id: clientID, ...options }) { // `as` names it for whoever commands
       const doc = new Y.Doc()
-      doc.on('update', () => say({ event: 'content', document, content: contentOf(document, doc) }))
-      const { awareness } = open(document, doc, token)
-      awareness.on('change', () => say({ event: 'presence', document, states: [...awareness.getStates().values()] }))
-      documents.set(document, { doc, awareness })
+      if (clientID !== undefined) doc.clientID = clientID
+      doc.on('update', () => say({ event: 'content', document: as, content: contentOf(document, doc) }))
+      const { awareness } = open(document, doc, token, { as, ...options })
+      awareness.on('change', () => say({ event: 'presence', document: as, states: [...awareness.getStates().values()] }))
+      documents.set(as, { doc, awareness })
     },
     present: ({ document, state }) => documents.get(document).awareness.setLocalState(state),
     connect,
@@ -56,6 +90,7 @@ export const run = ({ open, connect, disconnect, attempts = () => CountedSocket.
     // Attempts within a time, which only this process needs to wait for.
     attempts: ({ within_ms: withinMs }) =>
       setTimeout(() => say({ event: 'attempts', attempts: attempts() }), withinMs),
+    ...onSockets,
     ...more
   }
   setTimeout(() => process.exit(3), LIFE_MS)

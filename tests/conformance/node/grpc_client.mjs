@@ -70,6 +70,9 @@ class SyncedDocument {
   }
 
   push (kind, data) {
+    const lost = kind === 'update' && toLose > 0
+    if (lost) toLose -= 1
+    if (lost) return
     const batchId = randomBytes(8)
     this.unanswered.set(batchId.toString('hex'), null)
     send(this.name, { [kind]: { data, batch_id: batchId } })
@@ -128,6 +131,7 @@ const documents = new Map()
 let stream = null
 let wanted = true
 let attempts = 0
+let toLose = 0
 
 const send = (document, body) => stream?.write({ frames: [{ document, ...body }] })
 
@@ -184,6 +188,9 @@ run({
     token = fresh
     send('', { token: { token } })
   },
+  lose: ({ updates }) => { toLose = updates },
+  stop_reading: () => stream.pause(),
+  read: () => stream.resume(),
   get: ({ ticket }) =>
     call('Get', { id: ticket }, 'ticket', ({ ticket: { id, version, stage } }) => ({ id, version, stage })),
   transition: ({ ticket, lane, name, seen }) =>
