@@ -3,7 +3,8 @@
 A row is a test of `test_matrix.py` or `test_matrix_restarts.py`; `table.py` makes the table of docs/conformance.md.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -68,3 +69,47 @@ async def saved(client: NodeClient, *documents: str) -> None:
     """Wait until everything that the client wrote is acknowledged, by what its wire calls so."""
     for document in documents:
         await client.settle("unsynced", document, number=0)
+
+
+class Together:
+    """Several stories that wait for each other, so that one of them does something for all."""
+
+    def __init__(self, stories: int) -> None:
+        self._barrier = asyncio.Barrier(stories)
+
+    async def once(self, act: Callable[[], None]) -> None:
+        """Do it when all stories are here, and go on when it is done."""
+        try:
+            if await self._barrier.wait() == 0:
+                await asyncio.to_thread(act)
+        finally:
+            await self._barrier.wait()
+
+    async def give_up(self) -> None:
+        """Let nobody wait for a story that has failed."""
+        await self._barrier.abort()
+
+
+Story = Callable[[Site, Together], Awaitable[None]]
+
+
+async def ends_of(story: Story, node: str, server: ServerProcess) -> dict[str, Exception | None]:
+    """What became of each kind of client in a story that all play at the same time; None is a good end."""
+    together = Together(len(KINDS))
+
+    async def end(kind: Kind) -> Exception | None:
+        try:
+            await story(Site(node, server, kind), together)
+        except Exception as error:  # noqa: BLE001 (the cell's test raises it)
+            await together.give_up()
+            return error
+        return None
+
+    ends = await asyncio.gather(*map(end, KINDS))
+    return dict(zip((kind.name for kind in KINDS), ends, strict=True))
+
+
+def check(end: Exception | None) -> None:
+    """Raise what a story ended with, if it ended badly."""
+    if end is not None:
+        raise end

@@ -119,7 +119,15 @@ class ServerProcess:
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
-    def token(self, department: str, *, actor: str = "", roles: Sequence[str] = (), seconds: int = TOKEN_S) -> str:
+    def token(
+        self,
+        department: str,
+        *,
+        actor: str = "",
+        roles: Sequence[str] = (),
+        seconds: int = TOKEN_S,
+        tickets: Sequence[str] | None = None,
+    ) -> str:
         """A token of the development key; by default for the actor `{department}-1` with its department's role."""
         return issue(
             development_key(self.data).key,
@@ -127,6 +135,7 @@ class ServerProcess:
             department=department,
             roles=roles or [department],
             expires_at_ms=int((time.time() + seconds) * 1000),
+            tickets=tickets,
         )
 
     def client(self, department: str, **options: object) -> httpx.AsyncClient:

@@ -7,7 +7,7 @@ import inspect
 import json
 from types import ModuleType
 
-from tests.conformance import matrix, node_tools, test_matrix, test_matrix_restarts
+from tests.conformance import matrix, node_tools, test_matrix, test_matrix_restarts, test_matrix_tokens
 from tests.conformance.server_process import ROOT
 
 PAGE = ROOT / "docs" / "conformance.md"
@@ -18,7 +18,7 @@ def scenarios() -> dict[str, str]:
     """What each row is called, and what it says, in the order of the tests."""
     return {
         name.removeprefix("test_"): (inspect.getdoc(test) or "").splitlines()[0]
-        for module in (test_matrix, test_matrix_restarts)
+        for module in (test_matrix, test_matrix_tokens, test_matrix_restarts)
         for name, test in _rows(module)
     }
 

@@ -4,31 +4,16 @@ That takes seconds, so each is done once, for all kinds of client at the same ti
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests.conformance import matrix
-from tests.conformance.matrix import Site, saved
+from tests.conformance.matrix import Site, Together, check, ends_of, saved
 from tests.conformance.node_client import NodeClient
-from tests.conformance.server_process import ServerProcess
-
-Story = Callable[[Site, "Together"], Awaitable[None]]
-
-
-class Together:
-    """Several stories that wait for each other, so that one of them does something for all."""
-
-    def __init__(self, stories: int) -> None:
-        self._barrier = asyncio.Barrier(stories)
-
-    async def once(self, act: Callable[[], None]) -> None:
-        """Do it when all stories are here, and go on when it is done."""
-        try:
-            if await self._barrier.wait() == 0:
-                await asyncio.to_thread(act)
-        finally:
-            await self._barrier.wait()
+from tests.conformance.offline_story import opened
+from tests.conformance.server_process import ROOT, SERVE, ServerProcess
 
 
 def lines(count: int) -> list[str]:
@@ -72,23 +57,45 @@ async def kill_9_after_ack(site: Site, together: Together) -> None:
     assert "".join(written) == await text_of(site, document)
 
 
-async def told(sites: list[Site], story: Story) -> dict[str, BaseException | None]:
-    """What became of each kind."""
-    together = Together(len(sites))
-    ends = await asyncio.gather(*(story(site, together) for site in sites), return_exceptions=True)
-    return dict(zip((site.kind.name for site in sites), ends, strict=True))
+async def reset(site: Site, together: Together) -> None:
+    backup = site.server.data / "backup.db"
+
+    def stop_and_restore() -> None:
+        site.server.kill()
+        admin(site.server, "restore", backup)
+
+    async with site.client() as author, site.client() as reader, site.server.client("sales") as rest:
+        names = await opened(rest)
+        form = names.form("sales")
+        for client in (author, reader):
+            await site.open(client, form)
+        await author.tell("write", document=form, root="notes", text="kept\n")
+        await saved(author, form)
+        await together.once(lambda: admin(site.server, "backup", backup))
+        await author.tell("write", document=form, root="notes", text="after the backup\n")
+        await saved(author, form)
+        await together.once(stop_and_restore)
+        await together.once(site.server.start)
+        for client in (author, reader):
+            denied = await client.hear("denied", document=form)
+            assert "reset" == denied["reason"].partition(":")[0]
+    async with site.client() as fresh, site.client() as other:
+        for client in (fresh, other):
+            await site.open(client, form)
+        await fresh.tell("write", document=form, root="notes", text="after the restore\n")
+        await other.until(lambda held: "kept\nafter the restore\n" == held[form]["notes"])
+
+
+def admin(server: ServerProcess, command: str, file: Path) -> None:
+    """Run `crdt-sync admin`."""
+    subprocess.run([*SERVE, "admin", "--data", server.data, command, file], check=True, capture_output=True, cwd=ROOT)
 
 
 @pytest.fixture(scope="module")
 def ends(node, tmp_path_factory):
     with ServerProcess(tmp_path_factory.mktemp("restarts"), settings=matrix.OPEN_DOCUMENTS) as server:
-        sites = [Site(node, server, kind) for kind in matrix.KINDS]
-        return {story: asyncio.run(told(sites, story)) for story in (restart_in_mid_edit, kill_9_after_ack)}
-
-
-def check(end: BaseException | None) -> None:
-    if end is not None:
-        raise end
+        stories = (restart_in_mid_edit, kill_9_after_ack, reset)
+        return {story: asyncio.run(ends_of(story, node, server)) for story in stories}
 
 
 @matrix.kinds
@@ -101,3 +108,9 @@ def test_restart_in_mid_edit(ends, kind):
 def test_kill_9_after_ack(ends, kind):
     """What is acknowledged survives the service and its author."""
     check(ends[kill_9_after_ack][kind.name])
+
+
+@matrix.kinds
+def test_reset(ends, kind):
+    """After a restore who has a former copy is turned away by its code, and nothing of it comes back."""
+    check(ends[reset][kind.name])
