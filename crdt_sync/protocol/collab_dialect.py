@@ -26,6 +26,7 @@ class CollabDialect:
     step1_follows_step1 = True
 
     def __init__(self) -> None:
+        self._brings_tokens = False  # 2.x sends none where none is configured: its first frame is then a Step1
         self._names_version = False  # providers before 4 do not, and 2.x fails on a Close
 
     def decode(self, data: object) -> Sequence[Inbound]:
@@ -45,9 +46,11 @@ class CollabDialect:
                 return ()
             case hocuspocus.Addressed():
                 if isinstance(frame.frame, hocuspocus.Token):
-                    self._names_version = frame.frame.version is not None
+                    self._brings_tokens, self._names_version = True, frame.frame.version is not None
                 key, document = frame.address.decode(), frame.document
-                return [Inbound(key, document, body) for body in _bodies(frame, data)]
+                inbound = Inbound(key, document, _body(frame, data))
+                joins = isinstance(inbound.body, said.StateVector) and not self._brings_tokens
+                return (Inbound(key, document, said.Join()), inbound) if joins else (inbound,)
 
     def opened(self, key: str, *, writable: bool) -> Sequence[object]:
         """Say that the token opens the document."""
@@ -110,22 +113,22 @@ def _address(data: bytes) -> str:
         return ""
 
 
-def _bodies(addressed: hocuspocus.Addressed, data: bytes) -> Sequence[said.Body]:
+def _body(addressed: hocuspocus.Addressed, data: bytes) -> said.Body:
     match addressed.frame:
-        case ysync.Step1(state_vector):  # 2.x sends no token where none is configured: its first frame is this one
-            return (said.Join(), said.StateVector(state_vector))
+        case ysync.Step1(state_vector):
+            return said.StateVector(state_vector)
         case ysync.Step2(update) | ysync.Update(update):
-            return (said.Change(update),)
+            return said.Change(update)
         case ysync.Awareness(states):
-            return (said.Awareness(states),)
+            return said.Awareness(states)
         case ysync.QueryAwareness():
-            return (said.PresenceQuery(),)
+            return said.PresenceQuery()
         case hocuspocus.Token(token):
-            return (said.Token(token),)
+            return said.Token(token)
         case hocuspocus.Close():
-            return (said.Part(),)
+            return said.Part()
         case hocuspocus.Stateless():
             refusal = hocuspocus.encode_stateless(addressed.address, STATELESS_REFUSED)
-            return (said.Answered(refusal, "stateless"),)
+            return said.Answered(refusal, "stateless")
         case _:
-            return (said.Broken(Malformed("This frame is not for clients to send.", code="not_for_clients"), data),)
+            return said.Broken(Malformed("This frame is not for clients to send.", code="not_for_clients"), data)

@@ -237,7 +237,7 @@ class Session:
         if isinstance(body, said.Broken) and subscription is None:
             quarantine = Quarantine(inbound.document, body.error.code, body.data, self._principal)
             return [quarantine, *self._refuse_all(inbound.document, body.error)]
-        if subscription is not None and subscription.stage is Stage.RESET and self._opens(body):
+        if subscription is not None and subscription.stage is Stage.RESET and isinstance(body, said.Token | said.Join):
             del self._subscriptions[inbound.key]
             subscription = None
         if subscription is None:
@@ -253,10 +253,6 @@ class Session:
                 return self._open_frame(subscription, body)
             case Stage.UNKNOWN | Stage.VERIFYING | Stage.OPENING:
                 return self._early_frame(subscription, inbound)
-
-    def _opens(self, body: said.Body) -> bool:
-        """Tell whether this asks for a document anew: a Join does if it is known who asks."""
-        return isinstance(body, said.Token) or (isinstance(body, said.Join) and self._principal is not None)
 
     def _early_frame(self, subscription: Subscription, inbound: Inbound) -> list[Effect]:
         body = inbound.body

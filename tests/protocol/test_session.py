@@ -3,7 +3,7 @@
 import pytest
 
 from crdt_sync.domain.access import Principal
-from crdt_sync.errors import Forbidden, Malformed, Unauthenticated, Unavailable
+from crdt_sync.errors import Forbidden, Malformed, Reset, Unauthenticated, Unavailable
 from crdt_sync.protocol.collab_dialect import STATELESS_REFUSED, CollabDialect
 from crdt_sync.protocol.effects import (
     Answer,
@@ -361,6 +361,23 @@ def test_a_provider_without_a_token_is_who_its_handshake_said():
 
     assert [Open(DOC, DOC, ME)] == session.receive(hocuspocus.encode_step1(ADDRESS, b"\0"))
     assert [Answer(DOC, b"\0")] == session.opened(DOC, writable=True, state_vector=b"\0")[2:]
+
+
+def test_who_was_denied_in_band_is_not_let_in_by_its_handshake():
+    session = Session(CollabDialect(), principal=ME)
+    session.receive(hocuspocus.encode_token(ADDRESS, "bad"))
+    session.denied(DOC, Unauthenticated("The token is wrong."))
+
+    assert [] == session.receive(hocuspocus.encode_step1(ADDRESS, b"\0"))
+
+
+def test_a_provider_that_was_reset_and_only_asks_is_not_let_in_again_without_a_token():
+    session = collab()
+    session.faulty(DOC, b"", Reset("Drop your copy."))
+
+    assert [] == session.receive(hocuspocus.encode_step1(ADDRESS, b"\0"))
+    assert [] == session.receive(hocuspocus.encode_update(ADDRESS, UPDATE))
+    assert [Authenticate(DOC, "tok")] == session.receive(hocuspocus.encode_token(ADDRESS, "tok"))
 
 
 def test_what_a_provider_wrote_before_it_left_is_taken_once_its_document_is_open():
