@@ -4,7 +4,7 @@ A room's document holds what was committed and what is pending in the committer,
 its first. Only committed updates are relayed, and what was asked for is answered when nothing is pending.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -68,6 +68,7 @@ class Room:
         self.idle_since_s: float | None = None  # when it was first seen idle; None while it is used
         self.unasked = False  # members are still to be asked for what the document lost when it was loaded anew
         self.members: dict[Member, None] = {}
+        self._asking: Counter[Member] = Counter()  # how many of a member's questions are not answered yet
         self.presence = Presence()
         self.authors: dict[ActorId, Principal] = {}
         self.on_settled: deque[Callable[[], None]] = deque()
@@ -107,6 +108,21 @@ class Room:
         else:
             then()
 
+    def asks(self, member: Member) -> None:
+        """Note that a member waits for an answer: what is committed until then is in it, and is not relayed to him."""
+        self._asking[member] += 1
+
+    def answering(self, member: Member) -> None:
+        """Note that the answer is made now."""
+        self._asking[member] -= 1
+        if not self._asking[member]:
+            del self._asking[member]
+
+    def leave(self, member: Member) -> None:
+        """Forget a member."""
+        del self.members[member]
+        self._asking.pop(member, None)
+
     def changing(self, change: Callable[[], None]) -> None:
         """Run a change now, or after what waits for the room to settle."""
         if self.on_settled or self._deferred:
@@ -131,7 +147,10 @@ class Room:
             frames = encoded.get(shared)
             if frames is None:
                 frames = encoded[shared] = [dialect.update(key, relay.data) for relay in relays]
-            if dialect.echoes:
+            if member in self._asking:  # his own he hears of all the same: that is how he is acknowledged
+                pairs = zip(frames, relays, strict=True) if dialect.echoes else ()
+                member.put(*(frame for frame, relay in pairs if relay.author is member))
+            elif dialect.echoes:
                 member.put(*frames)
             else:
                 member.put(*(frame for frame, relay in zip(frames, relays, strict=True) if relay.author is not member))

@@ -1,7 +1,7 @@
 """The one place that chooses a store: for the service, and for an operator's commands. Decides nothing else."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 
 from crdt_sync.adapters.storage import database_file
 from crdt_sync.adapters.storage.engines import Schema
@@ -19,6 +19,21 @@ async def open_store(url: str, *, must_be_newest: bool = False) -> SqlStore:
     """
     with _opening():
         return await SqlStore.open(url, must_be_newest=must_be_newest)
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[SqlStore]:
+    """Open a database of the newest schema, for as long as a command works on it.
+
+    Raises:
+        Unavailable: it does not open.
+
+    """
+    store = await open_store(url, must_be_newest=True)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 async def schema(url: str) -> Schema:

@@ -198,7 +198,7 @@ class Connection:
                     self._tokens.drop(effect.key)
                 case Quarantine():
                     actor = effect.principal.actor if effect.principal else ActorId("unknown")
-                    self._house.committer.enqueue(KeepRefused(effect.document, actor, effect.code, effect.data))
+                    self._house.keep_refused(KeepRefused(effect.document, actor, effect.code, effect.data))
                 case Refusal():
                     asked = Asked(self.session.dialect.wire, effect.document, self._source, effect.principal)
                     self._house.audit.refused(asked, effect.code)
@@ -286,6 +286,7 @@ class Connection:
         def reply() -> None:
             if self._members.get(answer.key) is not member:
                 return
+            room.answering(member)
             try:
                 update = room.document.answer(answer.state_vector)
             except CallerError as error:
@@ -295,6 +296,7 @@ class Connection:
                 self.put(dialect.step1(answer.key, room.document.state_vector()))
             self.put(dialect.step2(answer.key, update))
 
+        room.asks(member)
         room.settled(reply)
 
     def _present(self, effect: Present) -> None:
@@ -319,7 +321,7 @@ class Connection:
     def _leave(self, key: str) -> None:
         member = self._members.pop(key, None)
         if member is not None:
-            del member.room.members[member]
+            member.room.leave(member)
             if member.room.presence.leave(member):
                 self._house.present(member.room)
 

@@ -4,6 +4,7 @@ Frames for one transport are collected over a turn of the event loop and written
 """
 
 import asyncio
+import hashlib
 from collections import Counter
 
 from crdt_sync.domain import access
@@ -23,13 +24,14 @@ from crdt_sync.protocol.session import Session
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.connection import Connection, Transport
-from crdt_sync.service.jobs import Revisit
+from crdt_sync.service.jobs import KeepRefused, Revisit
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.tokens import Authenticator
 
 OVERDUE_CHECK_S = 5.0
+REMEMBERED_REFUSALS_MAX = 10_000  # as many as are kept, some 1 MB
 
 
 class Connections:
@@ -58,6 +60,7 @@ class Connections:
         self._connections: set[Connection] = set()
         self._written: list[Connection] = []
         self._present: set[Room] = set()
+        self._kept: dict[bytes, None] = {}  # the digests of what went into quarantine, oldest first
         self._flushing = False
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -92,6 +95,16 @@ class Connections:
         connection = Connection(self, session, transport, authenticate, identity, source=source, trace=trace)
         self._connections.add(connection)
         return connection
+
+    def keep_refused(self, refused: KeepRefused) -> None:
+        """Keep refused bytes in quarantine; a client that sends them for ever costs one row and one commit."""
+        key = hashlib.sha256(f"{refused.document}\n{refused.code}\n".encode() + refused.data).digest()
+        if key in self._kept:
+            return
+        self._kept[key] = None
+        if len(self._kept) > REMEMBERED_REFUSALS_MAX:
+            del self._kept[next(iter(self._kept))]
+        self.committer.enqueue(refused)
 
     def forget(self, connection: "Connection") -> None:
         """Drop a connection that has ended."""

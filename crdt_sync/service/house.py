@@ -7,6 +7,7 @@ from crdt_sync.ports import Clock
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
+from crdt_sync.service.jobs import KeepRefused
 from crdt_sync.service.leases import Leases
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ class House(Protocol):
 
     async def admit(self, document: str, principal: Principal) -> tuple[Room, bool]:
         """Return the room of a document and whether the caller may write it, or raise why not."""
+        ...
+
+    def keep_refused(self, refused: KeepRefused) -> None:
+        """Keep refused bytes in quarantine, unless they were put there lately."""
         ...
 
     def written(self, connection: "Connection") -> None:

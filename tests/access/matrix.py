@@ -247,4 +247,7 @@ EXPORTS = (
     Export("admin verify", "names of tickets and documents, on the operator's own terminal"),
     Export("admin backup", NO_TICKET),
     Export("admin restore", NO_TICKET),
+    Export("admin quarantine list", NO_TICKET),
+    Export("admin quarantine show", NO_TICKET),
+    Export("admin quarantine drop", NO_TICKET),
 )

@@ -98,3 +98,17 @@ async def test_quarantine_keeps_the_newest_rows_only(tmp_path):
     assert keys.QUARANTINE_ROWS_MAX == len(kept)
     assert (b"2000", b"11999") == (kept[0], kept[-1])
     assert [row.data for row in memory.quarantine] == kept
+
+
+async def test_quarantine_keeps_the_newest_bytes_only(tmp_path):
+    """Three rows of a third of the bytes and a little more: the oldest gives way."""
+    large = [quarantined(bytes([n]) * (keys.QUARANTINE_BYTES_MAX // 3 + 1)) for n in range(3)]
+    sql, memory = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/log.db", synchronous="OFF"), MemoryStore()
+    for refused in large:
+        await sql.commit(Batch(quarantined=[refused]))
+        await memory.commit(Batch(quarantined=[refused]))
+    kept = await sql.quarantined(limit=10)
+    await sql.close()
+
+    assert [3, 2] == [row.id for row in kept]
+    assert [large[1].data, large[2].data] == [row.data for row in memory.quarantine]

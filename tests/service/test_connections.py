@@ -721,3 +721,45 @@ async def test_a_stopping_service_closes_its_sockets_with_a_code_that_brings_the
     await world.connections.stop(1012, "restarting")
 
     assert (1012, "restarting") == wire.closed
+
+
+async def test_a_client_that_sends_a_refused_struct_for_ever_costs_one_row(world, store):
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    forbidden = FormDocument(77).append_note("no card has notes")
+    for _ in range(5):
+        connection, wire = await world.yjs(document, SALES)
+        for _ in range(5):
+            connection.receive(ysync.encode_update(forbidden))
+        await world.settle()
+        assert 4422 == wire.closed[0]
+
+    assert 1 == sum(len(batch.quarantined) for batch in store.batches)
+    assert 0 == len((await store.document(document)).updates) - 1, "the title alone"
+
+
+async def test_a_member_is_relayed_nothing_between_its_question_and_the_answer(world, store):
+    """What is committed in between is in the answer; before it, the copy has no place for it."""
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    author, author_wire = await world.yjs(document, SALES)
+    reader, wire = await world.yjs(document, TECH)
+    card = CardDocument(77)
+    first, second, third = (card.set_fields({"priority": number}) for number in (1, 2, 3))
+    store.gate.clear()
+    author.receive(ysync.encode_update(first))
+    author.receive(ysync.encode_update(second))
+    reader.receive(ysync.encode_step1(b"\0"))
+    author.receive(ysync.encode_step1(b"\0"))
+    wire.frames.clear()
+    store.gate.set()
+    await world.settle()
+    author.receive(ysync.encode_update(third))
+    await world.settle()
+
+    assert ["Step2", "Update"] == [type(ysync.decode(frame)).__name__ for frame in wire.frames]
+    copy = CardDocument(5)
+    for frame in map(ysync.decode, wire.frames):
+        copy.apply_committed(frame.update)
+    assert 3 == copy.card()["priority"]
+    assert [first, second, third] == updates(author_wire), "who asks himself is acknowledged all the same"

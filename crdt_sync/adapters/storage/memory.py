@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from crdt_sync.adapters.storage.keys import (
+    QUARANTINE_BYTES_MAX,
     QUARANTINE_ROWS_MAX,
     Key,
     collisions,
@@ -112,6 +113,8 @@ class MemoryStore:
             (new.actor, new.key): StoredResult(new.request, new.result, committed.last) for new in batch.results
         }
         self.quarantine += batch.quarantined
+        while sum(len(refused.data) for refused in self.quarantine) > QUARANTINE_BYTES_MAX:
+            self.quarantine.popleft()
         self._taken |= {key for key, _ in unique_keys(batch) if key[0] != "ticket"}
         self._position = committed.last
         return committed

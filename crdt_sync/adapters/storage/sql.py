@@ -17,7 +17,7 @@ from sqlalchemy import Executable, RowMapping, Select, Table, bindparam, exc, fu
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from crdt_sync.adapters.storage import engines, renewal, tables, transaction
+from crdt_sync.adapters.storage import engines, quarantine, renewal, tables, transaction
 from crdt_sync.adapters.storage.inspection import SqlInspector
 from crdt_sync.adapters.storage.keys import collisions, has_room, wanted
 from crdt_sync.adapters.storage.rows import checked, document_of
@@ -254,6 +254,20 @@ class SqlStore:
     def inspector(self) -> SqlInspector:
         """Return what looks at every row."""
         return SqlInspector(self._reader)
+
+    async def quarantined(self, *, limit: int) -> Sequence[quarantine.KeptRefusal]:
+        """Return the newest refusals that are kept, without their bytes."""
+        return [quarantine.KeptRefusal(**row) for row in await self._select(quarantine.listing(limit))]
+
+    async def quarantined_one(self, id_: int) -> quarantine.KeptRefusal | None:
+        """Return one with its bytes."""
+        rows = await self._select(quarantine.one(id_))
+        return quarantine.KeptRefusal(**rows[0]) if rows else None
+
+    async def drop_quarantined(self, ids: Sequence[int] | None) -> int:
+        """Forget some, or all, and return how many."""
+        count: int = (await self._run(self._writer, lambda c: c.execute(quarantine.drop(ids)))).rowcount
+        return count
 
     async def check(self) -> None:
         """Change the one-row table, so that there is something to make durable."""

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 from sqlalchemy import Table, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from crdt_sync.adapters.storage import bulk, tables
+from crdt_sync.adapters.storage import bulk, quarantine, tables
 from crdt_sync.adapters.storage.checksums import CHECKSUMS
-from crdt_sync.adapters.storage.keys import QUARANTINE_ROWS_MAX, Facet, Key, facets, owing_lanes, unique_keys
+from crdt_sync.adapters.storage.keys import Facet, Key, facets, owing_lanes, unique_keys
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import Position, TransitionId
 from crdt_sync.ports import Batch, Committed, NewEvent, NewMessage, NewResult, NewTransition, NewUpdate, TicketWrite
@@ -44,14 +44,6 @@ _COVERED = (
 _UPDATE_TICKET = update(tables.tickets).where(tables.tickets.c.id == bindparam("written"))
 _DELETE_FACET = delete(tables.ticket_facets).where(
     *(column == bindparam(f"old_{column.name}") for column in tables.ticket_facets.primary_key)
-)
-_TRIM_QUARANTINE = delete(tables.quarantine).where(
-    tables.quarantine.c.id
-    <= select(tables.quarantine.c.id)
-    .order_by(tables.quarantine.c.id.desc())
-    .offset(QUARANTINE_ROWS_MAX)
-    .limit(1)
-    .scalar_subquery()
 )
 
 _UNIQUE_COLUMNS = {
@@ -102,7 +94,7 @@ async def append(connection: AsyncConnection, batch: Batch) -> Committed:
     if batch.tickets:
         await _write_tickets(connection, batch.tickets, committed)
     if batch.quarantined:
-        await connection.execute(_TRIM_QUARANTINE)
+        await connection.execute(quarantine.TRIM)
     return committed
 
 
