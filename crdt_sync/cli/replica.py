@@ -69,6 +69,8 @@ def _print(status: Status) -> None:
     for ticket, entry in status.undelivered:
         state = f"refused ({entry.code})" if entry.code else "pending"
         typer.echo(f"{ticket[:12]}  {state}: {entry.label}  {entry.id}")
+        if entry.code:
+            typer.echo(f"  to do it again: crdt-sync ticket again {ticket[:12]} {entry.id}")
     for document, closed in status.closed.items():
         typer.echo(f"{document}  closed ({escaped(closed.code)}): {escaped(closed.message)}")
     for alarm in status.alarms:

@@ -188,6 +188,18 @@ def do(
 
 
 @app.command()
+def again(
+    context: typer.Context, ticket: TicketId, entry: Annotated[str, typer.Argument(metavar="ID", help="Its id.")]
+) -> None:
+    """Do again what was refused, after what the ticket shows now; `crdt-sync replica status` lists it."""
+
+    async def act(chosen: Ticket) -> str:
+        return await chosen.again(entry)
+
+    _act(context, ticket, act)
+
+
+@app.command()
 def say(context: typer.Context, ticket: TicketId, text: Annotated[str, typer.Argument(metavar="TEXT")]) -> None:
     """Answer the customer."""
 

@@ -280,10 +280,24 @@ class Ticket:
             NotFound: nothing of that id was refused here.
 
         """
-        entry = next((entry for entry in self.undelivered if entry.id == id_ and entry.code is not None), None)
-        if entry is None:
-            raise NotFound(f"Nothing with the id {id_[:60]!r} was refused.", advice="Look at the ticket's `refused`.")
+        entry = self._refused_entry(id_)
         await self._write([(self.submit_name, Edit(entry.kind, entry.record))])
+
+    async def again(self, id_: str) -> TransitionId | MessageId:
+        """Do again what was refused, as something new: a transition after what is shown now, a message anew.
+
+        Raises:
+            NotFound: nothing of that id was refused here.
+            Conflict: the transition is not possible now.
+
+        """
+        entry = self._refused_entry(id_)
+        if entry.kind == "message":
+            return await self.say(entry.label)
+        made = transition.decode(entry.record.encode())
+        assert isinstance(made, Transition), "a replica makes nothing else"
+        sealed = self._form(made.lane, access.read).payloads().get(made.payload) if made.payload else None
+        return await self.do(made.lane, made.name, payload.unseal(sealed) if sealed else None)
 
     async def delivered(self, id_: str, timeout_s: float) -> bool:
         """Wait until an own entry is in the log or the conversation, or refused; False if neither came in time."""
@@ -304,6 +318,12 @@ class Ticket:
     def submit_name(self) -> DocumentName:
         """The document of the department's submissions."""
         return self._name(DocumentKind.SUBMIT, self.desk.principal.department)
+
+    def _refused_entry(self, id_: str) -> Entry:
+        entry = next((entry for entry in self.undelivered if entry.id == id_ and entry.code is not None), None)
+        if entry is None:
+            raise NotFound(f"Nothing with the id {id_[:60]!r} was refused.", advice="Look at the ticket's `refused`.")
+        return entry
 
     @property
     def _log(self) -> LogDocument:

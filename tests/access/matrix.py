@@ -236,6 +236,7 @@ EXPORTS = (
     Export("ticket show", OWN_COPY, ("ticket", "show", "{ticket}")),
     Export("ticket explain", OWN_COPY, ("ticket", "explain", "{ticket}")),
     Export("ticket do", OWN_COPY, ("ticket", "do", "{ticket}", "support", "raise")),
+    Export("ticket again", OWN_COPY, ("ticket", "again", "{ticket}", "a")),
     Export("ticket say", OWN_COPY, ("ticket", "say", "{ticket}", "hello")),
     Export("ticket set", OWN_COPY, ("ticket", "set", "{ticket}", "priority=low")),
     Export("ticket note", OWN_COPY, ("ticket", "note", "{ticket}", "sales", "hello")),

@@ -7,9 +7,9 @@ import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.submit import SubmitDocument
-from crdt_sync.domain import transition
+from crdt_sync.domain import access, payload, transition
 from crdt_sync.domain.access import Principal
-from crdt_sync.errors import Conflict, NotThereYet, Unavailable
+from crdt_sync.errors import Conflict, NotFound, NotThereYet, Unavailable
 from crdt_sync.replica import Replica, sync
 from crdt_sync.replica.link import Change, Diff
 from crdt_sync.replica.replica import Status
@@ -52,6 +52,25 @@ def submit_of(ticket) -> SubmitDocument:
 
 def state_bytes(ticket) -> bytes:
     return json.dumps(ticket.state.to_json(), sort_keys=True).encode()
+
+
+async def test_what_was_refused_is_done_again_with_its_payload(world, replica_of):
+    promoted = Principal("sales-1", "sales", ("sales", "sales_lead"))
+    entering, _ = replica_of(promoted)
+    view = await world.opened()
+    async with entering as replica:
+        await until(lambda: view.id in replica._tickets and replica._tickets[view.id].code is None)
+        ticket = await replica.ticket(view.id)
+        quote = await ticket.do("sales", "quote", {"price": "99.50"})
+        await until(lambda: {quote: "role_not_held"} == ticket.refused)
+        again = await ticket.again(quote)
+
+        assert quote != again
+        made = [transition.decode(entry.record.encode()) for entry in ticket.undelivered if entry.id in {quote, again}]
+        texts = ticket._form("sales", access.read).payloads()
+        assert ["99.50", "99.50"] == [payload.unseal(texts[one.payload])["price"] for one in made]
+        with pytest.raises(NotFound):
+            await ticket.again("a" * 52)
 
 
 async def test_a_ticket_opened_and_worked_on_offline_is_delivered_whole(world, replica_of):

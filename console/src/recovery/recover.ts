@@ -1,0 +1,40 @@
+/**
+ * The way back after a reset, in order: keep, drop, open anew, sync, submit again. One tab of a browser does it at a time.
+ *
+ * What a card or a form held is given to `keep`, and is not written back: a value that the service had acknowledged is
+ * what the restore has undone.
+ */
+
+import type { Copies, Outbox } from "./outbox.ts";
+
+/** What differs from provider to provider. */
+export interface Steps {
+  /** Keep what is only in the old copies: store the outbox, and offer the rest as a file. */
+  keep(): Promise<void> | void;
+  /** Destroy providers and documents, and delete the local database. */
+  drop(): Promise<void> | void;
+  /** Open new documents, with a local database of another name; resolve when the service has given what it has. */
+  open(): Promise<Copies>;
+}
+
+/** Run `work` while nobody else with the same name does. */
+export type Hold = <T>(name: string, work: () => Promise<T>) => Promise<T>;
+
+interface Locks {
+  request<T>(name: string, work: () => Promise<T>): Promise<T>;
+}
+
+/** Hold a name across all tabs where there are Web Locks, and else in this tab alone. */
+export const acrossTabs: Hold = async (name, work) => {
+  const { navigator } = globalThis as { navigator?: { locks?: Locks } };
+  return navigator?.locks === undefined ? work() : navigator.locks.request(name, work);
+};
+
+/** Come back to a ticket whose documents were made anew; return how many entries were submitted again. */
+export async function recover(ticket: string, outbox: Outbox, steps: Steps, hold: Hold = acrossTabs): Promise<number> {
+  return hold(`crdt-sync recover ${ticket}`, async () => {
+    await steps.keep();
+    await steps.drop();
+    return outbox.submitAgain(await steps.open());
+  });
+}

@@ -1,0 +1,81 @@
+"""Five transitions made offline, of which one is refused: what is not built on it arrives, and what is says so."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from crdt_sync.replica import Replica
+from tests.conformance.node_client import NodeClient
+from tests.conformance.offline_story import ids, made, opened, subscribe
+from tests.conformance.server_process import ServerProcess
+
+SYNC_S = 40.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with ServerProcess(tmp_path_factory.mktemp("refused")) as server:
+        yield server
+
+
+def journal(server, ticket):
+    with closing(sqlite3.connect(server.data / "crdt-sync.db")) as connection:
+        rows = connection.execute("SELECT id FROM transitions WHERE ticket = ?", (ticket,)).fetchall()
+    return sorted(id_ for (id_,) in rows)
+
+
+@pytest.mark.parametrize("script", ["y_websocket_client.mjs", "hocuspocus_client.mjs"])
+async def test_a_javascript_client_hears_of_each_what_became_of_it(server, node, script):
+    async with NodeClient(node, script, server.ws) as sales, server.client("sales") as rest:
+        names = await opened(rest)
+        await subscribe(server, sales, names, "sales")
+        before = await sales.tell("disconnect")
+        await sales.hear("close", since=before)
+        quote, _ = made(names, "sales", "quote")
+        inert, _ = made(names, "sales", "amend")
+        child, _ = made(names, "sales", "withdraw", inert.id)
+        sign, _ = made(names, "sales", "sign", quote.id)
+        amend, _ = made(names, "sales", "amend", sign.id)
+        for each in (quote, inert, child, sign, amend):
+            await sales.tell("push", document=names.submit("sales"), root="transitions", values=[each.record])
+        await sales.tell("connect")
+
+        expected = {names.ticket, quote.id, sign.id, amend.id}
+        await sales.until(lambda held: expected == ids(held[names.log]["log"]))
+        await sales.until(lambda held: {inert.id: "from", child.id: "parent_refused"} == held[names.log]["refused"])
+        assert sorted(expected) == journal(server, names.ticket)
+
+
+@pytest.mark.parametrize("wire", ["ws", "grpc"])
+async def test_a_replica_offers_to_do_again_what_was_built_on_a_refused_move(server, tmp_path, wire):
+    """A role is claimed that the service does not grant; what was made with it, and what builds on that, is refused."""
+    path, url = tmp_path / "replica.db", server.ws if wire == "ws" else f"grpc://{server.grpc}"
+    token = server.token("sales")
+    async with server.client("sales") as rest:
+        names = await opened(rest)
+    async with Replica.open(path, url=url, token=token) as replica:
+        await replica.refresh()
+        await replica.synced(SYNC_S)
+    async with Replica.open(path, token=token) as replica:
+        quote = await (await replica.ticket(names.ticket)).do("sales", "quote", {"price": "99.50"})
+    async with Replica.open(path, token=server.token("sales", roles=["sales", "sales_lead"])) as replica:
+        lose = await (await replica.ticket(names.ticket)).do("sales", "lose", seen=[names.ticket])
+    async with Replica.open(path, token=token) as replica:
+        ticket = await replica.ticket(names.ticket)
+        revive = await ticket.do("sales", "revive", seen=[lose])
+        sign = await ticket.do("sales", "sign", {"contract": "C-17"}, seen=[quote])
+        amend = await ticket.do("sales", "amend", {"contract": "C-18"}, seen=[sign])
+    async with Replica.open(path, url=url, token=token) as replica:
+        ticket = await replica.ticket(names.ticket)
+        await replica.synced(SYNC_S)
+        assert {lose: "role_not_held", revive: "parent_refused"} == ticket.refused
+        assert sorted([names.ticket, quote, sign, amend]) == journal(server, names.ticket)
+        assert "signed" == ticket.lanes["sales"]
+        listed = [entry.id for id_, entry in (await replica.status()).undelivered if id_ == names.ticket]
+        assert sorted([lose, revive]) == sorted(listed)
+        withdrawn = await ticket.do("sales", "withdraw")
+        again = await ticket.again(revive)
+        await replica.synced(SYNC_S)
+        assert sorted([names.ticket, quote, sign, amend, withdrawn, again]) == journal(server, names.ticket)
+        assert "quoted" == ticket.lanes["sales"]
