@@ -27,7 +27,8 @@ def write(path, document="ticket/" + "a" * 52 + "/card", data=b"\x00\x00"):
     """Put a row there, as a service would that has gone on since a backup."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(
-            "INSERT INTO updates SELECT coalesce(max(position), 0) + 1, ?, ?, ?, 'ada', 'sales', '[]', 0, NULL"
+            "INSERT INTO updates (position, document, document_position, data, actor, department, roles, at_ms)"
+            " SELECT coalesce(max(position), 0) + 1, ?, ?, ?, 'ada', 'sales', '[]', 0"
             " FROM updates",
             (document, len(rows(path)) + 1, data),
         )
