@@ -1,11 +1,11 @@
-"""The way to a service over gRPC: documents in batches of frames on one stream, the index and lifecycles by calls.
+"""The way to a service over gRPC: documents and events on a stream each, the index and lifecycles by calls.
 
 Each update carries a batch id, which its acknowledgement names; one that names another is a fault of the service.
 """
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
 from typing import TypeVar
 
 import grpc
@@ -18,6 +18,7 @@ from crdt_sync.replica.link import (
     Change,
     Closed,
     Diff,
+    Heard,
     Inbound,
     Join,
     Leave,
@@ -27,9 +28,18 @@ from crdt_sync.replica.link import (
     Outbound,
     StateVector,
     agreements_of,
+    heard,
 )
 from crdt_sync.rpc.status import code_of
-from crdt_sync.rpc.ticketsync.v1 import sync_pb2, sync_pb2_grpc, tickets_pb2, tickets_pb2_grpc
+from crdt_sync.rpc.ticketsync.v1 import (
+    events_pb2,
+    events_pb2_grpc,
+    sync_pb2,
+    sync_pb2_grpc,
+    tickets_pb2,
+    tickets_pb2_grpc,
+)
+from crdt_sync.wire import cloudevents
 from crdt_sync.wire.limits import FRAME_BYTES_MAX
 
 PAGE_TICKETS = 500
@@ -62,6 +72,7 @@ class GrpcLink:
             self._channel = grpc.aio.insecure_channel(target, options=_OPTIONS)
         self._metadata = (("authorization", f"Bearer {token}"),)
         self._tickets = tickets_pb2_grpc.TicketServiceStub(self._channel)
+        self._events = events_pb2_grpc.EventServiceStub(self._channel)
         self._sync = sync_pb2_grpc.SyncServiceStub(self._channel)
 
     async def connect(self) -> Line:
@@ -80,6 +91,21 @@ class GrpcLink:
             if not page.next_page_token:
                 return Listing(tuple(found), position)
             request.page_token = page.next_page_token
+
+    async def watch(self, after: Position) -> AsyncGenerator[Heard]:
+        """Hear the events on a stream of their own."""
+        call = self._events.Watch(metadata=self._metadata)
+        try:
+            await _answer(call.write(events_pb2.WatchRequest(after_position=after)))
+            while True:
+                answer = await _answer(call.read())
+                if not isinstance(answer, events_pb2.WatchResponse):
+                    raise Unavailable("The service ended the stream.", code="unreachable")
+                yield heard([*answer.events, cloudevents.encode_heartbeat(Position(answer.position))])
+        except asyncio.InvalidStateError as error:  # how grpc.aio says that the call is over
+            raise Unavailable("The stream has ended.", code="unreachable") from error
+        finally:
+            call.cancel()
 
     async def lifecycle(self, digest: Digest | None) -> str:
         """Fetch a lifecycle; None is the service's default."""

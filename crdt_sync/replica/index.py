@@ -1,7 +1,7 @@
 """Which tickets a replica knows, and the lifecycles that they were opened with; kept offline. Knows no document."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from crdt_sync.adapters import lifecycle_files
 from crdt_sync.domain.ids import Digest, Position, TicketId
 from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.errors import Malformed, NotFound
-from crdt_sync.replica.link import Listing
+from crdt_sync.replica.link import Heard, Listing
 from crdt_sync.replica.store import Known, ReplicaStore
 
 DEFAULT_LIFECYCLE = "connect-order"  # of a replica that has never heard its service's
@@ -36,6 +36,11 @@ class Index:
         self._lifecycles: dict[Digest, Lifecycle] = {}
         self._position = Position(0)
         self._refreshing = asyncio.Lock()
+
+    @property
+    def position(self) -> Position:
+        """Up to where the service has told everything."""
+        return self._position
 
     @property
     def tickets(self) -> Collection[Known]:
@@ -87,6 +92,9 @@ class Index:
             if await self._store.default_lifecycle() is None:
                 await self._learn(directory, None)
             listing = await directory.tickets(Position(0) if anew else self._position)
+            if listing.position < self._position:  # another database than before: what it lists is not whole
+                anew = True
+                listing = await directory.tickets(Position(0))
             found = [Known(id_, digest, listed=True) for id_, digest in listing.tickets]
             if anew:
                 there = {known.id for known in found}
@@ -95,10 +103,22 @@ class Index:
             if found or listing.position != self._position:
                 await self._store.save_listing(found, listing.position)
                 self._position = listing.position
-                self._tickets.update({known.id: known for known in found})
-            for digest in {known.lifecycle for known in self._tickets.values()} - self._lifecycles.keys():
-                await self._learn(directory, digest)
+            await self._enter(directory, found)
             return [known.id for known in found]
+
+    async def hear(self, directory: Directory, heard: Heard) -> None:
+        """Take in what the service has told. The position is stored with what is new, and with heartbeats."""
+        async with self._refreshing:
+            found = [Known(id_, digest, listed=True) for id_, digest in heard.opened if not self.is_listed(id_)]
+            self._position = max(self._position, heard.position)
+            if found or not heard.changed:
+                await self._store.save_listing(found, self._position)
+            await self._enter(directory, found)
+
+    async def _enter(self, directory: Directory, found: Sequence[Known]) -> None:
+        self._tickets.update({known.id: known for known in found})
+        for digest in {known.lifecycle for known in self._tickets.values()} - self._lifecycles.keys():
+            await self._learn(directory, digest)
 
     async def _learn(self, directory: Directory, digest: Digest | None) -> None:
         """Fetch a lifecycle, which the service has proven. One that it lacks stays unknown: the ticket says so."""

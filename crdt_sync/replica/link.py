@@ -3,13 +3,16 @@
 Failures are of two sorts: `Unauthenticated` ends all attempts, every other error means to come again later.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import Digest, Position, TicketId
 from crdt_sync.domain.tripwire import Agreement, Evidence, Fingerprint
 from crdt_sync.errors import Malformed
+from crdt_sync.wire import cloudevents
+from crdt_sync.wire.cloudevents import CloudEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,18 @@ class Listing:
     position: Position
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a watch has told: tickets that were opened, each with its lifecycle, all of which something happened to.
+
+    Everything up to `position` was told with this.
+    """
+
+    opened: tuple[tuple[TicketId, Digest], ...]
+    changed: tuple[TicketId, ...]
+    position: Position
+
+
 class Line(Protocol):
     """One connection. Every method raises a `TicketSyncError` once it has ended."""
 
@@ -112,6 +127,10 @@ class Link(Protocol):
 
     async def tickets(self, changed_after: Position) -> Listing:
         """List the tickets that the token may see and that changed after a position."""
+        ...
+
+    def watch(self, after: Position) -> AsyncGenerator[Heard]:
+        """Hear what happens to the tickets that the token may see, behind a position; it ends with an error alone."""
         ...
 
     async def lifecycle(self, digest: Digest | None) -> str:
@@ -145,6 +164,27 @@ def agreements_of(words: Sequence[str], count: int) -> Sequence[Agreement]:
     if len(agreements) != count:
         raise Malformed("The service answered a comparison with too few words or too many.")
     return agreements
+
+
+def heard(texts: Sequence[str]) -> Heard:
+    """Return what events and heartbeats of a service tell, one at least.
+
+    Raises:
+        Malformed: they are none.
+
+    """
+    position, events = Position(0), list[CloudEvent]()
+    for text in texts:
+        told = cloudevents.decode(text)
+        if isinstance(told, CloudEvent):
+            events.append(told)
+        position = told.position if isinstance(told, CloudEvent) else told
+    opened = [event for event in events if event.type == EventType.OPENED]
+    return Heard(
+        tuple((event.ticket, Digest(str(event.data.get("lifecycle")))) for event in opened),
+        tuple(dict.fromkeys(event.ticket for event in events)),
+        position,
+    )
 
 
 def split_reason(reason: str) -> tuple[str, str]:

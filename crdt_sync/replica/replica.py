@@ -5,7 +5,7 @@ Puts the parts together: documents are the shelf's, tickets the index', the conn
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,8 +84,8 @@ class Replica:
         """Open or create the replica in the file `path`, and keep it in step with the service at `url`.
 
         `url` is ws://, wss://, grpc:// or grpcs://; without one, and without a `link`, the replica works offline.
-        Whoever opens a file first owns it; later, `token` may be left out offline. `poll_s` is how often the service
-        is asked for tickets that are new.
+        Whoever opens a file first owns it; later, `token` may be left out offline. `poll_s` is how often what
+        changed is compared with the service, and what the service could not take is offered again.
 
         Raises:
             Unauthenticated: no token, or none that says who works here.
@@ -256,6 +256,7 @@ class Replica:
                 poll_s=self._poll_s,
                 wanted=self._wanted,
                 refresh=self._refreshed,
+                watch=self._watch,
                 compare=self._compare,
                 recovery=self._recovery,
                 heard=self._heard,
@@ -294,6 +295,16 @@ class Replica:
         for id_ in await self._index.refresh(self._link, anew=anew):
             self._changes.tell(id_)
 
+    async def _watch(self) -> None:
+        assert self._link is not None, "only a connection hears"
+        async with aclosing(self._link.watch(self._index.position)) as told:
+            async for heard in told:
+                await self._index.hear(self._link, heard)
+                if heard.opened:
+                    self._poll()
+                for id_ in heard.changed:
+                    self._changes.tell(id_)
+
     async def _compare(self) -> None:
         assert self._link is not None, "only a connection compares"
         await self._tripwire.compare(self._link, list(self._tickets.values()))
@@ -305,8 +316,6 @@ class Replica:
         self._edited(await self._recovery.make_again(self._sync.standings) + await self._recovery.claim(logs))
 
     def _changed(self, name: DocumentName | None) -> None:
-        if name is not None and name.kind is DocumentKind.SUBMIT and not self._index.is_listed(name.ticket):
-            self._poll()  # the service may have opened the ticket
         self._changes.tell(name.ticket if name is not None else None)
 
     def _edited(self, updates: Sequence[tuple[DocumentName, bytes]]) -> None:

@@ -7,6 +7,7 @@ a ticket.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -66,7 +67,7 @@ class Standing:
     asked: bool = False  # the service asked for what it lacks, and was answered
     given: bool = False  # the service gave what we lacked
     owed: int = 0
-    declined: bool = False  # the service could not take something; it is offered again with the next poll, not at once
+    declined: bool = False  # the service could not take something; it is offered again with the next look, not at once
     settled: bool = False  # both sides had the same, when it was last joined
 
     @property
@@ -107,6 +108,7 @@ class Sync:
         poll_s: float,
         wanted: Callable[[], Awaitable[Sequence[DocumentName]]],
         refresh: Refresh,
+        watch: Callable[[], Coroutine[Any, Any, None]],
         compare: Callable[[], Awaitable[None]],
         recovery: Recoverer,
         heard: Callable[[Sequence[DocumentName]], Awaitable[None]],
@@ -117,7 +119,7 @@ class Sync:
         self.closed: dict[DocumentName, Problem] = {}
         self.standings: dict[DocumentName, Standing] = {}
         self._link, self._shelf, self._backoff, self._poll_s = link, shelf, backoff, poll_s
-        self._wanted, self._refresh, self._compare = wanted, refresh, compare
+        self._wanted, self._refresh, self._watch, self._compare = wanted, refresh, watch, compare
         self._recovery, self._heard, self._changed = recovery, heard, changed
         self._recovered: Counter[DocumentName] = Counter()
         self._doubtful = False  # whether the service has every ticket that it once listed
@@ -162,7 +164,7 @@ class Sync:
                 self._poll.set()
 
     def poll(self) -> None:
-        """Look at once for tickets that changed, and for documents to open."""
+        """Look at once for documents to open."""
         self._poll.set()
 
     def answered(self) -> None:
@@ -224,21 +226,27 @@ class Sync:
             await line.close()
 
     async def _follow(self) -> None:
-        """Learn of tickets, and open their documents, time and again."""
+        """Learn what happened meanwhile, then follow what happens."""
+        await self._refresh(anew=self._doubtful)
+        self._doubtful = False
+        await _first(self._keep_up(), self._watch())
+
+    async def _keep_up(self) -> None:
+        """Open documents when there are new ones, and time and again; compare no more often than that."""
+        clock = asyncio.get_running_loop().time
+        due_s = clock()
         while True:
             self._poll.clear()
-            await self._refresh(anew=self._doubtful)
-            self._doubtful = False
             await self._join()
             if self.connection is not Connection.CONNECTED:
                 self.connection, self.problem = Connection.CONNECTED, None
             self._changed(None)
-            await self._compare()
-            try:
-                async with asyncio.timeout(self._poll_s):
+            if clock() >= due_s:
+                due_s = clock() + self._poll_s
+                await self._compare()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due_s):
                     await self._poll.wait()
-            except TimeoutError:
-                continue
 
     async def _join(self) -> None:
         wanted = dict.fromkeys(name for name in await self._wanted() if name not in self.closed)

@@ -1,15 +1,16 @@
-"""The way to a service over WebSocket: documents in Hocuspocus frames on `/collab`, the index and lifecycles over HTTP.
+"""The way to a service over WebSocket: documents in Hocuspocus frames on `/collab`, `/events`, and the rest over HTTP.
 
 The token goes with the handshake, so that a wrong one is told by the close code, and in-band for each document, as the
 protocol has it. Source: proto/PROTOCOL.md; @hocuspocus/provider 4.7.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict
 from typing import Any, assert_never
 
 import httpx
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as dial
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from crdt_sync.domain.ids import Digest, Position, TicketId
@@ -20,6 +21,7 @@ from crdt_sync.replica.link import (
     Change,
     Closed,
     Diff,
+    Heard,
     Inbound,
     Join,
     Leave,
@@ -29,6 +31,7 @@ from crdt_sync.replica.link import (
     Outbound,
     StateVector,
     agreements_of,
+    heard,
     split_reason,
 )
 from crdt_sync.wire import hocuspocus, ysync
@@ -58,13 +61,7 @@ class WebSocketLink:
 
         """
         try:
-            socket = await connect(
-                f"{self._url}/collab",
-                additional_headers=self._headers,
-                open_timeout=TIMEOUT_S,
-                close_timeout=1,
-                max_size=FRAME_BYTES_MAX,
-            )
+            socket = await self._dial("/collab")
         except (OSError, TimeoutError, WebSocketException) as error:
             raise _unreachable(error) from error
         return WebSocketLine(socket, self._token)
@@ -81,6 +78,18 @@ class WebSocketLink:
             if page["next"] is None:
                 return Listing(tuple(found), position)
             parameters["cursor"] = page["next"]
+
+    async def watch(self, after: Position) -> AsyncGenerator[Heard]:
+        """Hear `/events` on a socket of its own."""
+        try:
+            async with self._dial(f"/events?after={after}") as socket:
+                async for text in socket:
+                    yield heard([str(text)])
+                raise _closed(socket.close_code, socket.close_reason)
+        except ConnectionClosed as error:
+            raise _ended(error) from error
+        except (OSError, TimeoutError, WebSocketException) as error:
+            raise _unreachable(error) from error
 
     async def lifecycle(self, digest: Digest | None) -> str:
         """Fetch a lifecycle; None is the service's default."""
@@ -104,6 +113,15 @@ class WebSocketLink:
     async def close(self) -> None:
         """Close what requests left open."""
         await self._http.aclose()
+
+    def _dial(self, path: str) -> dial:
+        return dial(
+            f"{self._url}{path}",
+            additional_headers=self._headers,
+            open_timeout=TIMEOUT_S,
+            close_timeout=1,
+            max_size=FRAME_BYTES_MAX,
+        )
 
     async def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:  # noqa: ANN401 (httpx's own)
         try:
@@ -200,10 +218,14 @@ def _ended(error: ConnectionClosed) -> TicketSyncError:
     close = error.rcvd
     if close is None:
         return _unreachable(error)
-    code, message = split_reason(close.reason)
-    if close.code == _UNAUTHENTICATED:
+    return _closed(close.code, close.reason)
+
+
+def _closed(status: int | None, reason: str | None) -> TicketSyncError:
+    code, message = split_reason(reason or "")
+    if status == _UNAUTHENTICATED:
         return Unauthenticated(message, code=code)
-    return Unavailable(f"The service closed the connection: {message or close.code}", code=code)
+    return Unavailable(f"The service closed the connection: {message or status}", code=code)
 
 
 def _problem(answer: httpx.Response) -> TicketSyncError:

@@ -5,18 +5,19 @@ Frames of one document keep their order, as on every wire; those of two document
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import Digest, Position, TicketId
 from crdt_sync.domain.tripwire import Agreement, Evidence, Fingerprint
 from crdt_sync.errors import TicketSyncError, Unauthenticated, Unavailable
-from crdt_sync.ports import TicketFilter
-from crdt_sync.replica.link import Change, Diff, Inbound, Listing, Outbound, split_reason
+from crdt_sync.ports import StoreUnavailable, TicketFilter
+from crdt_sync.replica.link import Change, Diff, Heard, Inbound, Listing, Outbound, heard, split_reason
 from crdt_sync.replica.websocket_link import decoded, encoded
-from crdt_sync.wire import hocuspocus
+from crdt_sync.wire import cloudevents, hocuspocus
 from property_tests.simulation.cast import Person
 from property_tests.simulation.service import Service
 
@@ -40,7 +41,7 @@ class Link:
     held: bool = False  # what is sent stays on the way
     lag_s: float = 0.0
     losing: int = 0  # so many of the next updates get lost
-    lines: list["Line"] = field(default_factory=list)
+    lines: list["Line | Hearing"] = field(default_factory=list)
     record: deque[Outbound] = field(default_factory=lambda: deque(maxlen=RECORDED_MAX))
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -56,6 +57,18 @@ class Link:
         where = TicketFilter(self.person.principal.department, changed_after=changed_after)
         page = await self._ask(lambda tickets: tickets.list(self.person.now, where, limit=500))
         return Listing(tuple((view.id, view.lifecycle) for view in page.tickets), Position(page.position))
+
+    async def watch(self, after: Position) -> AsyncGenerator[Heard]:
+        """Hear the events, each page late or lost with its line."""
+        await self._there()
+        hearing = Hearing(self)
+        self.lines.append(hearing)
+        hearing.begin(after)
+        try:
+            while True:
+                yield await hearing.receive()
+        finally:
+            await hearing.close()
 
     async def lifecycle(self, digest: Digest | None) -> str:
         """Fetch a lifecycle."""
@@ -108,6 +121,84 @@ class Link:
         answer = await self.service.call(make)
         await self._there()
         return answer
+
+
+class Hearing:
+    """One watch: pages of events on their way to a replica, in their order."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.ended: TicketSyncError | None = None
+        self._inbox: deque[Heard] = deque()
+        self._arrived = asyncio.Event()
+        self._due = 0.0
+        self._held: list[Sequence[str]] = []
+        self._process = link.service.process
+        self._telling: asyncio.Task[None] | None = None
+
+    def begin(self, after: Position) -> None:
+        """Begin to listen, in the service."""
+        self._telling = self._process.spawn(self._tell(after))
+
+    async def receive(self) -> Heard:
+        """Wait for the next page."""
+        while not self._inbox:
+            if self.ended is not None:
+                raise self.ended
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._inbox.popleft()
+
+    async def close(self) -> None:
+        """End it from the replica's side."""
+        if self in self.link.lines:
+            self.link.lines.remove(self)
+        self.end(1000, "closed: The replica closed it.")
+
+    def end(self, code: int, reason: str) -> None:
+        """End it for the replica now, and for the service when it learns of it."""
+        if self.ended is None:
+            kind, message = split_reason(reason)
+            self.ended = Unavailable(message, code=kind)
+            self._arrived.set()
+            asyncio.get_running_loop().call_later(self.link.dice.choice(LINGER_S), self._service_side_ends)
+
+    def release(self) -> None:
+        """Let what was held go on."""
+        held, self._held = self._held, []
+        for texts in held:
+            self._post(texts)
+
+    async def _tell(self, after: Position) -> None:
+        service, watch = self.link.service, None
+        try:
+            watch = await service.events.watch(Identity(self.link.person.now, None), after, renewable=False)
+            async for page in watch:
+                self._post([*(told.text for told in page.events), cloudevents.encode_heartbeat(page.position)])
+        except (TicketSyncError, StoreUnavailable) as error:
+            self.end(1013, f"unavailable: {error}")
+        finally:
+            if watch is not None:
+                watch.close()
+
+    def _post(self, texts: Sequence[str]) -> None:
+        if self.ended is None:
+            loop = asyncio.get_running_loop()
+            self._due = max(self._due + TICK_S, loop.time() + self.link.delay_s())
+            loop.call_at(self._due, self._deliver, texts)
+
+    def _deliver(self, texts: Sequence[str]) -> None:
+        if self.ended is not None:
+            return
+        if self.link.held:
+            self._held.append(texts)
+            return
+        self._inbox.append(heard(texts))
+        self._arrived.set()
+
+    def _service_side_ends(self) -> None:
+        if self._process.alive and self._telling is not None:
+            self._telling.cancel()
 
 
 class Line:

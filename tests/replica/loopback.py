@@ -6,13 +6,15 @@ from contextlib import asynccontextmanager
 
 import jwt
 
+from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import Position
 from crdt_sync.errors import NotFound, Unauthenticated, Unavailable
 from crdt_sync.ports import TicketFilter
 from crdt_sync.protocol.collab_dialect import CollabDialect
 from crdt_sync.replica import Replica
-from crdt_sync.replica.link import Change, Listing, split_reason
+from crdt_sync.replica.link import Change, Listing, heard, split_reason
 from crdt_sync.replica.websocket_link import decoded, encoded
+from crdt_sync.wire import cloudevents
 from tests.fakes import ManualClock, SeededIds
 from tests.world import PEOPLE
 
@@ -39,7 +41,9 @@ class LoopbackLink:
         self.sent = []
         self.compared = []
         self.agreements = defaultdict(list)  # of each ticket, in turn
-        self.rounds = 0  # how often the index was asked for
+        self.asked = 0  # how often the index was asked for
+        self.rounds = 0  # how often there was an occasion to compare
+        self.watches = []
         self.failing = None  # the call that gets no answer
         self.deaf = False  # hears nothing of any document
         self.lines = []
@@ -55,12 +59,23 @@ class LoopbackLink:
 
     async def tickets(self, changed_after):
         self._check()
-        self.rounds += 1
+        self.asked += 1
         if self.token not in PEOPLE:
             raise Unauthenticated("The token is wrong.")
         where = TicketFilter(self.principal.department, changed_after=changed_after)
         page = await self.world.tickets.list(self.principal, where, limit=500)
         return Listing(tuple((view.id, view.lifecycle) for view in page.tickets), Position(page.position))
+
+    async def watch(self, after):
+        self._check()
+        watch = await self.world.events.watch(Identity(self.principal, None), after, renewable=False)
+        self.watches.append(watch)
+        try:
+            async for page in watch:
+                yield heard([*(told.text for told in page.events), cloudevents.encode_heartbeat(page.position)])
+        finally:
+            self.watches.remove(watch)
+            watch.close()
 
     async def lifecycle(self, digest):
         self._check()
@@ -87,6 +102,8 @@ class LoopbackLink:
         self.connected = False
         for line in self.lines:
             line.cut(1006, "cut: The network is gone.")
+        for watch in self.watches:
+            watch.fail(Unavailable("The network is gone.", code="cut"))
 
     def mend(self):
         self.connected = True
@@ -170,7 +187,19 @@ async def opened(path, principal, link=None, *, seed=None, poll_s=0.05, clock=No
     async with Replica.open(
         path, token=token_of(principal), link=link, ids=ids, clock=clock or ManualClock(), poll_s=poll_s
     ) as replica:
+        if link is not None:
+            _count_rounds(replica, link)
         yield replica
+
+
+def _count_rounds(replica, link):
+    compare = replica._sync._compare
+
+    async def counted():
+        link.rounds += 1
+        await compare()
+
+    replica._sync._compare = counted
 
 
 async def until(is_so, timeout_s=20.0):

@@ -1,13 +1,15 @@
 """Both links against the real service on real ports: sockets that break, tokens that end, a service that restarts."""
 
 import asyncio
+import json
+from contextlib import aclosing
 
 import pytest
 
 from crdt_sync.errors import Malformed, NotFound, Unauthenticated, Unavailable
 from crdt_sync.replica import Replica
 from crdt_sync.replica.grpc_link import GrpcLine, GrpcLink
-from crdt_sync.replica.link import Closed, Join, Leave, Opened, StateVector
+from crdt_sync.replica.link import Closed, Heard, Join, Leave, Opened, StateVector, heard
 from crdt_sync.replica.websocket_link import WebSocketLink, decoded
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2
 from crdt_sync.wire import hocuspocus
@@ -221,3 +223,68 @@ def test_grpc_batches_are_bounded():
     assert [1, 1, 1, 1] == [len(batch) for batch in _batches(frames)]
     assert [4] == [len(batch) for batch in _batches([sync_pb2.ClientFrame(document="d")] * 4)]
     assert [] == list(_batches([]))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_ticket_that_was_opened_elsewhere_is_here_at_once(running, tmp_path, scheme):
+    """Nothing is asked for: the replica would look again in an hour."""
+    token = running.token("tech")
+    async with Replica.open(tmp_path / "r.db", url=url_of(running, scheme), token=token, poll_s=3600) as replica:
+        await replica.synced(SYNC_S)
+        id_ = await running.ticket()
+        await until(lambda: replica._index.is_listed(id_))
+        await replica.synced(SYNC_S)
+        ticket = await replica.ticket(id_)
+
+    assert ("presale", "Fibre") == (ticket.stage, ticket.card["title"])
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_watch_tells_what_was_opened_and_changed_and_where_it_stands(running, scheme):
+    link = link_of(running, scheme, running.token())
+    async with aclosing(link.watch(0)) as told:
+        first = await anext(told)
+        id_ = await running.ticket()
+        heard = [await anext(told) for _ in range(1 if scheme == "grpc" else 2)]
+    await link.close()
+    [(opened, digest)] = [found for each in heard for found in each.opened]
+
+    assert Heard((), (), 0) == first
+    assert (id_, running.service.lifecycle.digest) == (opened, digest)
+    assert ({id_}, 5) == ({ticket for each in heard for ticket in each.changed}, heard[-1].position)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(
+    ("after", "token", "kind", "code"),
+    [(99, None, Unavailable, "position_unknown"), (0, "nonsense", Unauthenticated, "token_invalid")],
+)
+async def test_a_watch_that_may_not_be_says_why(running, scheme, after, token, kind, code):
+    link = link_of(running, scheme, token or running.token())
+    with pytest.raises(kind) as refused:
+        await anext(link.watch(after))
+    await link.close()
+
+    assert code == refused.value.code
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_watch_ends_with_the_service_and_a_way_that_is_closed_hears_nothing(running, scheme):
+    link = link_of(running, scheme, running.token())
+    told = link.watch(0)
+    await anext(told)
+    stopping = asyncio.ensure_future(running.service.stop())
+    with pytest.raises(Unavailable):
+        [None async for _ in told]
+    await stopping
+    with pytest.raises(Unavailable):
+        await anext(link.watch(0))
+    await link.close()
+
+
+def test_what_is_no_event_is_malformed_and_an_unknown_type_tells_the_ticket_alone():
+    later = {"specversion": "1.0", "type": "ticketsync.ticket.later.v1", "subject": "a" * 52, "data": {}}
+
+    assert Heard((), ("a" * 52,), 7) == heard([json.dumps(later | {"position": "6"}), '{"position":"7"}'])
+    with pytest.raises(Malformed):
+        heard(["{}"])

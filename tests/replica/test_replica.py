@@ -382,3 +382,43 @@ async def test_an_edit_goes_out_only_after_it_is_durable_here(world, replica_of)
             await ticket.say("never")
         replica._sync.poll()
         await until(lambda: replica._sync.connection == "stopped")
+
+
+async def test_tickets_are_heard_of_and_no_more_asked_for(world, replica_of):
+    entering, link = replica_of(TECH)
+    async with entering as replica:
+        await replica.synced(SYNC_S)
+        asked = link.asked
+        view = await world.opened()
+        await until(lambda: replica._index.is_listed(view.id))
+        await replica.synced(SYNC_S)
+        await until(lambda: link.rounds > 3)
+        assert asked == link.asked
+        assert view.position <= replica._index.position
+
+
+async def test_what_was_heard_is_there_after_a_restart_and_nothing_was_missed_between(world, replica_of):
+    entering, _ = replica_of(TECH)
+    async with entering as replica:
+        await replica.synced(SYNC_S)
+        heard = await world.opened()
+        await until(lambda: replica._index.is_listed(heard.id))
+    missed = await world.opened()
+    entering, link = replica_of(TECH)
+    async with entering as replica:
+        await replica.synced(SYNC_S)
+        assert {heard.id, missed.id} == {ticket.id for ticket in await replica.tickets()}
+        assert 1 == link.asked
+
+
+async def test_a_service_with_another_database_is_asked_for_everything(world, replica_of):
+    entering, _ = replica_of(TECH)
+    async with entering as replica:
+        await replica.synced(SYNC_S)
+        await replica._index._store.save_listing([], 1_000)
+    view = await world.opened()
+    entering, link = replica_of(TECH)
+    async with entering as replica:
+        await replica.synced(SYNC_S)
+        assert [view.id] == [ticket.id for ticket in await replica.tickets()]
+    assert 2 == link.asked
