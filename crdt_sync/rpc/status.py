@@ -1,4 +1,4 @@
-"""Errors on gRPC, both ways: the status, and the `google.rpc.ErrorInfo` that carries our stable code.
+"""Errors on gRPC, both ways: the status, our stable code in `google.rpc.ErrorInfo`, and when to try again.
 
 Which status an error has is the table of `crdt_sync.wire.status`, for every wire.
 """
@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from typing import NoReturn, cast
 
 import grpc
-from google.protobuf import any_pb2
+from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from crdt_sync.errors import TicketSyncError
 from crdt_sync.wire.status import status_of
 
+RETRY_S = 1  # for what may pass by itself: a restart takes about as long
 DOMAIN = "crdt-sync"  # of ErrorInfo: whose codes these are
 DETAILS_KEY = "grpc-status-details-bin"  # where gRPC's richer error model keeps google.rpc.Status
 
@@ -28,11 +30,18 @@ async def abort(context: "grpc.aio.ServicerContext[object, object]", error: Tick
     info = error_details_pb2.ErrorInfo(
         reason=error.code, domain=DOMAIN, metadata={"advice": error.advice} if error.advice else {}
     )
-    detail = any_pb2.Any()
-    detail.Pack(info)
-    rich = status_pb2.Status(code=status.value[0], message=error.message, details=[detail])
+    details = [_packed(info)]
+    if error.retryable:
+        details.append(_packed(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=RETRY_S))))
+    rich = status_pb2.Status(code=status.value[0], message=error.message, details=details)
     await context.abort(status, error.message, ((DETAILS_KEY, rich.SerializeToString()),))
     raise AssertionError("abort raises")
+
+
+def _packed(detail: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed
 
 
 def code_of(error: grpc.aio.AioRpcError) -> str:

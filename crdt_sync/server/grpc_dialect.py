@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from crdt_sync.domain.ids import DOCUMENT_NAME_BYTES_MAX
-from crdt_sync.errors import CallerError, Forbidden, Malformed, ServiceError, TicketSyncError, TooLarge
+from crdt_sync.errors import CallerError, Forbidden, Malformed, ServiceError, TicketSyncError, TooLarge, TooMany
 from crdt_sync.protocol import dialect as said
 from crdt_sync.protocol.dialect import Inbound
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
@@ -112,6 +112,8 @@ def _ack_status(error: TicketSyncError) -> pb.AckStatus:
             return pb.ACK_STATUS_PERMISSION_DENIED
         case TooLarge():
             return pb.ACK_STATUS_PAYLOAD_TOO_LARGE
+        case TooMany():
+            return pb.ACK_STATUS_RATE_LIMITED
         case CallerError():
             return pb.ACK_STATUS_INVALID_UPDATE
         case ServiceError() | _:

@@ -2,9 +2,10 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 
 from crdt_sync import errors
-from crdt_sync.rpc.status import abort, code_of, grpc_status_of
+from crdt_sync.rpc.status import DETAILS_KEY, RETRY_S, abort, code_of, grpc_status_of
 from crdt_sync.wire.status import BY_CODE, TABLE
 
 
@@ -59,3 +60,20 @@ async def test_an_error_of_somebody_else_has_no_code_of_ours(call):
             await channel.unary_unary("/test.Service/Fail")(b"")
 
     assert "" == code_of(caught.value)
+
+
+async def test_what_may_pass_by_itself_says_when_to_try_again_and_nothing_else_does(call):
+    delays = [
+        _retry_s(await call(error)) for error in (errors.Unavailable("x"), errors.TooMany("x"), errors.Refused("x"))
+    ]
+
+    assert [RETRY_S, RETRY_S, None] == delays
+
+
+def _retry_s(error):
+    found = error_details_pb2.RetryInfo()
+    trailers = dict(error.trailing_metadata())
+    for detail in status_pb2.Status.FromString(trailers[DETAILS_KEY]).details:
+        if detail.Unpack(found):
+            return found.retry_delay.seconds
+    return None

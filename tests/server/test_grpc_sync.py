@@ -4,6 +4,7 @@ import grpc
 import pycrdt
 import pytest
 
+from crdt_sync.errors import Forbidden, Malformed, Refused, ServiceError, TooLarge, TooMany, Unavailable
 from crdt_sync.rpc.status import code_of
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
@@ -236,3 +237,24 @@ async def test_our_own_mistake_ends_one_stream_without_a_word_about_it():
     await server.stop(None)
 
     assert connection.has_ended
+
+
+def test_every_status_of_an_acknowledgement_is_that_of_some_error():
+    dialect = GrpcDialect()
+    told = {
+        kind: dialect.refused("a", b"batch--1", kind("x"))[0].ack.status
+        for kind in (Forbidden, Refused, Malformed, TooLarge, TooMany, Unavailable, ServiceError)
+    }
+    told[None] = dialect.acknowledged("a", b"batch--1", 1)[0].ack.status
+
+    assert {
+        None: pb.ACK_STATUS_OK,
+        Forbidden: pb.ACK_STATUS_PERMISSION_DENIED,
+        Refused: pb.ACK_STATUS_INVALID_UPDATE,
+        Malformed: pb.ACK_STATUS_INVALID_UPDATE,
+        TooLarge: pb.ACK_STATUS_PAYLOAD_TOO_LARGE,
+        TooMany: pb.ACK_STATUS_RATE_LIMITED,
+        Unavailable: pb.ACK_STATUS_UNAVAILABLE,
+        ServiceError: pb.ACK_STATUS_UNAVAILABLE,
+    } == told
+    assert set(pb.AckStatus.values()) - {pb.ACK_STATUS_UNSPECIFIED} == set(told.values())

@@ -1,0 +1,103 @@
+"""What the gRPC server bounds, against the real service: streams, metadata, pings, deadlines, and who never reads."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+
+import grpc
+import pytest
+
+from crdt_sync.rpc.ticketsync.v1 import tickets_pb2 as pb
+from crdt_sync.rpc.ticketsync.v1 import tickets_pb2_grpc
+from crdt_sync.server import grpc_server
+from crdt_sync.wire import limits
+from tests.server.conftest import run_service
+from tests.server.test_grpc_sync import Talking, change, opening, update_of
+
+
+def bounded(monkeypatch, name, value):
+    """Let the next server have another value of an option."""
+    monkeypatch.setattr(grpc_server, "OPTIONS", list((dict(grpc_server.OPTIONS) | {name: value}).items()))
+
+
+async def test_a_connection_has_so_many_streams_and_the_next_one_waits(tmp_path, monkeypatch):
+    bounded(monkeypatch, "grpc.max_concurrent_streams", 2)
+    async with run_service(tmp_path / "data") as running:
+        first, second = (Talking(running.channel, running.metadata()) for _ in range(2))
+        for each in (first, second):
+            await _opened(each)
+        waiting = asyncio.ensure_future(_opened(Talking(running.channel, running.metadata())))
+        await second.say(change("a", update_of("x")))
+        await second.hear("ack")
+        assert not waiting.done()
+        first.call.cancel()
+        async with asyncio.timeout(20):
+            assert "a" == (await waiting).document
+
+
+async def _opened(talking):
+    await talking.say(opening("a"))
+    return await talking.hear("opened")
+
+
+async def test_metadata_that_no_token_needs_is_refused(running):
+    more = (*running.metadata(), ("more", "x" * 40_000))
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await tickets_pb2_grpc.TicketServiceStub(running.channel).List(pb.ListRequest(), metadata=more)
+
+    assert grpc.StatusCode.RESOURCE_EXHAUSTED is refused.value.code()
+
+
+async def test_a_call_whose_time_is_over_is_done_whole_or_not_at_all(running):
+    """The log cannot commit until the caller has given up; the same request later has its one result."""
+    ticket = await running.ticket()
+    stub = tickets_pb2_grpc.TicketServiceStub(running.channel)
+    shown = (await stub.Get(pb.GetRequest(id=ticket), metadata=running.metadata())).ticket
+    request = pb.TransitionRequest(id=ticket, lane="sales", name="lose", seen=shown.version, request_id="once")
+    with closing(sqlite3.connect(running.service.settings.data / "crdt-sync.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(grpc.aio.AioRpcError) as given_up:
+            await stub.Transition(request, metadata=running.metadata(), timeout=0.5)
+        other.execute("ROLLBACK")
+    done = await stub.Transition(request, metadata=running.metadata(), timeout=20)
+    again = await stub.Transition(request, metadata=running.metadata())
+    history = (await running.http.get(f"/api/tickets/{ticket}/history", headers=running.headers())).json()["history"]
+
+    assert grpc.StatusCode.DEADLINE_EXCEEDED is given_up.value.code()
+    assert ("cancelled", done.transition) == (done.ticket.stage, again.transition)
+    assert [ticket, done.transition] == [made["id"] for made in history]
+
+
+async def test_a_client_that_never_reads_loses_its_stream_and_holds_no_more_than_its_queue(running, monkeypatch):
+    monkeypatch.setattr(limits, "SEND_QUEUE_BYTES_MAX", 300_000)
+    target = f"127.0.0.1:{running.service.grpc_port}"
+    options = (  # a connection apart, since streams of one share a window, and one that does not grow
+        ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", 65_536),
+    )
+    async with grpc.aio.insecure_channel(target, options=options) as channel:
+        idle, author = Talking(channel, running.metadata()), Talking(running.channel, running.metadata())
+        for each in (idle, author):
+            await _opened(each)
+        for number in range(25):
+            await author.say(change("a", update_of("x" * 100_000), number.to_bytes(8, "big")))
+            await author.hear("ack")
+
+        assert (grpc.StatusCode.UNAVAILABLE, "slow_reader") == await idle.end()
+        author.call.cancel()
+
+
+async def test_a_client_that_pings_all_the_time_is_cut_off(tmp_path, monkeypatch):
+    bounded(monkeypatch, "grpc.http2.min_recv_ping_interval_without_data_ms", 3_600_000)
+    options = (("grpc.keepalive_time_ms", 50), ("grpc.http2.max_pings_without_data", 0))
+    async with (
+        run_service(tmp_path / "data") as running,
+        grpc.aio.insecure_channel(f"127.0.0.1:{running.service.grpc_port}", options=options) as channel,
+    ):
+        talking = Talking(channel, running.metadata())
+        await talking.say(opening("a"))
+        async with asyncio.timeout(20):
+            status, _ = await talking.end()
+
+    assert grpc.StatusCode.UNAVAILABLE is status
