@@ -201,3 +201,11 @@ def _environment() -> Mapping[str, str]:
         "TEST_WECHAT_TOKEN": wechat_customer.TOKEN,
         "TEST_WECHAT_AES_KEY": wechat_customer.AES_KEY,
     }
+
+
+def verified(data: Path) -> str:
+    """What `crdt-sync admin verify` finds wrong with the database in `data`, which no service has open."""
+    command = [*SERVE, "admin", "verify"]
+    environment = {**_environment(), "CRDT_SYNC_DATA": str(data)}
+    done = subprocess.run(command, cwd=data, env=environment, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr

@@ -19,14 +19,13 @@ ATTACH_S = 20
 _BEGUN = re.compile(r"(?P<thread>\d+) +(?P<name>\w+)\((?P<rest>.*)$")
 _FATAL = re.compile(r"(?P<thread>\d+) .* = \?$")
 _FILE = re.compile(r"\d+<(?P<path>[^>]*)>")
-_WRITE_LOCK = "l_start=120,"  # where SQLite locks its index to begin a transaction that writes
 _WRITES = "write,writev,sendto,sendmsg"
 
 
 class Phase(StrEnum):
     """Where in a commit the service was when it died."""
 
-    READ = "after read"  # changes are read and decided; the transaction begins, and nothing is written
+    READ = "after read"  # changes are read; what deciding takes is looked up, or the transaction begins
     WRITING = "before commit"  # some pages of the transaction are in the log, or all, and none is synced
     COMMITTED = "after commit, before ack"  # the transaction is on the disk, and the answer is about to leave
     CHECKPOINT = "in a checkpoint"  # pages go from the log into the database
@@ -100,11 +99,11 @@ def fatal_phase(trace: Path) -> Phase | None:
     file = _FILE.match(rest)
     path = file["path"] if file else ""
     if name == "fcntl":
-        return Phase.READ if "F_WRLCK" in rest and _WRITE_LOCK in rest else None
+        return None if "F_UNLCK" in rest else Phase.READ
     if path.endswith(MARKS):
         return Phase.COMPACTION
     if path.endswith("-wal"):
         return Phase.WRITING
     if path.endswith(".db"):
         return Phase.CHECKPOINT
-    return Phase.COMMITTED if path.startswith(("socket:", "TCP:")) else None
+    return Phase.COMMITTED  # to a socket, or to the loop that is about to answer; evidence says whether to answer yes

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from crdt_sync.wire import awareness, ysync
 from tests.conformance.reader import read
-from tests.conformance.server_process import SERVE, ServerProcess
+from tests.conformance.server_process import SERVE, ServerProcess, verified
 from tests.integration import disks
 from tests.integration.evidence import Evidence
 from tests.integration.load import Load, Size
@@ -87,6 +87,7 @@ async def _trouble(
     copy = server.data.with_name(f"{server.data.name}-copy")
     shutil.copytree(data, copy)
     server.kill()
+    integrity = _integrity(copy)
     with ServerProcess(copy) as again:
         held = await Evidence(again).of(load.sent | load.bystander.heard, wait_for=load.acked)
     return Trouble(
@@ -101,7 +102,7 @@ async def _trouble(
         lost=sum(not held[mark] for mark in load.acked),
         unkept=sum(not held[mark] for mark in load.bystander.heard),
         doubled=sum(count > 1 or mark not in load.sent for mark, count in held.items()),
-        integrity=_integrity(copy),
+        integrity=integrity,
     )
 
 
@@ -132,9 +133,9 @@ async def _is_seen(here: ClientConnection, there: ClientConnection) -> bool:
 
 
 def _integrity(data: Path) -> str:
-    """What SQLite says of both databases."""
+    """What SQLite says of both databases, and the service's own proof of its."""
     said = set()
     for file in ("crdt-sync.db", "gateway/inbox.db"):
         with closing(sqlite3.connect(data / file)) as connection:
             said |= {row[0] for row in connection.execute("PRAGMA integrity_check")}
-    return " ".join(sorted(said))
+    return " ".join(sorted(said | ({wrong} if (wrong := verified(data)) else set())))

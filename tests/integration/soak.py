@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.conformance.server_process import ServerProcess
+from tests.conformance.server_process import ServerProcess, verified
 from tests.integration.aims import Phase
 from tests.integration.faults import Trouble, full_disk, unsyncable_disk
 from tests.integration.kill import Outcome, Trial
@@ -29,17 +29,20 @@ _ROW = "{:<24} {:>6} {:>8} {:>9} {:>6} {:>6} {:>8} {:>8}"
 
 
 async def kills(count: int, data: Path, chance: random.Random) -> tuple[list[Outcome], bool]:
-    """Kill so many times; return what was seen, and whether at the end all that was ever sent is there once."""
+    """Kill so many times; return what was seen, and whether at the end all is there once and verified."""
     outcomes = []
     with ServerProcess(data, program=MARKED) as server:
         trial = Trial(server, SIZE, chance)
         for _ in range(count):
-            hits = Counter(one.phase for one in outcomes)
-            one = await trial.round(min(Phase, key=lambda phase: hits[phase]))  # not every aim is met, so the rarest
+            hits, tries = Counter(one.phase for one in outcomes), Counter(one.aimed for one in outcomes)
+            # Not every aim is met, so the rarest is next.
+            one = await trial.round(min(Phase, key=lambda phase: (hits[phase], tries[phase])))
             outcomes.append(one)
             print(f"kill {one.number}: {one.phase or 'elsewhere'}, {one.total} acks", file=sys.stderr, flush=True)
         missing, doubled = await trial.wrong()
-    return outcomes, not (missing or doubled)
+    wrong = verified(data)
+    print(wrong, file=sys.stderr, end="")
+    return outcomes, not (missing or doubled or wrong)
 
 
 def report(outcomes: Sequence[Outcome], troubles: Sequence[Trouble], *, whole: bool, seconds: float) -> bool:
