@@ -12,7 +12,7 @@ from crdt_sync.documents.kinds import new_document
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import DocumentName, Role
 from crdt_sync.errors import TicketSyncError
-from crdt_sync.ports import Ids, Store, StoreDamaged, StoreUnavailable
+from crdt_sync.ports import Ids, Store, StoreUnavailable
 from crdt_sync.ports.stored import StoredDocument
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.compaction import Compactor
@@ -134,11 +134,7 @@ class Rooms:
 
     async def _load(self, text: str) -> Room:
         name = DocumentName.parse(text) if text.startswith("ticket/") else None
-        try:
-            stored = await self._store.document(text)
-        except StoreDamaged as error:
-            _log.error("document damaged", document=text, reason=str(error))
-            raise
+        stored = await self._store.document(text)
         room = Room(text, name, _fill(name, self._ids, stored), **_extent(stored))
         for author in stored.authors():
             room.authors[author.actor] = Principal(author.actor, author.department, tuple(map(Role, author.roles)))
