@@ -66,8 +66,40 @@ async def test_a_grpc_client_renews_its_token_and_its_stream_goes_on(node, serve
         names = await opened(rest)
         await sales.tell("open", document=names.card, token=server.token("sales", seconds=2))
         await sales.hear("synced", document=names.card)
+        await sales.tell("watch")
         await sales.hear("token_request")
+        await sales.hear("token_request", of="watch")
         before = await sales.tell("token", token=server.token("sales"))
         await sales.tell("set", document=names.card, root="card", fields={"customer": "Bäckerei"})
         await sales.hear("ack", since=before, document=names.card, status="ACK_STATUS_OK")
-        assert 0 == sales.count("close")
+        later = await opened(rest)
+        await sales.hear("told", subject=later.ticket, type="ticketsync.ticket.opened.v1")
+        assert (0, 0) == (sales.count("close"), sales.count("unwatched"))
+
+
+async def test_a_grpc_client_watches_and_resumes_over_restarts_of_both_sides(node, tmp_path):
+    stage_changed = "ticketsync.ticket.stage_changed.v1"
+    with ServerProcess(tmp_path) as server:
+        async with connected(node, server) as sales:
+            await sales.tell("token", token=server.token("sales"))
+            await sales.tell("watch", after=0)
+            async with server.client("sales") as rest:
+                first = await opened(rest)
+            await sales.hear("told", subject=first.ticket, type=stage_changed)
+            server.kill()
+            await sales.hear("unwatched", status="UNAVAILABLE")
+            server.start()
+            async with server.client("sales") as rest:
+                second = await opened(rest)
+            await sales.hear("told", subject=second.ticket, type=stage_changed)
+            told = [one for one in sales.events if one["event"] == "told"]
+        async with connected(node, server) as again, server.client("sales") as rest:
+            third = await opened(rest)
+            await again.tell("token", token=server.token("sales"))
+            await again.tell("watch", after=int(told[-1]["position"]))
+            await again.hear("told", subject=third.ticket, type=stage_changed)
+            told += [one for one in again.events if one["event"] == "told"]
+    positions = [int(one["position"]) for one in told]
+    expected = [first.ticket, first.ticket, second.ticket, second.ticket, third.ticket, third.ticket]
+    assert sorted(set(positions)) == positions
+    assert expected == [one["subject"] for one in told]

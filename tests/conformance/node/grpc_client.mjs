@@ -1,5 +1,6 @@
 // A foreign client: @grpc/grpc-js, Yjs, and the .proto files of the repository alone. Usage: node ... HOST:PORT
-// Every document is on one stream. Besides what all clients can do it makes transitions and renews its token.
+// Every document is on one stream. Besides what all clients can do it makes transitions, watches the events and renews its
+// token.
 
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
@@ -11,7 +12,7 @@ import { run, say } from './commands.mjs'
 import { detailsOf } from './grpc_errors.mjs'
 
 const PROTO = fileURLToPath(new URL('../../../proto', import.meta.url))
-const FILES = ['sync', 'tickets'].map((name) => `ticketsync/v1/${name}.proto`)
+const FILES = ['sync', 'tickets', 'events'].map((name) => `ticketsync/v1/${name}.proto`)
 const RETRY_MS = 500
 const OPTIONS = {
   'grpc.keepalive_time_ms': 20_000, // a service that is gone without a word is noticed within half a minute
@@ -23,7 +24,7 @@ const OPTIONS = {
 const loaded = loadSync(FILES, { includeDirs: [PROTO], keepCase: true, longs: Number, enums: String, oneofs: true })
 const { ticketsync: { v1 } } = grpc.loadPackageDefinition(loaded)
 const credentials = grpc.credentials.createInsecure()
-const [syncService, ticketService] = [v1.SyncService, v1.TicketService].map(
+const [syncService, ticketService, eventService] = [v1.SyncService, v1.TicketService, v1.EventService].map(
   (Service) => new Service(process.argv[2], credentials, OPTIONS)
 )
 
@@ -166,6 +167,27 @@ const disconnect = () => {
   stream?.cancel()
 }
 
+let watching = null
+let position = null // of the last response of the watch that was handled
+
+// Watches behind `position`, again and again; without one, from now on.
+const watch = () => {
+  const mine = eventService.Watch(metadata())
+  watching = mine
+  mine.on('data', ({ events = [], position: reached, token_request: tokenRequest }) => {
+    for (const text of events) say({ event: 'told', ...JSON.parse(text) })
+    position = reached ?? 0
+    say({ event: 'position', position })
+    if (tokenRequest) say({ event: 'token_request', of: 'watch' })
+  })
+  mine.on('error', (error) => {
+    const { code, retry_ms: retryMs } = detailsOf(error)
+    say({ event: 'unwatched', status: grpc.status[error.code], code, retry_ms: retryMs })
+    if (again.has(error.code)) setTimeout(watch, retryMs ?? RETRY_MS)
+  })
+  mine.write(position === null ? {} : { after_position: position })
+}
+
 // Makes a call and says how it went, as `event`.
 const call = (method, request, event, told) =>
   ticketService[method](request, metadata(), { deadline: Date.now() + 20_000 }, (error, answer) =>
@@ -187,10 +209,15 @@ run({
   token: ({ token: fresh }) => {
     token = fresh
     send('', { token: { token } })
+    watching?.write({ token: { token } })
   },
   lose: ({ updates }) => { toLose = updates },
   stop_reading: () => stream.pause(),
   read: () => stream.resume(),
+  watch: ({ after = null }) => {
+    position = after
+    watch()
+  },
   get: ({ ticket }) =>
     call('Get', { id: ticket }, 'ticket', ({ ticket: { id, version, stage } }) => ({ id, version, stage })),
   transition: ({ ticket, lane, name, seen }) =>
