@@ -4,6 +4,8 @@
 import { createInterface } from 'node:readline'
 import WebSocket from 'ws'
 import * as Y from 'yjs'
+import { Outbox } from '../../../console/src/recovery/outbox.ts'
+import { recover } from '../../../console/src/recovery/recover.ts'
 
 const LIFE_MS = 120_000 // whatever the test does, this process ends
 
@@ -71,6 +73,36 @@ const onSockets = {
   trace: () => { WatchedSocket.traces = true }
 }
 
+const synced = (provider) => new Promise((resolve) => {
+  if (provider.synced) resolve()
+  else provider.on('synced', resolve)
+})
+
+// Submits through an outbox, and comes back to a ticket whose documents were made anew, with the same providers.
+const recovering = (documents, open) => {
+  const outboxes = new Map()
+  const outbox = (ticket) => outboxes.get(ticket) ?? outboxes.set(ticket, new Outbox()).get(ticket)
+  return {
+    submit: ({ ticket, document, root, record, id }) =>
+      outbox(ticket).submit(documents.get(document).doc, { root, record, id }),
+    recover: ({ ticket, names, token }) =>
+      recover(ticket, outbox(ticket), {
+        keep () {},
+        drop: () => names.forEach((name) => {
+          documents.get(name).provider.destroy()
+          documents.get(name).doc.destroy()
+        }),
+        async open () {
+          names.forEach((document) => open({ document, token }))
+          await Promise.all(names.map((name) => synced(documents.get(name).provider)))
+          const [submit, log] = ['submit', 'log'].map((kind) =>
+            documents.get(names.find((name) => name.split('/')[2] === kind)).doc)
+          return { submit, log }
+        }
+      }).then((count) => say({ event: 'recovered', ticket, count }))
+  }
+}
+
 // `open(name, doc, token, options)` returns a provider with an `awareness`; `connect`, `disconnect` and `token`, which
 // brings a fresh one, are for all of them. A client that can do more says so with commands of its own.
 export const run = ({ open, connect, disconnect, attempts = () => WatchedSocket.attempts, ...more }) => {
@@ -80,9 +112,10 @@ export const run = ({ open, connect, disconnect, attempts = () => WatchedSocket.
       const doc = new Y.Doc()
       if (clientID !== undefined) doc.clientID = clientID
       doc.on('update', () => say({ event: 'content', document: as, content: contentOf(document, doc) }))
-      const { awareness } = open(document, doc, token, { as, ...options })
+      const provider = open(document, doc, token, { as, ...options })
+      const { awareness } = provider
       awareness.on('change', () => say({ event: 'presence', document: as, states: [...awareness.getStates().values()] }))
-      documents.set(as, { doc, awareness })
+      documents.set(as, { doc, awareness, provider })
     },
     present: ({ document, state }) => documents.get(document).awareness.setLocalState(state),
     connect,
@@ -93,6 +126,7 @@ export const run = ({ open, connect, disconnect, attempts = () => WatchedSocket.
     ...onSockets,
     ...more
   }
+  Object.assign(commands, recovering(documents, commands.open))
   setTimeout(() => process.exit(3), LIFE_MS)
   console.warn = (...words) => say({ event: 'warning', text: words.join(' ') })
   const lines = createInterface({ input: process.stdin })

@@ -1,0 +1,112 @@
+"""A service restored from a backup, and everybody who worked meanwhile: unmodified providers and Python replicas."""
+
+import asyncio
+import sqlite3
+import sys
+from contextlib import AsyncExitStack, closing
+
+import pytest
+
+from crdt_sync.replica import Replica
+from tests.conformance.node_client import NodeClient
+from tests.conformance.offline_story import ids, made, opened, subscribe
+from tests.conformance.server_process import ROOT, ServerProcess
+
+SYNC_S = 40.0
+WIRES = [
+    pytest.param("y_websocket_client.mjs", "ws", id="y-websocket, replica over WebSocket"),
+    pytest.param("hocuspocus_client.mjs", "grpc", id="Hocuspocus, replica over gRPC"),
+]
+
+
+async def admin(server, *arguments):
+    command = (sys.executable, "-m", "crdt_sync.cli.main", "admin", "--data", str(server.data), *arguments)
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    told, _ = await process.communicate()
+    return process.returncode, told.decode()
+
+
+def journal(server, ticket):
+    with closing(sqlite3.connect(server.data / "crdt-sync.db")) as connection:
+        rows = connection.execute("SELECT id FROM transitions WHERE ticket = ?", (ticket,)).fetchall()
+    return sorted(id_ for (id_,) in rows)
+
+
+async def submit(client, names, department, transition):
+    """Submit through the client's outbox, as an application does that means to survive a restore."""
+    entry = {"root": "transitions", "record": transition.record, "id": transition.id}
+    await client.tell("submit", ticket=names.ticket, document=names.submit(department), **entry)
+
+
+async def hear_reset(client, since, document):
+    """Both providers tell the application, each in its own way."""
+
+    def told():
+        return [
+            one
+            for one in client.events[since:]
+            if one.get("document") == document
+            and (one.get("code") == 4410 or str(one.get("reason", "")).startswith("reset"))
+        ]
+
+    await client._until(lambda: bool(told()), f"{document} was never reset")
+
+
+@pytest.mark.parametrize(("script", "wire"), WIRES)
+async def test_everybody_comes_back_to_a_restored_service_with_what_it_lacks(node, tmp_path, script, wire):
+    with ServerProcess(tmp_path / "data") as server:
+        async with AsyncExitStack() as stack:
+            sales = await stack.enter_async_context(NodeClient(node, script, server.ws))
+            rest = await stack.enter_async_context(server.client("sales"))
+            names = await opened(rest)
+            await subscribe(server, sales, names, "sales")
+            quote, _ = made(names, "sales", "quote")
+            await submit(sales, names, "sales", quote)
+            await sales.until(lambda held: quote.id in ids(held[names.log]["log"]))
+            url = server.ws if wire == "ws" else f"grpc://{server.grpc}"
+            token = server.token("tech")
+            tech = await stack.enter_async_context(Replica.open(tmp_path / "tech.db", url=url, token=token))
+            await tech.refresh()
+            await tech.synced(SYNC_S)
+            there = await tech.ticket(names.ticket)
+
+            code, told = await admin(server, "backup", str(tmp_path / "backup.db"))
+            assert 0 == code, told
+            sign, _ = made(names, "sales", "sign", quote.id)
+            await submit(sales, names, "sales", sign)
+            await sales.tell("set", document=names.card, root="card", fields={"customer": "undone"})
+            await sales.until(lambda held: sign.id in ids(held[names.log]["log"]))
+            await _until_lane(there, "sales", "signed")
+            start = await there.do("tech", "start")
+            await tech.synced(SYNC_S)
+            server.stop()
+            deliver = await there.do("tech", "deliver")
+            await there.set(priority=2)
+            amend, _ = made(names, "sales", "amend", sign.id)
+            await submit(sales, names, "sales", amend)
+            code, told = await admin(server, "restore", str(tmp_path / "backup.db"))
+            assert 0 == code, told
+            assert sorted([names.ticket, quote.id]) == journal(server, names.ticket)
+
+            since = len(sales.events)
+            server.start()
+            await hear_reset(sales, since, names.submit("sales"))
+            await sales.tell("recover", ticket=names.ticket, names=names.of("sales"), token=server.token("sales"))
+            assert 2 == (await sales.hear("recovered"))["count"]
+            everything = sorted([names.ticket, quote.id, sign.id, amend.id, start, deliver])
+            await sales.until(lambda held: everything == sorted(ids(held[names.log]["log"])))
+            await tech.synced(SYNC_S)
+            await sales.until(lambda held: held[names.card]["card"].get("priority") == 2)
+
+            assert everything == journal(server, names.ticket), "each once"
+            assert "customer" not in sales.contents[names.card]["card"], "the restore has undone it"
+            assert len(everything) == len(sales.contents[names.log]["log"])
+            assert {} == sales.contents[names.log]["refused"]
+            await _until_lane(there, "tech", "delivered")
+            assert ("signed", []) == (there.lanes["sales"], list((await tech.status()).alarms))
+
+
+async def _until_lane(ticket, lane, state):
+    assert await ticket.desk.wait_until(lambda: ticket.lanes.get(lane) == state, SYNC_S)
