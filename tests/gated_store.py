@@ -52,6 +52,11 @@ class GatedStore:
         await self.results.wait()
         return await self._inner.result(actor, key)
 
+    async def restrictions(self, after: int = 0):
+        if self.down:
+            raise StoreUnavailable("the disk is gone")
+        return await self._inner.restrictions(after)
+
     async def check(self) -> None:
         self.checks += 1
         if self.down or self.full:

@@ -25,6 +25,7 @@ from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
 from crdt_sync.service.rooms import Rooms
+from crdt_sync.service.standing import Standing
 from crdt_sync.service.tickets import Tickets
 from crdt_sync.service.views import TicketView
 from tests.fakes import CountingMeter, ManualClock, SeededIds
@@ -66,13 +67,15 @@ class World:
         self.compactor = Compactor(store, self.ids, self.meter)
         self.rooms = Rooms(store, self.ids, self.compactor)
         self.desk = Desk(store, self.rooms, lifecycles, self.ids)
-        self.leases = Leases(clock)
+        self.standing = Standing(store)
+        self.leases = Leases(clock, self.standing)
+        self.audit = Audit(self.meter, clock, b"k" * 32)
         self.events = Events(store, self.leases)
         self.committer = Committer(self.desk, clock, self.meter, notice=self.events.notice)
         shared = {"store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": lifecycles}
         self.tickets = Tickets(**shared, clock=clock, ids=self.ids, secret=b"k" * 32)
         self.connections = Connections(
-            **shared, clock=clock, audit=Audit(self.meter), leases=self.leases, open_documents=open_documents
+            **shared, clock=clock, audit=self.audit, leases=self.leases, open_documents=open_documents
         )
 
     @classmethod
@@ -97,7 +100,7 @@ class World:
         """In tests a token is an actor's name."""
         if token not in PEOPLE:
             raise Unauthenticated("The token is wrong.")
-        return Identity(PEOPLE[token], self.expires_at_ms)
+        return self.standing.judge(Identity(PEOPLE[token], self.expires_at_ms))
 
     def connect(self, dialect: Dialect, principal: Principal | None = None) -> tuple[Connection, Wire]:
         wire = Wire()

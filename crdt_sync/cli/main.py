@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from crdt_sync.adapters.clock import SystemClock
-from crdt_sync.cli import admin, backup, compaction, lifecycle, quarantine, replica, ticket
+from crdt_sync.cli import access, admin, audit, backup, compaction, lifecycle, quarantine, replica, ticket
 from crdt_sync.cli import demo as walkthrough
 from crdt_sync.cli.options import setting
 from crdt_sync.cli.process import development_token, running, until_signal
@@ -31,6 +31,8 @@ app.add_typer(admin.app)
 admin.app.add_typer(backup.app)
 admin.app.add_typer(compaction.app)
 admin.app.add_typer(quarantine.app)
+admin.app.add_typer(access.app)
+admin.app.add_typer(audit.app)
 
 _TTL = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 _TTL_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}

@@ -70,12 +70,14 @@ def development_token(
         Malformed: the key file or a claim will not do.
 
     """
+    now_ms = SystemClock().now_ms()
     return issue(
         development_key(data).key,
         actor=actor,
         department=department,
         roles=roles,
-        expires_at_ms=SystemClock().now_ms() + ttl_ms,
+        expires_at_ms=now_ms + ttl_ms,
+        issued_at_ms=now_ms,
         tickets=tickets,
         accounts=accounts,
     )

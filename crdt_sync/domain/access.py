@@ -31,6 +31,7 @@ class Principal:
     roles: tuple[Role, ...] = ()
     tickets: tuple[TicketId, ...] | None = None
     accounts: tuple[str, ...] = ()
+    read_only: bool = False  # an operator has taken all writing from this person
 
     @property
     def is_gateway(self) -> bool:
@@ -81,7 +82,7 @@ def read(principal: Principal, lifecycle: Lifecycle, name: DocumentName) -> Deni
 
 def write(principal: Principal, lifecycle: Lifecycle, name: DocumentName) -> Denial | None:
     """Say whether the caller may change this document."""
-    denial = read(principal, lifecycle, name)
+    denial = read(principal, lifecycle, name) or _writes(principal)
     if denial is not None:
         return denial
     match name.kind:
@@ -101,11 +102,16 @@ def write(principal: Principal, lifecycle: Lifecycle, name: DocumentName) -> Den
 
 def draft(principal: Principal, name: DocumentName, lifecycles: tuple[Lifecycle, ...]) -> Denial | None:
     """Say whether the caller may use this document of a ticket that is not opened yet: its own `submit` alone."""
-    if not any(principal.department in lifecycle.departments for lifecycle in lifecycles):
-        return Denial("department", f"The department {principal.department!r} takes part in no lifecycle.")
-    if principal.tickets is not None and name.ticket not in principal.tickets:
+    return approach(principal, name.ticket, lifecycles) or _own(principal, name)
+
+
+def approach(principal: Principal, ticket: TicketId, lifecycles: tuple[Lifecycle, ...]) -> Denial | None:
+    """Say whether the caller may hear of any such ticket, whether or not there is this one."""
+    if principal.tickets is not None and ticket not in principal.tickets:
         return Denial("ticket_scope", "The token does not name this ticket.")
-    return _own(principal, name)
+    if not any(principal.department in lifecycle.departments for lifecycle in lifecycles):
+        return Denial("department", f"The department {principal.department!r} takes part in no ticket.")
+    return None
 
 
 def converse(principal: Principal, lifecycle: Lifecycle) -> Denial | None:
@@ -129,7 +135,7 @@ def hear(principal: Principal, ticket: TicketId, audience: Collection[Department
 
 def open_ticket(principal: Principal, lifecycle: Lifecycle, opening: Transition) -> Denial | None:
     """Say whether the caller may open a ticket with this opening."""
-    denial = _attested(principal, opening)
+    denial = _writes(principal) or _attested(principal, opening)
     if denial is not None:
         return denial
     if principal.tickets is not None and TicketId(opening.id) not in principal.tickets:
@@ -145,7 +151,7 @@ def open_ticket(principal: Principal, lifecycle: Lifecycle, opening: Transition)
 
 def make_transition(principal: Principal, lifecycle: Lifecycle, transition: Transition) -> Denial | None:
     """Say whether the caller may make this transition: who and for whom only; the fold judges whether it is enabled."""
-    denial = _attested(principal, transition)
+    denial = _writes(principal) or _attested(principal, transition)
     if denial is not None:
         return denial
     lane = lifecycle.lanes.get(transition.lane)
@@ -162,6 +168,9 @@ def make_transition(principal: Principal, lifecycle: Lifecycle, transition: Tran
 
 def post_message(principal: Principal, lifecycle: Lifecycle, message: Message) -> Denial | None:
     """Say whether the caller may put this message into the conversation."""
+    denial = _writes(principal)
+    if denial is not None:
+        return denial
     if message.author != principal.actor:
         return Denial(NOT_THE_AUTHOR, "A message is posted in its author's own name.")
     if message.kind != "agent" or message.origin is not None:
@@ -173,6 +182,12 @@ def _own(principal: Principal, name: DocumentName) -> Denial | None:
     if name.kind is DocumentKind.SUBMIT and name.part == principal.department:
         return None
     return Denial("department", f"The department {principal.department!r} may not use this document.")
+
+
+def _writes(principal: Principal) -> Denial | None:
+    if principal.read_only:
+        return Denial("read_only", "This person may only read.", "Ask whoever runs the service.")
+    return None
 
 
 def _attested(principal: Principal, transition: Transition) -> Denial | None:

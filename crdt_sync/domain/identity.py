@@ -13,3 +13,4 @@ class Identity:
     expires_at_ms: int | None
     issued_at_ms: int = 0  # 0 where the token does not say it
     key: str = ""  # names the key that has signed the token
+    granted: Principal | None = None  # what the token says, where an operator has taken something of it

@@ -11,6 +11,9 @@ from typing import Protocol
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position, TicketId, TransitionId
 from crdt_sync.domain.tripwire import Alarm
+from crdt_sync.ports.operator import OperatorStore, Refusal
+from crdt_sync.ports.sources import Clock as Clock
+from crdt_sync.ports.sources import Ids as Ids
 from crdt_sync.ports.stored import Compaction, StoredDocument
 
 
@@ -159,6 +162,7 @@ class Batch:
     subjects: Sequence[NewSubject] = ()
     results: Sequence[NewResult] = ()
     quarantined: Sequence[Quarantined] = ()
+    refusals: Sequence[Refusal] = ()
 
     @property
     def empty(self) -> bool:
@@ -241,7 +245,7 @@ class TicketFilter:
     together_with: Department | None = None  # another department that takes part in them, too
 
 
-class Store(Protocol):
+class Store(OperatorStore, Protocol):
     """The log and what is derived from it, written together and only together.
 
     `commit` writes the whole batch in one durable transaction or nothing. When it returns, the batch survives the loss
@@ -355,32 +359,4 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Release connections; what was committed stays."""
-        ...
-
-
-class Clock(Protocol):
-    """Wall time, for display and expiry only; nothing that decides a merge reads it."""
-
-    def now_ms(self) -> int:
-        """Milliseconds since the epoch."""
-        ...
-
-
-class Ids(Protocol):
-    """Every draw of randomness, so that a run can be replayed."""
-
-    def client_id(self) -> int:
-        """A fresh Yjs client id: 1 to 2**32 - 1."""
-        ...
-
-    def uuid7(self) -> str:
-        """A fresh UUIDv7 in its text form."""
-        ...
-
-    def salt(self) -> str:
-        """16 random bytes as 32 lowercase hexadecimal digits."""
-        ...
-
-    def jitter(self) -> float:
-        """A number in [0, 1) for back-off."""
         ...

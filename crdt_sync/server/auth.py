@@ -18,6 +18,7 @@ from crdt_sync.domain.ids import ID_PATTERN, NAME_PATTERN, ActorId, Department, 
 from crdt_sync.errors import Forbidden, Malformed, Unauthenticated
 from crdt_sync.ports import Clock
 from crdt_sync.server.settings import is_loopback
+from crdt_sync.service.standing import Standing
 
 TOKEN_CHARACTERS_MAX = 8192  # a token travels in a header; servers and proxies cap a header at 8 KiB
 ROLES_MAX = 16
@@ -45,6 +46,7 @@ class Claims(BaseModel):
     roles: Annotated[list[Name], Field(max_length=ROLES_MAX)]
     exp: Annotated[int, Field(gt=0, le=SECONDS_MAX)]
     nbf: int = 0
+    iat: Annotated[float, Field(ge=0, le=SECONDS_MAX)] = 0
     tickets: Annotated[list[TicketName], Field(max_length=TICKETS_MAX)] | None = None
     accounts: Annotated[list[Actor], Field(max_length=ACCOUNTS_MAX)] = []
 
@@ -134,7 +136,19 @@ class TokenAuthenticator:
             tickets=None if claims.tickets is None else tuple(TicketId(ticket) for ticket in claims.tickets),
             accounts=tuple(claims.accounts),
         )
-        return Identity(principal, claims.exp * 1000)
+        return Identity(principal, claims.exp * 1000, issued_at_ms=round(claims.iat * 1000))
+
+
+class StandingAuthenticator:
+    """Another authenticator, and what operators have taken from people since their tokens were signed."""
+
+    def __init__(self, tokens: Authenticator, standing: Standing) -> None:
+        self._tokens = tokens
+        self._standing = standing
+
+    async def authenticate(self, token: str | None, headers: Mapping[str, str]) -> Identity:
+        """Verify the token, then see what is left to its holder."""
+        return self._standing.judge(await self._tokens.authenticate(token, headers))
 
 
 class NoAuthenticator:
@@ -169,6 +183,7 @@ def issue(
     department: str,
     roles: Sequence[str],
     expires_at_ms: int,
+    issued_at_ms: int = 0,
     tickets: Sequence[str] | None = None,
     accounts: Sequence[str] = (),
 ) -> str:
@@ -183,6 +198,7 @@ def issue(
         "department": department,
         "roles": list(roles),
         "exp": expires_at_ms // 1000,
+        **({"iat": issued_at_ms / 1000} if issued_at_ms else {}),
         **({} if tickets is None else {"tickets": list(tickets)}),
         **({"accounts": list(accounts)} if accounts else {}),
     }

@@ -19,11 +19,11 @@ from crdt_sync.errors import Malformed
 from crdt_sync.ports import Clock, Store
 from crdt_sync.server import database
 from crdt_sync.server.app import Channels, Parts, create_app
-from crdt_sync.server.auth import Authenticator, NoAuthenticator, TokenAuthenticator
+from crdt_sync.server.auth import Authenticator, NoAuthenticator, StandingAuthenticator, TokenAuthenticator
 from crdt_sync.server.grpc_server import GrpcParts, GrpcServer
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.http_server import HttpServer
-from crdt_sync.server.keys import IssuerKeys, development_key, local_secret
+from crdt_sync.server.keys import SUBJECT_KEY_FILE, IssuerKeys, development_key, local_secret
 from crdt_sync.server.logs import guard_libraries
 from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.settings import Settings
@@ -36,9 +36,9 @@ from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
 from crdt_sync.service.rooms import Rooms
+from crdt_sync.service.standing import Standing
 from crdt_sync.service.tickets import Tickets
 
-SUBJECT_KEY_FILE = "subject.key"
 COLLECT_AFTER_OBJECTS = 5_000  # some 150 changes, and below a megabyte; larger numbers gain nothing more
 COLLECT_OLDER_AFTER = (20, 20)
 RESTARTING = 1012  # RFC 6455's registry: "Service Restart"; every client comes back
@@ -67,6 +67,7 @@ class Service:
         self._connections: Connections | None = None
         self._leases: Leases | None = None
         self._events: Events | None = None
+        self._audit: Audit | None = None
         self._readiness: Readiness | None = None
 
     @property
@@ -94,6 +95,8 @@ class Service:
         """Refuse what is new, commit what is queued, tell every client to come back, then end."""
         if self._readiness is not None:
             self._readiness.stopping = True
+        if self._audit is not None:
+            await self._audit.stop()
         if self._committer is not None:
             await self._committer.stop()
         if self._leases is not None:
@@ -123,8 +126,11 @@ class Service:
         lifecycles = self._lifecycles = await _load_lifecycles(store, sources)
         ids = SystemIds(clock)
         telemetry = Telemetry()
-        audit = Audit(telemetry)
-        leases = self._leases = Leases(clock)
+        secret = local_secret(settings.data / SUBJECT_KEY_FILE)
+        audit = self._audit = Audit(telemetry, clock, secret)
+        standing = Standing(store)
+        await standing.refresh()
+        leases = self._leases = Leases(clock, standing)
         compactor = self._compactor = Compactor(store, ids, telemetry)
         rooms = Rooms(store, ids, compactor)
         events = self._events = Events(store, leases)
@@ -148,12 +154,13 @@ class Service:
             lifecycles=lifecycles,
             clock=clock,
             ids=ids,
-            secret=local_secret(settings.data / SUBJECT_KEY_FILE),
+            secret=secret,
         )
-        authenticator = self._authenticator(clock)
+        authenticator = StandingAuthenticator(self._authenticator(clock), standing)
         readiness = self._readiness = Readiness(store)
         for part in (compactor, committer, connections, leases, events):
             part.start()
+        audit.start(committer)
         grpc = GrpcServer(
             GrpcParts(
                 authenticator=authenticator,

@@ -19,6 +19,7 @@ from crdt_sync.server.auth import VerificationKey
 _log = structlog.get_logger(__name__)
 
 KEY_FILE = "dev.key"
+SUBJECT_KEY_FILE = "subject.key"  # what stands for people and addresses is made with it
 KEY_BYTES = 32  # HS256 gains nothing from more (RFC 7518, 3.2)
 
 JWKS_BYTES_MAX = 256 * 1024  # a hundred RSA keys

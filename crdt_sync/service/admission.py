@@ -87,7 +87,7 @@ def _pass(
             del waiting[key]
             moved = True
         if code not in {"", DUPLICATE, before} and not (code == NOT_THE_AUTHOR and before is not None):
-            draft.refuse(live, key, code, department)
+            draft.refuse(live, key, code, department, entry.principal)
     return moved
 
 

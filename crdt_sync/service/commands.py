@@ -215,6 +215,9 @@ class UpdateCard(OnTicket[TicketView]):
     async def load(self, desk: Desk, draft: Draft) -> None:
         """Load the ticket, its card with it."""
         await super().load(desk, draft)
+        denial = access.write(self.call.principal, self.live.lifecycle, DocumentName(self.live.id, DocumentKind.CARD))
+        if denial is not None:
+            raise denial.error()
         self.builds_on = (self.live.card_room,)
 
     def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:

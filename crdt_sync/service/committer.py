@@ -230,6 +230,9 @@ class Committer:
         committed = await self._desk.store.commit(batch)
         self._store_fails = False
         self._meter.committed(jobs=jobs, updates=len(batch.updates), seconds=now_s() - began_s)
+        for refusal in batch.refusals:
+            if refusal.wire == "submit":  # the others were counted where they were said
+                self._meter.refused("submit", refusal.code)
         return committed
 
     def _tell(self, draft: Draft, jobs: list[Job], committed: Committed) -> None:

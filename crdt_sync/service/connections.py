@@ -154,14 +154,19 @@ class Connections:
         if not document.startswith("ticket/"):
             if not (self._open_documents and is_plain_name(document)):
                 raise NotFound(f"No document can have the name {document[:80]!r}.", code="unknown_document")
-            return await self.rooms.get(document), True
+            return await self.rooms.get(document), not principal.read_only
         name = DocumentName.parse(document)
         if principal.is_gateway:
             raise Forbidden("A gateway ingests; it reads no documents.", code="gateway")
         row = await self._store.ticket(name.ticket)
+        stranger = access.approach(principal, name.ticket, self._lifecycles.all())
+        if stranger is not None:
+            raise stranger.error()
         if row is None:
             return await self._admit_draft(name, principal)
         lifecycle = self._lifecycles.by_digest(row.lifecycle)
+        if access.see(principal, lifecycle, name.ticket) is not None:
+            raise _not_there_yet()  # who takes part in other tickets alone does not learn that there is this one
         denial = access.read(principal, lifecycle, name)
         if denial is not None:
             raise denial.error()
@@ -172,14 +177,9 @@ class Connections:
 
     async def _admit_draft(self, name: DocumentName, principal: Principal) -> tuple[Room, bool]:
         """Of a ticket that is not opened yet, a department may write its own submissions, the opening among them."""
-        denial = access.draft(principal, name, self._lifecycles.all())
-        if denial is None:
-            return await self.rooms.get(str(name)), True
-        if denial.code == "ticket_scope":
-            raise denial.error()
-        raise NotThereYet(
-            "The ticket is not opened yet.", advice="Submit its opening, or come again when it has arrived."
-        )
+        if access.draft(principal, name, self._lifecycles.all()) is None:
+            return await self.rooms.get(str(name)), not principal.read_only
+        raise _not_there_yet()
 
     async def _sweep(self) -> None:
         while True:
@@ -191,3 +191,7 @@ class Connections:
         if not self._flushing:
             self._flushing = True
             asyncio.get_running_loop().call_soon(self.flush)
+
+
+def _not_there_yet() -> NotThereYet:
+    return NotThereYet("The ticket is not opened yet.", advice="Submit its opening, or come again when it has arrived.")

@@ -23,6 +23,7 @@ from crdt_sync.ports import (
     TicketRow,
     TicketWrite,
 )
+from crdt_sync.ports.operator import HOUR_MS, Refusal
 from crdt_sync.protocol.room import Member, Relay, Room
 from crdt_sync.service.live_ticket import LiveTicket
 
@@ -57,6 +58,7 @@ class Draft:
         self._updates: list[NewUpdate] = []
         self._events: list[NewEvent] = []
         self._quarantined: list[Quarantined] = []
+        self._refusals: list[Refusal] = []
         self._writes: dict[TicketId, TicketWrite] = {}
 
     def update(
@@ -111,13 +113,20 @@ class Draft:
         touched.cleared.add(transition.id)
         touched.refused.pop(transition.id, None)
 
-    def refuse(self, live: LiveTicket, key: str, code: str, department: Department) -> None:
+    def keep_refusals(self, refusals: Sequence[Refusal]) -> None:
+        """Write refusals down."""
+        self._refusals += refusals
+
+    def refuse(self, live: LiveTicket, key: str, code: str, department: Department, author: Principal) -> None:
         """Note a refused entry in the log's `refused`, where its author finds it; once, however often it is judged."""
         touched = self.tickets.get(live.id)
         if live.log.refused().get(key) == code and (touched is None or key not in touched.cleared):
             return
         self.touch(live).refused[key] = code
         self._event(EventType.REFUSED, live, {"entry": key, "code": code}, (department,), None)
+        subject, hour_ms = f"ticket/{live.id}/submit/{department}", self.now_ms // HOUR_MS * HOUR_MS
+        who = (author.actor, author.department, "")
+        self._refusals.append(Refusal(hour_ms, "submit", subject, code, *who, count=1, last_ms=self.now_ms))
 
     def post(self, live: LiveTicket, message: Message, trace: str | None = None) -> None:
         """Take a message into the conversation."""
@@ -150,6 +159,7 @@ class Draft:
             subjects=self._subject_rows,
             results=list(self.results.values()),
             quarantined=self._quarantined,
+            refusals=self._refusals,
         )
 
     @property

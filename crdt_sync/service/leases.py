@@ -11,10 +11,11 @@ import structlog
 
 from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import Forbidden, TicketSyncError, Unauthenticated
-from crdt_sync.ports import Clock
+from crdt_sync.ports import Clock, StoreUnavailable
+from crdt_sync.service.standing import Standing
 from crdt_sync.wire import limits
 
-LOOK_S = 1.0  # how late the end of a token may be noticed
+LOOK_S = 1.0  # how late the end of a token, or what an operator has changed, may be noticed
 
 _log = structlog.get_logger(__name__)
 
@@ -50,20 +51,22 @@ class Lease:
 class Leases:
     """Every lease of this process."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, standing: Standing) -> None:
         self._clock = clock
+        self._standing = standing
         self._leases: set[Lease] = set()
-        self._looking: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to look."""
-        self._looking = asyncio.get_running_loop().create_task(self._run(), name="leases")
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(each, name="leases") for each in (self._look_on(), self._follow())]
 
     async def stop(self) -> None:
         """End; leases last for ever."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def hold(self, identity: Identity, holder: Holder, key: str = "") -> Lease:
         """Give a lease; whoever takes it drops it when it ends by itself."""
@@ -75,11 +78,12 @@ class Leases:
         """Return if what was known of somebody a while ago is still good.
 
         Raises:
-            Unauthenticated: the token has ended.
+            Unauthenticated: the token has ended, or everything was taken from its holder.
 
         """
         if identity.expires_at_ms is not None and identity.expires_at_ms <= self._clock.now_ms():
             raise _expired()
+        self._standing.judge(identity)
 
     def drop(self, lease: Lease) -> None:
         """Forget a lease."""
@@ -118,10 +122,41 @@ class Leases:
             self.drop(lease)
             lease.holder.lose(lease, _expired())
 
-    async def _run(self) -> None:
+    def judge(self) -> None:
+        """Judge every lease anew: something was taken from somebody, or given back."""
+        for lease in list(self._leases):
+            try:
+                self._judge(lease)
+            except Exception:  # noqa: BLE001 (as above)
+                _log.exception("judging a token anew failed")
+
+    def _judge(self, lease: Lease) -> None:
+        before = lease.identity.principal
+        try:
+            lease.identity = self._standing.judge(lease.identity)
+        except Unauthenticated as error:
+            self.drop(lease)
+            lease.holder.lose(lease, error)
+            return
+        if lease.identity.principal != before:
+            lease.holder.change(lease)
+
+    async def _look_on(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
             self.look()
+
+    async def _follow(self) -> None:
+        """Ask the store what operators have changed: one question a second for the whole process."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                changed = await self._standing.refresh()
+            except StoreUnavailable as error:
+                _log.warning("restrictions not read", reason=str(error))
+                continue
+            if changed:
+                self.judge()
 
 
 def _expired() -> Unauthenticated:

@@ -17,6 +17,7 @@ from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
 from crdt_sync.service.rooms import Rooms
+from crdt_sync.service.standing import Standing
 from crdt_sync.service.tickets import Tickets
 from property_tests.simulation.cast import Cast, DrawnIds, SkewedClock, source_of
 from property_tests.simulation.database import Database
@@ -64,7 +65,7 @@ class Service:
         self.store = store = self.database.open()
         self.lifecycles = await Lifecycles.load(store, load, load, {"chosen": source_of(self.cast.spec)})
         meter = CountingMeter()
-        leases = Leases(self.clock)
+        leases = Leases(self.clock, Standing(store))
         self.events = Events(store, leases)
         self.compactor = Compactor(store, ids, meter)
         self.rooms = Rooms(store, ids, self.compactor)
@@ -75,7 +76,7 @@ class Service:
         }  # fmt: skip
         self.tickets = Tickets(**shared, clock=self.clock, ids=ids, secret=b"k" * 32)
         self.connections = Connections(
-            **shared, clock=self.clock, audit=Audit(meter), leases=leases, open_documents=False
+            **shared, clock=self.clock, audit=Audit(meter, self.clock, b"k" * 32), leases=leases, open_documents=False
         )
         self.compactor.start()
         self.committer.start()

@@ -251,4 +251,10 @@ EXPORTS = (
     Export("admin quarantine list", NO_TICKET),
     Export("admin quarantine show", NO_TICKET),
     Export("admin quarantine drop", NO_TICKET),
+    Export("admin access show", NO_TICKET),
+    Export("admin access revoke", NO_TICKET),
+    Export("admin access sign-out", NO_TICKET),
+    Export("admin access limit", NO_TICKET),
+    Export("admin access restore", NO_TICKET),
+    Export("admin audit", "names of documents that were refused, and to whom, on the operator's own terminal"),
 )

@@ -145,8 +145,9 @@ async def test_the_log_names_a_refused_entry_by_its_digest_and_code_alone(shared
 
 @pytest.mark.parametrize("caller", [OTHER, STRANGER])
 async def test_without_the_rules_this_would_be_noticed(shared, caller, monkeypatch):
-    """The proof of the proof: with a reader's rule gone, words arrive that must not."""
-    monkeypatch.setattr(access, "read", lambda *_: None)
+    """The proof of the proof: with the rules of reading gone, words arrive that must not."""
+    for rule in ("approach", "see", "read"):
+        monkeypatch.setattr(access, rule, lambda *_: None)
     told = await everything_that(shared, caller)
 
     assert {"wordprice", "wordnote_tech", "wordrefused_sales"} <= words_in(told)

@@ -9,12 +9,13 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from crdt_sync.adapters.storage import keys, tables
+from crdt_sync.adapters.storage import keys, operator_rows, tables
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.adapters.storage.sql import SqlStore, _listing
 from crdt_sync.domain.ids import Department, Position
 from crdt_sync.ports import Batch, StoreUnavailable, TicketFilter
-from tests.contracts.batches import name, quarantined
+from crdt_sync.ports.operator import RefusalFilter
+from tests.contracts.batches import name, quarantined, refusal
 
 
 def schema(file: Path) -> dict[str, str]:
@@ -112,3 +113,19 @@ async def test_quarantine_keeps_the_newest_bytes_only(tmp_path):
 
     assert [3, 2] == [row.id for row in kept]
     assert [large[1].data, large[2].data] == [row.data for row in memory.quarantine]
+
+
+@pytest.mark.parametrize("kind", ["sql", "memory"])
+async def test_the_oldest_refusals_give_way_when_the_record_is_full(tmp_path, monkeypatch, kind):
+    if kind == "memory":
+        monkeypatch.setattr("crdt_sync.adapters.storage.memory.REFUSAL_ROWS_MAX", 3)
+        store = MemoryStore()
+    else:
+        store = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/full.db")
+        trim = operator_rows._TRIM.compile(compile_kwargs={"literal_binds": True}).string
+        assert f"OFFSET {keys.REFUSAL_ROWS_MAX}" in trim.replace("\n", " ")
+        monkeypatch.setattr(operator_rows, "_TRIM", text(trim.replace(str(keys.REFUSAL_ROWS_MAX), "3")))
+    await store.commit(Batch(refusals=[refusal(subject=str(index)) for index in range(5)]))
+
+    assert ["4", "3", "2"] == [row.subject for row in await store.refusals(RefusalFilter())]
+    await store.close()

@@ -15,6 +15,7 @@ from crdt_sync.ports import (
     Quarantined,
     TicketWrite,
 )
+from crdt_sync.ports.operator import Refusal
 from crdt_sync.ports.stored import Author, Compaction, Snapshot
 
 AT_MS = 1_700_000_000_000
@@ -108,3 +109,18 @@ def alarm(ticket: str = "one", department: str = "sales", heads: str = "a", text
     believed = Evidence(f"{text}\nNothing is owed.", '{"stage":"won"}')
     seen = (name(ticket), Department(department), ActorId("ada"), Digest(f"{heads:0>64}"))
     return Alarm(*seen, replica=believed, service=Evidence("Sales has lost. 王", "{}"), at_ms=AT_MS)
+
+
+def refusal(**changes) -> Refusal:
+    fields = {
+        "hour_ms": 0,
+        "wire": "sync",
+        "subject": "ticket/x/log",
+        "code": "department",
+        "actor": "ada",
+        "department": "sales",
+        "source": "",
+        "count": 1,
+        "last_ms": 1,
+    }
+    return Refusal(**fields | changes)

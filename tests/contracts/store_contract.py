@@ -3,7 +3,8 @@
 import pytest
 
 from crdt_sync.adapters.storage.keys import ALARMS_PER_DEPARTMENT_MAX
-from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position
+from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position, Role
+from crdt_sync.domain.restriction import Restriction
 from crdt_sync.domain.tripwire import ALARMS_PER_TICKET_MAX
 from crdt_sync.ports import (
     Batch,
@@ -20,6 +21,7 @@ from crdt_sync.ports import (
     TicketFilter,
     TicketRow,
 )
+from crdt_sync.ports.operator import HOUR_MS, RefusalFilter, StoredRestriction
 from crdt_sync.ports.stored import StoredDocument, StoredUpdate
 from tests.contracts.batches import (
     AT_MS,
@@ -31,6 +33,7 @@ from tests.contracts.batches import (
     name,
     owes,
     quarantined,
+    refusal,
     result,
     snapshot,
     subject,
@@ -514,6 +517,43 @@ class StoreContract:
         assert not kept[-1]
         assert await store.save_alarm(alarm(tickets[0], "legal"))
 
+    # What is kept for the operator
+
+    async def test_the_newest_restriction_of_a_person_counts_and_changes_are_followed_in_order(self, store: Store):
+        first = await store.restrict(Restriction(ActorId("ada"), revoked=True), 1)
+        other = await store.restrict(Restriction(ActorId("王"), roles=(Role("sales"),), tickets=()), 2)
+        newest = await store.restrict(Restriction(ActorId("ada"), read_only=True, valid_from_ms=3), 3)
+
+        assert 0 < first < other < newest
+        assert [
+            StoredRestriction(other, Restriction(ActorId("王"), roles=(Role("sales"),), tickets=()), 2),
+            StoredRestriction(newest, Restriction(ActorId("ada"), read_only=True, valid_from_ms=3), 3),
+        ] == list(await store.restrictions())
+        assert [newest] == [stored.change for stored in await store.restrictions(other)]
+        assert [] == list(await store.restrictions(newest))
+        assert 0 == await store.position()
+
+    async def test_refusals_of_one_kind_and_hour_are_one_row(self, store: Store):
+        await store.commit(Batch(refusals=[refusal(), refusal(last_ms=2), refusal(subject="other")]))
+        await store.commit(Batch(refusals=[refusal(count=3, last_ms=5), refusal(hour_ms=HOUR_MS)]))
+
+        assert [
+            refusal(hour_ms=HOUR_MS),
+            refusal(subject="other"),
+            refusal(count=5, last_ms=5),
+        ] == list(await store.refusals(RefusalFilter()))
+        assert 0 == await store.position()
+
+    async def test_refusals_are_found_by_person_code_and_source_the_newest_first(self, store: Store):
+        kept = [refusal(code="read_only"), refusal(actor="bob"), refusal(source="f00")]
+        await store.commit(Batch(refusals=kept))
+
+        assert kept[::-1] == list(await store.refusals(RefusalFilter()))
+        assert kept[:1] == list(await store.refusals(RefusalFilter(code="read_only")))
+        assert kept[1:2] == list(await store.refusals(RefusalFilter(actor=ActorId("bob"))))
+        assert kept[2:] == list(await store.refusals(RefusalFilter(source="f00")))
+        assert kept[:1:-1] == list(await store.refusals(RefusalFilter(), limit=1))
+
     # Failure
 
     async def test_a_batch_that_cannot_be_encoded_leaves_nothing(self, store: Store):
@@ -553,6 +593,9 @@ class StoreContract:
             store.lifecycles(),
             store.save_alarm(alarm()),
             store.alarms(name("one")),
+            store.restrict(Restriction(ActorId("ada")), 0),
+            store.restrictions(),
+            store.refusals(RefusalFilter()),
             store.check(),
         ):
             with pytest.raises(StoreUnavailable):

@@ -228,7 +228,7 @@ def test_a_denial_says_what_is_missing_and_what_to_do(said, asked):
 
 def test_a_denied_draft_says_why():
     name = DocumentName.parse(f"ticket/{TICKET}/submit/sales")
-    stranger = "The department 'marketing' takes part in no lifecycle."
+    stranger = "The department 'marketing' takes part in no ticket."
 
     assert access.Denial("department", stranger) == access.draft(STRANGER, name, (LIFECYCLE,))
     assert access.Denial("ticket_scope", "The token does not name this ticket.") == (

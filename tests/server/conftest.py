@@ -13,11 +13,11 @@ from crdt_sync.server.health import Readiness
 from crdt_sync.server.keys import DevelopmentKey, development_key
 from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.settings import load
-from crdt_sync.service.audit import Audit
 from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
+from crdt_sync.service.standing import Standing
 from tests.fakes import CountingMeter, ManualClock
-from tests.server.fakes import FakeConnections, FakeStore, FakeTickets, lifecycles
+from tests.server.fakes import FakeConnections, FakeStore, FakeTickets, audit, lifecycles
 
 KEY = VerificationKey(b"k" * 32, "HS256")
 
@@ -51,9 +51,9 @@ async def site():
         readiness=readiness,
         clock=clock,
         connections=FakeConnections(),
-        audit=Audit(meter),
+        audit=audit(meter),
         metrics=Metrics(lambda: b"numbers", "text/plain", "local"),
-        events=Events(store, Leases(clock)),
+        events=Events(store, Leases(clock, Standing(store))),
         origins=("https://board.example",),
         channels=channels,
     )
@@ -75,8 +75,9 @@ class Running:
 
     def token(self, department="sales", *, seconds=600, **claims):
         chosen = {"actor": f"{department}-1", "roles": [department]} | claims
+        issued = {"issued_at_ms": int(time.time() * 1000)}
         key = development_key(self.service.settings.data).key
-        return issue(key, department=department, expires_at_ms=int(time.time() + seconds) * 1000, **chosen)
+        return issue(key, department=department, expires_at_ms=int(time.time() + seconds) * 1000, **issued | chosen)
 
     def headers(self, department="sales", **claims):
         return {"authorization": f"Bearer {self.token(department, **claims)}"}

@@ -9,8 +9,10 @@ from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ActorId, Department, Digest, LaneId
 from crdt_sync.domain.lifecycle.model import Lane, Lifecycle
 from crdt_sync.errors import NotFound, Unauthenticated
+from crdt_sync.service.audit import Audit
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.views import Explained, FormView, Opened, Page, Posted, TicketView, Transitioned
+from tests.fakes import ManualClock
 
 TICKET = "a" * 52
 OTHER = "b" * 51 + "a"
@@ -178,6 +180,11 @@ class FakeConnections:
         connection = FakeConnection(transport, authenticate, identity)
         self.made.put_nowait(connection)
         return connection
+
+
+def audit(meter) -> Audit:
+    """A record of refusals that nobody writes."""
+    return Audit(meter, ManualClock(), b"k" * 32)
 
 
 class FakeAuthenticator:

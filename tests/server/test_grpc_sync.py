@@ -11,10 +11,9 @@ from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
 from crdt_sync.server import grpc_sync
 from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.server.grpc_sync import Stream, SyncServicer
-from crdt_sync.service.audit import Audit
 from crdt_sync.wire import limits
 from tests.fakes import CountingMeter
-from tests.server.fakes import FakeAuthenticator, FakeConnections
+from tests.server.fakes import FakeAuthenticator, FakeConnections, audit
 
 
 def update_of(text):
@@ -221,7 +220,7 @@ async def test_batches_fit_what_a_client_takes(monkeypatch):
 async def test_our_own_mistake_ends_one_stream_without_a_word_about_it():
     connections, server = FakeConnections(), grpc.aio.server()
     sync_pb2_grpc.add_SyncServiceServicer_to_server(
-        SyncServicer(FakeAuthenticator(), connections, Audit(CountingMeter())), server
+        SyncServicer(FakeAuthenticator(), connections, audit(CountingMeter())), server
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

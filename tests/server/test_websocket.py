@@ -8,11 +8,10 @@ import websockets
 from crdt_sync.errors import Unauthenticated
 from crdt_sync.server import websocket
 from crdt_sync.server.websocket import Socket, Sockets
-from crdt_sync.service.audit import Audit
 from crdt_sync.wire import hocuspocus, limits, ysync
 from tests.fakes import CountingMeter
 from tests.server.conftest import run_service
-from tests.server.fakes import Dialled, FakeAuthenticator, FakeConnections
+from tests.server.fakes import Dialled, FakeAuthenticator, FakeConnections, audit
 
 NOBODY_OPENED = "ticket/" + "a" * 52 + "/log"
 
@@ -25,7 +24,7 @@ class Line:
         self.authenticator = FakeAuthenticator()
         self.meter = CountingMeter()
         origins = ("https://board.example",)
-        self.sockets = Sockets(self.connections, self.authenticator, Audit(self.meter), origins)
+        self.sockets = Sockets(self.connections, self.authenticator, audit(self.meter), origins)
 
     def sync(self, document="notes", **dialled):
         return self._serve(self.sockets.sync, path_params={"document": document}, **dialled)

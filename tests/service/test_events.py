@@ -15,6 +15,7 @@ from crdt_sync.ports import Batch, NewEvent, StoreUnavailable
 from crdt_sync.service import events as hub
 from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
+from crdt_sync.service.standing import Standing
 from crdt_sync.wire import limits
 from tests.fakes import ManualClock
 from tests.wire import schemas
@@ -47,7 +48,7 @@ def store():
 @pytest.fixture
 async def events(store, monkeypatch):
     monkeypatch.setattr(hub, "PAUSE_S", 0)
-    events = Events(store, Leases(ManualClock()))
+    events = Events(store, Leases(ManualClock(), Standing(store)))
     events.start()
     yield events
     await events.stop()
@@ -114,7 +115,7 @@ async def test_a_watcher_resumes_anywhere_without_gap_or_repeat(store, events, m
     for number in range(12):
         await commit(store, events, f"{number}")
         assert [f"{number}"] == await hear(witness, 1)
-    again = Events(store, Leases(ManualClock()))
+    again = Events(store, Leases(ManualClock(), Standing(store)))
     again.start()
 
     for serving in (events, again):
@@ -217,7 +218,7 @@ async def test_a_watcher_that_hears_nothing_is_told_where_it_stands(store, event
 async def test_positions_that_others_move_are_found_by_looking(store, monkeypatch):
     """Another process commits: nobody notices here."""
     monkeypatch.setattr(hub, "LOOK_S", 0.01)
-    events = Events(store, Leases(ManualClock()))
+    events = Events(store, Leases(ManualClock(), Standing(store)))
     events.start()
     watch = await begin(events, SALES, None)
     await anext(watch)
@@ -321,7 +322,7 @@ async def test_a_watch_that_is_left_holds_no_lease(events):
 
 
 async def test_a_service_that_stops_ends_every_watch_and_begins_none(store):
-    events = Events(store, Leases(ManualClock()))
+    events = Events(store, Leases(ManualClock(), Standing(store)))
     events.start()
     watch = await begin(events, SALES, None)
     await events.stop()

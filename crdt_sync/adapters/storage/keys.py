@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from crdt_sync.domain.tripwire import ALARMS_PER_TICKET_MAX, Alarm
 from crdt_sync.ports import Batch, TicketFilter
 
+REFUSAL_ROWS_MAX = 100_000  # some 20 MB; a quiet house keeps years
 QUARANTINE_ROWS_MAX = 10_000  # enough to study an attack or a faulty client, and no way to fill the disk with refusals
 QUARANTINE_BYTES_MAX = 64 * 1024 * 1024  # rows may be as large as a frame; this much is enough of the large ones
 ALARMS_PER_DEPARTMENT_MAX = 100  # some 25 MB at worst; a fault that so many tickets show is known

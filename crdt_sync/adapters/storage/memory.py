@@ -7,12 +7,13 @@ import itertools
 import json
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from crdt_sync.adapters.storage.keys import (
     QUARANTINE_BYTES_MAX,
     QUARANTINE_ROWS_MAX,
+    REFUSAL_ROWS_MAX,
     Key,
     collisions,
     facets,
@@ -23,6 +24,7 @@ from crdt_sync.adapters.storage.keys import (
 )
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId, TransitionId
+from crdt_sync.domain.restriction import Restriction
 from crdt_sync.domain.tripwire import Alarm
 from crdt_sync.ports import (
     Batch,
@@ -40,6 +42,7 @@ from crdt_sync.ports import (
     TicketRow,
     TicketWrite,
 )
+from crdt_sync.ports.operator import Refusal, RefusalFilter, StoredRestriction
 from crdt_sync.ports.stored import Compaction, Snapshot, StoredDocument, StoredUpdate
 
 
@@ -63,6 +66,9 @@ class MemoryStore:
         self._alarms: list[Alarm] = []
         self._ended: dict[str, frozenset[int]] = {}
         self._epoch = 0
+        self._restrictions: dict[ActorId, StoredRestriction] = {}
+        self._changes = 0
+        self._refusals: dict[tuple[object, ...], Refusal] = {}
         self._closed = False
         self.quarantine: deque[Quarantined] = deque(maxlen=QUARANTINE_ROWS_MAX)
 
@@ -115,6 +121,8 @@ class MemoryStore:
         self.quarantine += batch.quarantined
         while sum(len(refused.data) for refused in self.quarantine) > QUARANTINE_BYTES_MAX:
             self.quarantine.popleft()
+        for refusal in batch.refusals:
+            self._keep_refusal(refusal)
         self._taken |= {key for key, _ in unique_keys(batch) if key[0] != "ticket"}
         self._position = committed.last
         return committed
@@ -246,6 +254,27 @@ class MemoryStore:
         found = [alarm for alarm in self._alarms if alarm.ticket == ticket]
         return sorted(found, key=lambda alarm: (alarm.department, alarm.heads))
 
+    async def restrict(self, restriction: Restriction, at_ms: int) -> int:
+        """Put the actor's restriction behind all others."""
+        self._check_open()
+        self._changes += 1
+        self._restrictions.pop(restriction.actor, None)
+        self._restrictions[restriction.actor] = StoredRestriction(self._changes, restriction, at_ms)
+        return self._changes
+
+    async def restrictions(self, after: int = 0) -> Sequence[StoredRestriction]:
+        """Look through all of them."""
+        self._check_open()
+        return [stored for stored in self._restrictions.values() if stored.change > after]
+
+    async def refusals(self, where: RefusalFilter, *, limit: int = 100) -> Sequence[Refusal]:
+        """Look through all of them."""
+        self._check_open()
+        wanted = [(name, value) for name, value in asdict(where).items() if value is not None]
+        kept = list(self._refusals.values())[::-1]
+        kept.sort(key=lambda refusal: -refusal.hour_ms)
+        return [each for each in kept if all(getattr(each, name) == value for name, value in wanted)][:limit]
+
     async def check(self) -> None:
         """Succeed until the store is closed."""
         self._check_open()
@@ -253,6 +282,13 @@ class MemoryStore:
     async def close(self) -> None:
         """Refuse everything from now on."""
         self._closed = True
+
+    def _keep_refusal(self, new: Refusal) -> None:
+        kind = (new.hour_ms, new.wire, new.subject, new.code, new.actor, new.department, new.source)
+        known = self._refusals.get(kind)
+        self._refusals[kind] = new if known is None else replace(new, count=known.count + new.count)
+        while len(self._refusals) > REFUSAL_ROWS_MAX:
+            del self._refusals[next(iter(self._refusals))]
 
     def _check_open(self) -> None:
         if self._closed:

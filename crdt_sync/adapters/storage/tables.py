@@ -204,6 +204,33 @@ alarms = Table(
     Index("alarms_department", "department"),
 )
 
+# What operators have taken from people. A row stays when it is given back, so that whoever follows sees the change.
+restrictions = Table(
+    "restrictions",
+    metadata,
+    Column("actor", Text, primary_key=True),
+    Column("change", BigInteger, nullable=False),
+    Column("restriction", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    UniqueConstraint("change", name="restrictions_change"),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("id", _ROW_KEY, primary_key=True),
+    Column("hour_ms", BigInteger, nullable=False),
+    Column("wire", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("department", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    UniqueConstraint("hour_ms", "source", "actor", "department", "wire", "code", "subject", name="refusals_kind"),
+)
+
 # One row. `value` is the newest position. `checks` changes when readiness is probed: SQLite writes nothing for an
 # update that leaves a row as it is, and then the probe would prove nothing.
 service_position = Table(

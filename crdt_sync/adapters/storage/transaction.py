@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Table, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from crdt_sync.adapters.storage import bulk, quarantine, tables
+from crdt_sync.adapters.storage import bulk, operator_rows, quarantine, tables
 from crdt_sync.adapters.storage.checksums import CHECKSUMS
 from crdt_sync.adapters.storage.keys import Facet, Key, facets, owing_lanes, unique_keys
 from crdt_sync.domain import canonical
@@ -95,6 +95,8 @@ async def append(connection: AsyncConnection, batch: Batch) -> Committed:
         await _write_tickets(connection, batch.tickets, committed)
     if batch.quarantined:
         await connection.execute(quarantine.TRIM)
+    if batch.refusals:
+        await operator_rows.keep(connection, batch.refusals)
     return committed
 
 

@@ -1,0 +1,179 @@
+"""What an operator takes is taken from open connections as well, and comes back when it is given back."""
+
+from dataclasses import replace
+
+import pytest
+
+from crdt_sync.adapters.storage.memory import MemoryStore
+from crdt_sync.domain.identity import Identity
+from crdt_sync.domain.restriction import Restriction
+from crdt_sync.errors import Forbidden, Unauthenticated
+from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
+from crdt_sync.server.grpc_dialect import GrpcDialect
+from crdt_sync.wire import hocuspocus
+from tests.gated_store import GatedStore
+from tests.world import LEAD, SALES, World
+
+ACTOR = SALES.actor
+
+
+@pytest.fixture
+async def store():
+    return GatedStore(MemoryStore())
+
+
+@pytest.fixture
+async def world(store):
+    world = await World.start(store)
+    yield world
+    await world.stop()
+
+
+async def restrict(world, **changes):
+    """What the operator's command writes, and the next look at it."""
+    await world.store.restrict(Restriction(ACTOR, **changes), world.clock.now_ms())
+    assert await world.standing.refresh()
+    world.leases.judge()
+    await world.settle()
+
+
+async def collab(world, document):
+    connection, wire = world.collab()
+    connection.receive(hocuspocus.encode_token(document.encode(), ACTOR, "4.7.0"))
+    await world.settle()
+    wire.frames.clear()
+    return connection, wire
+
+
+async def stream(world, *documents):
+    connection, wire = world.connect(GrpcDialect(), SALES)
+    connection.receive(pb.ClientFrames(frames=[pb.ClientFrame(document=name, open=pb.Open()) for name in documents]))
+    await world.settle()
+    wire.frames.clear()
+    return connection, wire
+
+
+async def test_nothing_new_is_nothing_to_judge(world):
+    assert not await world.standing.refresh()
+    await world.store.restrict(Restriction(ACTOR), 0)
+
+    assert [True, False] == [await world.standing.refresh(), await world.standing.refresh()]
+
+
+async def test_who_was_revoked_loses_every_connection_and_gets_no_other(world):
+    card = f"ticket/{(await world.opened()).id}/card"
+    wires = [(await collab(world, card))[1], (await stream(world, card))[1], (await world.yjs(card, SALES))[1]]
+    _, other = await world.yjs(card, LEAD)
+    await restrict(world, revoked=True)
+
+    assert [4401] * 3 == [wire.closed[0] for wire in wires]
+    assert other.closed is None
+    assert 3 == sum(count for (_, code), count in world.meter.refusals.items() if code == "revoked")
+    with pytest.raises(Unauthenticated):
+        await world.authenticate(ACTOR)
+    await restrict(world)
+    assert SALES.actor == (await world.authenticate(ACTOR)).principal.actor
+
+
+async def test_tokens_from_before_are_void_and_later_ones_are_good(world):
+    now_ms = world.clock.now_ms()
+    await restrict(world, valid_from_ms=now_ms)
+
+    with pytest.raises(Unauthenticated) as caught:
+        world.standing.judge(Identity(SALES, None, issued_at_ms=now_ms - 1))
+    assert "signed_out" == caught.value.code
+    assert SALES == world.standing.judge(Identity(SALES, None, issued_at_ms=now_ms)).principal
+
+
+async def test_a_document_that_may_no_longer_be_read_is_closed_and_the_others_stay(world):
+    one, two = (await world.opened(subject="1")).id, (await world.opened(subject="2")).id
+    _, sync = await world.yjs(f"ticket/{one}/card", SALES)
+    _, several = await collab(world, f"ticket/{one}/card")
+    _, batched = await stream(world, f"ticket/{one}/card", f"ticket/{two}/card")
+    await restrict(world, tickets=(two,))
+
+    assert (4403, "ticket_scope") == (sync.closed[0], sync.closed[1].partition(":")[0])
+    reason = "ticket_scope: The token does not name this ticket."
+    assert [hocuspocus.encode_close(f"ticket/{one}/card".encode(), reason)] == several.frames
+    assert [(f"ticket/{one}/card", "closed")] == [(each.document, each.WhichOneof("body")) for each in batched.frames]
+    assert {"sales-1"} == {member.principal.actor for member in (await world.rooms.get(f"ticket/{two}/card")).members}
+
+
+async def test_a_writer_becomes_a_reader_and_is_told_so_and_back_again(world):
+    card = f"ticket/{(await world.opened()).id}/card"
+    _, wire = await collab(world, card)
+    await restrict(world, read_only=True)
+    assert [hocuspocus.encode_authenticated(card.encode(), read_only=True)] == wire.frames
+    (member,) = (await world.rooms.get(card)).members
+    assert not member.writable
+    await restrict(world)
+
+    assert [hocuspocus.encode_authenticated(card.encode(), read_only=False)] == wire.frames[1:]
+    assert member.writable
+
+
+async def test_roles_are_narrowed_and_come_back_as_the_token_says(world):
+    lead = replace(LEAD, actor=ACTOR)
+    await restrict(world, roles=("sales", "admin"))
+    narrowed = world.standing.judge(Identity(lead, None))
+    assert ("sales",) == narrowed.principal.roles
+    await restrict(world)
+
+    assert lead.roles == world.standing.judge(narrowed).principal.roles
+
+
+async def test_a_token_is_narrowed_by_what_both_name(world):
+    await restrict(world, tickets=("a", "b"))
+
+    assert ("b",) == world.standing.judge(Identity(replace(SALES, tickets=("b", "c")), None)).principal.tickets
+    assert ("a", "b") == world.standing.judge(Identity(SALES, None)).principal.tickets
+
+
+async def test_who_may_only_read_moves_says_and_opens_nothing(world):
+    view = await world.opened()
+    reader = replace(SALES, read_only=True)
+    for name, arguments, more in (
+        ("open", (), {"title": "Another"}),
+        ("post_message", (view.id,), {"text": "hello"}),
+        ("update_card", (view.id,), {"fields": {"priority": "high"}}),
+        ("update_form", (view.id, "sales"), {"fields": {"price": 1}}),
+        ("transition", (view.id,), {"lane": "sales", "name": "quote", "seen": str(view.version)}),
+    ):
+        with pytest.raises(Forbidden) as caught:
+            await getattr(world.tickets, name)(reader, *arguments, **more)
+        assert "read_only" == caught.value.code, name
+
+
+async def test_the_store_is_asked_once_a_look_however_many_are_connected(world, store, monkeypatch):
+    monkeypatch.setattr("crdt_sync.service.leases.LOOK_S", 0.0)
+    card = f"ticket/{(await world.opened()).id}/card"
+    _, wire = await world.yjs(card, SALES)
+    asked, inner = [], store.restrictions
+
+    async def restrictions(after=0):
+        asked.append(after)
+        return await inner(after)
+
+    store.restrictions = restrictions
+    world.leases.start()
+    await world.store.restrict(Restriction(ACTOR, revoked=True), 0)
+    await world.settle()
+    await world.leases.stop()
+
+    assert 4401 == wire.closed[0]
+    assert asked == sorted(asked)
+
+
+async def test_a_store_that_is_away_changes_nothing_and_is_asked_again(world, store, monkeypatch):
+    monkeypatch.setattr("crdt_sync.service.leases.LOOK_S", 0.0)
+    store.down = True
+    await world.store.restrict(Restriction(ACTOR, revoked=True), 0)
+    world.leases.start()
+    await world.settle()
+    assert ACTOR == (await world.authenticate(ACTOR)).principal.actor
+    store.down = False
+    await world.settle()
+    await world.leases.stop()
+
+    with pytest.raises(Unauthenticated):
+        await world.authenticate(ACTOR)
