@@ -14,7 +14,7 @@ from crdt_sync.domain.ids import ID_PATTERN, ActorId, Role, TicketId
 from crdt_sync.domain.restriction import Restriction
 from crdt_sync.errors import Malformed
 from crdt_sync.ports.operator import StoredRestriction
-from crdt_sync.server import bootstrap, database
+from crdt_sync.server import bootstrap, database, keys
 
 app = typer.Typer(name="access", help="Take access from people, and give it back.", no_args_is_help=True)
 
@@ -67,6 +67,19 @@ def limit(
 def restore(context: typer.Context, actor: Person) -> None:
     """Give back what was taken; tokens that were made void stay so."""
     _change(context, actor, revoked=False, read_only=False, roles=None, tickets=None)
+
+
+@app.command()
+def rotate_key(
+    context: typer.Context,
+    *,
+    keep_former: Annotated[
+        bool, typer.Option("--keep-former", help="Tokens of the key before stay good until the next rotation.")
+    ] = False,
+) -> None:
+    """Make a new development key; tokens of the one before end at once, open connections included."""
+    keys.rotate_development_key(context.obj.data, keep_former=keep_former)
+    typer.echo("There is a new development key; get new tokens from `crdt-sync token`.")
 
 
 def _change(context: typer.Context, actor: str, **changes: object) -> None:

@@ -4,10 +4,18 @@ The rules are those of y-protocols' awareness: a state counts if its clock is ne
 the same clock. What changed is collected and relayed once a turn, the latest state only.
 """
 
-from collections import Counter
+from dataclasses import dataclass
 
 from crdt_sync.wire import limits
 from crdt_sync.wire.awareness import State, decode, encode
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of an awareness update: whether there is something to relay, and the code of what was not taken."""
+
+    relay: bool
+    refused: str | None
 
 
 class Presence:
@@ -16,14 +24,15 @@ class Presence:
     def __init__(self) -> None:
         self._states: dict[int, State] = {}
         self._owners: dict[int, object] = {}
+        self._clients: dict[object, set[int]] = {}  # owner -> its clients
         self._changed: set[int] = set()
         self._spoken: dict[object, tuple[int, int]] = {}  # owner -> the second, and how many messages in it
 
     def __len__(self) -> int:
         return len(self._states)
 
-    def update(self, data: bytes, owner: object, *, now_ms: int) -> bool:
-        """Take an awareness update from `owner`; True if there is something to relay.
+    def update(self, data: bytes, owner: object, *, now_ms: int) -> Heard:
+        """Take an awareness update from `owner`; what is another one's client, or one too many, is left out.
 
         What comes faster than the limit is kept, and relayed with whatever is relayed next.
 
@@ -34,27 +43,30 @@ class Presence:
             Malformed: the bytes are no awareness update.
 
         """
-        held = Counter(self._owners.values())[owner]
+        own = self._clients.setdefault(owner, set())
+        refused = None
         for state in decode(data):
-            holder = self._owners.get(state.client, owner)
-            if holder is not owner:
+            if self._owners.get(state.client, owner) is not owner:
+                refused = "foreign_presence"
                 continue
             known = self._states.get(state.client)
             if known is not None and state.clock < known.clock:
                 continue
-            if state.client not in self._owners:
-                if held >= limits.AWARENESS_IDS_PER_CONNECTION_MAX or len(self._states) >= limits.AWARENESS_STATES_MAX:
+            if state.client not in own:
+                if len(own) >= limits.AWARENESS_IDS_PER_CONNECTION_MAX or len(self) >= limits.AWARENESS_STATES_MAX:
+                    refused = "too_many_presences"
                     continue
-                held += 1
+                own.add(state.client)
             self._states[state.client] = state
             self._owners[state.client] = owner
             self._changed.add(state.client)
-        return bool(self._changed) and self._count(owner, now_ms // 1000) <= limits.PRESENCE_MESSAGES_PER_S_MAX
+        often = self._count(owner, now_ms // 1000) > limits.PRESENCE_MESSAGES_PER_S_MAX if self._changed else False
+        return Heard(bool(self._changed) and not often, refused)
 
     def leave(self, owner: object) -> bool:
         """Remove the clients that `owner` introduced; True if there is something to relay."""
         self._spoken.pop(owner, None)
-        for client in [client for client, holder in self._owners.items() if holder is owner]:
+        for client in self._clients.pop(owner, ()):
             del self._owners[client]
             self._states[client] = State(client, self._states[client].clock, None)
             self._changed.add(client)
@@ -69,7 +81,7 @@ class Presence:
         for state in states:
             if state.json is None:
                 self._states.pop(state.client, None)
-                self._owners.pop(state.client, None)
+                self._clients.get(self._owners.pop(state.client, None), set()).discard(state.client)
         return encode(states)
 
     def snapshot(self) -> bytes | None:

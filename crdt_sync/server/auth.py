@@ -53,10 +53,11 @@ class Claims(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """A key and the one algorithm that it verifies: a token does not choose it."""
+    """A key and the one algorithm that it verifies: a token does not choose it. `id` is a digest of the key."""
 
     key: Any  # PyJWT takes bytes for HS256 and a key object of `cryptography` for the others
     algorithm: str
+    id: str = ""
 
 
 class Keys(Protocol):
@@ -67,6 +68,15 @@ class Keys(Protocol):
 
         Raises:
             Unauthenticated: there is none.
+            Unavailable: the issuer cannot be asked.
+
+        """
+        ...
+
+    async def known(self) -> frozenset[str]:
+        """Return the `id` of every key that is good now.
+
+        Raises:
             Unavailable: the issuer cannot be asked.
 
         """
@@ -117,13 +127,13 @@ class TokenAuthenticator:
             claims = Claims.model_validate(payload)
         except (jwt.PyJWTError, ValidationError, UnicodeError) as error:
             raise _wrong("The token is not valid.") from error
-        return self._identity(claims)
+        return self._identity(claims, key.id)
 
     def _required(self) -> list[str]:
         chosen = {"iss": self._issuer, "aud": self._audience}
         return ["exp", "sub", *(name for name, value in chosen.items() if value is not None)]
 
-    def _identity(self, claims: Claims) -> Identity:
+    def _identity(self, claims: Claims, key: str) -> Identity:
         now_s = self._clock.now_ms() / 1000
         if claims.exp <= now_s:
             raise Unauthenticated("The token has expired.", code="token_expired", advice="Sign in again.")
@@ -136,7 +146,7 @@ class TokenAuthenticator:
             tickets=None if claims.tickets is None else tuple(TicketId(ticket) for ticket in claims.tickets),
             accounts=tuple(claims.accounts),
         )
-        return Identity(principal, claims.exp * 1000, issued_at_ms=round(claims.iat * 1000))
+        return Identity(principal, claims.exp * 1000, issued_at_ms=round(claims.iat * 1000), key=key)
 
 
 class StandingAuthenticator:
@@ -207,7 +217,7 @@ def issue(
     except ValidationError as error:
         wrong = "; ".join(f"{each['loc'][0]}: {each['msg']}" for each in error.errors())
         raise Malformed(f"No such token can be: {wrong}.", code="claims") from error
-    return jwt.encode(claims, key.key, algorithm=key.algorithm)
+    return jwt.encode(claims, key.key, algorithm=key.algorithm, headers={"kid": key.id} if key.id else None)
 
 
 def bearer(header: str | None) -> str | None:

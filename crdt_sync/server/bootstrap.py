@@ -19,11 +19,11 @@ from crdt_sync.errors import Malformed
 from crdt_sync.ports import Clock, Store
 from crdt_sync.server import database
 from crdt_sync.server.app import Channels, Parts, create_app
-from crdt_sync.server.auth import Authenticator, NoAuthenticator, StandingAuthenticator, TokenAuthenticator
+from crdt_sync.server.auth import Authenticator, Keys, NoAuthenticator, StandingAuthenticator, TokenAuthenticator
 from crdt_sync.server.grpc_server import GrpcParts, GrpcServer
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.http_server import HttpServer
-from crdt_sync.server.keys import SUBJECT_KEY_FILE, IssuerKeys, development_key, local_secret
+from crdt_sync.server.keys import SUBJECT_KEY_FILE, DevelopmentKeyFiles, IssuerKeys, local_secret
 from crdt_sync.server.logs import guard_libraries
 from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.settings import Settings
@@ -130,7 +130,8 @@ class Service:
         audit = self._audit = Audit(telemetry, clock, secret)
         standing = Standing(store)
         await standing.refresh()
-        leases = self._leases = Leases(clock, standing)
+        keys = self._keys(clock)
+        leases = self._leases = Leases(clock, standing, keys)
         compactor = self._compactor = Compactor(store, ids, telemetry)
         rooms = Rooms(store, ids, compactor)
         events = self._events = Events(store, leases)
@@ -148,15 +149,9 @@ class Service:
         )
         telemetry.watch(connections.levels)
         tickets = Tickets(
-            store=store,
-            rooms=rooms,
-            committer=committer,
-            lifecycles=lifecycles,
-            clock=clock,
-            ids=ids,
-            secret=secret,
+            store=store, rooms=rooms, committer=committer, lifecycles=lifecycles, clock=clock, ids=ids, secret=secret
         )
-        authenticator = StandingAuthenticator(self._authenticator(clock), standing)
+        authenticator = StandingAuthenticator(self._authenticator(keys, clock), standing)
         readiness = self._readiness = Readiness(store)
         for part in (compactor, committer, connections, leases, events):
             part.start()
@@ -197,14 +192,18 @@ class Service:
         self.port = http.port
         _log.info("service started", host=settings.host, port=self.port, grpc_port=self.grpc_port)
 
-    def _authenticator(self, clock: Clock) -> Authenticator:
-        settings = self.settings
-        if settings.auth == "none":
+    def _keys(self, clock: Clock) -> Keys | None:
+        """Return where verification keys come from; nowhere without tokens."""
+        if self.settings.auth == "none":
+            return None
+        if self.settings.jwks_url is None:
+            return DevelopmentKeyFiles(self.settings.data)
+        return IssuerKeys(self.settings.jwks_url, clock, self._client)
+
+    def _authenticator(self, keys: Keys | None, clock: Clock) -> Authenticator:
+        if keys is None:
             return NoAuthenticator()
-        if settings.jwks_url is None:
-            return TokenAuthenticator(development_key(settings.data), clock)
-        keys = IssuerKeys(settings.jwks_url, clock, self._client)
-        return TokenAuthenticator(keys, clock, issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+        return TokenAuthenticator(keys, clock, issuer=self.settings.jwt_issuer, audience=self.settings.jwt_audience)
 
 
 def run(main: Coroutine[Any, Any, _T]) -> _T:

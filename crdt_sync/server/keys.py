@@ -1,6 +1,7 @@
 """Where verification keys come from: a file on this machine, or an issuer's JWKS. Verifies nothing itself."""
 
 import asyncio
+import hashlib
 import json
 import os
 import secrets
@@ -19,7 +20,9 @@ from crdt_sync.server.auth import VerificationKey
 _log = structlog.get_logger(__name__)
 
 KEY_FILE = "dev.key"
+FORMER_KEY_FILE = "dev.key.former"  # still good, if it is there
 SUBJECT_KEY_FILE = "subject.key"  # what stands for people and addresses is made with it
+ID_DIGITS = 16  # of a key's digest: keys of one house do not collide
 KEY_BYTES = 32  # HS256 gains nothing from more (RFC 7518, 3.2)
 
 JWKS_BYTES_MAX = 256 * 1024  # a hundred RSA keys
@@ -33,25 +36,86 @@ RSA_BITS_MIN = 2048
 
 
 class DevelopmentKey:
-    """The one key of `DATA/dev.key`."""
+    """The key of `DATA/dev.key`, and the one before it if the operator has kept it."""
 
-    def __init__(self, key: VerificationKey) -> None:
+    def __init__(self, key: VerificationKey, former: VerificationKey | None = None) -> None:
         self.key = key
+        self.former = former
 
     async def find(self, key_id: str | None) -> VerificationKey:
-        """Return the key, whatever the id."""
-        del key_id
-        return self.key
+        """Return the former key if a token names it, else the key."""
+        return self.former if self.former is not None and key_id == self.former.id else self.key
+
+    async def known(self) -> frozenset[str]:
+        """Return both."""
+        return frozenset(key.id for key in (self.key, self.former) if key is not None)
+
+
+class DevelopmentKeyFiles:
+    """The development key as its files say it now: an operator rotates it while the service runs."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._stamp: object = None
+        self._key = self._read()
+
+    async def find(self, key_id: str | None) -> VerificationKey:
+        """Return the key that a token names."""
+        return await self._read().find(key_id)
+
+    async def known(self) -> frozenset[str]:
+        """Return the keys that are good now."""
+        return await self._read().known()
+
+    def _read(self) -> DevelopmentKey:
+        """Read the files again if they are others than before."""
+        stamp = [_stamp(self._data / name) for name in (KEY_FILE, FORMER_KEY_FILE)]
+        if stamp != self._stamp:
+            self._key = development_key(self._data)
+            self._stamp = [_stamp(self._data / name) for name in (KEY_FILE, FORMER_KEY_FILE)]
+        return self._key
 
 
 def development_key(data: Path) -> DevelopmentKey:
     """Read the development key, making it on first use.
 
     Raises:
-        Malformed: the file is not such a key, or others may read it.
+        Malformed: a file is not such a key, or others may read it.
 
     """
-    return DevelopmentKey(VerificationKey(local_secret(data / KEY_FILE), "HS256"))
+    former = data / FORMER_KEY_FILE
+    return DevelopmentKey(
+        _symmetric(local_secret(data / KEY_FILE)), _symmetric(local_secret(former)) if former.exists() else None
+    )
+
+
+def rotate_development_key(data: Path, *, keep_former: bool) -> None:
+    """Make a new development key. Tokens of the one before stay good with `keep_former`, until the next rotation.
+
+    Raises:
+        Malformed: a file is not such a key, or others may read it.
+
+    """
+    former, current = data / FORMER_KEY_FILE, data / KEY_FILE
+    local_secret(current)
+    former.unlink(missing_ok=True)
+    if keep_former:
+        former.hardlink_to(current)
+    fresh = data / f".{KEY_FILE}.{secrets.token_hex(8)}"
+    local_secret(fresh)
+    fresh.replace(current)
+
+
+def _symmetric(secret: bytes) -> VerificationKey:
+    return VerificationKey(secret, "HS256", hashlib.sha256(b"key:" + secret).hexdigest()[:ID_DIGITS])
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def local_secret(path: Path) -> bytes:
@@ -122,6 +186,15 @@ class IssuerKeys:
             raise Unauthenticated("The token is not valid.", code="token_invalid", advice="Get a new token.")
         return key
 
+    async def known(self) -> frozenset[str]:
+        """Return the keys of the newest answer, which is at most `JWKS_LIFETIME_MS` old while the issuer answers."""
+        async with self._asking:
+            if self._due(known=True):
+                await self._refresh()
+        if self._fetched_at_ms is None:
+            raise Unavailable("The issuer's keys cannot be read now.", code="issuer_unreachable")
+        return frozenset(key.id for key in self._keys.values())
+
     def _known(self, key_id: str | None) -> VerificationKey | None:
         if key_id is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
@@ -179,5 +252,11 @@ def _verifier(described: dict[str, Any]) -> VerificationKey | None:
     return (
         None
         if getattr(key, "key_size", RSA_BITS_MIN) < RSA_BITS_MIN and kind == "RSA"
-        else VerificationKey(key, algorithm)
+        else VerificationKey(key, algorithm, _thumbprint(described))
     )
+
+
+def _thumbprint(described: dict[str, Any]) -> str:
+    """Return what names a key whatever its `kid`: the members that make it, as RFC 7638 picks them."""
+    members = {name: described[name] for name in ("crv", "e", "kty", "n", "x", "y") if name in described}
+    return hashlib.sha256(json.dumps(members, sort_keys=True).encode()).hexdigest()[:ID_DIGITS]

@@ -200,12 +200,15 @@ class Connection:
                     actor = effect.principal.actor if effect.principal else ActorId("unknown")
                     self._house.keep_refused(KeepRefused(effect.document, actor, effect.code, effect.data))
                 case Refusal():
-                    asked = Asked(self.session.dialect.wire, effect.document, self._source, effect.principal)
-                    self._house.audit.refused(asked, effect.code)
+                    self._refused(effect)
                 case Close():
                     self.close(effect.code, effect.reason)
                 case _:
                     assert_never(effect)
+
+    def _refused(self, refusal: Refusal) -> None:
+        asked = Asked(self.session.dialect.wire, refusal.document, self._source, refusal.principal)
+        self._house.audit.refused(asked, refusal.code)
 
     def _push(self, push: Push) -> None:
         member = self._members.get(push.key)
@@ -305,11 +308,13 @@ class Connection:
             return
         try:
             now_ms = self._house.clock.now_ms()
-            changed = member.room.presence.update(effect.data, member, now_ms=now_ms)
+            heard = member.room.presence.update(effect.data, member, now_ms=now_ms)
         except CallerError as error:
             self._execute(self.session.faulty(effect.key, effect.data, error))
             return
-        if changed:
+        if heard.refused is not None:
+            self._refused(Refusal(member.room.text, heard.refused, member.principal))
+        if heard.relay:
             self._house.present(member.room)
 
     def _presence(self, key: str) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from crdt_sync.domain.identity import Identity
-from crdt_sync.errors import Forbidden, TicketSyncError, Unauthenticated
+from crdt_sync.errors import Forbidden, Malformed, TicketSyncError, Unauthenticated, Unavailable
 from crdt_sync.ports import Clock, StoreUnavailable
 from crdt_sync.service.standing import Standing
 from crdt_sync.wire import limits
@@ -36,6 +36,19 @@ class Holder(Protocol):
         ...
 
 
+class KeyRing(Protocol):
+    """The keys that tokens are verified with."""
+
+    async def known(self) -> frozenset[str]:
+        """Return what names each key that is good now.
+
+        Raises:
+            Unavailable: that cannot be said now.
+
+        """
+        ...
+
+
 class Lease:
     """What one token is good for. `key` is the holder's name for it."""
 
@@ -51,16 +64,19 @@ class Lease:
 class Leases:
     """Every lease of this process."""
 
-    def __init__(self, clock: Clock, standing: Standing) -> None:
+    def __init__(self, clock: Clock, standing: Standing, keys: KeyRing | None = None) -> None:
         self._clock = clock
         self._standing = standing
+        self._keys = keys
         self._leases: set[Lease] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to look."""
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(each, name="leases") for each in (self._look_on(), self._follow())]
+        self._tasks = [
+            loop.create_task(each, name="leases") for each in (self._look_on(), self._follow(), self._follow_keys())
+        ]
 
     async def stop(self) -> None:
         """End; leases last for ever."""
@@ -157,6 +173,28 @@ class Leases:
                 continue
             if changed:
                 self.judge()
+
+    async def follow_keys(self) -> None:
+        """Take back what tokens of withdrawn keys are good for."""
+        if self._keys is None:
+            return
+        try:
+            known = await self._keys.known()
+        except (Unavailable, Malformed) as error:  # an issuer that is away has withdrawn nothing
+            _log.warning("keys not read", reason=str(error))
+            return
+        for lease in [lease for lease in self._leases if lease.identity.key and lease.identity.key not in known]:
+            self.drop(lease)
+            lease.holder.lose(lease, _withdrawn())
+
+    async def _follow_keys(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            await self.follow_keys()
+
+
+def _withdrawn() -> Unauthenticated:
+    return Unauthenticated("The key of this token was withdrawn.", code="key_withdrawn", advice="Sign in again.")
 
 
 def _expired() -> Unauthenticated:

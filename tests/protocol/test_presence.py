@@ -30,7 +30,7 @@ def test_an_older_clock_changes_nothing():
     presence.update(said(1, 5, '{"x":5}'), ANN, now_ms=0)
     presence.drain()
 
-    assert not presence.update(said(1, 4, '{"x":4}'), ANN, now_ms=0)
+    assert not presence.update(said(1, 4, '{"x":4}'), ANN, now_ms=0).relay
     assert (State(1, 5, '{"x":5}'),) == decode(presence.snapshot())
 
 
@@ -39,15 +39,18 @@ def test_a_renewal_is_echoed_so_that_the_sender_stays_connected():
     presence.update(said(1, 5), ANN, now_ms=0)
     presence.drain()
 
-    assert presence.update(said(1, 5), ANN, now_ms=0)
+    assert presence.update(said(1, 5), ANN, now_ms=0).relay
 
 
 def test_nobody_speaks_for_another_ones_client():
     presence = Presence()
     presence.update(said(1, 1, '{"who":"ann"}'), ANN, now_ms=0)
 
-    presence.update(said(1, 9, None), BEN, now_ms=0)
+    heard = presence.update(encode([State(1, 9, None), State(2, 1, "{}")]), BEN, now_ms=0)
 
+    assert (True, "foreign_presence") == (heard.relay, heard.refused)
+    presence.leave(BEN)
+    presence.drain()
     assert (State(1, 1, '{"who":"ann"}'),) == decode(presence.snapshot())
 
 
@@ -73,7 +76,7 @@ def test_a_client_that_left_may_come_back_with_another_connection():
     presence.leave(ANN)
     presence.drain()
 
-    assert presence.update(said(1, 4), BEN, now_ms=0)
+    assert presence.update(said(1, 4), BEN, now_ms=0).relay
 
 
 def test_a_room_holds_so_many_clients_and_no_more():
@@ -82,16 +85,18 @@ def test_a_room_holds_so_many_clients_and_no_more():
         presence.update(said(client, 1), object(), now_ms=0)
     presence.drain()
 
-    assert not presence.update(said(limits.AWARENESS_STATES_MAX + 1, 1), ANN, now_ms=0)
+    heard = presence.update(said(limits.AWARENESS_STATES_MAX + 1, 1), ANN, now_ms=0)
+    assert (False, "too_many_presences") == (heard.relay, heard.refused)
 
 
 def test_one_connection_introduces_so_many_clients_and_no_more():
     presence = Presence()
     crowd = range(1, limits.AWARENESS_IDS_PER_CONNECTION_MAX + 2)
-    presence.update(encode([State(client, 1, "{}") for client in crowd]), ANN, now_ms=0)
+    heard = presence.update(encode([State(client, 1, "{}") for client in crowd]), ANN, now_ms=0)
 
+    assert "too_many_presences" == heard.refused
     assert list(crowd)[:-1] == clients(presence)
-    assert presence.update(said(crowd[-1], 1), BEN, now_ms=0), "another connection has room of its own"
+    assert presence.update(said(crowd[-1], 1), BEN, now_ms=0).relay, "another connection has room of its own"
 
 
 def test_a_connection_that_gave_a_client_up_may_introduce_another():
@@ -108,16 +113,40 @@ def test_a_connection_that_gave_a_client_up_may_introduce_another():
 def test_what_comes_too_fast_is_relayed_with_the_next_change():
     presence = Presence()
     for clock in range(1, limits.PRESENCE_MESSAGES_PER_S_MAX + 1):
-        assert presence.update(said(1, clock), ANN, now_ms=999)
+        assert presence.update(said(1, clock), ANN, now_ms=999).relay
         presence.drain()
     too_fast = limits.PRESENCE_MESSAGES_PER_S_MAX + 1
 
-    assert not presence.update(said(1, too_fast), ANN, now_ms=999)
-    assert presence.update(said(2, 1), BEN, now_ms=999), "others are not held up"
+    assert not presence.update(said(1, too_fast), ANN, now_ms=999).relay
+    assert presence.update(said(2, 1), BEN, now_ms=999).relay, "others are not held up"
     assert (State(1, too_fast, "{}"), State(2, 1, "{}")) == decode(presence.drain())
-    assert presence.update(said(1, too_fast + 1), ANN, now_ms=1000)
+    assert presence.update(said(1, too_fast + 1), ANN, now_ms=1000).relay
 
 
 def test_what_is_no_presence_is_refused():
     with pytest.raises(Malformed):
         Presence().update(b"\x01\x01", ANN, now_ms=0)
+
+
+def test_an_update_looks_at_its_own_clients_and_at_nobody_elses():
+    """A room of a thousand costs what a room of one does: no owner but the sender is asked anything."""
+
+    class Owner:
+        compared = 0
+
+        def __eq__(self, other):
+            Owner.compared += self is not other
+            return self is other
+
+        __hash__ = object.__hash__
+
+    presence = Presence()
+    for client in range(limits.AWARENESS_STATES_MAX):
+        presence.update(said(client, 1), Owner(), now_ms=0)
+    presence.drain()
+    last = Owner()
+    Owner.compared = 0
+    presence.update(said(1, 2), last, now_ms=0)
+    presence.leave(last)
+
+    assert 0 == Owner.compared
