@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 from crdt_sync.adapters.clock import uuid7
-from crdt_sync.ports import Clock
+from crdt_sync.ports.sources import Clock
 from crdt_sync.wire.status import Wire
 
 START_MS = 1_700_000_000_000
