@@ -319,6 +319,16 @@ def test_the_bound_before_the_token_is_the_sockets_however_many_documents_it_nam
     assert ["size", 4413] == [effect.code for effect in effects[2]]
 
 
+def test_too_much_for_a_document_that_is_being_opened_closes_the_socket():
+    session = Session(YjsDialect(DOC), principal=ME)
+    session.join(DOC, DOC)
+    frames = [ysync.encode_update(b"x" * limits.UPDATE_BYTES_MAX) for _ in range(3)]
+    effects = [session.receive(frame) for frame in frames]
+
+    assert [[], []] == effects[:2]
+    assert ["size", 4413] == [effect.code for effect in effects[2]]
+
+
 def test_too_many_documents_close_the_socket():
     session = Session(CollabDialect())
     for index in range(limits.DOCUMENTS_PER_SOCKET_MAX):

@@ -1,0 +1,243 @@
+"""Every limit of `wire/limits.py` is reached by a client over a real socket, and answered with a coded refusal.
+
+A limit without a case fails the first test. What takes minutes to reach on a real clock is reached where the clock is
+the test's own: the case names that test.
+"""
+
+import hashlib
+from pathlib import Path
+
+import pycrdt
+import pytest
+import pytest_asyncio
+
+from crdt_sync.wire import awareness, hocuspocus, limits, ysync
+from crdt_sync.wire.lib0 import var_bytes, var_string, var_uint
+from tests.access.wires import Ended, collab_socket, sync_socket
+from tests.documents import forge
+from tests.server.conftest import run_service
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(tmp_path_factory):
+    async with run_service(tmp_path_factory.mktemp("limits")) as running:
+        yield running
+
+
+async def said(running, document, *frames):
+    """Say these on a y-websocket; return the code of the refusal."""
+    async with sync_socket(running, document, running.token()) as socket:
+        try:
+            await socket.hear(ysync.Step1)
+            await socket.say(*frames)
+            return (await socket.hear(ysync.Denied)).reason.partition(":")[0]
+        except Ended as ended:
+            return ended.code
+
+
+def over_sync(*frames):
+    """A case on a document without rules."""
+    return lambda running: said(running, "notes", *frames)
+
+
+def edited(kind, change):
+    """A case that changes a document of a ticket as a Yjs client would."""
+
+    async def case(running):
+        doc = pycrdt.Doc(client_id=next(CLIENTS))
+        change(doc)
+        return await said(running, f"ticket/{await running.ticket()}/{kind}", ysync.encode_update(doc.get_update()))
+
+    return case
+
+
+def keys(root, count, name="k{}", value=1):
+    def change(doc):
+        target = doc.get(root, type=pycrdt.Map)
+        with doc.transaction():
+            for index in range(count):
+                target[name.format(index)] = value
+
+    return change
+
+
+def payloads(texts):
+    def change(doc):
+        target = doc.get("payloads", type=pycrdt.Map)
+        with doc.transaction():
+            for text in texts:
+                target[hashlib.sha256(text.encode()).hexdigest()] = text
+
+    return change
+
+
+def entries(root, texts):
+    def change(doc):
+        doc.get(root, type=pycrdt.Array).extend(texts)
+
+    return change
+
+
+def collab(*frames, token=True):
+    """A case on a Hocuspocus socket; `None` among the frames stands for a good token."""
+
+    async def case(running):
+        async with collab_socket(running) as socket:
+            try:
+                if token:
+                    await socket.say(hocuspocus.encode_token(b"notes", running.token(), "4.7.0"))
+                await socket.say(*frames)
+                while True:
+                    heard = await socket.hear(hocuspocus.PermissionDenied, hocuspocus.Close, hocuspocus.Stateless)
+                    reason = heard.frame.reason if hasattr(heard, "frame") else heard.reason
+                    return reason.partition(":")[0]
+            except Ended as ended:
+                return ended.code
+
+    return case
+
+
+def presence(*states):
+    return ysync.encode_awareness(awareness.encode(states))
+
+
+def counted(frames, code):
+    """A case whose refusal nobody is told of: it is counted, and the session stays."""
+
+    async def case(running):
+        async with sync_socket(running, "notes", running.token()) as socket:
+            await socket.hear(ysync.Step1)
+            await socket.say(*frames, ysync.encode_step1(b"\0"))
+            await socket.hear(ysync.Step2)
+        counter = running.service._audit._meter._refusals.labels("sync", code)
+        return code if counter._value.get() else ""
+
+    return case
+
+
+def nested(depth):
+    """A map's value that is a list of a list of a list."""
+    value = b"\x75\x01" * depth + b"\x7e"
+    return forge.update({77: (0, [forge.item(b"\x08" + var_uint(1) + value, root="card", key="title")])})
+
+
+def stands(path, name):
+    return f"def {name}(" in (ROOT / path).read_text("utf-8")
+
+
+CLIENTS = iter(range(60_000, 70_000))
+MANY = limits.UPDATE_STRUCTS_MAX + 1
+
+ON_A_SOCKET = {
+    "VAR_UINT_MAX": ("malformed", over_sync(b"\x01" + var_bytes(b"\x01\x80\x80\x80\x80\x80\x80\x80\x10\x00\x02{}"))),
+    "CLOCK_MAX": ("malformed", over_sync(ysync.encode_update(forge.update({7: (2**31, [forge.gc(1)])})))),
+    "ANY_DEPTH_MAX": ("too_deep", over_sync(ysync.encode_update(nested(limits.ANY_DEPTH_MAX + 1)))),
+    "FRAME_BYTES_MAX": ("frame_size", over_sync(b"\0" * (limits.FRAME_BYTES_MAX + 1))),
+    "ADDRESS_BYTES_MAX": ("size", collab(var_bytes(b"a" * (limits.ADDRESS_BYTES_MAX + 1)) + b"\x00\x00\x01\x00")),
+    "TOKEN_BYTES_MAX": ("size", collab(hocuspocus.encode_token(b"x", "t" * (limits.TOKEN_BYTES_MAX + 1)), token=False)),
+    "TEXT_BYTES_MAX": ("size", collab(hocuspocus.encode_stateless(b"notes", "t" * (limits.TEXT_BYTES_MAX + 1)))),
+    "UPDATE_BYTES_MAX": ("size", over_sync(ysync.encode_update(b"\0" * (limits.UPDATE_BYTES_MAX + 1)))),
+    "UPDATE_STRUCTS_MAX": ("too_many", over_sync(ysync.encode_update(forge.update({7: (0, [forge.gc(1)] * MANY)})))),
+    "STATE_VECTOR_CLIENTS_MAX": (
+        "too_many",
+        over_sync(ysync.encode_step1(var_uint(limits.STATE_VECTOR_CLIENTS_MAX + 1) + b"\x01\x01" * 4)),
+    ),
+    "TRANSITION_BYTES_MAX": ("size", edited("submit/sales", entries("transitions", ["x" * 4_097]))),
+    "MESSAGE_BYTES_MAX": ("size", edited("submit/sales", entries("messages", ["x" * 65_537]))),
+    "SUBMIT_ENTRIES_MAX": ("too_many", edited("submit/sales", entries("messages", ["x"] * 10_001))),
+    "CARD_KEYS_MAX": ("too_many", edited("card", keys("card", limits.CARD_KEYS_MAX + 1, "assignee.k{}"))),
+    "CARD_TEXT_BYTES_MAX": ("size", edited("card", keys("card", 1, "title", "x" * 1_025))),
+    "FIELD_KEY_LENGTH_MAX": ("key", edited("form/sales", keys("fields", 1, "k" * 65))),
+    "FORM_FIELDS_MAX": ("too_many", edited("form/sales", keys("fields", limits.FORM_FIELDS_MAX + 1))),
+    "FIELD_TEXT_BYTES_MAX": ("size", edited("form/sales", keys("fields", 1, "k", "x" * 8_193))),
+    "PAYLOAD_BYTES_MAX": ("size", edited("form/sales", payloads(["x" * 65_537]))),
+    "FORM_PAYLOADS_MAX": ("too_many", edited("form/sales", payloads([str(index) for index in range(1_001)]))),
+    "DOCUMENTS_PER_SOCKET_MAX": (
+        "too_many_documents",
+        collab(*[hocuspocus.encode_step1(f"d{index}".encode(), b"\0") for index in range(501)], token=False),
+    ),
+    "UNAUTHENTICATED_BYTES_MAX": (
+        "size",
+        collab(*[hocuspocus.encode_update(b"notes", b"\0" * 600_000)] * 2, token=False),
+    ),
+    "UNAUTHENTICATED_MESSAGES_MAX": ("size", collab(*[hocuspocus.encode_step1(b"notes", b"\0")] * 1_001, token=False)),
+    "GAP_UPDATES_MAX": (
+        "gap",
+        over_sync(*[ysync.encode_update(forge.update({9: (index, [forge.gc(1)])})) for index in range(5, 107)]),
+    ),
+    "GAP_BYTES_MAX": (
+        "gap",
+        over_sync(
+            *[
+                ysync.encode_update(forge.update({9: (at, [forge.item(forge.string("x" * 600_000), root="t")])}))
+                for at in (5, 600_010)
+            ]
+        ),
+    ),
+    "PRESENCE_STATE_BYTES_MAX": (
+        "size",
+        over_sync(ysync.encode_awareness(b"\x01\x07\x01" + var_string('"' + "x" * 4_096 + '"'))),
+    ),
+    "AWARENESS_STATES_MAX": ("too_many", over_sync(ysync.encode_awareness(var_uint(1_025) + b"\x07\x01\x02{}"))),
+    "AWARENESS_IDS_PER_CONNECTION_MAX": (
+        "too_many_presences",
+        counted([presence(*[awareness.State(client, 1, "{}") for client in range(1, 10)])], "too_many_presences"),
+    ),
+}
+
+ELSEWHERE = {
+    "DOCUMENT_BYTES_MAX": (
+        "tests/documents/test_document.py",
+        "test_a_document_grows_to_its_cap_and_is_measured_before_it_is_refused",
+    ),
+    "OPENING_BYTES_MAX": (
+        "tests/protocol/test_session.py",
+        "test_too_much_for_a_document_that_is_being_opened_closes_the_socket",
+    ),
+    "UNAUTHENTICATED_S": (
+        "tests/server/test_websocket.py",
+        "test_collab_without_a_token_is_given_up",
+    ),
+    "TOKEN_GRACE_S": (
+        "tests/service/test_leases.py",
+        "test_a_collab_client_that_brings_none_in_time_loses_its_socket",
+    ),
+    "GAP_S": (
+        "tests/protocol/test_session.py",
+        "test_a_gap_that_nobody_fills_closes_the_document_in_the_end",
+    ),
+    "SEND_QUEUE_FRAMES_MAX": (
+        "tests/server/test_grpc_sync.py",
+        "test_a_slow_reader_loses_the_stream_and_nothing_of_a_document",
+    ),
+    "SEND_QUEUE_BYTES_MAX": (
+        "tests/server/test_grpc_sync.py",
+        "test_a_slow_reader_loses_the_stream_and_nothing_of_a_document",
+    ),
+    "PRESENCE_MESSAGES_PER_S_MAX": (
+        "tests/protocol/test_presence.py",
+        "test_what_comes_too_fast_is_relayed_with_the_next_change",
+    ),
+}
+
+
+async def test_every_limit_has_a_case():
+    names = {name for name in vars(limits) if name.isupper() and name not in {"KIB", "MIB"}}
+
+    assert names == ON_A_SOCKET.keys() | ELSEWHERE.keys()
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+async def test_a_limit_that_is_reached_elsewhere_is(name):
+    assert stands(*ELSEWHERE[name])
+
+
+@pytest.mark.parametrize("name", ON_A_SOCKET)
+async def test_a_limit_is_a_coded_refusal(running, name):
+    code, case = ON_A_SOCKET[name]
+
+    assert code == await case(running)
