@@ -18,6 +18,9 @@ from crdt_sync.service.live_ticket import LiveTicket, Waiting
 
 TRANSITIONS_PER_TICKET_MAX = 5_000  # bitsets are some 3 MB then; a ticket that needs more is a loop somewhere
 MESSAGES_PER_TICKET_MAX = 20_000  # a year-long chat has a few thousand
+WAITING_MAX = (
+    1_000  # of a department: each new entry is judged beside all that wait, and an offline chain waits for none
+)
 
 WAIT = "wait"  # no code: the entry cannot be judged yet
 DUPLICATE = "duplicate"  # no code either: its id is there
@@ -36,6 +39,9 @@ def admit_entries(draft: Draft, live: LiveTicket, department: Department, entrie
         moved = False
         for owner, others in live.waiting.items():
             moved |= _pass(draft, live, owner, others, {})
+    for key, entry in list(waiting.items())[WAITING_MAX:]:
+        del waiting[key]
+        draft.refuse(live, key, "too_many", department, entry.principal)
 
 
 def _copies(entry: Waiting, waiting: Mapping[str, Waiting]) -> bool:

@@ -41,6 +41,7 @@ from crdt_sync.service.audit import Asked
 from crdt_sync.service.house import House
 from crdt_sync.service.jobs import Change, KeepRefused
 from crdt_sync.service.leases import Lease
+from crdt_sync.service.pace import Pace
 from crdt_sync.service.tokens import Authenticator, Tokens
 
 
@@ -95,6 +96,7 @@ class Connection:
         self._house = house
         self._transport = transport
         self._trace = trace
+        self._pace = Pace()
         per_document = session.dialect.token_per_document
         self._tokens = Tokens(house.leases, self, authenticate, identity, per_document=per_document)
         self._members: dict[str, Membership] = {}
@@ -113,8 +115,13 @@ class Connection:
 
     def receive(self, data: object) -> None:
         """Take one message of the transport."""
-        if not self._closed:
-            self._execute(self.session.receive(data))
+        if self._closed:
+            return
+        if self._pace.too_fast(self._house.clock):
+            advice = "Send less at once."
+            self._execute(self.session.end(Unavailable("The client talks too fast.", code="too_fast", advice=advice)))
+            return
+        self._execute(self.session.receive(data))
 
     def put(self, *frames: object) -> None:
         """Queue frames for the end of this turn."""

@@ -10,14 +10,16 @@ from collections import Counter
 from crdt_sync.domain import access
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.identity import Identity
-from crdt_sync.domain.ids import DocumentKind, DocumentName, is_plain_name
+from crdt_sync.domain.ids import ActorId, DocumentKind, DocumentName, TicketId, is_plain_name
 from crdt_sync.errors import (
     Forbidden,
     NotFound,
     NotThereYet,
+    Unavailable,
 )
 from crdt_sync.ports import Clock, Store
 from crdt_sync.ports.meter import Levels
+from crdt_sync.ports.operator import HOUR_MS
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.room import Room
 from crdt_sync.protocol.session import Session
@@ -32,6 +34,7 @@ from crdt_sync.service.tokens import Authenticator
 
 OVERDUE_CHECK_S = 5.0
 REMEMBERED_REFUSALS_MAX = 10_000  # as many as are kept, some 1 MB
+DRAFTS_PER_HOUR_MAX = 500  # a department that opens more tickets by hand in an hour is a runaway loop
 
 
 class Connections:
@@ -58,6 +61,8 @@ class Connections:
         self._lifecycles = lifecycles
         self._open_documents = open_documents
         self._connections: set[Connection] = set()
+        self._drafts: dict[ActorId, set[TicketId]] = {}  # of this hour
+        self._drafts_hour = 0
         self._written: list[Connection] = []
         self._present: set[Room] = set()
         self._kept: dict[bytes, None] = {}  # the digests of what went into quarantine, oldest first
@@ -178,8 +183,20 @@ class Connections:
     async def _admit_draft(self, name: DocumentName, principal: Principal) -> tuple[Room, bool]:
         """Of a ticket that is not opened yet, a department may write its own submissions, the opening among them."""
         if access.draft(principal, name, self._lifecycles.all()) is None:
+            self._count_draft(name.ticket, principal)
             return await self.rooms.get(str(name)), not principal.read_only
         raise _not_there_yet()
+
+    def _count_draft(self, ticket: TicketId, principal: Principal) -> None:
+        """Let a person name so many tickets an hour that are not there: what is written of them is kept for good."""
+        hour = self.clock.now_ms() // HOUR_MS
+        if hour != self._drafts_hour:
+            self._drafts_hour = hour
+            self._drafts.clear()
+        drafts = self._drafts.setdefault(principal.actor, set())
+        if ticket not in drafts and len(drafts) >= DRAFTS_PER_HOUR_MAX:
+            raise Unavailable("Too many tickets wait for their opening.", code="too_many_drafts", advice="Come later.")
+        drafts.add(ticket)
 
     async def _sweep(self) -> None:
         while True:

@@ -1,0 +1,25 @@
+"""How fast one client may talk. A message costs one addition; the clock is read once in many."""
+
+from crdt_sync.ports import Clock
+
+MESSAGES_MAX = 30_000  # an offline day of a busy department comes back within this
+WITHIN_MS = 10_000  # 3,000 a second: no editor sends a tenth of it, and a loop that sends more starves others
+
+
+class Pace:
+    """Counts the messages of one connection."""
+
+    __slots__ = ("_count", "_since_ms")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._since_ms: int | None = None
+
+    def too_fast(self, clock: Clock) -> bool:
+        """Count a message; True once so many have come within so short a time."""
+        if self._count % MESSAGES_MAX:
+            self._count += 1
+            return False
+        now_ms, since_ms = clock.now_ms(), self._since_ms
+        self._count, self._since_ms = 1, now_ms
+        return since_ms is not None and now_ms - since_ms < WITHIN_MS

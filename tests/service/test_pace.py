@@ -1,0 +1,55 @@
+import pytest
+
+from crdt_sync.adapters.storage.memory import MemoryStore
+from crdt_sync.service import pace
+from crdt_sync.service.pace import Pace
+from crdt_sync.wire import hocuspocus
+from tests.fakes import ManualClock
+from tests.world import World
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    monkeypatch.setattr(pace, "MESSAGES_MAX", 5)
+
+
+def test_so_many_messages_within_so_short_a_time_are_too_fast():
+    clock, measured = ManualClock(), Pace()
+
+    assert [False] * 5 + [True] == [measured.too_fast(clock) for _ in range(6)]
+
+
+def test_as_many_in_a_longer_time_are_not():
+    clock, measured = ManualClock(), Pace()
+    for _ in range(20):
+        clock.advance(pace.WITHIN_MS // 5)
+
+        assert not measured.too_fast(clock)
+
+
+def test_the_clock_is_read_once_in_many_messages():
+    class Counted(ManualClock):
+        read = 0
+
+        def now_ms(self):
+            Counted.read += 1
+            return super().now_ms() + Counted.read * pace.WITHIN_MS
+
+    measured = Pace()
+    for _ in range(50):
+        measured.too_fast(Counted())
+
+    assert 10 == Counted.read
+
+
+async def test_a_client_that_talks_too_fast_loses_its_socket_and_may_come_back():
+    world = await World.start(MemoryStore(), open_documents=True)
+    connection, wire = world.collab()
+    _, other = world.collab()
+    for _ in range(6):
+        connection.receive(hocuspocus.encode_ping())
+
+    assert (1013, "too_fast") == (wire.closed[0], wire.closed[1].partition(":")[0])
+    assert 1 == world.meter.refusals["collab", "too_fast"]
+    assert other.closed is None
+    await world.stop()
