@@ -41,7 +41,7 @@ from crdt_sync.service.audit import Asked
 from crdt_sync.service.house import House
 from crdt_sync.service.jobs import Change, KeepRefused
 from crdt_sync.service.leases import Lease
-from crdt_sync.service.pace import Pace
+from crdt_sync.service.pace import Pace, too_fast
 from crdt_sync.service.tokens import Authenticator, Tokens
 
 
@@ -115,13 +115,9 @@ class Connection:
 
     def receive(self, data: object) -> None:
         """Take one message of the transport."""
-        if self._closed:
-            return
-        if self._pace.too_fast(self._house.clock):
-            advice = "Send less at once."
-            self._execute(self.session.end(Unavailable("The client talks too fast.", code="too_fast", advice=advice)))
-            return
-        self._execute(self.session.receive(data))
+        if not self._closed:
+            fast = self._pace.too_fast(self._house.clock)
+            self._execute(self.session.end(too_fast()) if fast else self.session.receive(data))
 
     def put(self, *frames: object) -> None:
         """Queue frames for the end of this turn."""
@@ -207,15 +203,12 @@ class Connection:
                     actor = effect.principal.actor if effect.principal else ActorId("unknown")
                     self._house.keep_refused(KeepRefused(effect.document, actor, effect.code, effect.data))
                 case Refusal():
-                    self._refused(effect)
+                    asked = Asked(self.session.dialect.wire, effect.document, self._source, effect.principal)
+                    self._house.audit.refused(asked, effect.code)
                 case Close():
                     self.close(effect.code, effect.reason)
                 case _:
                     assert_never(effect)
-
-    def _refused(self, refusal: Refusal) -> None:
-        asked = Asked(self.session.dialect.wire, refusal.document, self._source, refusal.principal)
-        self._house.audit.refused(asked, refusal.code)
 
     def _push(self, push: Push) -> None:
         member = self._members.get(push.key)
@@ -320,7 +313,7 @@ class Connection:
             self._execute(self.session.faulty(effect.key, effect.data, error))
             return
         if heard.refused is not None:
-            self._refused(Refusal(member.room.text, heard.refused, member.principal))
+            self._execute([Refusal(member.room.text, heard.refused, member.principal)])
         if heard.relay:
             self._house.present(member.room)
 

@@ -1,9 +1,15 @@
 """How fast one client may talk. A message costs one addition; the clock is read once in many."""
 
+from crdt_sync.errors import Unavailable
 from crdt_sync.ports import Clock
 
 MESSAGES_MAX = 30_000  # an offline day of a busy department comes back within this
 WITHIN_MS = 10_000  # 3,000 a second: no editor sends a tenth of it, and a loop that sends more starves others
+
+
+def too_fast() -> Unavailable:
+    """Return what a client is told."""
+    return Unavailable("The client talks too fast.", code="too_fast", advice="Send less at once.")
 
 
 class Pace:
