@@ -19,7 +19,6 @@ from crdt_sync.errors import (
     TicketSyncError,
     Unavailable,
 )
-from crdt_sync.ports import StoreUnavailable
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.effects import (
     Answer,
@@ -345,7 +344,7 @@ class Connection:
         key, principal = effect.key, effect.principal
         try:
             self._tokens.borrow(key)
-            room, writable = await self._admit(effect.document, principal)
+            room, writable = await self._house.admit(effect.document, principal)
         except TicketSyncError as error:
             self._execute(self.session.denied(key, error))
             return
@@ -365,7 +364,7 @@ class Connection:
     async def _look_again(self, member: Membership, principal: Principal) -> None:
         """Judge a membership once more, for somebody who may do more or less than before."""
         try:
-            _, writable = await self._admit(member.room.text, principal)
+            _, writable = await self._house.admit(member.room.text, principal)
         except TicketSyncError as error:
             self._tell(member, partial(self.session.forbidden, member.key, error))
             return
@@ -373,12 +372,6 @@ class Connection:
         member.principal, member.writable = principal, writable
         if told:
             self._tell(member, partial(self.session.permitted, member.key, writable=writable))
-
-    async def _admit(self, document: str, principal: Principal) -> tuple[Room, bool]:
-        try:
-            return await self._house.admit(document, principal)
-        except StoreUnavailable as error:
-            raise Unavailable("The document could not be loaded.", advice="Come again in a moment.") from error
 
     def _arrive(self, key: str, work: Coroutine[None, None, None]) -> None:
         def done(task: asyncio.Task[None]) -> None:

@@ -17,7 +17,7 @@ from crdt_sync.errors import (
     NotThereYet,
     Unavailable,
 )
-from crdt_sync.ports import Clock, Store
+from crdt_sync.ports import Clock, Store, StoreUnavailable
 from crdt_sync.ports.meter import Levels
 from crdt_sync.ports.operator import HOUR_MS
 from crdt_sync.protocol.dialect import Dialect
@@ -153,9 +153,15 @@ class Connections:
             NotFound: no document can have this name.
             NotThereYet: its ticket is not opened yet.
             Forbidden: not for this caller.
-            StoreUnavailable: it could not be loaded.
+            Unavailable: it could not be loaded.
 
         """
+        try:
+            return await self._admit(document, principal)
+        except StoreUnavailable as error:
+            raise Unavailable("The document could not be loaded.", advice="Come again in a moment.") from error
+
+    async def _admit(self, document: str, principal: Principal) -> tuple[Room, bool]:
         if not document.startswith("ticket/"):
             if not (self._open_documents and is_plain_name(document)):
                 raise NotFound(f"No document can have the name {document[:80]!r}.", code="unknown_document")
