@@ -1,12 +1,15 @@
 """Restrictions and refusals as statements on a connection. It begins and commits nothing."""
 
 import json
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, fields
+from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from crdt_sync.adapters.storage import tables
 from crdt_sync.adapters.storage.keys import REFUSAL_ROWS_MAX
@@ -14,6 +17,8 @@ from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import ActorId
 from crdt_sync.domain.restriction import Restriction
 from crdt_sync.ports.operator import Refusal, RefusalFilter, StoredRestriction
+
+_T = TypeVar("_T")
 
 _LOCK = update(tables.service_position).values(checks=tables.service_position.c.checks + 1)  # as every commit does
 _KIND = ("hour_ms", "source", "actor", "department", "wire", "code", "subject")
@@ -79,3 +84,26 @@ def read_restriction(text: str) -> Restriction:
 
 def _insert(connection: AsyncConnection) -> "type[sqlite.Insert] | type[postgresql.Insert]":
     return sqlite.Insert if connection.dialect.name == "sqlite" else postgresql.Insert
+
+
+class OperatorQueries(ABC):
+    """What a store on a SQL database does of the above, each in a transaction of its own."""
+
+    _writer: AsyncEngine
+    _reader: AsyncEngine
+
+    @abstractmethod
+    async def _run(self, engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
+        """Do `work` in a transaction."""
+
+    async def restrict(self, restriction: Restriction, at_ms: int) -> int:
+        """Replace the actor's row."""
+        return await self._run(self._writer, partial(restrict, restriction=restriction, at_ms=at_ms))
+
+    async def restrictions(self, after: int = 0) -> Sequence[StoredRestriction]:
+        """Read by the index on changes."""
+        return await self._run(self._reader, partial(restrictions, after=after))
+
+    async def refusals(self, where: RefusalFilter, *, limit: int = 100) -> Sequence[Refusal]:
+        """Walk the rows backwards."""
+        return await self._run(self._reader, partial(refusals, where=where, limit=limit))

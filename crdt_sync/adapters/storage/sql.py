@@ -23,7 +23,6 @@ from crdt_sync.adapters.storage.keys import collisions, has_room, wanted
 from crdt_sync.adapters.storage.rows import checked, document_of
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId
-from crdt_sync.domain.restriction import Restriction
 from crdt_sync.domain.tripwire import Alarm
 from crdt_sync.ports import (
     Batch,
@@ -38,7 +37,6 @@ from crdt_sync.ports import (
     TicketFilter,
     TicketRow,
 )
-from crdt_sync.ports.operator import Refusal, RefusalFilter, StoredRestriction
 from crdt_sync.ports.stored import Compaction, StoredDocument
 
 _T = TypeVar("_T")
@@ -54,7 +52,7 @@ _EPOCH = select(
 _TICKET_COLUMNS = [tables.tickets.c[field.name] for field in fields(TicketRow)]
 
 
-class SqlStore:
+class SqlStore(operator_rows.OperatorQueries):
     """A `Store` on SQLAlchemy Core: one connection that writes, a few that read."""
 
     def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
@@ -270,18 +268,6 @@ class SqlStore:
         """Forget some, or all, and return how many."""
         count: int = (await self._run(self._writer, lambda c: c.execute(quarantine.drop(ids)))).rowcount
         return count
-
-    async def restrict(self, restriction: Restriction, at_ms: int) -> int:
-        """Replace the actor's row."""
-        return await self._run(self._writer, partial(operator_rows.restrict, restriction=restriction, at_ms=at_ms))
-
-    async def restrictions(self, after: int = 0) -> Sequence[StoredRestriction]:
-        """Read by the index on changes."""
-        return await self._run(self._reader, partial(operator_rows.restrictions, after=after))
-
-    async def refusals(self, where: RefusalFilter, *, limit: int = 100) -> Sequence[Refusal]:
-        """Walk the rows backwards."""
-        return await self._run(self._reader, partial(operator_rows.refusals, where=where, limit=limit))
 
     async def check(self) -> None:
         """Change the one-row table, so that there is something to make durable."""
