@@ -52,7 +52,11 @@ class Run:
     def packages(self, named: dict[str, str] | None = None) -> None:
         """Install these packages, or what the checkout asks for."""
         if named is not None:
-            ava = {"extensions": {"ts": "module"}, "nodeArguments": ["--experimental-transform-types"]}
+            ava = {  # as theirs
+                "extensions": {"ts": "module"},
+                "nodeArguments": ["--experimental-transform-types"],
+                "require": ["./tests/utils/_force-exit.ts"],
+            }
             package = {"private": True, "type": "module", "ava": ava, "dependencies": named}
             (self.work / "package.json").write_text(json.dumps(package), encoding="utf-8")
         node_tools.npm(self.work, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts")
