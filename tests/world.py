@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import chain
 
 from crdt_sync.adapters import lifecycle_files
 from crdt_sync.domain import transition
@@ -47,11 +48,21 @@ class Wire:
     def __init__(self) -> None:
         self.frames: list[bytes] = []
         self.writes = 0
+        self.pauses = 0
         self.closed: tuple[int, str] | None = None
+
+    def pause(self) -> None:
+        self.pauses += 1
+
+    def resume(self) -> None:
+        self.pauses -= 1
+
+    def encode(self, said: Sequence[object]) -> object:
+        return said
 
     def write(self, frames: Sequence[object]) -> None:
         self.writes += 1
-        self.frames += frames
+        self.frames += chain.from_iterable(frames)
 
     def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)

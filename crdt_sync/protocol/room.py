@@ -29,8 +29,16 @@ class Member(Protocol):
         """How this member is spoken to."""
         ...
 
-    def put(self, *frames: object) -> None:
-        """Queue frames; they go out with the others of this turn."""
+    def put(self, frame: object) -> None:
+        """Queue a frame of its dialect; it goes out with the others of this turn."""
+        ...
+
+    def encode(self, said: Sequence[object]) -> object:
+        """Make frames of its dialect into what is written; the same for every member that is spoken to alike."""
+        ...
+
+    def put_encoded(self, encoded: object) -> None:
+        """Queue what was encoded."""
         ...
 
 
@@ -139,25 +147,31 @@ class Room:
             self._deferred.popleft()()
 
     def relay(self, relays: Sequence[Relay]) -> None:
-        """Send committed updates to every member, each encoded once for all who share a dialect and a key."""
-        encoded: dict[tuple[type[Dialect], str], list[object]] = {}
+        """Send committed updates to every member, encoded once for all who are spoken to alike."""
+        encoded: dict[tuple[type[Dialect], str], object] = {}
         for member in self.members:
             dialect, key = member.dialect, member.key
-            shared = (type(dialect), key)
-            frames = encoded.get(shared)
-            if frames is None:
-                frames = encoded[shared] = [dialect.update(key, relay.data) for relay in relays]
             if member in self._asking:  # his own he hears of all the same: that is how he is acknowledged
-                pairs = zip(frames, relays, strict=True) if dialect.echoes else ()
-                member.put(*(frame for frame, relay in pairs if relay.author is member))
-            elif dialect.echoes:
-                member.put(*frames)
+                heard = [relay for relay in relays if relay.author is member and dialect.echoes]
+            elif dialect.echoes or all(relay.author is not member for relay in relays):
+                alike = type(dialect), key
+                if alike not in encoded:
+                    encoded[alike] = member.encode([dialect.update(key, relay.data) for relay in relays])
+                member.put_encoded(encoded[alike])
+                continue
             else:
-                member.put(*(frame for frame, relay in zip(frames, relays, strict=True) if relay.author is not member))
+                heard = [relay for relay in relays if relay.author is not member]
+            if heard:
+                member.put_encoded(member.encode([dialect.update(key, relay.data) for relay in heard]))
 
     def relay_presence(self) -> None:
-        """Send what changed in the room's presence to every member, its author included."""
+        """Send what changed in the room's presence to every member, its author included, encoded as updates are."""
         data = self.presence.drain()
-        if data is not None:
-            for member in self.members:
-                member.put(member.dialect.awareness(member.key, data))
+        if data is None:
+            return
+        encoded: dict[tuple[type[Dialect], str], object] = {}
+        for member in self.members:
+            alike = type(member.dialect), member.key
+            if alike not in encoded:
+                encoded[alike] = member.encode([member.dialect.awareness(member.key, data)])
+            member.put_encoded(encoded[alike])

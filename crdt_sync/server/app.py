@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fastapi import FastAPI
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crdt_sync.errors import NotFound
@@ -14,9 +14,7 @@ from crdt_sync.server.event_streams import EventStreams
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.middleware import AccessLog, BodyLimit, SafeHeaders
-from crdt_sync.server.websocket import Sockets
 from crdt_sync.service.audit import Audit
-from crdt_sync.service.connections import Connections
 from crdt_sync.service.events import Events
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.tickets import Tickets
@@ -48,7 +46,6 @@ class Parts:
     authenticator: Authenticator
     readiness: Readiness
     clock: Clock
-    connections: Connections
     audit: Audit
     metrics: Metrics
     events: Events
@@ -64,11 +61,15 @@ def create_app(parts: Parts) -> FastAPI:
     problems.install(app)
     for router in (tickets_api.router, health.router, metrics.router, page.router, reference.router):
         app.include_router(router)
-    sockets = Sockets(parts.connections, parts.authenticator, parts.audit, parts.origins)
-    app.router.routes.extend(sockets.routes())
     streams = EventStreams(parts.events, parts.authenticator, parts.audit, parts.origins)
     app.router.routes.extend(streams.routes())
     app.router.routes.append(Route("/channels/{account:path}", parts.channels, name="channels"))
     for layer in (BodyLimit, SafeHeaders, AccessLog):  # the last is outermost
         app.add_middleware(layer)
     return app
+
+
+def has_websocket(app: FastAPI, path: str) -> bool:
+    """Tell whether a decoded path is one of the application's own WebSockets."""
+    routes = [route for route in app.routes if isinstance(route, WebSocketRoute)]
+    return any(route.path_regex.match(path) for route in routes)

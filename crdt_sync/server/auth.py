@@ -7,6 +7,8 @@ with the local development key (`crdt_sync.server.keys`) or by the issuer behind
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Annotated, Any, Protocol
 
 import jwt
@@ -218,6 +220,16 @@ def issue(
         wrong = "; ".join(f"{each['loc'][0]}: {each['msg']}" for each in error.errors())
         raise Malformed(f"No such token can be: {wrong}.", code="claims") from error
     return jwt.encode(claims, key.key, algorithm=key.algorithm, headers={"kid": key.id} if key.id else None)
+
+
+def vouching(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the headers that `authenticate` looks at, in a mapping that all who sent the same share."""
+    return _shared(tuple((name, value) for name, value in headers.items() if name == "host" or _FORWARDED.match(name)))
+
+
+@lru_cache(maxsize=1024)
+def _shared(headers: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    return MappingProxyType(dict(headers))
 
 
 def bearer(header: str | None) -> str | None:

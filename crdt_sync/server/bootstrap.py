@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import httpx
 import structlog
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 
 from crdt_sync.adapters import lifecycle_files
 from crdt_sync.adapters.clock import SystemClock, SystemIds
@@ -20,13 +20,16 @@ from crdt_sync.ports import Clock, Store
 from crdt_sync.server import database
 from crdt_sync.server.app import Channels, Parts, create_app
 from crdt_sync.server.auth import Authenticator, Keys, NoAuthenticator, StandingAuthenticator, TokenAuthenticator
+from crdt_sync.server.deadlines import Deadlines
+from crdt_sync.server.descriptors import make_room
 from crdt_sync.server.grpc_server import GrpcParts, GrpcServer
 from crdt_sync.server.health import Readiness
-from crdt_sync.server.http_server import HttpServer
+from crdt_sync.server.http_server import HttpServer, Tls
 from crdt_sync.server.keys import SUBJECT_KEY_FILE, DevelopmentKeyFiles, IssuerKeys, local_secret
 from crdt_sync.server.logs import guard_libraries
 from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.settings import Settings
+from crdt_sync.server.sockets import Sockets
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.compaction import Compactor
@@ -120,7 +123,7 @@ class Service:
         settings, clock = self.settings, SystemClock()
         sources = _lifecycle_sources(settings.lifecycle)
         _make_directory(settings.data)
-        self._http = HttpServer(settings.host, settings.port)
+        self._http = HttpServer(settings.host, settings.port, _tls(settings))
         self._held.enter_context(database.held(settings.url))
         store = self._store = await database.open_store(settings.url)
         lifecycles = self._lifecycles = await _load_lifecycles(store, sources)
@@ -153,6 +156,7 @@ class Service:
         )
         authenticator = StandingAuthenticator(self._authenticator(keys, clock), standing)
         readiness = self._readiness = Readiness(store)
+        sockets = self._sockets(connections, authenticator, audit)
         for part in (compactor, committer, connections, leases, events):
             part.start()
         audit.start(committer)
@@ -175,7 +179,6 @@ class Service:
                 authenticator=authenticator,
                 readiness=readiness,
                 clock=clock,
-                connections=connections,
                 audit=audit,
                 metrics=Metrics(telemetry.render, CONTENT_TYPE, settings.metrics),
                 events=events,
@@ -183,12 +186,12 @@ class Service:
                 channels=self.channels,
             )
         )
-        await self._listen(self._http, app, grpc)
+        await self._listen(self._http, app, sockets, grpc)
 
-    async def _listen(self, http: HttpServer, app: ASGIApp, grpc: GrpcServer) -> None:
+    async def _listen(self, http: HttpServer, app: FastAPI, sockets: Sockets, grpc: GrpcServer) -> None:
         settings, self._grpc = self.settings, grpc
         self.grpc_port = await grpc.start(settings.host, settings.grpc_port)
-        await http.start(app)
+        await http.start(app, sockets, settings.websockets)
         self.port = http.port
         _log.info("service started", host=settings.host, port=self.port, grpc_port=self.grpc_port)
 
@@ -199,6 +202,11 @@ class Service:
         if self.settings.jwks_url is None:
             return DevelopmentKeyFiles(self.settings.data)
         return IssuerKeys(self.settings.jwks_url, clock, self._client)
+
+    def _sockets(self, connections: Connections, authenticator: Authenticator, audit: Audit) -> Sockets:
+        settings = self.settings
+        room = make_room(settings.connections)
+        return Sockets(connections, authenticator, Deadlines(), audit, settings.origins, room)
 
     def _authenticator(self, keys: Keys | None, clock: Clock) -> Authenticator:
         if keys is None:
@@ -224,6 +232,12 @@ def tune_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER_OBJECTS, *COLLECT_OLDER_AFTER)
+
+
+def _tls(settings: Settings) -> Tls | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return Tls(settings.tls_certificate, settings.tls_key)
 
 
 def _make_directory(data: Path) -> None:

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import chain
+from typing import cast
 
 import structlog
 
@@ -101,19 +103,36 @@ class Stream:
         self._frames: deque[pb.ServerFrame] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()
+        self._pauses = 0
+        self.readable = asyncio.Event()
+        self.readable.set()
+
+    def encode(self, said: Sequence[object]) -> object:
+        """Leave it to gRPC."""
+        return said
 
     def write(self, frames: Sequence[object]) -> None:
-        """Queue frames; a reader that is too slow for them loses the stream, and comes back asking for a diff."""
+        """Queue encoded frames; a reader that is too slow for them loses the stream, and comes back for a diff."""
         if self.failure is not None:
             return
-        for frame in frames:
-            assert isinstance(frame, pb.ServerFrame), "the dialect speaks these"
+        for frame in chain.from_iterable(cast("Sequence[Sequence[pb.ServerFrame]]", frames)):
             self._frames.append(frame)
             self._bytes += frame.ByteSize()
         if len(self._frames) > limits.SEND_QUEUE_FRAMES_MAX or self._bytes > limits.SEND_QUEUE_BYTES_MAX:
             self._frames.clear()
             self.fail(Unavailable("The client reads too slowly.", code="slow_reader", advice="Connect again."))
         self._wake.set()
+
+    def pause(self) -> None:
+        """Take no message until `resume` was called as often; then HTTP/2 makes the caller wait."""
+        self._pauses += 1
+        self.readable.clear()
+
+    def resume(self) -> None:
+        """Take messages again."""
+        self._pauses -= 1
+        if self._pauses == 0:
+            self.readable.set()
 
     def close(self, code: int, reason: str) -> None:
         """End the stream after what is queued, with the error that has this close code."""
@@ -155,6 +174,7 @@ async def _read(requests: AsyncIterator[pb.ClientFrames], connection: Connection
     try:
         async for batch in requests:
             connection.receive(batch)
+            await stream.readable.wait()
     except Exception as error:  # noqa: BLE001 (the task boundary of a connection: nobody else is disturbed)
         ours = as_ours(error)
         if isinstance(ours, ServiceError):

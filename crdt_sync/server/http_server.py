@@ -1,33 +1,59 @@
 """The HTTP and WebSocket server in this event loop. uvicorn speaks HTTP; signals are its caller's, never taken here."""
 
 import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import uvicorn
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 
+from crdt_sync.errors import Malformed
+from crdt_sync.server.app import has_websocket
+from crdt_sync.server.frame_readers import Choice, choose
+from crdt_sync.server.http_protocol import HEAD_S, HttpProtocol
 from crdt_sync.server.listening import BACKLOG, bind
+from crdt_sync.server.sockets import Sockets
 from crdt_sync.wire import limits
 
 GRACE_S = 5  # for requests under way when the service stops
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Where the certificate chain and its private key lie, in PEM."""
+
+    certificate: Path
+    key: Path
+
+
 class HttpServer:
     """One port, bound before anything else starts, so that a busy one is told at once."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, tls: Tls | None = None) -> None:
         self._socket = bind(host, port, "--port")
         self.port: int = self._socket.getsockname()[1]
+        self._tls = tls
         self._server: uvicorn.Server | None = None
+        self._sockets: Sockets | None = None
         self._serving: asyncio.Task[None] | None = None
 
-    async def start(self, app: ASGIApp) -> None:
-        """Serve the application."""
+    async def start(self, app: FastAPI, sockets: Sockets, websockets: Choice = "auto") -> None:
+        """Serve the application, and `sockets` beside it.
+
+        Raises:
+            Malformed: the certificate or its key will not do (`tls`).
+            Unavailable: the chosen WebSocket library will not do (`picows`).
+
+        """
+        sockets.start(choose(websockets))
         config = uvicorn.Config(
             app,
-            http="httptools",
-            ws="websockets-sansio",
-            # Above our own limit, whose close code tells the client more than the library's 1009 would.
-            ws_max_size=2 * limits.FRAME_BYTES_MAX,
+            ws="websockets-sansio",  # for the application's own WebSockets
+            ws_max_size=limits.FRAME_BYTES_MAX,
             ws_per_message_deflate=False,  # updates hardly shrink, and a bomb would have to be inflated to be seen
             lifespan="off",
             log_config=None,
@@ -35,9 +61,21 @@ class HttpServer:
             server_header=False,
             backlog=BACKLOG,
             timeout_graceful_shutdown=GRACE_S,
+            ssl_certfile=self._tls.certificate if self._tls else None,
+            ssl_keyfile=self._tls.key if self._tls else None,
         )
-        config.load()
-        server = self._server = uvicorn.Server(config)
+        try:
+            config.load()
+        except (OSError, ssl.SSLError) as error:
+            raise Malformed(
+                "The TLS certificate or its key cannot be read.",
+                code="tls",
+                advice="Look at CRDT_SYNC_TLS_CERTIFICATE and CRDT_SYNC_TLS_KEY: both are PEM files, and a pair.",
+            ) from error
+        self._sockets = sockets
+        server = self._server = _Server(
+            config, partial(HttpProtocol, sockets=sockets, elsewhere=partial(has_websocket, app))
+        )
         server.lifespan = config.lifespan_class(config)
         # What `serve` would do, without its signal handlers.
         await server.startup(sockets=[self._socket])
@@ -45,9 +83,34 @@ class HttpServer:
 
     async def stop(self) -> None:
         """Stop listening, let requests under way end, close what is left."""
-        if self._server is None or self._serving is None:
+        if self._server is None or self._serving is None or self._sockets is None:
             self._socket.close()
             return
         self._server.should_exit = True
         await self._serving
+        await self._sockets.stop()
         await self._server.shutdown(sockets=[self._socket])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, with our protocol, and with an end to TLS handshakes that never complete."""
+
+    def __init__(self, config: uvicorn.Config, protocol: Callable[..., HttpProtocol]) -> None:
+        super().__init__(config)
+        self._protocol = protocol
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen on a socket that is bound."""
+        assert sockets is not None, "bound before"
+        tls = self.config.ssl
+        make = partial(
+            self._protocol,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        listening = asyncio.get_running_loop().create_server(
+            make, sock=sockets[0], ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=HEAD_S if tls else None
+        )
+        self.servers = [await listening]
+        self.started = True

@@ -57,15 +57,19 @@ def as_ours(error: Exception) -> TicketSyncError:
     return ServiceError("The service made a mistake; it is logged.", advice="Try again; report it if it stays.")
 
 
-def problem(error: TicketSyncError) -> Response:
-    """Write an error of our tree as an answer."""
-    status = status_of(error).http
-    headers = {}
+def problem(error: TicketSyncError, headers: Mapping[str, str] | None = None, *, status: int | None = None) -> Response:
+    """Write an error of our tree as an answer; `headers` and `status` where its place knows better than its type."""
+    told = {}
     if isinstance(error, Unauthenticated):
-        headers["WWW-Authenticate"] = "Bearer"
+        told["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Unavailable):
-        headers["Retry-After"] = "1"
-    return _answer(status, error.code, error.message, error.advice, headers)
+        told["Retry-After"] = "1"
+    return _answer(status or status_of(error).http, error.code, error.message, error.advice, told | dict(headers or {}))
+
+
+def unknown_address() -> NotFound:
+    """Say that there is nothing at an address."""
+    return NotFound("There is nothing at this address.", code="unknown_route", advice="See /docs.")
 
 
 def install(app: FastAPI) -> None:
@@ -93,7 +97,7 @@ def _http(error: HTTPException) -> Response:
     """Write what the framework refused by itself: unknown routes, wrong methods, bodies that are not JSON."""
     status = HTTPStatus(error.status_code)
     if status is HTTPStatus.NOT_FOUND:
-        return problem(NotFound("There is nothing at this address.", code="unknown_route", advice="See /docs."))
+        return problem(unknown_address())
     return _answer(status, status.name.lower(), f"{status.phrase}.", "See /docs.", error.headers or {})
 
 

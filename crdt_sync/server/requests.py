@@ -1,7 +1,8 @@
 """What requests have in common: who is calling, which ticket, the headers of a command. Answers nothing."""
 
 import re
-from typing import Annotated, cast
+from collections.abc import Mapping
+from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Header, Path
 from starlette.requests import HTTPConnection, Request
@@ -81,7 +82,16 @@ RequestId = Annotated[str | None, Depends(_request_id)]
 Traceparent = Annotated[str | None, Depends(_traceparent)]
 
 
-def check_origin(connection: HTTPConnection, allowed: tuple[str, ...]) -> None:
+class Asking(Protocol):
+    """Whatever came with headers: a request, or a handshake."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By lowercase names."""
+        ...
+
+
+def check_origin(connection: Asking, allowed: tuple[str, ...]) -> None:
     """Refuse a browser's page of another host: its user's cookies and address are not that page's to use.
 
     Raises:

@@ -7,10 +7,10 @@ the working directory, else from its default.
 import ipaddress
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     jwt_issuer: str | None = Field(None, description="the `iss` that the issuer's tokens must have")
     jwt_audience: str | None = Field(None, description="the `aud` that the issuer's tokens must have")
     origins: tuple[str, ...] = Field((), description="origins of pages on other hosts that may open WebSockets")
+    websockets: Literal["auto", "picows", "websockets"] = Field(
+        "auto", description="the library that reads WebSockets; auto is picows, or websockets where that is missing"
+    )
+    connections: int = Field(16_000, ge=1, description="connections on the HTTP port; more WebSockets are answered 503")
+    tls_certificate: Path | None = Field(None, description="certificate chain in PEM: HTTPS and wss on the HTTP port")
+    tls_key: Path | None = Field(None, description="the certificate's private key in PEM")
     open_documents: bool = Field(default=False, description="serve documents without rules under any other name")
     lifecycle: str = Field("connect-order", description="a shipped lifecycle's name or the path of a file")
     gateway: bool = Field(default=True, description="run the chat gateway in this process")
@@ -73,6 +79,12 @@ class Settings(BaseSettings):
         if parts.scheme == "http" and parts.hostname and is_loopback(parts.hostname):
             return url
         raise ValueError("must be an https URL")
+
+    @model_validator(mode="after")
+    def _whole_pair(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        return self
 
     @property
     def url(self) -> str:

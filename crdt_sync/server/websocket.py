@@ -1,214 +1,277 @@
-"""WebSockets: bytes between a socket and a connection of the service. Knows no frame but the signs of life.
+"""One WebSocket: bytes between a transport of the event loop and a connection of the service. Knows no document.
 
-A handshake that is refused is accepted first and then closed, because a browser never sees why it was not accepted.
+It has no task and no timer of its own, and holds nothing of what it has written but what the transport could not send
+yet. Frames come from a reader (`frame_readers`); what they mean is said in `wire.websocket`.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import structlog
-from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import ServiceError, TicketSyncError, TooLarge, Unauthenticated, Unavailable
-from crdt_sync.protocol.collab_dialect import CollabDialect
-from crdt_sync.protocol.dialect import Dialect
-from crdt_sync.protocol.yjs_dialect import YjsDialect
-from crdt_sync.server.auth import Authenticator, bearer
-from crdt_sync.server.requests import check_origin, source_of, traceparent_of
-from crdt_sync.service.audit import Asked, Audit
+from crdt_sync.server.deadlines import Deadlines
+from crdt_sync.server.frame_readers import FrameReader, FrameReaders
 from crdt_sync.service.connection import Connection
-from crdt_sync.service.connections import Connections
-from crdt_sync.wire import hocuspocus, limits, ysync
+from crdt_sync.wire import limits, websocket
 from crdt_sync.wire.status import status_of
+from crdt_sync.wire.websocket import Message, Violation
 
-KEEPALIVE_S = 20.0  # unmodified clients of both kinds give up after 30 s without a message (wire.md, 2a and 2b)
-CLOSE_S = 5.0  # a reader that does not take the close frame by then is cut off
-REASON_BYTES_MAX = 123  # what RFC 6455, 5.5, leaves of a close frame beside its code
-NOBODY = b"\x00"  # an awareness update about no client
-NO_DOCUMENT = b"."  # an address that no provider has
+LISTEN_S = 10.0  # after a silence of this long to twice as long comes a sign of life: clients give up after 30 s
+CLOSE_S = 5.0  # a peer that has not closed its side by then is cut off
+QUIET_S = 0.1  # what a client still sends when it is refused follows at once
+STALLS_MAX = 3  # looks, LISTEN_S apart, that may find bytes unsent: who reads at all takes them within one
 
 _log = structlog.get_logger(__name__)
 
 
-class Sockets:
-    """The two endpoints."""
+class Socket(asyncio.Protocol):
+    """One WebSocket after its handshake; the event loop's protocol, and the connection's transport."""
+
+    __slots__ = (
+        "_closing",
+        "_connection",
+        "_deadlines",
+        "_deaf",
+        "_held_bytes",
+        "_keepalive",
+        "_message",
+        "_noise",
+        "_pauses",
+        "_reader",
+        "_readers",
+        "_refused",
+        "_spoke",
+        "_stalls",
+        "_transport",
+        "arriving",
+        "open",
+        "slot",
+    )
 
     def __init__(
         self,
-        connections: Connections,
-        authenticator: Authenticator,
-        audit: Audit,
-        origins: tuple[str, ...],
+        transport: asyncio.Transport,
+        readers: FrameReaders,
+        deadlines: Deadlines,
+        keepalive: bytes,
+        refused: Callable[[str], None],  # hears the code of every refusal
+        open_sockets: set["Socket"],
     ) -> None:
-        self._connections = connections
-        self._authenticator = authenticator
-        self._audit = audit
-        self._origins = origins
-
-    def routes(self) -> list[WebSocketRoute]:
-        """Return `/sync/{document}` and `/collab`."""
-        return [
-            WebSocketRoute("/sync/{document:path}", self.sync, name="sync"),
-            WebSocketRoute("/collab", self.collab, name="collab"),
-        ]
-
-    async def sync(self, websocket: WebSocket) -> None:
-        """Serve one document to a y-websocket client; its token is that of the handshake."""
-        document = websocket.path_params["document"]
-        keepalive = ysync.encode_awareness(NOBODY)
-        await self._serve(websocket, YjsDialect(document), document, keepalive=keepalive)
-
-    async def collab(self, websocket: WebSocket) -> None:
-        """Serve many documents to a Hocuspocus provider; tokens come in-band, or with the handshake for all."""
-        keepalive = hocuspocus.encode_awareness(NO_DOCUMENT, NOBODY)  # a Ping would throw in providers before 4
-        await self._serve(websocket, CollabDialect(), None, keepalive=keepalive)
-
-    async def _serve(self, websocket: WebSocket, dialect: Dialect, document: str | None, *, keepalive: bytes) -> None:
-        source = source_of(websocket)
-        asked = Asked(dialect.wire, document or websocket.url.path, source)
-        socket = Socket(websocket, keepalive=keepalive, refused=partial(self._audit.refused, asked))
-        await websocket.accept()
-        authenticate = partial(_authenticate, self._authenticator, websocket.headers)
-        try:
-            check_origin(websocket, self._origins)
-            token = bearer(websocket.headers.get("authorization")) or websocket.query_params.get("token")
-            identity = await _at_handshake(authenticate, token, required=document is not None)
-        except TicketSyncError as error:
-            socket.fail(error)
-            await socket.send()
-            return
-        connection = self._connections.connect(
-            dialect,
-            socket,
-            authenticate=authenticate,
-            identity=identity,
-            source=source,
-            trace=traceparent_of(websocket.headers.get("traceparent")),
-        )
-        deadline = asyncio.get_running_loop().call_later(limits.UNAUTHENTICATED_S, _demand_token, socket, connection)
-        try:
-            if document is not None:
-                connection.join(document)
-            await _exchange(socket, connection)
-        finally:
-            deadline.cancel()
-            connection.ended()
-
-
-class Socket:
-    """The outgoing half of a WebSocket: frames queue here, up to a bound, and one task writes them."""
-
-    def __init__(self, websocket: WebSocket, *, keepalive: bytes, refused: Callable[[str], None]) -> None:
-        self.websocket = websocket
+        self.slot: int | None = None
+        self.arriving: asyncio.Task[None] | None = None  # while the token of the handshake is judged
+        self.open = open_sockets
+        self._transport = transport
+        self._readers = readers
+        self._deadlines = deadlines
         self._keepalive = keepalive
         self._refused = refused
-        self._frames: deque[bytes] = deque()
-        self._bytes = 0
-        self._wake = asyncio.Event()
-        self._closing: tuple[int, str] | None = None
-        self.given_up = asyncio.Event()
+        self._connection: Connection | None = None
+        self._reader: FrameReader | None = None  # while it holds part of a frame
+        self._held_bytes = 0  # of that part, at most
+        self._message: Message | None = None  # while one comes in fragments
+        self._pauses = 0
+        self._spoke = False  # since the last look
+        self._stalls = 0
+        self._closing = False
+        self._deaf = self._noise = False  # what comes is no WebSocket any more; it does come
+        open_sockets.add(self)
+        transport.set_write_buffer_limits(high=limits.SEND_QUEUE_BYTES_MAX)  # `pause_writing` tells of a slow reader
+        deadlines.set(self, limits.UNAUTHENTICATED_S)
+
+    def begin(self, connection: Connection) -> None:
+        """Carry messages to this connection from now on."""
+        self._connection = connection
+
+    def encode(self, said: Sequence[object]) -> object:
+        """Return what a dialect says as the bytes of its frames."""
+        return b"".join([websocket.frame(cast(bytes, each)) for each in said])
 
     def write(self, frames: Sequence[object]) -> None:
-        """Queue frames; a reader that is too slow for them is closed, so that it comes back and asks for a diff."""
-        if self._closing is not None:
-            return
-        for frame in frames:
-            assert isinstance(frame, bytes), "both dialects of WebSockets speak bytes"
-            self._frames.append(frame)
-            self._bytes += len(frame)
-        if len(self._frames) > limits.SEND_QUEUE_FRAMES_MAX or self._bytes > limits.SEND_QUEUE_BYTES_MAX:
-            self._frames.clear()
-            self.fail(Unavailable("The client reads too slowly.", code="slow_reader", advice="Connect again."))
-        self._wake.set()
+        """Send encoded frames, all at once."""
+        if not self._closing:
+            self._spoke = True
+            whole = cast("Sequence[bytes]", frames)
+            self._transport.write(whole[0] if len(whole) == 1 else b"".join(whole))
+
+    def pause(self) -> None:
+        """Read nothing until `resume` was called as often."""
+        self._pauses += 1
+        if self._pauses == 1:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._pauses -= 1
+        if self._pauses == 0 and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def close(self, code: int, reason: str) -> None:
-        """Close after what is queued; the first close counts."""
-        if self._closing is None:
-            self._closing = (code, reason)
-            self._wake.set()
-            asyncio.get_running_loop().call_later(CLOSE_S, self.given_up.set)
+        """Close after what was written; the first close counts."""
+        if self._closing:
+            return
+        if self._connection is not None:
+            self._connection.flush()
+        self._end(code, reason)
 
     def fail(self, error: TicketSyncError) -> None:
         """Close with what the error is on this wire, and have it counted."""
-        self._refused(error.code)
+        if not self._closing:
+            self._refused(error.code)
         self.close(status_of(error).close, f"{error.code}: {error.message}")
 
-    async def send(self) -> None:
-        """Write what queues until the socket is closed."""
-        with suppress(WebSocketDisconnect):  # whoever reads hears of it
-            while True:
-                try:
-                    async with asyncio.timeout(KEEPALIVE_S):
-                        await self._wake.wait()
-                except TimeoutError:
-                    await self.websocket.send_bytes(self._keepalive)
-                    continue
-                self._wake.clear()
-                while self._frames:
-                    frame = self._frames.popleft()
-                    self._bytes -= len(frame)
-                    await self.websocket.send_bytes(frame)
-                if self._closing is not None:
-                    code, reason = self._closing
-                    await self.websocket.close(code, _shortened(reason))
-                    return
+    def abort(self) -> None:
+        """Cut the other side off."""
+        self._transport.abort()
 
-
-async def _exchange(socket: Socket, connection: Connection) -> None:
-    """Read and write until one side is done; a mistake of ours ends this connection alone."""
-    reading = asyncio.ensure_future(_read(socket, connection))
-    sending = asyncio.ensure_future(socket.send())
-    giving_up = asyncio.ensure_future(socket.given_up.wait())
-    try:
-        await asyncio.wait({reading, sending, giving_up}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (reading, sending, giving_up):
-            task.cancel()
-        await asyncio.gather(reading, sending, giving_up, return_exceptions=True)
-
-
-async def _read(socket: Socket, connection: Connection) -> None:
-    while True:
-        said = await socket.websocket.receive()
-        if said["type"] == "websocket.disconnect":
+    def due(self) -> None:
+        """Look after a while: is there a token, does somebody read, was something said."""
+        if self._closing:
+            self._transport.abort()
             return
-        data = said.get("bytes")
-        if data is not None and len(data) > limits.FRAME_BYTES_MAX:
-            socket.fail(TooLarge(f"A frame has at most {limits.FRAME_BYTES_MAX} bytes.", code="frame_size"))
-            await asyncio.Event().wait()  # until the close is written
+        if not self._identified:
+            self.fail(_late_token() if self.arriving is None else _late_judgement())
+            return
+        self._stalls = self._stalls + 1 if self._transport.get_write_buffer_size() else 0
+        if self._stalls > STALLS_MAX:
+            self._give_up_on_reader()
+            return
+        if not self._spoke:
+            self._transport.write(self._keepalive)
+        self._spoke = False
+        self._deadlines.set(self, LISTEN_S)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; a reader is held only while it holds part of a frame."""
+        if self._deaf:
+            self._noise = True
+            return
+        reader = self._reader or self._readers.take()
+        self._reader = None
         try:
-            connection.receive(said.get("text") if data is None else data)
-        except Exception:  # noqa: BLE001 (the task boundary of a connection: nobody else is disturbed)
+            held = reader.feed(data, self._take)
+        except Violation as violation:
+            self.close(violation.code, violation.reason)
+            self._hear_no_more()
+        except TooLarge as error:
+            self.fail(error)
+            self._hear_no_more()
+        else:
+            if held:
+                self._hold(reader, len(data))
+            else:
+                self._held_bytes = 0
+                self._readers.give_back(reader)
+
+    def pause_writing(self) -> None:
+        """Give up on a client that is too slow for what it asked for: it comes back and asks for a diff."""
+        if self._closing:
+            self._transport.abort()
+        else:
+            self._give_up_on_reader()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget everything; the transport is gone."""
+        del exc
+        self._closing = True
+        self._leave()
+        self._reader = self._message = None
+        self._deadlines.discard(self)
+        self.open.discard(self)
+
+    @property
+    def _message_bytes_max(self) -> int:
+        return limits.FRAME_BYTES_MAX if self._identified else limits.UNAUTHENTICATED_BYTES_MAX
+
+    @property
+    def _identified(self) -> bool:
+        return self._connection is not None and self._connection.identified
+
+    def _hold(self, reader: FrameReader, size: int) -> None:
+        """Keep the part of a frame that came, unless a stranger sends too much of it."""
+        self._reader = reader
+        self._held_bytes += size
+        if self._held_bytes > self._message_bytes_max + size:
+            self._reader = None
+            self.fail(websocket.too_large(self._message_bytes_max))
+            self._hear_no_more()
+
+    def _hear_no_more(self) -> None:
+        """Close once it is quiet: to close while bytes come would reset the connection before the last word is read."""
+        self._deaf, self._noise = True, False
+        asyncio.get_running_loop().call_later(QUIET_S, self._close_if_quiet)
+
+    def _close_if_quiet(self) -> None:
+        if self._noise:
+            self._hear_no_more()
+        else:
+            self._transport.close()
+
+    def _take(self, opcode: int, fin: bool, payload: bytes) -> None:
+        """Take one frame."""
+        self._held_bytes = 0
+        try:
+            if opcode >= websocket.CLOSE:
+                self._control(opcode, payload)
+            elif not self._closing:
+                self._data(opcode, payload, fin=fin)
+        except Violation as violation:
+            self.close(violation.code, violation.reason)
+        except TooLarge as error:
+            self.fail(error)
+        except Exception:  # noqa: BLE001 (the boundary of a connection: nobody else is disturbed)
             _log.exception("connection failed")
-            socket.fail(ServiceError("The service made a mistake; it is logged."))
-            await asyncio.Event().wait()
+            self.fail(ServiceError("The service made a mistake; it is logged."))
+
+    def _data(self, opcode: int, payload: bytes, *, fin: bool) -> None:
+        message: bytes | str | None = payload
+        if self._message is not None or not fin or opcode != websocket.BINARY:
+            if self._message is None:
+                self._message = Message()
+            message = self._message.take(opcode, payload, fin=fin, bytes_max=self._message_bytes_max)
+            if message is None:
+                return
+            self._message = None
+        if self._connection is None:
+            raise Violation("A client waits for the answer to its handshake.")
+        self._connection.receive(message)
+
+    def _control(self, opcode: int, payload: bytes) -> None:
+        if opcode == websocket.PING and not self._closing:
+            self._transport.write(websocket.frame(payload, websocket.PONG))
+        elif opcode == websocket.CLOSE:
+            code = websocket.close_code(payload)
+            if not self._closing:
+                self._end(websocket.NORMAL if code == websocket.NO_CODE else code, "")
+            self._transport.close()
+
+    def _give_up_on_reader(self) -> None:
+        error = Unavailable("The client reads too slowly.", code="slow_reader", advice="Connect again.")
+        self._refused(error.code)
+        self._end(status_of(error).close, f"{error.code}: {error.message}")
+
+    def _end(self, code: int, reason: str) -> None:
+        """Say the last word; what comes now is not heard, but for the other side's."""
+        self._closing = True
+        self._transport.write(websocket.close_frame(code, reason))
+        self._leave()
+        if self._pauses and not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._deadlines.set(self, CLOSE_S)
+
+    def _leave(self) -> None:
+        """Let go of the service."""
+        if self.arriving is not None and self.arriving is not asyncio.current_task():
+            self.arriving.cancel()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.ended()
 
 
-async def _authenticate(authenticator: Authenticator, headers: Mapping[str, str], token: str | None) -> Identity:
-    return await authenticator.authenticate(token or None, headers)
+def _late_token() -> Unauthenticated:
+    return Unauthenticated("No token came in time.", code="token_missing", advice="Send one, then frames.")
 
 
-async def _at_handshake(
-    authenticate: Callable[[str | None], Awaitable[Identity]], token: str | None, *, required: bool
-) -> Identity | None:
-    """Return whom the handshake names; where tokens come in-band it need not name anybody."""
-    try:
-        return await authenticate(token)
-    except TicketSyncError:
-        if token or required:
-            raise
-        return None
-
-
-def _demand_token(socket: Socket, connection: Connection) -> None:
-    if not connection.identified:
-        socket.fail(Unauthenticated("No token came in time.", code="token_missing", advice="Send one, then frames."))
-
-
-def _shortened(reason: str) -> str:
-    return reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
+def _late_judgement() -> Unavailable:
+    return Unavailable("The token could not be judged in time.", advice="Connect again in a moment.")

@@ -22,6 +22,8 @@ from crdt_sync.service.draft import Draft
 from crdt_sync.service.jobs import Change, KeepRefused
 from crdt_sync.service.live_ticket import Desk
 from crdt_sync.service.rooms import SWEEP_S
+from crdt_sync.service.transport import Transport
+from crdt_sync.wire import limits
 
 BATCH_JOBS_MAX = 1_000  # some 20 ms of rows; a longer batch would make its first job wait for its last
 STALE_RETRY_S = 1.0
@@ -72,6 +74,8 @@ class Committer:
         self._meter = meter
         self._notice = notice
         self._queue: deque[Job] = deque()
+        self._queued_bytes = 0  # what waits costs so much; counted anew behind each batch
+        self._held: dict[Transport, None] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -94,7 +98,15 @@ class Committer:
             self._fail(job, Unavailable("The service is stopping.", advice="Connect again in a moment."))
             return
         self._queue.append(job)
+        self._queued_bytes += _size(job)
         self._wake.set()
+
+    def enqueue_from(self, transport: Transport, job: Job) -> None:
+        """Queue a job of a client, from whom nothing more is taken while too much waits."""
+        self.enqueue(job)
+        if self._queued_bytes > limits.COMMIT_QUEUE_BYTES_MAX and transport not in self._held:
+            self._held[transport] = None
+            transport.pause()
 
     def queued(self) -> tuple[int, int]:
         """Say how many jobs wait, and how many bytes of updates they hold."""
@@ -118,9 +130,12 @@ class Committer:
             self._wake.clear()
             await self._refresh()
             while self._queue:
-                await self._commit([self._queue.popleft() for _ in range(min(len(self._queue), BATCH_JOBS_MAX))])
+                jobs = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_JOBS_MAX))]
+                self._queued_bytes -= sum(map(_size, jobs))
+                await self._commit(jobs)
                 await self._refresh()
                 self._desk.trim(time())
+                self._let_go()
             if self._stopping:
                 return
 
@@ -132,6 +147,14 @@ class Committer:
         await self._desk.rooms.refresh()
         if not self._store_fails:
             self._desk.rooms.ask()
+
+    def _let_go(self) -> None:
+        """Take messages again of who was held, once half of what may wait is gone."""
+        self._queued_bytes = sum(map(_size, self._queue))
+        if self._held and self._queued_bytes <= limits.COMMIT_QUEUE_BYTES_MAX // 2:
+            held, self._held = self._held, {}
+            for transport in held:
+                transport.resume()
 
     async def _commit(self, jobs: list[Job]) -> None:
         """Commit the jobs together, or one by one if that fails."""
@@ -269,3 +292,7 @@ class Committer:
         else:
             self._store_fails = False
         return not self._store_fails
+
+
+def _size(job: Job) -> int:
+    return limits.CHANGE_OVERHEAD_BYTES + len(job.data) if isinstance(job, Change | KeepRefused) else 0

@@ -7,18 +7,13 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from crdt_sync.documents.document import Outcome, Received
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ActorId
-from crdt_sync.errors import (
-    CallerError,
-    ServiceError,
-    TicketSyncError,
-    Unavailable,
-)
+from crdt_sync.errors import CallerError, ServiceError, TicketSyncError, Unavailable
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.effects import (
     Answer,
@@ -42,18 +37,7 @@ from crdt_sync.service.jobs import Change, KeepRefused
 from crdt_sync.service.leases import Lease
 from crdt_sync.service.pace import Pace, too_fast
 from crdt_sync.service.tokens import Authenticator, Tokens
-
-
-class Transport(Protocol):
-    """Where frames go. Both calls return at once."""
-
-    def write(self, frames: Sequence[object]) -> None:
-        """Send these frames, in order, in one write where the transport can."""
-        ...
-
-    def close(self, code: int, reason: str) -> None:
-        """Send what was written, then close."""
-        ...
+from crdt_sync.service.transport import Transport
 
 
 @dataclass(slots=True, eq=False)
@@ -71,9 +55,17 @@ class Membership:
         """How this member is spoken to."""
         return self.connection.session.dialect
 
-    def put(self, *frames: object) -> None:
-        """Queue frames for the end of this turn."""
-        self.connection.put(*frames)
+    def put(self, frame: object) -> None:
+        """Queue a frame for the end of this turn."""
+        self.connection.put(frame)
+
+    def encode(self, said: Sequence[object]) -> object:
+        """Make frames into what is written; the same for every member that is spoken to alike."""
+        return self.connection.encode(said)
+
+    def put_encoded(self, encoded: object) -> None:
+        """Queue what was encoded for the end of this turn."""
+        self.connection.put_encoded(encoded)
 
 
 class Connection:
@@ -118,13 +110,21 @@ class Connection:
             fast = self._pace.too_fast(self._house.clock)
             self._execute(self.session.end(too_fast()) if fast else self.session.receive(data))
 
-    def put(self, *frames: object) -> None:
-        """Queue frames for the end of this turn."""
-        if self._closed or not frames:
+    def put(self, frame: object) -> None:
+        """Queue a frame for the end of this turn."""
+        self.put_encoded(self._transport.encode((frame,)))
+
+    def encode(self, said: Sequence[object]) -> object:
+        """Make frames into what is written."""
+        return self._transport.encode(said)
+
+    def put_encoded(self, encoded: object) -> None:
+        """Queue what was encoded for the end of this turn."""
+        if self._closed:
             return
         if not self._frames:
             self._house.written(self)
-        self._frames += frames
+        self._frames.append(encoded)
 
     def flush(self) -> None:
         """Write what was queued."""
@@ -266,7 +266,8 @@ class Connection:
             else:
                 self._tell(member, partial(self.session.broken, push, error))
 
-        self._house.committer.enqueue(
+        self._house.committer.enqueue_from(
+            self._transport,
             Change(
                 room=member.room,
                 data=push.data,
@@ -276,7 +277,7 @@ class Connection:
                 on_success=partial(self._acknowledge, member, push),
                 on_failure=failed,
                 trace=self._trace,
-            )
+            ),
         )
 
     def _answer(self, answer: Answer) -> None:
@@ -297,6 +298,7 @@ class Connection:
             if dialect.step1_follows_step1:
                 self.put(dialect.step1(answer.key, room.document.state_vector()))
             self.put(dialect.step2(answer.key, update))
+            self.flush()  # before the next is made: who asks often and reads nothing is noticed by the transport
 
         room.asks(member)
         room.settled(reply)

@@ -25,12 +25,13 @@ from crdt_sync.protocol.room import Room
 from crdt_sync.protocol.session import Session
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
-from crdt_sync.service.connection import Connection, Transport
+from crdt_sync.service.connection import Connection
 from crdt_sync.service.jobs import KeepRefused, Revisit
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.tokens import Authenticator
+from crdt_sync.service.transport import Transport
 
 OVERDUE_CHECK_S = 5.0
 REMEMBERED_REFUSALS_MAX = 10_000  # as many as are kept, some 1 MB

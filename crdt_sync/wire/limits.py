@@ -96,6 +96,13 @@ GAP_BYTES_MAX = 1 * MIB
 GAP_S = 30
 """Seconds that they may wait: a client that has not answered step 1 by then will not."""
 
+COMMIT_QUEUE_BYTES_MAX = 32 * MIB
+"""Changes that wait for their commit, all clients' together: what the store writes in some seconds. Beyond it, who sent
+what waits is not read until half of it is written."""
+
+CHANGE_OVERHEAD_BYTES = 1 * KIB
+"""What a waiting change costs beside its bytes, so that many small ones count for what they are."""
+
 SEND_QUEUE_FRAMES_MAX = 10_000
 """Frames waiting for a slow reader; past it the queue collapses to "needs a diff"."""
 

@@ -7,8 +7,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import Digest, Position, TicketId
@@ -246,7 +247,7 @@ class Line:
         """Take frames of the service."""
         if not self._process.alive:
             return
-        for frame in frames:
+        for frame in chain.from_iterable(cast("Sequence[Sequence[object]]", frames)):
             assert isinstance(frame, bytes)
             self.link.show(self, frame)
             said = hocuspocus.decode(frame)
@@ -310,6 +311,15 @@ class _ServiceSide:
     """The transport that the service writes to."""
 
     line: Line
+
+    def pause(self) -> None:
+        """Do nothing: nobody here sends so much."""
+
+    def resume(self) -> None:
+        """Do nothing."""
+
+    def encode(self, said: Sequence[object]) -> object:
+        return said
 
     def write(self, frames: Sequence[object]) -> None:
         self.line.write(frames)

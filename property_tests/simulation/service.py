@@ -10,7 +10,7 @@ from crdt_sync.protocol.collab_dialect import CollabDialect
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.compaction import Compactor
-from crdt_sync.service.connection import Connection, Transport
+from crdt_sync.service.connection import Connection
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
@@ -19,6 +19,7 @@ from crdt_sync.service.live_ticket import Desk
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.standing import Standing
 from crdt_sync.service.tickets import Tickets
+from crdt_sync.service.transport import Transport
 from property_tests.simulation.cast import Cast, DrawnIds, SkewedClock, source_of
 from property_tests.simulation.database import Database
 from property_tests.simulation.loop import Process

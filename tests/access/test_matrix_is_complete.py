@@ -16,28 +16,29 @@ from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import DocumentKind
 from crdt_sync.rpc.ticketsync import v1
 from crdt_sync.server.app import Channels, Parts, create_app
+from crdt_sync.server.sockets import ADDRESSES
 from tests.access import matrix
 from tests.access.wires import WATCHES, WIRES
 from tests.fakes import ManualClock
-from tests.server.fakes import FakeAuthenticator, FakeConnections
+from tests.server.fakes import FakeAuthenticator
 
 
 def routes():
-    """Every route of the application; a mount, whatever is in it, would need a row of its own."""
+    """Every route of the application, and the sockets beside it; a mount, whatever is in it, would need its own row."""
     parts = Parts(
         tickets=None,
         lifecycles=None,
         authenticator=FakeAuthenticator(),
         readiness=None,
         clock=ManualClock(),
-        connections=FakeConnections(),
         audit=None,
         metrics=None,
         events=None,
         origins=(),
         channels=Channels(),
     )
-    return [key for context in iter_route_contexts(create_app(parts).routes) for key in _keys(context)]
+    application = [key for context in iter_route_contexts(create_app(parts).routes) for key in _keys(context)]
+    return application + [f"WS {path}" for path in ADDRESSES]
 
 
 def _keys(context):

@@ -17,8 +17,11 @@ class Guest:
     key: str = "d"
     frames: list[object] = field(default_factory=list)
 
-    def put(self, *frames: object) -> None:
-        self.frames += frames
+    def encode(self, said):
+        return list(said)
+
+    def put_encoded(self, encoded):
+        self.frames += encoded
 
 
 class Quiet(YjsDialect):

@@ -17,7 +17,7 @@ from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.standing import Standing
 from tests.fakes import CountingMeter, ManualClock
-from tests.server.fakes import FakeConnections, FakeStore, FakeTickets, audit, lifecycles
+from tests.server.fakes import FakeStore, FakeTickets, audit, lifecycles
 
 KEY = VerificationKey(b"k" * 32, "HS256")
 
@@ -50,7 +50,6 @@ async def site():
         authenticator=TokenAuthenticator(DevelopmentKey(KEY), clock),
         readiness=readiness,
         clock=clock,
-        connections=FakeConnections(),
         audit=audit(meter),
         metrics=Metrics(lambda: b"numbers", "text/plain", "local"),
         events=Events(store, Leases(clock, Standing(store))),

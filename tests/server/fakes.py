@@ -2,13 +2,15 @@
 
 import asyncio
 
-from starlette.websockets import WebSocket
+from starlette.datastructures import Headers
 
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ActorId, Department, Digest, LaneId
 from crdt_sync.domain.lifecycle.model import Lane, Lifecycle
 from crdt_sync.errors import NotFound, Unauthenticated
+from crdt_sync.server.deadlines import Deadlines
+from crdt_sync.server.sockets import Handshake
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.views import Explained, FormView, Opened, Page, Posted, TicketView, Transitioned
@@ -166,6 +168,9 @@ class FakeConnection:
             raise self.failure
         self.received.append(data)
 
+    def flush(self):
+        pass
+
     def ended(self):
         self.has_ended = True
 
@@ -192,47 +197,130 @@ class FakeAuthenticator:
 
     def __init__(self, ends_at_ms=None) -> None:
         self.ends_at_ms = ends_at_ms
+        self.answers = asyncio.Event()  # cleared, it takes its time
+        self.answers.set()
         self.principal = Principal(ActorId("ann"), Department("sales"))
 
     async def authenticate(self, token, headers):
+        await self.answers.wait()
         if token in {None, "wrong"}:
             raise Unauthenticated("The token is not valid.", code="token_invalid")
         return Identity(self.principal, self.ends_at_ms)
 
 
+class Wheel(Deadlines):
+    """Deadlines whose time a test moves on."""
+
+    def __init__(self) -> None:
+        self.time_s = 1_000.0
+        super().__init__(lambda: self.time_s)
+
+    def pass_time(self, seconds):
+        self.time_s += seconds
+        self.tick()
+
+
+class FakeTransport:
+    """A transport of the event loop that leads nowhere: it keeps what is written, and what was asked of it."""
+
+    def __init__(self) -> None:
+        self.protocol = None
+        self.written = bytearray()
+        self.unsent = 0
+        self.high = None
+        self.reading = True
+        self.closed = self.aborted = False
+
+    def set_protocol(self, protocol):
+        self.protocol = protocol
+
+    def set_write_buffer_limits(self, high=None):
+        self.high = high
+
+    def get_write_buffer_size(self):
+        return self.unsent
+
+    def write(self, data):
+        self.written += data
+
+    def pause_reading(self):
+        self.reading = False
+
+    def resume_reading(self):
+        self.reading = True
+
+    def is_closing(self):
+        return self.closed or self.aborted
+
+    def close(self):
+        self.closed = True
+
+    def abort(self):
+        self.aborted = True
+
+
 class Dialled:
-    """A WebSocket as an ASGI server gives it, without the server."""
+    """A client's end of a socket of `Sockets`, over a `FakeTransport`; `denial` if it was refused in HTTP."""
 
-    def __init__(self, path_params=(), headers=(), query="") -> None:
-        self.inbox = asyncio.Queue()
-        self.outbox = asyncio.Queue()
-        self.may_send = asyncio.Event()
-        self.may_send.set()
-        scope = {
-            "type": "websocket",
-            "path": "/",
-            "query_string": query.encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in dict(headers).items()],
-            "path_params": dict(path_params),
-        }
-        self.websocket = WebSocket(scope, self.inbox.get, self._send)
-        self.inbox.put_nowait({"type": "websocket.connect"})
+    def __init__(self, sockets, path, *, headers=(), query="", version="13") -> None:
+        handshake = {"sec-websocket-version": version, "sec-websocket-key": "A" * 22 + "=="} | dict(headers)
+        raw = [(name.encode(), value.encode()) for name, value in handshake.items()]
+        self.transport = FakeTransport()
+        asked = Handshake(path.encode(), query.encode(), Headers(raw=raw), "192.0.2.1")
+        self.denial = sockets.upgrade(asked, self.transport)
 
-    async def _send(self, message):
-        await self.may_send.wait()
-        self.outbox.put_nowait(message)
-        if message["type"] == "websocket.close":
-            self.inbox.put_nowait({"type": "websocket.disconnect", "code": message["code"]})
+    @property
+    def socket(self):
+        return self.transport.protocol
 
-    def say(self, data):
-        self.inbox.put_nowait({"type": "websocket.receive", "text" if isinstance(data, str) else "bytes": data})
+    def say(self, *messages):
+        for message in messages:
+            opcode, payload = (1, message.encode()) if isinstance(message, str) else (2, message)
+            self.send(masked(payload, opcode))
+
+    def send(self, data):
+        self.socket.data_received(data)
 
     def leave(self):
-        self.inbox.put_nowait({"type": "websocket.disconnect", "code": 1001})
+        self.socket.connection_lost(None)
 
-    async def heard(self, kind):
-        """Return the next message of that kind."""
-        while True:
-            message = await self.outbox.get()
-            if message["type"] == f"websocket.{kind}":
-                return message
+    @property
+    def heard(self):
+        """Every message so far, and the close code last."""
+        return [int.from_bytes(payload[:2], "big") if opcode == 8 else payload for opcode, payload in self._frames()]
+
+    @property
+    def reason(self):
+        """What the close frame says."""
+        (payload,) = [payload for opcode, payload in self._frames() if opcode == 8]
+        return payload[2:].decode()
+
+    def _frames(self):
+        return unframed(self.transport.written.partition(b"\r\n\r\n")[2])
+
+
+def masked(payload, opcode=2, *, fin=True, bits=0):
+    """A client's frame."""
+    head = bytes((fin << 7 | bits << 4 | opcode,))
+    if len(payload) < 126:
+        head += bytes((0x80 | len(payload),))
+    elif len(payload) < 65_536:
+        head += b"\xfe" + len(payload).to_bytes(2, "big")
+    else:
+        head += b"\xff" + len(payload).to_bytes(8, "big")
+    mask = b"\x12\x34\x56\x78"
+    return head + mask + bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+
+
+def unframed(data):
+    """Take a server's frames apart."""
+    frames = []
+    while data:
+        opcode, size, start = data[0] & 15, data[1], 2
+        if size == 126:
+            size, start = int.from_bytes(data[2:4], "big"), 4
+        elif size == 127:
+            size, start = int.from_bytes(data[2:10], "big"), 10
+        frames.append((opcode, bytes(data[start : start + size])))
+        data = data[start + size :]
+    return frames

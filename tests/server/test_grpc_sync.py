@@ -200,7 +200,7 @@ async def test_a_stream_without_a_new_token_in_time_ends(running, monkeypatch):
 async def test_a_slow_reader_loses_the_stream_and_nothing_of_a_document(monkeypatch):
     monkeypatch.setattr(limits, "SEND_QUEUE_FRAMES_MAX", 2)
     stream = Stream(lambda code: None)
-    stream.write([pb.ServerFrame(document="a")] * 3)
+    stream.write([[pb.ServerFrame(document="a")] * 3])
 
     assert [] == [batch async for batch in stream]
     assert "slow_reader" == stream.failure.code
@@ -209,7 +209,7 @@ async def test_a_slow_reader_loses_the_stream_and_nothing_of_a_document(monkeypa
 async def test_batches_fit_what_a_client_takes(monkeypatch):
     monkeypatch.setattr(grpc_sync, "BATCH_BYTES", 100)
     stream = Stream(lambda code: None)
-    stream.write([GrpcDialect().update("a", b"x" * size) for size in (40, 40, 40, 400, 1)])
+    stream.write([[GrpcDialect().update("a", b"x" * size)] for size in (40, 40, 40, 400, 1)])
     stream.close(1012, "stopping: now")
 
     sizes = [[len(frame.update) for frame in batch.frames] async for batch in stream]

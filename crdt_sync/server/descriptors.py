@@ -1,0 +1,37 @@
+"""How many connections this process may hold: an operating system counts a file descriptor for each."""
+
+import structlog
+
+from crdt_sync.server.http_protocol import SPARE_CONNECTIONS
+
+RESERVED = 200  # the database, its write-ahead log, gRPC's sockets, files that are served, what libraries open
+
+_log = structlog.get_logger(__name__)
+
+
+def make_room(connections: int) -> int:
+    """Let this process open what so many connections need; return how many there may be.
+
+    The soft limit is raised as far as the hard one, which is the operator's to set, allows.
+    """
+    needed = connections + SPARE_CONNECTIONS + RESERVED
+    allowed = _raised(needed)
+    if allowed >= needed:
+        return connections
+    fewer = max(1, allowed - SPARE_CONNECTIONS - RESERVED)
+    _log.warning("too few file descriptors", wanted=connections, connections=fewer, advice=f"Raise them to {needed}.")
+    return fewer
+
+
+def _raised(needed: int) -> int:
+    try:
+        import resource  # noqa: PLC0415 (absent on Windows, which counts no descriptors)
+    except ImportError:
+        return needed
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return needed
+    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)

@@ -1,0 +1,118 @@
+"""HTTP on a connection: uvicorn's, with bounds before a request is whole, and with our own way to WebSockets.
+
+uvicorn waits for a request's head for ever and keeps all of it; here it has seconds and bytes. Connections that ask for
+`/sync` or `/collab` leave HTTP and become a `Socket`; other WebSockets are the ASGI application's.
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.datastructures import Headers
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from crdt_sync.errors import TooLarge
+from crdt_sync.server.problems import problem
+from crdt_sync.server.sockets import Denial, Handshake, Sockets
+from crdt_sync.service.audit import Asked
+from crdt_sync.wire import limits
+
+HEAD_S: float = limits.UNAUTHENTICATED_S  # from the open connection to a request's whole head
+SPARE_CONNECTIONS = 1_000  # beyond those for WebSockets: a full service still answers probes and requests
+HEAD_BYTES_MAX = 32 * 1024  # of a request without its body: a token of 8 KiB, cookies, and as much again
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection while it speaks HTTP."""
+
+    def __init__(
+        self,
+        *,
+        sockets: Sockets,
+        elsewhere: Callable[[str], bool],  # tells the paths of the application's own WebSockets
+        **uvicorns: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(**uvicorns)
+        self._elsewhere = elsewhere
+        self.slot: int | None = None
+        self._sockets = sockets
+        self._deadlines = sockets.deadlines
+        self._overhead = 0  # bytes of the current request that are not its body
+
+    def connection_made(self, transport: Any) -> None:  # noqa: ANN401
+        """Wait for a request, but not for long."""
+        super().connection_made(transport)
+        denial = self._sockets.full(beside=len(self.connections) - SPARE_CONNECTIONS)
+        if denial is None:
+            self._deadlines.set(self, HEAD_S)
+        else:
+            self._deny(denial)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._deadlines.discard(self)
+        super().connection_lost(exc)
+
+    def due(self) -> None:
+        """Cut off who has not sent a whole head by now."""
+        self._count("slow_head")
+        self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, and count those that are no body."""
+        if self.slot is None and (self.cycle is None or self.cycle.response_complete):
+            self._deadlines.set(self, HEAD_S)
+        self._overhead += len(data)
+        super().data_received(data)
+        if self._overhead > HEAD_BYTES_MAX and self in self.connections and not self.transport.is_closing():
+            error = TooLarge("A request has at most 32 KiB beside its body.", code="head_size")
+            self._deny(Denial(error, status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE))
+
+    def on_message_begin(self) -> None:
+        """Begin to count anew."""
+        self._overhead = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._deadlines.discard(self)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Leave bodies to the application's own limit."""
+        self._overhead -= len(body)
+        super().on_body(body)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Make this a WebSocket, if there is room."""
+        denial = self._sockets.full(beside=len(self.connections) - 1)
+        path, _, query = self.url.partition(b"?")
+        if denial is None and self._elsewhere(unquote(path.decode("latin-1"))):
+            super().handle_websocket_upgrade()
+            return
+        if denial is None:
+            handshake = Handshake(path, query, Headers(raw=self.headers), self._source)
+            denial = self._sockets.upgrade(handshake, self.transport)
+        if denial is not None:
+            self._deny(denial)
+            return
+        self.connections.discard(self)
+        del self.parser  # it holds this object and is held by it
+
+    @property
+    def _source(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def _count(self, code: str) -> None:
+        path = self.url.partition(b"?")[0].decode("latin-1") if self.headers is not None else ""
+        self._sockets.audit.refused(Asked("http", path, self._source), code)
+
+    def _deny(self, denial: Denial) -> None:
+        """Answer past the application, and close."""
+        self._count(denial.error.code)
+        answer = problem(denial.error, denial.headers, status=denial.status)
+        headers = [*answer.raw_headers, *self.server_state.default_headers, (b"connection", b"close")]
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(STATUS_LINE[answer.status_code] + head + b"\r\n" + bytes(answer.body))
+        self.transport.close()
