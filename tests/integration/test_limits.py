@@ -200,7 +200,7 @@ ELSEWHERE = {
     ),
     "UNAUTHENTICATED_S": (
         "tests/server/test_websocket.py",
-        "test_collab_without_a_token_is_given_up",
+        "test_a_socket_without_a_token_is_given_up_in_time_and_then_cut_off",
     ),
     "TOKEN_GRACE_S": (
         "tests/service/test_leases.py",
@@ -215,8 +215,16 @@ ELSEWHERE = {
         "test_a_slow_reader_loses_the_stream_and_nothing_of_a_document",
     ),
     "SEND_QUEUE_BYTES_MAX": (
-        "tests/server/test_grpc_sync.py",
-        "test_a_slow_reader_loses_the_stream_and_nothing_of_a_document",
+        "tests/integration/test_slow_readers.py",
+        "test_on_sync_a_reader_of_nothing_is_closed",
+    ),
+    "COMMIT_QUEUE_BYTES_MAX": (
+        "tests/service/test_back_pressure.py",
+        "test_who_sends_too_much_is_not_read_until_half_of_it_is_written",
+    ),
+    "CHANGE_OVERHEAD_BYTES": (
+        "tests/service/test_back_pressure.py",
+        "test_many_small_changes_count_for_what_they_cost",
     ),
     "PRESENCE_MESSAGES_PER_S_MAX": (
         "tests/protocol/test_presence.py",
