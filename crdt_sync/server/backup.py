@@ -50,15 +50,14 @@ async def restore(url: str, backup: Path, *, clock: Clock, ids: Ids) -> Restored
     work, aside = path.with_name(f"{path.name}.restoring"), path.with_name(f"{path.name}.replaced-{now_ms}")
     with database_file.held(path, alone=True):
         there = path.exists()
-        work.unlink(missing_ok=True)
+        database_file.remove(work)
         try:
             await asyncio.to_thread(database_file.copy, backup, work)
             epoch = await _begin_epoch(path, work, ids, now_ms, there=there)
             database_file.sync(work)
             database_file.replace(path, work, aside)
         finally:
-            for file in path.parent.glob(f"{work.name}*"):
-                file.unlink()
+            database_file.remove(work)
     return Restored(epoch, aside if there else None)
 
 

@@ -20,6 +20,15 @@ def database(path, *values, keep=False):
     return None
 
 
+def abandoned(path, *values):
+    """Leave what a killed process leaves beside a database, without the database."""
+    writer = database(path, *values, keep=True)
+    log = path.with_name(f"{path.name}-wal").read_bytes()
+    writer.close()
+    path.unlink()
+    path.with_name(f"{path.name}-wal").write_bytes(log)
+
+
 def values(path):
     with closing(sqlite3.connect(path)) as connection:
         return [row[0] for row in connection.execute("SELECT value FROM t ORDER BY rowid")]
@@ -122,6 +131,27 @@ def test_where_nothing_was_the_new_one_is_put(tmp_path):
 
     assert ["new"] == values(tmp_path / "log.db")
     assert not (tmp_path / "aside.db").exists()
+
+
+def test_what_a_lost_database_left_beside_it_is_not_taken_for_the_new_ones(tmp_path):
+    abandoned(tmp_path / "log.db", "old")
+    database(tmp_path / "new.db", "new")
+
+    database_file.replace(tmp_path / "log.db", tmp_path / "new.db", tmp_path / "aside.db")
+
+    assert ["new"] == values(tmp_path / "log.db")
+    assert (tmp_path / "aside.db-wal").exists()
+
+
+@pytest.mark.parametrize("left", ["copy.db", "copy.db.partial"])
+def test_what_a_killed_copy_left_beside_it_is_not_taken_for_the_next_ones(tmp_path, left):
+    abandoned(tmp_path / left, "of another time")
+    database(tmp_path / "log.db", "one")
+
+    database_file.copy(tmp_path / "log.db", tmp_path / "copy.db")
+
+    assert ["one"] == values(tmp_path / "copy.db")
+    assert ["copy.db"] == [path.name for path in tmp_path.glob("copy*")]
 
 
 def test_what_cannot_be_moved_is_told(tmp_path):

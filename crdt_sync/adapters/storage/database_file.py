@@ -14,7 +14,8 @@ from sqlalchemy import exc, make_url
 
 from crdt_sync.errors import Conflict, Unavailable
 
-_BESIDE = ("-wal", "-shm")  # SQLite's own files beside a database
+# SQLite's own files beside a database. It takes what they hold for the database's, whichever stands there by then.
+_BESIDE = ("-wal", "-shm", "-journal")
 
 
 def path_of(url: str) -> Path | None:
@@ -69,7 +70,8 @@ def copy(source: Path, target: Path) -> None:
         raise Conflict(f"The file {target} exists.", code="file_exists", advice="Choose another.")
     partial = target.with_name(f"{target.name}.partial")
     try:
-        partial.unlink(missing_ok=True)
+        remove(partial)
+        remove(target)
         with closing(_opened(source)) as reading, closing(sqlite3.connect(partial)) as writing:
             reading.backup(writing)  # in one step, which sees one state and lets others write
             writing.execute("PRAGMA journal_mode = DELETE")  # one file, and nothing beside it
@@ -82,13 +84,20 @@ def copy(source: Path, target: Path) -> None:
     except (sqlite3.Error, OSError) as error:
         raise Unavailable(f"The database {source} cannot be copied to {target}: {error}.", code="backup") from error
     finally:
-        partial.unlink(missing_ok=True)
+        remove(partial)
+
+
+def remove(path: Path) -> None:
+    """Remove a database and what SQLite keeps beside it, as far as they are there."""
+    for suffix in ("", *_BESIDE):
+        _beside(path, suffix).unlink(missing_ok=True)
 
 
 def replace(path: Path, new: Path, aside: Path) -> None:
     """Put the database `new` in the place of `path`, and keep what was there under `aside`.
 
-    At every moment a whole database stands at `path`, if one did before.
+    At every moment a whole database stands at `path`, if one did before. What a lost database has left beside it goes
+    aside, too: SQLite would write it into the new one.
 
     Raises:
         Unavailable: a file cannot be moved.
@@ -97,10 +106,9 @@ def replace(path: Path, new: Path, aside: Path) -> None:
     try:
         if path.exists():
             aside.hardlink_to(path)
-            for suffix in _BESIDE:
-                beside = path.with_name(path.name + suffix)
-                if beside.exists():
-                    beside.rename(aside.with_name(aside.name + suffix))
+        for suffix in _BESIDE:
+            if _beside(path, suffix).exists():
+                _beside(path, suffix).rename(_beside(aside, suffix))
         new.replace(path)
         sync(path.parent)
     except OSError as error:
@@ -114,6 +122,10 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
