@@ -12,7 +12,7 @@ from crdt_sync.documents.kinds import new_document
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import DocumentName, Role
 from crdt_sync.errors import TicketSyncError
-from crdt_sync.ports import Ids, Store, StoreUnavailable
+from crdt_sync.ports import Ids, Store, StoreDamaged, StoreUnavailable
 from crdt_sync.ports.stored import StoredDocument
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.compaction import Compactor
@@ -63,10 +63,10 @@ class Rooms:
         for room in list(self._stale):
             try:
                 await self._reload(room)
+            except (StoreDamaged, TicketSyncError) as error:
+                _log.error("document not loaded", document=room.text, reason=str(error))
             except StoreUnavailable:
                 return
-            except TicketSyncError as error:
-                _log.error("document not loaded", document=room.text, reason=str(error))
 
     def ask(self) -> None:
         """Ask the members of rooms that were loaded anew for what these lack; the store should be able to keep it."""

@@ -11,6 +11,7 @@ from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain import transition
 from crdt_sync.errors import ServiceError, TicketSyncError, Unavailable
+from crdt_sync.ports import StoreDamaged
 from crdt_sync.service import committer
 from crdt_sync.wire import hocuspocus, ysync
 from crdt_sync.wire.limits import GAP_UPDATES_MAX
@@ -228,21 +229,24 @@ async def test_what_a_batch_has_decided_stays_in_memory_when_a_later_job_of_it_f
     assert "high" == (await card_after_restart(store, document))["priority"]
 
 
-async def test_a_document_that_is_damaged_in_the_store_ends_nobody_elses_work(world, store):
+@pytest.mark.parametrize("error", [ServiceError, StoreDamaged])
+async def test_a_document_that_is_damaged_in_the_store_ends_nobody_elses_work(world, store, error):
     view, other = await world.opened(), await world.opened()
     document = f"ticket/{view.id}/card"
-    room = await world.rooms.get(document)
+    room, others = await world.rooms.get(document), await world.rooms.get(f"ticket/{other.id}/card")
     real = store.document
 
     async def damaged(name):
         if name == document:
-            raise ServiceError("A stored document does not decode.", code="damaged")
+            raise error("It is not what was written.")
         return await real(name)
 
     store.document = damaged
     world.committer.spoil(room)
+    world.committer.spoil(others)
     await world.settle()
 
+    assert (True, False) == (room.stale, others.stale)
     assert "low" == (await world.tickets.update_card(SALES, other.id, fields={"priority": "low"})).card["priority"]
 
 
