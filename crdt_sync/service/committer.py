@@ -130,14 +130,17 @@ class Committer:
             self._wake.clear()
             await self._refresh()
             while self._queue:
-                jobs = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_JOBS_MAX))]
-                self._queued_bytes -= sum(map(_size, jobs))
-                await self._commit(jobs)
+                await self._commit(self._next())  # in no name of ours, which would keep it until there is another
                 await self._refresh()
                 self._desk.trim(time())
                 self._let_go()
             if self._stopping:
                 return
+
+    def _next(self) -> list[Job]:
+        jobs = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_JOBS_MAX))]
+        self._queued_bytes -= sum(map(_size, jobs))
+        return jobs
 
     async def _refresh(self) -> None:
         """Load anew what a failure spoiled, and ask for what it lost, but not for what the store cannot keep yet.
