@@ -28,6 +28,7 @@ from crdt_sync.service.live_ticket import Desk
 from crdt_sync.service.rooms import Rooms
 
 RESTORE = "Restore a backup that `admin verify` passes: crdt-sync admin restore FILE."
+POSITIONS_MAX = 2**33  # 1 GiB of bits; ten days of 10,000 a second, and less than any restore skips
 COMPARE = "Nothing was lost yet: keep the database, restore a backup beside it and compare the document."
 REPROJECT = "The journal is right: change the ticket, which writes its row anew, or restore a backup."
 
@@ -77,8 +78,11 @@ class _Positions:
 
     def __init__(self, begun: Position, newest: Position) -> None:
         self._begun, self._newest = begun, newest
-        self._taken = bytearray((newest - begun) // 8 + 1)
         self._problems: list[str] = []
+        if not 0 <= newest - begun <= POSITIONS_MAX:
+            self._problems.append(f"the newest is {newest}, and the newest epoch began at {begun}")
+            self._begun = newest  # nothing more can be said of them
+        self._taken = bytearray((newest - self._begun) // 8 + 1)
 
     def mark(self, position: Position) -> None:
         """Take a position."""
@@ -121,7 +125,7 @@ async def _document(store: Store, name: str, ids: Ids, positions: _Positions) ->
     try:
         stored = await store.document(name)
         written = [each for kept in await store.authorship(name) for each in authorship.decode(kept)]
-    except (StoreUnavailable, TicketSyncError) as error:
+    except (StoreUnavailable, TicketSyncError, ValueError) as error:
         yield Fault(name, f"it cannot be read: {error}")
         return
     for each in written:

@@ -155,3 +155,24 @@ async def test_what_is_compacted_twice_or_restored_still_holds(whole, tmp_path):
     await store.close()
 
     assert [] == await faults_of(file)
+
+
+@pytest.mark.parametrize(
+    ("statement", "where"),
+    [
+        ("UPDATE ended_clients SET clients = '[1,'", "plain"),
+        ("UPDATE restores SET position = position * 2", "positions"),
+        ("DELETE FROM restores", "positions"),
+        ("UPDATE service_position SET value = 1", "positions"),
+    ],
+)
+async def test_what_a_restore_wrote_and_is_ruined_is_told_and_ends_no_proof(whole, tmp_path, statement, where):
+    file = tmp_path / "restored.db"
+    shutil.copy(whole, file)
+    store = await SqlStore.open(f"sqlite+aiosqlite:///{file}")
+    await store.begin_epoch(Position(2**40), 1)
+    await store.renew("plain", (), frozenset({79}))
+    await store.close()
+
+    assert [] == await faults_of(file)
+    assert where in [fault.where for fault in await faults_of(changed(file, tmp_path, statement))]

@@ -50,6 +50,19 @@ def document_of(snapshot: RowMapping | None, rows: Sequence[RowMapping]) -> Stor
     return StoredDocument(kept, tuple(updates))
 
 
+def clients_of(name: str, text: str | None) -> frozenset[int]:
+    """Return the ended client ids of a document from its row of `ended_clients`, if it has one.
+
+    Raises:
+        StoreDamaged: it is not as it was written.
+
+    """
+    try:
+        return frozenset(json.loads(text or "[]"))
+    except (ValueError, TypeError) as error:
+        raise StoreDamaged(f"the ended clients of {name} do not decode") from error
+
+
 def checked(table: Table, row: RowMapping) -> RowMapping:
     """Return a row that is as it was written.
 

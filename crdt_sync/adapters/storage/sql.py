@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from crdt_sync.adapters.storage import engines, operator_rows, quarantine, renewal, tables, transaction
 from crdt_sync.adapters.storage.inspection import SqlInspector
 from crdt_sync.adapters.storage.keys import collisions, has_room, wanted
-from crdt_sync.adapters.storage.rows import checked, document_of
+from crdt_sync.adapters.storage.rows import checked, clients_of, document_of
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId
 from crdt_sync.domain.tripwire import Alarm
@@ -123,7 +123,7 @@ class SqlStore(operator_rows.OperatorQueries):
             found = await connection.execute(select(tables.snapshots).where(snapshots.document == name))
             stored = document_of(found.mappings().one_or_none(), rows.mappings().all())
             epoch, ended = (await connection.execute(_EPOCH, {"document": name})).one()
-            return replace(stored, ended=frozenset(json.loads(ended or "[]")), epoch=epoch or 0)
+            return replace(stored, ended=clients_of(name, ended), epoch=epoch or 0)
 
         return await self._run(self._reader, read)
 
