@@ -40,7 +40,7 @@ from crdt_sync.rpc.ticketsync.v1 import (
     tickets_pb2_grpc,
 )
 from crdt_sync.wire import cloudevents
-from crdt_sync.wire.limits import FRAME_BYTES_MAX
+from crdt_sync.wire.limits import BATCH_FRAMES_MAX, FRAME_BYTES_MAX
 
 PAGE_TICKETS = 500
 TIMEOUT_S = 10.0  # of a call; a phone on a bad line needs a few seconds
@@ -213,7 +213,7 @@ def _batches(frames: Sequence[sync_pb2.ClientFrame]) -> Iterator[list[sync_pb2.C
     batch: list[sync_pb2.ClientFrame] = []
     size = 0
     for frame in frames:
-        if batch and size + frame.ByteSize() > BATCH_BYTES:
+        if batch and (size + frame.ByteSize() > BATCH_BYTES or len(batch) == BATCH_FRAMES_MAX):
             yield batch
             batch, size = [], 0
         batch.append(frame)

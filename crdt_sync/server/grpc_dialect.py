@@ -7,6 +7,7 @@ from crdt_sync.errors import CallerError, Forbidden, Malformed, ServiceError, Ti
 from crdt_sync.protocol import dialect as said
 from crdt_sync.protocol.dialect import Inbound
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
+from crdt_sync.wire import limits
 from crdt_sync.wire.status import Wire
 
 BATCH_ID_BYTES = 8
@@ -23,6 +24,9 @@ class GrpcDialect:
     def decode(self, data: object) -> Sequence[Inbound]:
         """Read one batch of frames."""
         assert isinstance(data, pb.ClientFrames), "gRPC has decoded it"
+        if len(data.frames) > limits.BATCH_FRAMES_MAX:
+            error = TooLarge(f"A message has at most {limits.BATCH_FRAMES_MAX} frames.", code="too_many_frames")
+            return [Inbound("", "", said.Broken(error, b""))]
         return [_inbound(frame) for frame in data.frames]
 
     def opened(self, key: str, *, writable: bool) -> Sequence[object]:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from crdt_sync.errors import TooLarge
+from crdt_sync.errors import Malformed, TooLarge
 from crdt_sync.server.problems import problem
 from crdt_sync.server.sockets import Denial, Handshake, Sockets
 from crdt_sync.service.audit import Asked
@@ -99,6 +99,10 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self.connections.discard(self)
         del self.parser  # it holds this object and is held by it
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP as every other refusal."""
+        self._deny(Denial(Malformed(msg, code="no_http", advice="Speak HTTP/1.1.")))
 
     @property
     def _source(self) -> str:

@@ -270,7 +270,7 @@ class Socket(asyncio.Protocol):
 
 
 def _late_token() -> Unauthenticated:
-    return Unauthenticated("No token came in time.", code="token_missing", advice="Send one, then frames.")
+    return Unauthenticated("No token came in time.", code="token_late", advice="Connect again, and send one.")
 
 
 def _late_judgement() -> Unavailable:

@@ -92,6 +92,11 @@ class Committer:
         if self._task is not None:
             await self._task
 
+    @property
+    def full(self) -> bool:
+        """Tell whether so much waits that clients should wait."""
+        return self._queued_bytes > limits.COMMIT_QUEUE_BYTES_MAX
+
     def enqueue(self, job: Job) -> None:
         """Queue a job; its `succeed` or `fail` is called exactly once."""
         if self._stopping:
@@ -104,7 +109,7 @@ class Committer:
     def enqueue_from(self, transport: Transport, job: Job) -> None:
         """Queue a job of a client, from whom nothing more is taken while too much waits."""
         self.enqueue(job)
-        if self._queued_bytes > limits.COMMIT_QUEUE_BYTES_MAX and transport not in self._held:
+        if self.full and transport not in self._held:
             self._held[transport] = None
             transport.pause()
 

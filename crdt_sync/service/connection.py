@@ -12,7 +12,6 @@ from typing import assert_never
 from crdt_sync.documents.document import Outcome, Received
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.identity import Identity
-from crdt_sync.domain.ids import ActorId
 from crdt_sync.errors import CallerError, ServiceError, TicketSyncError, Unavailable
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.effects import (
@@ -199,8 +198,9 @@ class Connection:
                     self._leave(effect.key)
                     self._tokens.drop(effect.key)
                 case Quarantine():
-                    actor = effect.principal.actor if effect.principal else ActorId("unknown")
-                    self._house.keep_refused(KeepRefused(effect.document, actor, effect.code, effect.data))
+                    if effect.principal is not None:  # a stranger's bytes would only drive out others'
+                        actor = effect.principal.actor
+                        self._house.keep_refused(KeepRefused(effect.document, actor, effect.code, effect.data))
                 case Refusal():
                     asked = Asked(self.session.dialect.wire, effect.document, self._source, effect.principal)
                     self._house.audit.refused(asked, effect.code)
@@ -346,7 +346,11 @@ class Connection:
         key, principal = effect.key, effect.principal
         try:
             self._tokens.borrow(key)
-            room, writable = await self._house.admit(effect.document, principal)
+            while True:  # until nothing was taken back, or given, while the document was loaded
+                principal = self._tokens.principal(key) or principal
+                room, writable = await self._house.admit(effect.document, principal)
+                if self._tokens.principal(key) in {None, principal}:
+                    break
         except TicketSyncError as error:
             self._execute(self.session.denied(key, error))
             return
@@ -358,10 +362,6 @@ class Connection:
         self._execute(self.session.opened(key, writable=writable, state_vector=state_vector))
         if self._closed:
             self._leave(key)
-            return
-        now = self._tokens.principal(key)
-        if now is not None and now != principal:
-            await self._look_again(member, now)
 
     async def _look_again(self, member: Membership, principal: Principal) -> None:
         """Judge a membership once more, for somebody who may do more or less than before."""
@@ -370,6 +370,8 @@ class Connection:
         except TicketSyncError as error:
             self._tell(member, partial(self.session.forbidden, member.key, error))
             return
+        if self._tokens.principal(member.key) not in {None, principal}:
+            return  # it has changed again meanwhile, and that look decides
         told = writable != member.writable
         member.principal, member.writable = principal, writable
         if told:

@@ -103,7 +103,12 @@ class Connections:
         return connection
 
     def keep_refused(self, refused: KeepRefused) -> None:
-        """Keep refused bytes in quarantine; a client that sends them for ever costs one row and one commit."""
+        """Keep refused bytes in quarantine; a client that sends them for ever costs one row and one commit.
+
+        While too much waits for its commit they are not kept: what is accepted goes first.
+        """
+        if self.committer.full:
+            return
         key = hashlib.sha256(f"{refused.document}\n{refused.code}\n".encode() + refused.data).digest()
         if key in self._kept:
             return

@@ -5,6 +5,8 @@ wire has a word for it; who brings none in time, and who cannot be asked, loses 
 """
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -90,8 +92,8 @@ class Leases:
         self._leases.add(lease)
         return lease
 
-    def check(self, identity: Identity) -> None:
-        """Return if what was known of somebody a while ago is still good.
+    def check(self, identity: Identity) -> Identity:
+        """Return what is left now to somebody who was known a while ago.
 
         Raises:
             Unauthenticated: the token has ended, or everything was taken from its holder.
@@ -99,7 +101,7 @@ class Leases:
         """
         if identity.expires_at_ms is not None and identity.expires_at_ms <= self._clock.now_ms():
             raise _expired()
-        self._standing.judge(identity)
+        return self._standing.judge(identity)
 
     def drop(self, lease: Lease) -> None:
         """Forget a lease."""
@@ -126,33 +128,33 @@ class Leases:
         for lease in list(self._leases):
             ends_at_ms = lease.identity.expires_at_ms
             if ends_at_ms is not None and ends_at_ms <= now_ms:
-                try:
-                    self._end(lease, now_ms)
-                except Exception:  # noqa: BLE001 (the boundary of its holder: nobody else is disturbed)
-                    _log.exception("looking after a token failed")
+                self._guarded(partial(self._end, now_ms=now_ms), lease)
 
     def _end(self, lease: Lease, now_ms: int) -> None:
         if lease.grace_ends_ms is None and lease.holder.ask_token(lease):
             lease.grace_ends_ms = now_ms + limits.TOKEN_GRACE_S * 1000
         elif lease.grace_ends_ms is None or lease.grace_ends_ms <= now_ms:
-            self.drop(lease)
-            lease.holder.lose(lease, _expired())
+            self._take_back(lease, _expired())
 
     def judge(self) -> None:
         """Judge every lease anew: something was taken from somebody, or given back."""
         for lease in list(self._leases):
+            self._guarded(self._judge, lease)
+
+    def _guarded(self, look: Callable[[Lease], None], lease: Lease) -> None:
+        """Look at a lease, unless its holder has ended with another one just now."""
+        if lease in self._leases:
             try:
-                self._judge(lease)
-            except Exception:  # noqa: BLE001 (as above)
-                _log.exception("judging a token anew failed")
+                look(lease)
+            except Exception:  # noqa: BLE001 (the boundary of its holder: nobody else is disturbed)
+                _log.exception("looking after a token failed")
 
     def _judge(self, lease: Lease) -> None:
         before = lease.identity.principal
         try:
             lease.identity = self._standing.judge(lease.identity)
         except Unauthenticated as error:
-            self.drop(lease)
-            lease.holder.lose(lease, error)
+            self._take_back(lease, error)
             return
         if lease.identity.principal != before:
             lease.holder.change(lease)
@@ -184,8 +186,11 @@ class Leases:
             _log.warning("keys not read", reason=str(error))
             return
         for lease in [lease for lease in self._leases if lease.identity.key and lease.identity.key not in known]:
-            self.drop(lease)
-            lease.holder.lose(lease, _withdrawn())
+            self._guarded(partial(self._take_back, error=_withdrawn()), lease)
+
+    def _take_back(self, lease: Lease, error: TicketSyncError) -> None:
+        self.drop(lease)
+        lease.holder.lose(lease, error)
 
     async def _follow_keys(self) -> None:
         while True:

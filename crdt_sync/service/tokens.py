@@ -49,8 +49,7 @@ class Tokens:
             identity = await self._authenticate(token)
             self._house.renew(lease, identity)
         elif not token and self._handshake is not None:
-            identity = self._handshake
-            self._house.check(identity)
+            identity = self._house.check(self._handshake)
         else:
             identity = await self._authenticate(token)
         self.any = True
@@ -67,8 +66,7 @@ class Tokens:
         """
         if self._per_document and key not in self._leases and not self._ended:
             assert self._handshake is not None, "a document opens with one token or the other"
-            self._house.check(self._handshake)
-            self._hold(key, self._handshake)
+            self._hold(key, self._house.check(self._handshake))
 
     def principal(self, key: str) -> Principal | None:
         """Return who a document is open for, None if nobody has a lease any more."""

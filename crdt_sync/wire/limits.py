@@ -18,6 +18,10 @@ ANY_DEPTH_MAX = 16
 FRAME_BYTES_MAX = 4 * MIB
 """One WebSocket message or one gRPC batch: the largest document that a client may write, and room for framing."""
 
+BATCH_FRAMES_MAX = 5_000
+"""Frames of one gRPC message: all documents of a stream, opened and asked for at once, and ten frames each. The event
+loop waits for all of them, some 50 ms."""
+
 ADDRESS_BYTES_MAX = 512
 """A Hocuspocus address: a document name (256 bytes at most) and a session id, which the provider makes of 11."""
 

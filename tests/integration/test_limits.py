@@ -190,6 +190,7 @@ ON_A_SOCKET = {
 }
 
 ELSEWHERE = {
+    "BATCH_FRAMES_MAX": ("tests/server/test_grpc_sync.py", "test_a_message_has_so_many_frames"),
     "DOCUMENT_BYTES_MAX": (
         "tests/documents/test_document.py",
         "test_a_document_grows_to_its_cap_and_is_measured_before_it_is_refused",

@@ -217,11 +217,14 @@ async def test_a_problem_that_is_not_ours_still_has_a_sentence(tmp_path):
 
 
 def test_grpc_batches_are_bounded():
-    from crdt_sync.replica.grpc_link import BATCH_BYTES, _batches
+    from crdt_sync.replica.grpc_link import BATCH_BYTES, BATCH_FRAMES_MAX, _batches
 
     frames = [sync_pb2.ClientFrame(document="d", step1=bytes(BATCH_BYTES // 2)) for _ in range(4)]
     assert [1, 1, 1, 1] == [len(batch) for batch in _batches(frames)]
     assert [4] == [len(batch) for batch in _batches([sync_pb2.ClientFrame(document="d")] * 4)]
+    assert [BATCH_FRAMES_MAX, 1] == [
+        len(batch) for batch in _batches([sync_pb2.ClientFrame()] * (BATCH_FRAMES_MAX + 1))
+    ]
     assert [] == list(_batches([]))
 
 

@@ -257,3 +257,10 @@ def test_every_status_of_an_acknowledgement_is_that_of_some_error():
         ServiceError: pb.ACK_STATUS_UNAVAILABLE,
     } == told
     assert set(pb.AckStatus.values()) - {pb.ACK_STATUS_UNSPECIFIED} == set(told.values())
+
+
+async def test_a_message_has_so_many_frames(running):
+    talking = Talking(running.channel, running.metadata())
+    await talking.say(*[pb.ClientFrame(document="notes", open=pb.Open())] * (limits.BATCH_FRAMES_MAX + 1))
+
+    assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "too_many_frames") == await talking.end()

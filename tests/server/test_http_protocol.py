@@ -129,3 +129,11 @@ async def test_far_beyond_the_limit_a_connection_is_told_before_it_asks(tmp_path
         kept[1].close()
 
         assert b"HTTP/1.1 503 " == answer[:13]
+
+
+async def test_what_is_no_http_is_a_refusal_with_a_code(running):
+    answer = await told(running, b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert b"HTTP/1.1 400 " == answer[:13]
+    assert b'"code":"no_http"' in answer
+    assert 1 == (await refusals(running))["no_http"]

@@ -133,7 +133,7 @@ async def test_a_socket_without_a_token_is_given_up_in_time_and_then_cut_off(lin
     line.pass_time(limits.UNAUTHENTICATED_S - 1)
     assert [] == dialled.heard
     line.pass_time(1)
-    assert ([4401], False) == (dialled.heard, dialled.transport.aborted)
+    assert ([4501], False) == (dialled.heard, dialled.transport.aborted)
     line.pass_time(websocket.CLOSE_S)
 
     assert dialled.transport.aborted

@@ -11,7 +11,7 @@ from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.documents.updates import decode, decode_state_vector, encode_state_vector, merge
 from crdt_sync.domain import payload, transition
-from crdt_sync.wire import hocuspocus, ysync
+from crdt_sync.wire import hocuspocus, limits, ysync
 from crdt_sync.wire.awareness import State, encode
 from tests.gated_store import GatedStore
 from tests.world import BACKOFFICE, GATEWAY, SALES, SALES_2, STRANGER, SUPPORT, TECH, World
@@ -763,3 +763,21 @@ async def test_a_member_is_relayed_nothing_between_its_question_and_the_answer(w
         copy.apply_committed(frame.update)
     assert 3 == copy.card()["priority"]
     assert [first, second, third] == updates(author_wire), "who asks himself is acknowledged all the same"
+
+
+async def test_bytes_of_a_stranger_are_refused_and_not_kept(world, store):
+    connection, wire = world.collab()
+    connection.receive(b"\xff")
+    await world.settle()
+
+    assert (4422, []) == (wire.closed[0], list(store.quarantine))
+    assert 1 == world.meter.refusals["collab", "malformed"]
+
+
+async def test_refused_bytes_are_not_kept_while_too_much_waits(world, store, monkeypatch):
+    monkeypatch.setattr(limits, "COMMIT_QUEUE_BYTES_MAX", -1)
+    connection, wire = await world.yjs(f"ticket/{(await world.opened()).id}/card", SALES)
+    connection.receive(b"\xff")
+    await world.settle()
+
+    assert (4422, []) == (wire.closed[0], list(store.quarantine))

@@ -10,6 +10,7 @@ from crdt_sync.errors import Unavailable
 from crdt_sync.protocol.collab_dialect import CollabDialect
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.server.grpc_dialect import GrpcDialect
+from crdt_sync.service.leases import Leases
 from crdt_sync.wire import hocuspocus, limits
 from tests.world import PEOPLE, SALES, TECH, World
 
@@ -249,3 +250,32 @@ async def test_a_holder_that_fails_keeps_no_other_from_being_looked_after(world,
     await world.leases.stop()
 
     assert ["session_expired"] == mute.lost
+
+
+class Withdrawn:
+    """A ring without keys."""
+
+    async def known(self):
+        return frozenset()
+
+
+class Holding:
+    """A holder that notes what it loses, or fails at it."""
+
+    def __init__(self, *, fails=False):
+        self.lost = []
+        self._fails = fails
+
+    def lose(self, lease, error):
+        self.lost.append(error.code)
+        assert not self._fails
+
+
+async def test_a_holder_that_fails_keeps_no_other_from_losing_a_withdrawn_key(world):
+    leases = Leases(world.clock, world.standing, Withdrawn())
+    holders = [Holding(fails=True), Holding(fails=True), Holding()]
+    for holder in holders:
+        leases.hold(Identity(SALES, None, key="former"), holder)
+    await leases.follow_keys()
+
+    assert [["key_withdrawn"]] * 3 == [holder.lost for holder in holders]

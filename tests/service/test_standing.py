@@ -8,6 +8,7 @@ from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.restriction import Restriction
 from crdt_sync.errors import Forbidden, Unauthenticated
+from crdt_sync.protocol.collab_dialect import CollabDialect
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.wire import hocuspocus
@@ -15,6 +16,7 @@ from tests.gated_store import GatedStore
 from tests.world import LEAD, SALES, World
 
 ACTOR = SALES.actor
+NO_TICKET = "ticket_scope: The token does not name this ticket."
 
 
 @pytest.fixture
@@ -93,8 +95,7 @@ async def test_a_document_that_may_no_longer_be_read_is_closed_and_the_others_st
     await restrict(world, tickets=(two,))
 
     assert (4403, "ticket_scope") == (sync.closed[0], sync.closed[1].partition(":")[0])
-    reason = "ticket_scope: The token does not name this ticket."
-    assert [hocuspocus.encode_close(f"ticket/{one}/card".encode(), reason)] == several.frames
+    assert [hocuspocus.encode_close(f"ticket/{one}/card".encode(), NO_TICKET)] == several.frames
     assert [(f"ticket/{one}/card", "closed")] == [(each.document, each.WhichOneof("body")) for each in batched.frames]
     assert {"sales-1"} == {member.principal.actor for member in (await world.rooms.get(f"ticket/{two}/card")).members}
 
@@ -177,3 +178,39 @@ async def test_a_store_that_is_away_changes_nothing_and_is_asked_again(world, st
 
     with pytest.raises(Unauthenticated):
         await world.authenticate(ACTOR)
+
+
+@pytest.mark.parametrize(
+    "says", [lambda name: hocuspocus.encode_step1(name, b"\0"), lambda name: hocuspocus.encode_token(name, "")]
+)
+async def test_what_was_taken_since_the_handshake_is_missed_by_documents_that_open_later(world, says):
+    card = f"ticket/{(await world.opened()).id}/card".encode()
+    connection, wire = world.connect(CollabDialect(), SALES)
+    await restrict(world, tickets=())
+    connection.receive(says(card))
+    await world.settle()
+
+    assert [hocuspocus.encode_permission_denied(card, NO_TICKET)] == wire.frames
+
+
+async def test_what_is_taken_while_a_document_is_loaded_is_taken_before_it_opens(world, store):
+    form = f"ticket/{(await world.opened()).id}/form/sales".encode()
+    store.reads.clear()
+    connection, wire = world.collab()
+    connection.receive(hocuspocus.encode_token(form, ACTOR, "4.7.0"))
+    connection.receive(hocuspocus.encode_step1(form, b"\0"))
+    await restrict(world, tickets=())
+    store.reads.set()
+    await world.settle()
+
+    assert [hocuspocus.encode_permission_denied(form, NO_TICKET)] == wire.frames
+
+
+async def test_a_socket_that_is_lost_is_counted_once_however_many_documents_it_has(world):
+    cards = [f"ticket/{(await world.opened(subject=subject)).id}/card" for subject in "12"]
+    connection, _ = await collab(world, cards[0])
+    connection.receive(hocuspocus.encode_token(cards[1].encode(), ACTOR, "4.7.0"))
+    await world.settle()
+    await restrict(world, revoked=True)
+
+    assert 1 == world.meter.refusals["collab", "revoked"]
