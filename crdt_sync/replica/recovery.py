@@ -5,6 +5,7 @@ Only what was made in this replica is submitted again: an entry in our name may 
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def lacking(ticket: Ticket, shelf: Shelf, standings: dict[DocumentName, Standing
 
 
 def write_new(path: Path, lines: Sequence[str]) -> None:
-    """Write lines into a new file.
+    """Write lines into a new file, which is on the disk when this returns: what it holds is dropped then.
 
     Raises:
         Conflict: the file exists.
@@ -135,6 +136,13 @@ def _write(path: Path, lines: Sequence[str], mode: str) -> None:
     try:
         with path.open(mode, encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
+            file.flush()
+            os.fsync(file.fileno())
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the file's name
+        finally:
+            os.close(folder)
     except FileExistsError as error:
         raise Conflict(f"The file {path} exists.", code="export_exists", advice="Choose another.") from error
     except OSError as error:

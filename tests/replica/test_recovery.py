@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 from contextlib import AsyncExitStack
 from copy import deepcopy
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import DocumentKind, DocumentName
 from crdt_sync.domain.tripwire import Agreement
 from crdt_sync.replica.link import Closed
+from crdt_sync.replica.recovery import write_new
 from crdt_sync.service.epochs import begin_epoch
 from crdt_sync.wire import ysync
 from tests.fakes import SeededIds
@@ -283,3 +286,18 @@ async def test_messages_are_said_again_and_once(site):
 
     assert sorted([first, second]) == sorted(row.id for row in await site.store.messages(here.id))
     await until(lambda: [first, second] == [one.id for one in there.messages] or len(there.messages) == 2)
+
+
+def test_what_is_told_of_a_copy_is_on_the_disk_before_the_copy_is_dropped(tmp_path, monkeypatch):
+    synced, real = [], os.fsync
+
+    def fsync(handle):
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink())
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    file = tmp_path / "export.jsonl"
+    write_new(file, ["{}"])
+
+    assert [file, tmp_path] == synced
+    assert "{}\n" == file.read_text()
