@@ -101,6 +101,18 @@ async def test_quarantine_keeps_the_newest_rows_only(tmp_path):
     assert [row.data for row in memory.quarantine] == kept
 
 
+async def test_a_full_quarantine_is_not_looked_at_for_every_small_row(tmp_path):
+    sql = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/log.db", synchronous="OFF")
+    await sql.commit(Batch(quarantined=[quarantined(b"%d" % n) for n in range(keys.QUARANTINE_ROWS_MAX)]))
+    counts = []
+    for number in (99, 1):
+        await sql.commit(Batch(quarantined=[quarantined(b"one more")] * number))
+        counts.append(len(await sql.quarantined(limit=2 * keys.QUARANTINE_ROWS_MAX)))
+    await sql.close()
+
+    assert [keys.QUARANTINE_ROWS_MAX + 99, keys.QUARANTINE_ROWS_MAX] == counts
+
+
 async def test_quarantine_keeps_the_newest_bytes_only(tmp_path):
     """Three rows of a third of the bytes and a little more: the oldest gives way."""
     large = [quarantined(bytes([n]) * (keys.QUARANTINE_BYTES_MAX // 3 + 1)) for n in range(3)]

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Delete, Select, delete, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crdt_sync.adapters.storage import tables
 from crdt_sync.adapters.storage.keys import QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX
+from crdt_sync.ports import Quarantined
 
 _ROWS = tables.quarantine.c
 _NEWER = select(
@@ -16,11 +18,16 @@ _NEWER = select(
     func.sum(func.length(_ROWS.data)).over(order_by=_ROWS.id.desc()).label("bytes"),
 ).subquery()
 
-TRIM = delete(tables.quarantine).where(
+_TRIM = delete(tables.quarantine).where(
     _ROWS.id.in_(
         select(_NEWER.c.id).where(or_(_NEWER.c.rows > QUARANTINE_ROWS_MAX, _NEWER.c.bytes > QUARANTINE_BYTES_MAX))
     )
 )
+
+
+# To trim reads every row, which takes eight times as long as a small commit: so a few more may stay for a while.
+_TRIM_ROWS = 100
+_TRIM_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,14 @@ class KeptRefusal:
     at_ms: int
     size_bytes: int
     data: bytes = b""
+
+
+async def trim(connection: AsyncConnection, kept: Sequence[Quarantined]) -> None:
+    """Let the oldest give way to what was just kept: after many rows, or a large one."""
+    newest = await connection.scalar(select(func.max(_ROWS.id))) or 0
+    is_due = newest // _TRIM_ROWS != (newest - len(kept)) // _TRIM_ROWS
+    if is_due or sum(len(each.data) for each in kept) > _TRIM_BYTES:
+        await connection.execute(_TRIM)
 
 
 def listing(limit: int) -> Select[Any]:

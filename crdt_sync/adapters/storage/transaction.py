@@ -94,7 +94,7 @@ async def append(connection: AsyncConnection, batch: Batch) -> Committed:
     if batch.tickets:
         await _write_tickets(connection, batch.tickets, committed)
     if batch.quarantined:
-        await connection.execute(quarantine.TRIM)
+        await quarantine.trim(connection, batch.quarantined)
     if batch.refusals:
         await operator_rows.keep(connection, batch.refusals)
     return committed
