@@ -173,7 +173,7 @@ class Stream:
 async def _read(requests: AsyncIterator[pb.ClientFrames], connection: Connection, stream: Stream) -> None:
     try:
         async for batch in requests:
-            connection.receive(batch)
+            connection.receive(batch, len(batch.frames))
             await stream.readable.wait()
     except Exception as error:  # noqa: BLE001 (the task boundary of a connection: nobody else is disturbed)
         ours = as_ours(error)

@@ -21,7 +21,7 @@ from crdt_sync.wire.websocket import Message, Violation
 LISTEN_S = 10.0  # after a silence of this long to twice as long comes a sign of life: clients give up after 30 s
 CLOSE_S = 5.0  # a peer that has not closed its side by then is cut off
 QUIET_S = 0.1  # what a client still sends when it is refused follows at once
-STALLS_MAX = 3  # looks, LISTEN_S apart, that may find bytes unsent: who reads at all takes them within one
+STALLS_MAX = 3  # looks, LISTEN_S apart, that may find bytes unsent and no fewer than the look before
 
 _log = structlog.get_logger(__name__)
 
@@ -45,6 +45,7 @@ class Socket(asyncio.Protocol):
         "_spoke",
         "_stalls",
         "_transport",
+        "_unsent",
         "arriving",
         "open",
         "slot",
@@ -73,7 +74,7 @@ class Socket(asyncio.Protocol):
         self._message: Message | None = None  # while one comes in fragments
         self._pauses = 0
         self._spoke = False  # since the last look
-        self._stalls = 0
+        self._stalls = self._unsent = 0
         self._closing = False
         self._deaf = self._noise = False  # what comes is no WebSocket any more; it does come
         open_sockets.add(self)
@@ -133,7 +134,9 @@ class Socket(asyncio.Protocol):
         if not self._identified:
             self.fail(_late_token() if self.arriving is None else _late_judgement())
             return
-        self._stalls = self._stalls + 1 if self._transport.get_write_buffer_size() else 0
+        unsent, before = self._transport.get_write_buffer_size(), self._unsent
+        self._unsent = unsent
+        self._stalls = self._stalls + 1 if unsent and unsent >= before else 0
         if self._stalls > STALLS_MAX:
             self._give_up_on_reader()
             return
@@ -231,6 +234,7 @@ class Socket(asyncio.Protocol):
                 self._message = Message()
             message = self._message.take(opcode, payload, fin=fin, bytes_max=self._message_bytes_max)
             if message is None:
+                self._too_fast()
                 return
             self._message = None
         if self._connection is None:
@@ -238,13 +242,18 @@ class Socket(asyncio.Protocol):
         self._connection.receive(message)
 
     def _control(self, opcode: int, payload: bytes) -> None:
-        if opcode == websocket.PING and not self._closing:
-            self._transport.write(websocket.frame(payload, websocket.PONG))
-        elif opcode == websocket.CLOSE:
+        if opcode != websocket.CLOSE:
+            if not (self._closing or self._too_fast()) and opcode == websocket.PING:
+                self._transport.write(websocket.frame(payload, websocket.PONG))
+        else:
             code = websocket.close_code(payload)
             if not self._closing:
                 self._end(websocket.NORMAL if code == websocket.NO_CODE else code, "")
             self._transport.close()
+
+    def _too_fast(self) -> bool:
+        """Count what is no message, and costs as much."""
+        return self._connection is not None and self._connection.too_fast()
 
     def _give_up_on_reader(self) -> None:
         error = Unavailable("The client reads too slowly.", code="slow_reader", advice="Connect again.")

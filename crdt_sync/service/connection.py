@@ -103,11 +103,16 @@ class Connection:
         """Open the document that the connection's address names."""
         self._execute(self.session.join(document, document))
 
-    def receive(self, data: object) -> None:
-        """Take one message of the transport."""
-        if not self._closed:
-            fast = self._pace.too_fast(self._house.clock)
-            self._execute(self.session.end(too_fast()) if fast else self.session.receive(data))
+    def receive(self, data: object, frames: int = 1) -> None:
+        """Take one message of the transport, in which there are so many frames."""
+        if not self._closed and not self.too_fast(frames):
+            self._execute(self.session.receive(data))
+
+    def too_fast(self, frames: int = 1) -> bool:
+        """Count what came; True, and the connection ends, if it is too much at once."""
+        if fast := self._pace.too_fast(self._house.clock, frames):
+            self._execute(self.session.end(too_fast()))
+        return fast
 
     def put(self, frame: object) -> None:
         """Queue a frame for the end of this turn."""
@@ -308,8 +313,7 @@ class Connection:
         if member is None:
             return
         try:
-            now_ms = self._house.clock.now_ms()
-            heard = member.room.presence.update(effect.data, member, now_ms=now_ms)
+            heard = member.room.presence.update(effect.data, member, now_ms=self._house.clock.now_ms())
         except CallerError as error:
             self._execute(self.session.faulty(effect.key, effect.data, error))
             return

@@ -177,11 +177,14 @@ class Events:
             if len(self._ring) > RING_EVENTS:
                 self._start = max(self._start, self._ring[-RING_EVENTS - 1].position)
                 del self._ring[:-RING_EVENTS]
-            self._tail = max(self._tail, told[-1].position if len(told) == RING_EVENTS else newest)
+            before, last = self._tail, told[-1].position if told else newest
+            self._tail = last if len(told) == RING_EVENTS else max(last, newest)  # others may have come after `newest`
             departments = {department for one in told for department in one.audience}
             for watch in self._watchers:
                 if watch.principal.department in departments:
                     watch.wake()
+                elif watch.position == before:  # else it would have to read these from the store in a while
+                    watch.position = self._tail
 
 
 class Watch:

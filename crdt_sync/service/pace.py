@@ -18,14 +18,14 @@ class Pace:
     __slots__ = ("_count", "_since_ms")
 
     def __init__(self) -> None:
-        self._count = 0
+        self._count = MESSAGES_MAX  # so that the first one reads the clock
         self._since_ms: int | None = None
 
-    def too_fast(self, clock: Clock) -> bool:
-        """Count a message; True once so many have come within so short a time."""
-        if self._count % MESSAGES_MAX:
-            self._count += 1
+    def too_fast(self, clock: Clock, messages: int = 1) -> bool:
+        """Count messages; True once so many have come within so short a time."""
+        self._count += messages
+        if self._count <= MESSAGES_MAX:
             return False
         now_ms, since_ms = clock.now_ms(), self._since_ms
-        self._count, self._since_ms = 1, now_ms
+        self._count, self._since_ms = messages, now_ms
         return since_ms is not None and now_ms - since_ms < WITHIN_MS

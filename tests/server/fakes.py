@@ -156,6 +156,7 @@ class FakeConnection:
         self.identity = identity
         self.identified = identity is not None
         self.received = []
+        self.others = 0
         self.joined = []
         self.failure = None
         self.has_ended = False
@@ -163,10 +164,14 @@ class FakeConnection:
     def join(self, document):
         self.joined.append(document)
 
-    def receive(self, data):
+    def receive(self, data, frames=1):
         if self.failure is not None:
             raise self.failure
         self.received.append(data)
+
+    def too_fast(self, frames=1):
+        self.others += frames
+        return False
 
     def flush(self):
         pass

@@ -225,6 +225,26 @@ async def test_a_reader_that_takes_nothing_for_half_a_minute_is_closed_too(line)
     assert 1013 == dialled.heard[-1]
 
 
+async def test_a_reader_that_takes_its_time_is_not_slow(line):
+    dialled = line.sync(query="token=t")
+    await line.connection()
+    for left in range(9, 0, -1):
+        dialled.transport.unsent = left
+        line.pass_time(websocket.LISTEN_S)
+
+    assert 1013 not in dialled.heard
+
+
+async def test_pings_and_fragments_count_as_messages_do(line):
+    dialled = line.sync(query="token=t")
+    connection = await line.connection()
+    await settle()
+    dialled.send(masked(b"?", 9) + masked(b"!", 10) + masked(b"a", 2, fin=False) + masked(b"b", 0, fin=False))
+    dialled.send(masked(b"c", 0))
+
+    assert (4, [b"abc"]) == (connection.others, connection.received)
+
+
 async def test_a_reader_that_catches_up_is_not_slow(line):
     dialled = line.sync(query="token=t")
     await line.connection()

@@ -157,6 +157,38 @@ async def test_a_page_without_anything_for_the_caller_still_moves_its_position(s
     assert last == (await anext(watch)).position
 
 
+async def test_what_is_committed_while_the_reader_reads_is_told_once(store, events, monkeypatch):
+    watch = await begin(events, SALES, 0)
+    read = store.events
+
+    async def late(after, *, limit):
+        monkeypatch.setattr(store, "events", read)
+        await commit(store, events, "b")
+        return await read(after, limit=limit)
+
+    monkeypatch.setattr(store, "events", late)
+    await commit(store, events, "a")
+    heard = await hear(watch, 2)
+    await commit(store, events, "c")
+    heard += await hear(watch, 1)
+
+    assert ["a", "b", "c"] == heard
+    assert ["a", "b", "c"] == await hear(await begin(events, SALES, 0), 3)
+
+
+async def test_what_is_not_for_a_watcher_is_not_read_for_it_again(store, events, monkeypatch):
+    monkeypatch.setattr(hub, "RING_EVENTS", 2)
+    watch = await begin(events, SALES, 0)
+    await anext(watch)
+    tech = await begin(events, TECH, 0)
+    await commit(store, events, *"abcdef", audience=("tech",))
+    await hear(tech, 6)
+    reads = store.reads
+    assert await quiet(watch)
+
+    assert reads == store.reads
+
+
 async def test_a_gateway_hears_nothing(events):
     with pytest.raises(Forbidden, match="hears no events"):
         await begin(events, GATEWAY, None)

@@ -1,11 +1,13 @@
 import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
+from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
+from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.service import pace
 from crdt_sync.service.pace import Pace
 from crdt_sync.wire import hocuspocus
 from tests.fakes import ManualClock
-from tests.world import World
+from tests.world import SALES, World
 
 
 @pytest.fixture(autouse=True)
@@ -52,4 +54,15 @@ async def test_a_client_that_talks_too_fast_loses_its_socket_and_may_come_back()
     assert (1013, "too_fast") == (wire.closed[0], wire.closed[1].partition(":")[0])
     assert 1 == world.meter.refusals["collab", "too_fast"]
     assert other.closed is None
+    await world.stop()
+
+
+async def test_the_frames_of_one_message_count_each():
+    world = await World.start(MemoryStore(), open_documents=True)
+    connection, wire = world.connect(GrpcDialect(), SALES)
+    frame = pb.ClientFrame(document="notes", step1=b"\0")
+    connection.receive(pb.ClientFrames(frames=[frame]))
+    connection.receive(pb.ClientFrames(frames=[frame] * 5), 5)
+
+    assert (1013, "too_fast") == (wire.closed[0], wire.closed[1].partition(":")[0])
     await world.stop()

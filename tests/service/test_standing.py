@@ -199,6 +199,7 @@ async def test_what_is_taken_while_a_document_is_loaded_is_taken_before_it_opens
     connection, wire = world.collab()
     connection.receive(hocuspocus.encode_token(form, ACTOR, "4.7.0"))
     connection.receive(hocuspocus.encode_step1(form, b"\0"))
+    await world.settle()
     await restrict(world, tickets=())
     store.reads.set()
     await world.settle()
