@@ -56,9 +56,8 @@ async def keep(connection: AsyncConnection, refusals: Sequence[Refusal]) -> None
     """Add to the rows of the same kind and hour; the oldest rows go."""
     new = _insert(connection)(tables.refusals)
     counted = {"count": tables.refusals.c.count + new.excluded.count, "last_ms": new.excluded.last_ms}
-    for refusal in refusals:
-        row = new.values(**asdict(refusal))
-        await connection.execute(row.on_conflict_do_update(index_elements=list(_KIND), set_=counted))
+    adding = new.on_conflict_do_update(index_elements=list(_KIND), set_=counted)
+    await connection.execute(adding, [asdict(refusal) for refusal in refusals])
     await connection.execute(_TRIM)
 
 
