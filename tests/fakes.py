@@ -33,8 +33,8 @@ class CountingMeter:
         self.failures = 0
         self.compactions: list[tuple[int, bool]] = []
 
-    def refused(self, wire: Wire, code: str) -> None:
-        self.refusals[wire, code] += 1
+    def refused(self, wire: Wire, code: str, count: int = 1) -> None:
+        self.refusals[wire, code] += count
 
     def committed(self, *, jobs: int, updates: int, seconds: float) -> None:
         self.batches.append((jobs, updates))

@@ -46,9 +46,9 @@ class Telemetry:
         """Read these levels at every scrape, in the thread of the caller of `render`."""
         self._registry.register(_LevelCollector(levels))
 
-    def refused(self, wire: Wire, code: str) -> None:
-        """Count one refusal."""
-        self._refusals.labels(wire, code).inc()
+    def refused(self, wire: Wire, code: str, count: int = 1) -> None:
+        """Count refusals."""
+        self._refusals.labels(wire, code).inc(count)
 
     def committed(self, *, jobs: int, updates: int, seconds: float) -> None:
         """Count one batch."""

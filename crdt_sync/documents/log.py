@@ -40,6 +40,11 @@ class LogDocument(ServiceDocument):
         """Return the code of each refused entry by its key."""
         return dict(self._refused.to_py() or {})
 
+    def refusal(self, key: str) -> str | None:
+        """Return the code of one entry, None if it is not refused; all of them are thousands at worst."""
+        code: str | None = self._refused.get(key)
+        return code
+
     def append(self, records: Iterable[str]) -> bytes:
         """Append admitted records; return the one update that does it."""
         return self._write(lambda: self._log.extend(records))

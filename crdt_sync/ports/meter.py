@@ -24,8 +24,8 @@ class Levels:
 class Meter(Protocol):
     """Counts. Every method returns at once and raises nothing."""
 
-    def refused(self, wire: Wire, code: str) -> None:
-        """Count one refusal. `code` is a stable code of `crdt_sync.errors` or of the fold, never a caller's text."""
+    def refused(self, wire: Wire, code: str, count: int = 1) -> None:
+        """Count refusals. `code` is a stable code of `crdt_sync.errors` or of the fold, never a caller's text."""
         ...
 
     def committed(self, *, jobs: int, updates: int, seconds: float) -> None:

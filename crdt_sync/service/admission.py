@@ -162,7 +162,7 @@ def _judge_payload(live: LiveTicket, made: Transition, sealed: str | None) -> st
 def _refusal(draft: Draft, live: LiveTicket, key: str) -> str | None:
     """Return the code with which an entry was refused, None if it was not."""
     touched = draft.tickets.get(live.id)
-    code = live.log.refused().get(key)
+    code = live.log.refusal(key)
     if touched is not None:
         if key in touched.refused:
             code = touched.refused[key]

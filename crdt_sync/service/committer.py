@@ -263,7 +263,7 @@ class Committer:
         self._meter.committed(jobs=jobs, updates=len(batch.updates), seconds=now_s() - began_s)
         for refusal in batch.refusals:
             if refusal.wire == "submit":  # the others were counted where they were said
-                self._meter.refused("submit", refusal.code)
+                self._meter.refused("submit", refusal.code, refusal.count)
         return committed
 
     def _tell(self, draft: Draft, jobs: list[Job], committed: Committed) -> None:

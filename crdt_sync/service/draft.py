@@ -1,5 +1,6 @@
 """What one batch writes, while it is being decided: rows for the store, and what to relay once they are committed."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -59,6 +60,7 @@ class Draft:
         self._events: list[NewEvent] = []
         self._quarantined: list[Quarantined] = []
         self._refusals: list[Refusal] = []
+        self._refused: Counter[tuple[str, str, ActorId, Department]] = Counter()  # entries; one update may hold many
         self._writes: dict[TicketId, TicketWrite] = {}
 
     def update(
@@ -120,13 +122,11 @@ class Draft:
     def refuse(self, live: LiveTicket, key: str, code: str, department: Department, author: Principal) -> None:
         """Note a refused entry in the log's `refused`, where its author finds it; once, however often it is judged."""
         touched = self.tickets.get(live.id)
-        if live.log.refused().get(key) == code and (touched is None or key not in touched.cleared):
+        if live.log.refusal(key) == code and (touched is None or key not in touched.cleared):
             return
         self.touch(live).refused[key] = code
         self._event(EventType.REFUSED, live, {"entry": key, "code": code}, (department,), None)
-        subject, hour_ms = f"ticket/{live.id}/submit/{department}", self.now_ms // HOUR_MS * HOUR_MS
-        who = (author.actor, author.department, "")
-        self._refusals.append(Refusal(hour_ms, "submit", subject, code, *who, count=1, last_ms=self.now_ms))
+        self._refused[f"ticket/{live.id}/submit/{department}", code, author.actor, author.department] += 1
 
     def post(self, live: LiveTicket, message: Message, trace: str | None = None) -> None:
         """Take a message into the conversation."""
@@ -159,7 +159,7 @@ class Draft:
             subjects=self._subject_rows,
             results=list(self.results.values()),
             quarantined=self._quarantined,
-            refusals=self._refusals,
+            refusals=[*self._refusals, *self._refused_entries()],
         )
 
     @property
@@ -190,6 +190,13 @@ class Draft:
                 opened_at_ms=write.opened_at_ms,
                 updated_at_ms=write.updated_at_ms,
             )
+
+    def _refused_entries(self) -> list[Refusal]:
+        hour_ms = self.now_ms // HOUR_MS * HOUR_MS
+        return [
+            Refusal(hour_ms, "submit", subject, code, actor, department, "", count, self.now_ms)
+            for (subject, code, actor, department), count in self._refused.items()
+        ]
 
     def _finish(self, touched: Touched) -> None:
         live = touched.live

@@ -20,6 +20,7 @@ def test_a_refusal_is_noted_cleared_and_noted_again():
     for data in (log.refuse({"a": "stale", "b": "malformed"}), log.clear(["a", "c"]), log.refuse({"b": "size"})):
         assert replica.apply_committed(data) is Outcome.APPLIED
     assert log.refused() == replica.refused() == {"b": "size"}
+    assert ("size", None) == (log.refusal("b"), log.refusal("a"))
 
 
 def test_each_update_holds_only_its_own_deletions():

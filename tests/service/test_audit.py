@@ -3,6 +3,7 @@
 import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
+from crdt_sync.documents.log import LogDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.ports.operator import HOUR_MS, RefusalFilter
 from crdt_sync.service import audit
@@ -149,3 +150,23 @@ async def test_a_refused_entry_is_counted_and_written_with_the_commit_that_refus
 
     assert ("submit", document, "malformed", "sales-1") == (row.wire, row.subject, row.code, row.actor)
     assert 1 == world.meter.refusals["submit", "malformed"]
+
+
+async def test_the_refused_entries_of_one_update_are_one_row_and_are_looked_up_one_by_one(world, store, monkeypatch):
+    """Thousands in one update would else be as many rows in one commit, each behind a look at all before it."""
+    view = await world.opened()
+    document = f"ticket/{view.id}/submit/sales"
+    connection, _ = await world.yjs(document, SALES)
+    await world.settle()
+    looks, real = [], LogDocument.refused
+    monkeypatch.setattr(LogDocument, "refused", lambda log: looks.append(log) or real(log))
+    submitted = SubmitDocument(7)
+    for number in range(20):
+        submitted.append_transition(f"no record {number}")
+    connection.receive(ysync.encode_update(submitted.diff(b"\x00")))
+    await world.settle()
+    (row,) = store.batches[-1].refusals
+
+    assert ("malformed", 20) == (row.code, row.count)
+    assert 20 == world.meter.refusals["submit", "malformed"]
+    assert len(looks) <= 2
