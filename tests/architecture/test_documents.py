@@ -17,9 +17,9 @@ def test_every_decision_is_listed():
     assert {path.name for path in folder.glob("[0-9]*.md")} == listed
 
 
-def test_decisions_are_numbered_once():
-    numbers = sorted(path.name[:4] for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md"))
-    assert sorted(set(numbers)) == numbers
+def test_decisions_are_numbered_without_gaps():
+    names = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    assert [f"{number:04}" for number in range(1, len(names) + 1)] == [name[:4] for name in names]
 
 
 def test_every_make_target_that_is_written_down_exists():
