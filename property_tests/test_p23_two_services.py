@@ -94,4 +94,4 @@ def shown(history, logs, submit):
     log = LogDocument(FIRST_CLIENT - 1)
     for one in logs:
         log.apply_committed(one.diff(EVERYTHING))
-    return View(lifecycle(history.spec), history.opening).fold(log, submit).state().to_json()
+    return View(lifecycle(history.spec), history.opening).fold(log, submit.entries()).state().to_json()

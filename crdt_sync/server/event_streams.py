@@ -155,7 +155,7 @@ async def _send_texts(websocket: WebSocket, watch: Watch) -> None:
     async for page in watch:
         for told in page.events:
             await websocket.send_text(told.text)
-        if not page.events:
+        if not page.events or page.events[-1].position < page.position:
             await websocket.send_text(cloudevents.encode_heartbeat(page.position))
 
 

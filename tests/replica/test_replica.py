@@ -380,7 +380,7 @@ async def test_an_edit_goes_out_only_after_it_is_durable_here(world, replica_of)
         assert not [frame for frame in link.sent[before:] if isinstance(frame, Change | Diff)]
         with pytest.raises(Unavailable):
             await ticket.say("never")
-        replica._sync.poll()
+        await world.opened()  # what the service tells of it cannot be kept
         await until(lambda: replica._sync.connection == "stopped")
 
 
