@@ -248,7 +248,7 @@ class Socket(asyncio.Protocol):
         else:
             code = websocket.close_code(payload)
             if not self._closing:
-                self._end(websocket.NORMAL if code == websocket.NO_CODE else code, "")
+                self._end(code, "")
             self._transport.close()
 
     def _too_fast(self) -> bool:

@@ -14,7 +14,6 @@ from crdt_sync.wire import limits
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
-NORMAL = 1000
 PROTOCOL_ERROR = 1002
 NOT_UTF8 = 1007
 NO_CODE = 1005  # never on the wire: the close frame was empty
@@ -63,7 +62,9 @@ def frame(payload: bytes, opcode: int = BINARY) -> bytes:
 
 
 def close_frame(code: int, reason: str) -> bytes:
-    """Return a close frame; a reason that is too long is cut between characters."""
+    """Return a close frame; a reason that is too long is cut between characters. `NO_CODE` makes an empty one."""
+    if code == NO_CODE:
+        return frame(b"", CLOSE)
     shortened = reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
     return frame(struct.pack("!H", code) + shortened.encode(), CLOSE)
 

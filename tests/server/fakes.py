@@ -292,7 +292,10 @@ class Dialled:
     @property
     def heard(self):
         """Every message so far, and the close code last."""
-        return [int.from_bytes(payload[:2], "big") if opcode == 8 else payload for opcode, payload in self._frames()]
+        return [
+            int.from_bytes(payload[:2] or b"\x03\xed", "big") if opcode == 8 else payload
+            for opcode, payload in self._frames()
+        ]
 
     @property
     def reason(self):

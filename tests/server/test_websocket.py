@@ -276,7 +276,7 @@ async def test_a_silent_document_gives_a_sign_of_life(line, kind, frame):
         (masked(b"?", 9), [b"?"]),
         (masked(b"!", 10), []),
         (masked(b"\x03\xe9bye", 8), [1001]),
-        (masked(b"", 8), [1000]),
+        (masked(b"", 8), [1005]),
         (masked(b"\x03\xec", 8), [1002]),
         (masked(b"a", bits=4), [1002]),
         (masked(b"a", 0), [1002]),

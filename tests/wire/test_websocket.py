@@ -36,6 +36,10 @@ def test_a_close_frame_has_a_code_and_a_reason_that_is_cut_between_characters():
     assert bytes.fromhex("887d113e") + ("单" * 41).encode() == websocket.close_frame(4414, "单" * 50)
 
 
+def test_a_close_frame_without_a_code_is_answered_by_one_without():
+    assert bytes.fromhex("8800") == websocket.close_frame(websocket.close_code(b""), "")
+
+
 @pytest.mark.parametrize(
     ("payload", "code"),
     [(b"", 1005), (b"\x03\xe8", 1000), (b"\x03\xe9bye", 1001), (b"\x11\x94", 4500)],
