@@ -126,7 +126,7 @@ async def test_a_watch_says_first_where_to_start(running, monkeypatch):
 
 
 async def test_a_watch_asks_for_a_fresh_token_and_goes_on_with_it(running):
-    watching = await Watching.after(running, 0, seconds=1)
+    watching = await Watching.after(running, 0, seconds=2)
     while not (response := await watching.call.read()).HasField("token_request"):
         pass
     await watching.say(pb.WatchRequest(token=Token(token=running.token())))
@@ -138,7 +138,7 @@ async def test_a_watch_asks_for_a_fresh_token_and_goes_on_with_it(running):
 
 async def test_a_watch_without_a_fresh_token_ends(running, monkeypatch):
     monkeypatch.setattr(limits, "TOKEN_GRACE_S", 0)
-    watching = await Watching.after(running, 0, seconds=1)
+    watching = await Watching.after(running, 0, seconds=2)
 
     assert (grpc.StatusCode.UNAUTHENTICATED, "session_expired") == await watching.end()
 

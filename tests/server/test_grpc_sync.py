@@ -178,7 +178,7 @@ async def test_a_service_that_stops_ends_the_stream_so_that_callers_come_back(ru
 
 
 async def test_a_token_that_ends_is_asked_for_and_a_new_one_keeps_the_stream(running):
-    talking = Talking(running.channel, running.metadata(seconds=1))
+    talking = Talking(running.channel, running.metadata(seconds=2))
     await talking.say(opening("a"))
     await talking.hear("token_request")
     await talking.say(pb.ClientFrame(token=pb.Token(token=running.token())), change("a", update_of("x")))
@@ -191,7 +191,7 @@ async def test_a_token_that_ends_is_asked_for_and_a_new_one_keeps_the_stream(run
 
 async def test_a_stream_without_a_new_token_in_time_ends(running, monkeypatch):
     monkeypatch.setattr(limits, "TOKEN_GRACE_S", 0)
-    talking = Talking(running.channel, running.metadata(seconds=1))
+    talking = Talking(running.channel, running.metadata(seconds=2))
     await talking.say(opening("a"))
 
     assert (grpc.StatusCode.UNAUTHENTICATED, "session_expired") == await talking.end()
