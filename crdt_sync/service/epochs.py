@@ -49,7 +49,7 @@ async def begin_epoch(store: Store, ids: Ids, now_ms: int, *, replaced: Store | 
         ServiceError: a document in `store` is damaged.
 
     """
-    former = await _former(replaced, ids) if replaced is not None else _Former(Position(0), {}, 0)
+    former = await _former(replaced, ids) if replaced is not None else _Former(Position(0), {}, {}, 0)
     position = Position(max(await store.position(), former.position) + POSITIONS_SKIPPED)
     await store.begin_epoch(position, now_ms)
     count = 0
@@ -64,8 +64,9 @@ async def begin_epoch(store: Store, ids: Ids, now_ms: int, *, replaced: Store | 
         await store.renew(str(name), updates, ended)
         count += 1
     for text, clients in former.clients.items():
-        if DocumentName.parse(text).kind in _NEVER_TAKEN_BACK:
-            await store.renew(text, (), clients)
+        gone = clients if DocumentName.parse(text).kind in _NEVER_TAKEN_BACK else former.ended[text]
+        if gone:  # what had ended before does not begin again
+            await store.renew(text, (), gone)
     return Epoch(position, count, former.unread)
 
 
@@ -75,23 +76,26 @@ class _Former:
 
     position: Position
     clients: dict[str, frozenset[int]]
+    ended: dict[str, frozenset[int]]  # those of them that had ended there already
     unread: int
 
 
 async def _former(replaced: Store, ids: Ids) -> _Former:
     clients: dict[str, frozenset[int]] = {}
+    ended: dict[str, frozenset[int]] = {}
     position, unread = Position(0), 0
     try:
         position = await replaced.position()
         async for name in _names(replaced):
             try:
                 room = await Rooms(replaced, ids).get(str(name))
+                ended[str(name)] = room.document.former.ended
                 clients[str(name)] = room.document.former.ended.union(room.document.state())
             except (StoreUnavailable, TicketSyncError):
                 unread += 1
     except StoreUnavailable:
         unread += 1
-    return _Former(position, clients, unread)
+    return _Former(position, clients, ended, unread)
 
 
 async def _names(store: Store) -> AsyncIterator[DocumentName]:

@@ -261,6 +261,21 @@ async def test_the_replaced_store_ends_what_was_written_since_the_backup(lives):
         assert frozenset() == (await backup.document(left)).ended
 
 
+async def test_what_had_ended_before_stays_so_where_the_backup_has_nothing_of_it(lives):
+    """A card may come back from copies of its last life, and from no earlier one: that would say everything twice."""
+    older = deepcopy(lives.store)
+    _, names = await worked_on(lives.world)
+    await lives.restore()
+    replaced, lives.store = lives.store, older
+
+    await lives.restore(replaced=replaced)
+
+    for kind in ("card", "form/sales"):
+        ended = (await replaced.document(names[kind])).ended
+        assert ended
+        assert ended == (await older.document(names[kind])).ended
+
+
 async def test_a_replaced_store_that_cannot_be_read_is_done_without(lives):
     await worked_on(lives.world)
     replaced = MemoryStore()
