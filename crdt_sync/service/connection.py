@@ -216,7 +216,9 @@ class Connection:
 
     def _push(self, push: Push) -> None:
         member = self._members.get(push.key)
-        if member is not None:
+        if member is not None and member.room.stale:  # it would be refused in the end, and wait without a bound
+            self._execute(self.session.failed(push.key, push.ref, _not_stored()))
+        elif member is not None:
             member.room.changing(lambda: self._change(member, push))
 
     def _change(self, member: Membership, push: Push) -> None:
@@ -239,8 +241,7 @@ class Connection:
         if received.kind is Outcome.GAP and room.unasked:
             self._tell(member, partial(session.failed, push.key, push.ref, _not_stored()))
         elif received.kind is Outcome.GAP:
-            now_ms = self._house.clock.now_ms()
-            self._tell(member, partial(session.gap, push, room.document.state_vector(), now_ms))
+            self._tell(member, partial(session.gap, push, room.document.state_vector(), self._house.clock.now_ms()))
         elif received.kind is Outcome.DUPLICATE:
             room.settled(partial(self._repeated, member, push, room.generation))
         else:
@@ -324,8 +325,7 @@ class Connection:
 
     def _presence(self, key: str) -> None:
         member = self._members.get(key)
-        snapshot = member.room.presence.snapshot() if member is not None else None
-        if snapshot is not None:
+        if member is not None and (snapshot := member.room.presence.snapshot()) is not None:
             self.put(self.session.dialect.awareness(key, snapshot))
 
     def _leave(self, key: str) -> None:

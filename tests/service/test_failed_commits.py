@@ -467,3 +467,21 @@ async def test_commits_and_those_that_failed_are_counted(world, store):
         await world.tickets.update_card(SALES, view.id, fields={"priority": "low"})
 
     assert ([(1, 1)], failed + 1) == (world.meter.batches[before:], world.meter.failures)
+
+
+async def test_updates_that_come_while_a_document_cannot_be_loaded_are_refused_and_not_collected(world, store):
+    document = f"ticket/{(await world.opened()).id}/card"
+    connection, wire = await world.yjs(document, SALES)
+    await world.settle()
+    room, card = await world.rooms.get(document), CardDocument(7)
+    store.down = True
+    connection.receive(ysync.encode_update(card.set_fields({"priority": "0"})))
+    await world.settle()
+    connection.receive(ysync.encode_step1(b"\x00"))
+    for number in range(1, 20):
+        connection.receive(ysync.encode_update(card.set_fields({"priority": str(number)})))
+    await world.settle()
+
+    assert (True, 0, 0) == (room.stale, len(room._deferred), room.pending)
+    assert wire.closed is None
+    store.down = False
