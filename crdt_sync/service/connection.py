@@ -175,8 +175,7 @@ class Connection:
         principal = lease.identity.principal
         self._execute(self.session.authenticated(lease.key, principal))
         for key in [lease.key] if lease.key else list(self._members):
-            member = self._members.get(key)
-            if member is not None:
+            if (member := self._members.get(key)) is not None:
                 self._arrive(key, self._look_again(member, principal))
 
     def _execute(self, effects: list[Effect]) -> None:
@@ -329,8 +328,7 @@ class Connection:
             self.put(self.session.dialect.awareness(key, snapshot))
 
     def _leave(self, key: str) -> None:
-        member = self._members.pop(key, None)
-        if member is not None:
+        if (member := self._members.pop(key, None)) is not None:
             member.room.leave(member)
             if member.room.presence.leave(member):
                 self._house.present(member.room)
@@ -376,15 +374,17 @@ class Connection:
             return
         if self._tokens.principal(member.key) not in {None, principal}:
             return  # it has changed again meanwhile, and that look decides
-        told = writable != member.writable
-        member.principal, member.writable = principal, writable
-        if told:
+        was, member.principal, member.writable = member.writable, principal, writable
+        if was != writable:
             self._tell(member, partial(self.session.permitted, member.key, writable=writable))
 
     def _arrive(self, key: str, work: Coroutine[None, None, None]) -> None:
         def done(task: asyncio.Task[None]) -> None:
             if self._arriving.get(key) is task:
                 del self._arriving[key]
+            if not task.cancelled() and task.exception() is not None:  # who was not judged keeps nothing
+                self._execute(self.session.end(ServiceError("The service made a mistake; it is logged.")))
+                task.result()  # the event loop logs it
 
         task = self._arriving[key] = asyncio.get_running_loop().create_task(work)
         task.add_done_callback(done)

@@ -120,3 +120,27 @@ async def test_two_sessions_of_one_document_on_one_socket_have_each_their_own(wo
         hocuspocus.encode_update(there, edit(76)),
     ]
     assert expected == wire.frames
+
+
+@pytest.mark.parametrize("when", ["it is opened", "it is judged again"])
+async def test_whose_access_could_not_be_judged_keeps_nothing(world, monkeypatch, when):
+    """A fault of ours while access is judged must not leave things as they were."""
+    faults = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+    view = await world.opened()
+
+    async def broken(document, principal):
+        raise ValueError("a mistake")
+
+    if when == "it is opened":
+        monkeypatch.setattr(world.connections, "admit", broken)
+        _, wire = await world.yjs(f"ticket/{view.id}/card", SALES)
+    else:
+        connection, wire = await world.yjs(f"ticket/{view.id}/card", SALES)
+        monkeypatch.setattr(world.connections, "admit", broken)
+        (member,) = connection._members.values()
+        connection._arrive(member.key, connection._look_again(member, TECH))
+        await world.settle()
+
+    assert (1011, "internal") == (wire.closed[0], wire.closed[1].partition(":")[0])
+    assert ["a mistake"] == [str(fault) for fault in faults]
