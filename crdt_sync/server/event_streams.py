@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.ids import Position
@@ -56,11 +56,13 @@ class EventStreams:
 
     async def socket(self, websocket: WebSocket) -> None:
         """Give each event and heartbeat as a text message; what is refused is accepted first, then closed with why."""
-        await websocket.accept()
         session, asked = None, Asked("events", "/events", source_of(websocket))
         try:
+            await websocket.accept()
             session = await self._begin(websocket, websocket.query_params.get("after"))
             await _first(_send_texts(websocket, session.watch), _hear_nothing(websocket))
+        except WebSocketDisconnect:
+            return  # the client has gone while something was being told
         except Exception as raised:  # noqa: BLE001 (the task boundary of a connection: nobody else is disturbed)
             error = self._noted(raised, asked if session is None else session.asked)
             reason = f"{error.code}: {error.message}".encode()[:REASON_BYTES_MAX].decode(errors="ignore")
