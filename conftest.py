@@ -4,6 +4,15 @@ import os
 import threading
 
 import pytest
+import structlog
+
+# A logged fault is a plain traceback: one with the values of all variables takes minutes beneath a test runner.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def _refuse_skip(report):

@@ -100,7 +100,10 @@ async def test_provider_and_service_say_what_the_golden_conversation_says(server
     presented = hocuspocus.decode(bytes.fromhex(said[0]))
     assert (document, hocuspocus.Token(token, "4.7.0")) == (presented.document, presented.frame)
     assert golden["client"][1:] == said[1:], "the first is the token"
-    assert golden["service"] == heard
+    presence = b"\x05doc-1\x01".hex()  # is relayed at once, so its place among what waits for a commit is chance
+    assert sorted(golden["service"], key=lambda frame: frame.startswith(presence)) == sorted(
+        heard, key=lambda frame: frame.startswith(presence)
+    )
 
 
 async def test_two_providers_of_one_socket_and_one_name_have_each_their_own(server, client):
