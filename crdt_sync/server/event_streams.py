@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -21,7 +20,7 @@ from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.ids import Position
 from crdt_sync.errors import CallerError, Malformed, TicketSyncError
 from crdt_sync.server.auth import Authenticator, bearer
-from crdt_sync.server.problems import as_ours
+from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.server.requests import check_origin, source_of
 from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.events import Events, Page, Watch
@@ -33,8 +32,6 @@ PREFLIGHT_S = 7200  # how long a browser remembers what another host's page may 
 REASON_BYTES_MAX = 123  # what RFC 6455, 5.5, leaves of a close frame beside its code
 
 _POSITION = re.compile(r"[0-9]{1,18}")  # below 2**63, where a database's whole numbers end
-
-_log = structlog.get_logger(__name__)
 
 
 class EventStreams:
@@ -112,7 +109,7 @@ class EventStreams:
         if isinstance(error, CallerError):
             self._audit.refused(asked, error.code)
         elif error is not raised:
-            _log.error("watch failed", exc_info=raised)
+            log_failure("watch failed", raised)
         return error
 
 

@@ -15,7 +15,7 @@ from crdt_sync.domain.access import Principal
 from crdt_sync.errors import ServiceError, TicketSyncError, Unavailable
 from crdt_sync.rpc.status import abort
 from crdt_sync.server.auth import Authenticator, bearer
-from crdt_sync.server.problems import as_ours
+from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.server.requests import request_id_of, traceparent_of
 from crdt_sync.service.audit import Asked, Audit
 
@@ -23,7 +23,6 @@ CALL_S = 30.0  # of a unary call, whatever deadline its caller set: a commit tak
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-_log = structlog.get_logger(__name__)
 _access = structlog.get_logger("crdt_sync.access")
 
 
@@ -83,7 +82,7 @@ def unary(
         except Exception as raised:  # noqa: BLE001 (the task boundary of a call)
             error = as_ours(raised)
             if isinstance(error, ServiceError):
-                _log.exception("call failed", method=method.__name__, code=error.code)
+                log_failure("call failed", raised, method=method.__name__)
         self.audit.refused(Asked("grpc", method.__name__, source_of(context), principal), error.code)
         return error
 

@@ -7,8 +7,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
-import structlog
-
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import Position
@@ -18,7 +16,7 @@ from crdt_sync.rpc.ticketsync.v1 import events_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import events_pb2_grpc, sync_pb2
 from crdt_sync.server.auth import Authenticator, bearer
 from crdt_sync.server.grpc_calls import Context, metadata_of, source_of
-from crdt_sync.server.problems import as_ours
+from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.events import Events, Watch
 
@@ -26,8 +24,6 @@ START_S = 10.0  # for the message that says where to start
 POSITION_MAX = 2**63 - 1  # a database's whole numbers end there
 
 Authenticate = Callable[[str | None], Awaitable[Identity]]
-
-_log = structlog.get_logger(__name__)
 
 
 class EventServicer(events_pb2_grpc.EventServiceServicer):
@@ -69,7 +65,7 @@ class EventServicer(events_pb2_grpc.EventServiceServicer):
             if isinstance(error, CallerError):
                 self._audit.refused(Asked("grpc", "Watch", source_of(context), principal), error.code)
             elif error is not raised:
-                _log.exception("watch failed")
+                log_failure("watch failed", raised)
         finally:
             if watch is not None:
                 watch.close()

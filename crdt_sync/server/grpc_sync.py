@@ -12,8 +12,6 @@ from functools import partial
 from itertools import chain
 from typing import cast
 
-import structlog
-
 from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import (
     Forbidden,
@@ -32,7 +30,7 @@ from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
 from crdt_sync.server.auth import Authenticator, bearer
 from crdt_sync.server.grpc_calls import Context, metadata_of, source_of
 from crdt_sync.server.grpc_dialect import GrpcDialect
-from crdt_sync.server.problems import as_ours
+from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.server.requests import traceparent_of
 from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.connection import Connection
@@ -46,8 +44,6 @@ _BY_CLOSE: Mapping[int, type[TicketSyncError]] = {
     TABLE[kind].close: kind
     for kind in (Malformed, TooLarge, Unauthenticated, Forbidden, NotFound, NotThereYet, Unavailable, ServiceError)
 } | {1012: Unavailable, 4501: Unauthenticated}
-
-_log = structlog.get_logger(__name__)
 
 
 class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
@@ -178,5 +174,5 @@ async def _read(requests: AsyncIterator[pb.ClientFrames], connection: Connection
     except Exception as error:  # noqa: BLE001 (the task boundary of a connection: nobody else is disturbed)
         ours = as_ours(error)
         if isinstance(ours, ServiceError):
-            _log.exception("connection failed")
+            log_failure("connection failed", error)
         stream.fail(ours)

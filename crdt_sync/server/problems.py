@@ -57,6 +57,15 @@ def as_ours(error: Exception) -> TicketSyncError:
     return ServiceError("The service made a mistake; it is logged.", advice="Try again; report it if it stays.")
 
 
+def log_failure(event: str, error: Exception, **fields: object) -> None:
+    """Log what went wrong here: in one line where something is away, and with its traceback where it is a mistake."""
+    ours = as_ours(error)
+    if isinstance(ours, Unavailable):
+        _log.warning(event, code=ours.code, reason=repr(error), **fields)
+    else:
+        _log.error(event, code=ours.code, exc_info=error, **fields)
+
+
 def problem(error: TicketSyncError, headers: Mapping[str, str] | None = None, *, status: int | None = None) -> Response:
     """Write an error of our tree as an answer; `headers` and `status` where its place knows better than its type."""
     told = {}
@@ -87,7 +96,7 @@ async def _handle(request: Request, error: Exception) -> Response:
         case Exception():
             ours = as_ours(error)
             if isinstance(ours, ServiceError):
-                _log.error("request failed", path=request.url.path, code=ours.code, exc_info=error)
+                log_failure("request failed", error, path=request.url.path)
             return problem(ours)
         case _:
             assert_never(error)

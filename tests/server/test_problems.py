@@ -1,4 +1,5 @@
 import pytest
+import structlog
 
 from crdt_sync.errors import Unavailable
 from crdt_sync.ports import StoreConflict, StoreUnavailable
@@ -52,6 +53,31 @@ async def test_a_log_that_cannot_commit_says_when_to_come_again(site, failure):
 
     assert (503, "unavailable", "1") == (answer.status_code, answer.json()["code"], answer.headers["retry-after"])
     assert "disk" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (StoreUnavailable("disk /x"), {"reason": "StoreUnavailable('disk /x')"}),
+        (Unavailable("no"), {"reason": "Unavailable('no')"}),
+    ],
+)
+async def test_a_log_that_is_away_is_one_line_of_ours_without_a_traceback(site, failure, told):
+    site.tickets.failure = failure
+    with structlog.testing.capture_logs() as lines:
+        await site.client.get(HERE)
+
+    (line,) = [line for line in lines if line["event"] == "request failed"]
+    assert {"event": "request failed", "log_level": "warning", "path": HERE, "code": "unavailable"} | told == line
+
+
+async def test_a_mistake_of_ours_is_logged_with_where_it_was_made(site):
+    site.tickets.failure = KeyError("x")
+    with structlog.testing.capture_logs() as lines:
+        await site.client.get(HERE)
+
+    (line,) = [line for line in lines if line["event"] == "request failed"]
+    assert site.tickets.failure is line["exc_info"]
 
 
 async def test_a_wrong_field_is_named_and_its_content_is_not(site):
