@@ -32,6 +32,7 @@ from crdt_sync.protocol.effects import (
 from crdt_sync.wire import limits
 from crdt_sync.wire.status import status_of
 
+WAITING_BYTES_MIN = 256  # what a small message that waits costs: 30,000 of them, all that `pace` takes at once, fit
 CLOSE_REASON_CHARACTERS_MAX = 40  # RFC 6455 allows 123 bytes of UTF-8, three a character at most in what we write
 
 
@@ -266,16 +267,16 @@ class Session:
             if isinstance(body, said.Join) and self._principal is not None:
                 return self._open(subscription, self._principal)
         subscription.queued.append(inbound)
-        subscription.queued_bytes += len(body.data) if isinstance(body, said.Change | said.Awareness) else 64
-        if subscription.stage is Stage.OPENING:
-            counted, bytes_max = [subscription], limits.OPENING_BYTES_MAX
+        subscription.queued_bytes += max(_size(body), WAITING_BYTES_MIN)
+        if subscription.stage is Stage.OPENING:  # what was written offline may be many messages
+            counted, fits = [subscription], subscription.queued_bytes <= limits.OPENING_BYTES_MAX
         else:  # nobody has said yet who this is: the limits are the socket's, however many documents it names
             counted = [one for one in self._subscriptions.values() if one.stage in {Stage.UNKNOWN, Stage.VERIFYING}]
-            bytes_max = limits.UNAUTHENTICATED_BYTES_MAX
-        messages = sum(len(one.queued) for one in counted)
-        if messages > limits.UNAUTHENTICATED_MESSAGES_MAX or sum(one.queued_bytes for one in counted) > bytes_max:
-            return self._too_much(inbound.document, counted)
-        return []
+            fits = (
+                sum(len(one.queued) for one in counted) <= limits.UNAUTHENTICATED_MESSAGES_MAX
+                and sum(one.queued_bytes for one in counted) <= limits.UNAUTHENTICATED_BYTES_MAX
+            )
+        return [] if fits else self._too_much(inbound.document, counted)
 
     def _too_much(self, document: str, counted: Sequence[Subscription]) -> list[Effect]:
         """Deny again who was denied and goes on writing, for the sake of its other documents; else close."""
@@ -346,6 +347,18 @@ class Session:
     def _refuse_all(self, document: str, error: TicketSyncError) -> list[Effect]:
         """Close the whole connection; `document` is what the client spoke of."""
         return [Refusal(document, error.code, self._principal), _close(error)]
+
+
+def _size(body: said.Body) -> int:
+    match body:
+        case said.Change() | said.Awareness() | said.Broken():
+            return len(body.data)
+        case said.StateVector():
+            return len(body.state_vector)
+        case said.Token():
+            return len(body.token)
+        case _:
+            return 0
 
 
 def _never_filled() -> Malformed:

@@ -18,7 +18,7 @@ from crdt_sync.protocol.effects import (
     Refusal,
     Send,
 )
-from crdt_sync.protocol.session import Session
+from crdt_sync.protocol.session import WAITING_BYTES_MIN, Session
 from crdt_sync.protocol.yjs_dialect import YjsDialect
 from crdt_sync.wire import hocuspocus, limits, ysync
 
@@ -327,6 +327,32 @@ def test_too_much_for_a_document_that_is_being_opened_closes_the_socket():
 
     assert [[], []] == effects[:2]
     assert ["size", 4413] == [effect.code for effect in effects[2]]
+
+
+def test_what_waits_for_a_document_that_is_being_opened_is_bounded_by_bytes_however_many_messages_they_are():
+    session = Session(YjsDialect(DOC), principal=ME)
+    session.join(DOC, DOC)
+    small = [ysync.encode_update(UPDATE)] * (limits.OPENING_BYTES_MAX // WAITING_BYTES_MIN)
+
+    assert [] == [effect for frame in small for effect in session.receive(frame)]
+    assert ["size", 4413] == [effect.code for effect in session.receive(small[0])], "each costs more than its bytes"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        ysync.encode_step1(b"x" * 600_000),
+        ysync.encode_awareness(b"x" * 600_000),
+        ysync.encode_update(UPDATE) + b"x" * 600_000,
+    ],
+    ids=["step 1", "presence", "what does not decode"],
+)
+def test_whatever_waits_counts_with_its_bytes(frame):
+    session = Session(YjsDialect(DOC), principal=ME)
+    session.join(DOC, DOC)
+    effects = [effect for _ in range(limits.OPENING_BYTES_MAX // 600_000 + 1) for effect in session.receive(frame)]
+
+    assert ["size", 4413] == [effect.code for effect in effects]
 
 
 def test_too_many_documents_close_the_socket():
