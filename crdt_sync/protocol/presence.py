@@ -1,7 +1,8 @@
 """Who is looking at a room: the latest awareness state of every client, never stored.
 
 The rules are those of y-protocols' awareness: a state counts if its clock is newer, or if it removes a known client at
-the same clock. What changed is collected and relayed once a turn, the latest state only.
+the same clock. What changed is collected and relayed once a turn, the latest state only; what an owner says sooner than
+it may waits for its moment, or goes out with what another says before that.
 """
 
 from dataclasses import dataclass
@@ -9,13 +10,15 @@ from dataclasses import dataclass
 from crdt_sync.wire import limits
 from crdt_sync.wire.awareness import State, decode, encode
 
+APART_MS = 1000 // limits.PRESENCE_MESSAGES_PER_S_MAX
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came of an awareness update: whether there is something to relay, and the code of what was not taken."""
+    """What came of an awareness update. `relay_in_ms` is 0 for at once, and None if there is nothing to relay."""
 
-    relay: bool
-    refused: str | None
+    relay_in_ms: int | None
+    refused: str | None  # the code of what was not taken
 
 
 class Presence:
@@ -26,15 +29,13 @@ class Presence:
         self._owners: dict[int, object] = {}
         self._clients: dict[object, set[int]] = {}  # owner -> its clients
         self._changed: set[int] = set()
-        self._spoken: dict[object, tuple[int, int]] = {}  # owner -> the second, and how many messages in it
+        self._relayed_ms: dict[object, int] = {}  # owner -> when it is relayed, or was at last
 
     def __len__(self) -> int:
         return len(self._states)
 
     def update(self, data: bytes, owner: object, *, now_ms: int) -> Heard:
         """Take an awareness update from `owner`; what is another one's client, or one too many, is left out.
-
-        What comes faster than the limit is kept, and relayed with whatever is relayed next.
 
         The sender's own unchanged state counts as well: y-websocket clients close a connection on which nothing comes
         for 30 seconds, and the echo of their renewal is what keeps it open.
@@ -60,12 +61,11 @@ class Presence:
             self._states[state.client] = state
             self._owners[state.client] = owner
             self._changed.add(state.client)
-        often = self._count(owner, now_ms // 1000) > limits.PRESENCE_MESSAGES_PER_S_MAX if self._changed else False
-        return Heard(bool(self._changed) and not often, refused)
+        return Heard(self._wait_ms(owner, now_ms) if self._changed else None, refused)
 
     def leave(self, owner: object) -> bool:
         """Remove the clients that `owner` introduced; True if there is something to relay."""
-        self._spoken.pop(owner, None)
+        self._relayed_ms.pop(owner, None)
         for client in self._clients.pop(owner, ()):
             del self._owners[client]
             self._states[client] = State(client, self._states[client].clock, None)
@@ -89,8 +89,12 @@ class Presence:
         states = [state for state in self._states.values() if state.json is not None]
         return encode(states) if states else None
 
-    def _count(self, owner: object, second: int) -> int:
-        spoken_in, count = self._spoken.get(owner, (second, 0))
-        count = count + 1 if spoken_in == second else 1
-        self._spoken[owner] = second, count
-        return count
+    def _wait_ms(self, owner: object, now_ms: int) -> int:
+        """Return how long what `owner` has said waits, so that it is relayed no more often than it may."""
+        at_ms = self._relayed_ms.get(owner, now_ms - APART_MS)
+        if not now_ms - APART_MS < at_ms <= now_ms + APART_MS:  # long ago; or the clock went back
+            at_ms = now_ms
+        elif at_ms <= now_ms:
+            at_ms += APART_MS
+        self._relayed_ms[owner] = at_ms
+        return at_ms - now_ms

@@ -319,8 +319,8 @@ class Connection:
             return
         if heard.refused is not None:
             self._execute([Refusal(member.room.text, heard.refused, member.principal)])
-        if heard.relay:
-            self._house.present(member.room)
+        if heard.relay_in_ms is not None:
+            self._house.present(member.room, heard.relay_in_ms)
 
     def _presence(self, key: str) -> None:
         member = self._members.get(key)

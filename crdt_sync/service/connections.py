@@ -66,6 +66,7 @@ class Connections:
         self._drafts_hour = 0
         self._written: list[Connection] = []
         self._present: set[Room] = set()
+        self._present_later: set[Room] = set()
         self._kept: dict[bytes, None] = {}  # the digests of what went into quarantine, oldest first
         self._flushing = False
         self._sweeper: asyncio.Task[None] | None = None
@@ -126,10 +127,18 @@ class Connections:
         self._written.append(connection)
         self._schedule()
 
-    def present(self, room: Room) -> None:
-        """Note that a room's presence changed in this turn."""
-        self._present.add(room)
-        self._schedule()
+    def present(self, room: Room, in_ms: int = 0) -> None:
+        """Note that a room's presence changed; it is relayed at the end of this turn, or of one in so many ms."""
+        if in_ms == 0:
+            self._present.add(room)
+            self._schedule()
+        elif room not in self._present_later:
+            self._present_later.add(room)
+            asyncio.get_running_loop().call_later(in_ms / 1000, self._present_now, room)
+
+    def _present_now(self, room: Room) -> None:
+        self._present_later.discard(room)
+        self.present(room)
 
     def flush(self) -> None:
         """Write what has collected: presence, the latest state only, and one write a connection."""

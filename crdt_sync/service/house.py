@@ -34,8 +34,8 @@ class House(Protocol):
         """Note that a connection has frames to write at the end of this turn."""
         ...
 
-    def present(self, room: Room) -> None:
-        """Note that a room's presence changed in this turn."""
+    def present(self, room: Room, in_ms: int = 0) -> None:
+        """Note that a room's presence changed; it is relayed at the end of this turn, or of one in so many ms."""
         ...
 
     def forget(self, connection: "Connection") -> None:

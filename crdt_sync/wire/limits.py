@@ -123,4 +123,5 @@ AWARENESS_IDS_PER_CONNECTION_MAX = 8
 """Presence ids that one subscription may introduce: it has one, and a few more after reloads in one tab."""
 
 PRESENCE_MESSAGES_PER_S_MAX = 50
-"""Presence messages of one subscription and second that are relayed at once: a moving cursor sends about 20."""
+"""How often what one subscription says of its presence is relayed: a moving cursor sends about 20. What comes sooner
+waits for its moment, the latest state only."""

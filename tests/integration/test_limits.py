@@ -228,8 +228,8 @@ ELSEWHERE = {
         "test_many_small_changes_count_for_what_they_cost",
     ),
     "PRESENCE_MESSAGES_PER_S_MAX": (
-        "tests/protocol/test_presence.py",
-        "test_what_comes_too_fast_is_relayed_with_the_next_change",
+        "tests/integration/test_presence.py",
+        "test_of_a_cursor_that_moves_too_fast_others_end_with_the_last_place",
     ),
 }
 

@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crdt_sync.errors import Malformed
-from crdt_sync.protocol.presence import Presence
+from crdt_sync.protocol.presence import APART_MS, Presence
 from crdt_sync.wire import limits
 from crdt_sync.wire.awareness import State, decode, encode
 
@@ -30,7 +32,7 @@ def test_an_older_clock_changes_nothing():
     presence.update(said(1, 5, '{"x":5}'), ANN, now_ms=0)
     presence.drain()
 
-    assert not presence.update(said(1, 4, '{"x":4}'), ANN, now_ms=0).relay
+    assert presence.update(said(1, 4, '{"x":4}'), ANN, now_ms=0).relay_in_ms is None
     assert (State(1, 5, '{"x":5}'),) == decode(presence.snapshot())
 
 
@@ -39,7 +41,7 @@ def test_a_renewal_is_echoed_so_that_the_sender_stays_connected():
     presence.update(said(1, 5), ANN, now_ms=0)
     presence.drain()
 
-    assert presence.update(said(1, 5), ANN, now_ms=0).relay
+    assert APART_MS == presence.update(said(1, 5), ANN, now_ms=0).relay_in_ms
 
 
 def test_nobody_speaks_for_another_ones_client():
@@ -48,7 +50,7 @@ def test_nobody_speaks_for_another_ones_client():
 
     heard = presence.update(encode([State(1, 9, None), State(2, 1, "{}")]), BEN, now_ms=0)
 
-    assert (True, "foreign_presence") == (heard.relay, heard.refused)
+    assert (0, "foreign_presence") == (heard.relay_in_ms, heard.refused)
     presence.leave(BEN)
     presence.drain()
     assert (State(1, 1, '{"who":"ann"}'),) == decode(presence.snapshot())
@@ -76,7 +78,7 @@ def test_a_client_that_left_may_come_back_with_another_connection():
     presence.leave(ANN)
     presence.drain()
 
-    assert presence.update(said(1, 4), BEN, now_ms=0).relay
+    assert 0 == presence.update(said(1, 4), BEN, now_ms=0).relay_in_ms
 
 
 def test_a_room_holds_so_many_clients_and_no_more():
@@ -86,7 +88,7 @@ def test_a_room_holds_so_many_clients_and_no_more():
     presence.drain()
 
     heard = presence.update(said(limits.AWARENESS_STATES_MAX + 1, 1), ANN, now_ms=0)
-    assert (False, "too_many_presences") == (heard.relay, heard.refused)
+    assert (None, "too_many_presences") == (heard.relay_in_ms, heard.refused)
 
 
 def test_one_connection_introduces_so_many_clients_and_no_more():
@@ -96,7 +98,7 @@ def test_one_connection_introduces_so_many_clients_and_no_more():
 
     assert "too_many_presences" == heard.refused
     assert list(crowd)[:-1] == clients(presence)
-    assert presence.update(said(crowd[-1], 1), BEN, now_ms=0).relay, "another connection has room of its own"
+    assert 0 == presence.update(said(crowd[-1], 1), BEN, now_ms=0).relay_in_ms, "another connection has room of its own"
 
 
 def test_a_connection_that_gave_a_client_up_may_introduce_another():
@@ -110,17 +112,50 @@ def test_a_connection_that_gave_a_client_up_may_introduce_another():
     assert [*crowd[1:], 99] == clients(presence)
 
 
-def test_what_comes_too_fast_is_relayed_with_the_next_change():
+def test_what_comes_too_fast_is_relayed_at_its_moment_or_with_the_next_change():
     presence = Presence()
-    for clock in range(1, limits.PRESENCE_MESSAGES_PER_S_MAX + 1):
-        assert presence.update(said(1, clock), ANN, now_ms=999).relay
-        presence.drain()
-    too_fast = limits.PRESENCE_MESSAGES_PER_S_MAX + 1
+    waits = [presence.update(said(1, clock), ANN, now_ms=7).relay_in_ms for clock in (1, 2, 3)]
 
-    assert not presence.update(said(1, too_fast), ANN, now_ms=999).relay
-    assert presence.update(said(2, 1), BEN, now_ms=999).relay, "others are not held up"
-    assert (State(1, too_fast, "{}"), State(2, 1, "{}")) == decode(presence.drain())
-    assert presence.update(said(1, too_fast + 1), ANN, now_ms=1000).relay
+    assert [0, APART_MS, APART_MS] == waits
+    assert 5 == presence.update(said(1, 4), ANN, now_ms=7 + APART_MS - 5).relay_in_ms
+    assert 0 == presence.update(said(2, 1), BEN, now_ms=7 + APART_MS - 5).relay_in_ms, "others are not held up"
+    assert (State(1, 4, "{}"), State(2, 1, "{}")) == decode(presence.drain())
+    assert APART_MS - 1 == presence.update(said(1, 5), ANN, now_ms=8 + APART_MS).relay_in_ms
+
+
+def test_a_clock_that_goes_back_holds_nobody_up():
+    presence = Presence()
+    presence.update(said(1, 1), ANN, now_ms=60_000)
+
+    assert 0 == presence.update(said(1, 2), ANN, now_ms=0).relay_in_ms
+
+
+@given(st.lists(st.integers(min_value=0, max_value=3 * APART_MS), max_size=200))
+def test_whatever_the_pace_the_last_state_is_what_others_end_with(pauses):
+    """A driver of time alone: it drains when it was told to, as `Connections` does."""
+    presence, now_ms, timer_ms, others, relays = Presence(), 0, None, {}, []
+
+    def relay(at_ms):
+        relays.append(at_ms)
+        for state in decode(presence.drain() or b"\0"):
+            others[state.client] = state
+
+    for clock, pause in enumerate(pauses, 1):
+        now_ms += pause
+        if timer_ms is not None and timer_ms <= now_ms:
+            relay(timer_ms)
+            timer_ms = None
+        in_ms = presence.update(said(1, clock), ANN, now_ms=now_ms).relay_in_ms
+        if in_ms == 0:
+            relay(now_ms)
+        else:
+            timer_ms = timer_ms or now_ms + in_ms
+    if timer_ms is not None:
+        relay(timer_ms)
+
+    assert ({1: State(1, len(pauses), "{}")} if pauses else {}) == others
+    for second in range(0, now_ms + 1000, 1000):
+        assert limits.PRESENCE_MESSAGES_PER_S_MAX >= sum(second <= at < second + 1000 for at in relays)
 
 
 def test_what_is_no_presence_is_refused():
