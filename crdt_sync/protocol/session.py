@@ -136,8 +136,10 @@ class Session:
         return _sends(self.dialect.ask_token(key))
 
     def end(self, error: TicketSyncError) -> list[Effect]:
-        """Close the whole connection."""
-        return self._refuse_all(next((one.document for one in self._subscriptions.values()), ""), error)
+        """Close the whole connection; what waits for its document is not taken any more."""
+        document = next((one.document for one in self._subscriptions.values()), "")
+        self._subscriptions.clear()
+        return self._refuse_all(document, error)
 
     def forbidden(self, key: str, error: TicketSyncError) -> list[Effect]:
         """Close a document that the client may not read any more."""

@@ -152,12 +152,12 @@ class Connection:
         if self._closed:
             return
         self._closed = True
-        for key, task in self._arriving.items():
-            if not self.session.owes(key):
-                task.cancel()
+        for task in [task for key, task in self._arriving.items() if not self.session.owes(key)]:
+            task.cancel()
         for key in list(self._members):
             self._leave(key)
-        self._tokens.end()
+        if not self._arriving:  # else what waits for its document is judged by them
+            self._tokens.end()
         self._house.forget(self)
 
     def ask_token(self, lease: Lease) -> bool:
@@ -323,8 +323,7 @@ class Connection:
             self._house.present(member.room, heard.relay_in_ms)
 
     def _presence(self, key: str) -> None:
-        member = self._members.get(key)
-        if member is not None and (snapshot := member.room.presence.snapshot()) is not None:
+        if (member := self._members.get(key)) is not None and (snapshot := member.room.presence.snapshot()) is not None:
             self.put(self.session.dialect.awareness(key, snapshot))
 
     def _leave(self, key: str) -> None:
@@ -382,6 +381,8 @@ class Connection:
         def done(task: asyncio.Task[None]) -> None:
             if self._arriving.get(key) is task:
                 del self._arriving[key]
+            if self._closed and not self._arriving:
+                self._tokens.end()
             if not task.cancelled() and task.exception() is not None:  # who was not judged keeps nothing
                 self._execute(self.session.end(ServiceError("The service made a mistake; it is logged.")))
                 task.result()  # the event loop logs it
@@ -391,8 +392,7 @@ class Connection:
 
     def _stop_arriving(self, key: str) -> None:
         """Drop what was begun for a subscription that has ended, so that a later one of its name does not get it."""
-        task = self._arriving.pop(key, None)
-        if task is not None and task is not asyncio.current_task():
+        if (task := self._arriving.pop(key, None)) is not None and task is not asyncio.current_task():
             task.cancel()
 
 

@@ -5,13 +5,15 @@ from dataclasses import replace
 import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
+from crdt_sync.documents.form import FormDocument
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.restriction import Restriction
 from crdt_sync.errors import Forbidden, Unauthenticated
 from crdt_sync.protocol.collab_dialect import CollabDialect
+from crdt_sync.protocol.yjs_dialect import YjsDialect
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.server.grpc_dialect import GrpcDialect
-from crdt_sync.wire import hocuspocus
+from crdt_sync.wire import hocuspocus, ysync
 from tests.gated_store import GatedStore
 from tests.world import LEAD, SALES, World
 
@@ -205,6 +207,43 @@ async def test_what_is_taken_while_a_document_is_loaded_is_taken_before_it_opens
     await world.settle()
 
     assert [hocuspocus.encode_permission_denied(form, NO_TICKET)] == wire.frames
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["its sender has left", "its sender is there"])
+@pytest.mark.parametrize(
+    ("taken", "wire_of", "code"),
+    [
+        ({"revoked": True}, "collab", "revoked"),
+        ({"revoked": True}, "sync", "revoked"),
+        ({"tickets": ()}, "collab", "ticket_scope"),
+        ({"read_only": True}, "collab", "read_only"),
+    ],
+)
+async def test_what_waits_for_its_document_is_judged_by_what_holds_when_it_opens(
+    world, store, left, taken, wire_of, code
+):
+    form = f"ticket/{(await world.opened()).id}/form/sales"
+    update = FormDocument(78).append_note("on the stairs")
+    store.reads.clear()
+    if wire_of == "sync":
+        connection, _ = world.connect(YjsDialect(form), SALES)
+        connection.join(form)
+        connection.receive(ysync.encode_update(update))
+    else:
+        connection, _ = world.collab()
+        connection.receive(hocuspocus.encode_token(form.encode(), ACTOR, "4.7.0"))
+        await world.settle()
+        connection.receive(hocuspocus.encode_update(form.encode(), update))
+    if left:
+        connection.ended()
+    await restrict(world, **taken)
+    store.reads.set()
+    await world.settle()
+
+    assert () == tuple((await store.document(form)).updates)
+    assert 1 == world.meter.refusals[wire_of, code]
+    connection.ended()
+    assert set() == world.leases._leases
 
 
 async def test_a_socket_that_is_lost_is_counted_once_however_many_documents_it_has(world):
