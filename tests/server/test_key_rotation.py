@@ -120,7 +120,7 @@ async def test_a_new_key_is_good_without_a_restart_and_a_withdrawn_one_ends_its_
         async with connect(running.ws(f"/sync/notes?token={signed(NEW, 'new')}")) as second:
             await second.recv()
             issuer.keys.pop(0)
-            assert (4401, "key_withdrawn") == await closed(first)
+            assert (4501, "key_withdrawn") == await closed(first)
             assert 401 == await status(running, signed(OLD, "old"))
             await asked_again(issuer)
             assert second.close_code is None
@@ -147,7 +147,7 @@ async def test_the_same_key_id_with_another_key_is_another_key(tmp_path):
     async with issued(tmp_path) as (issuer, running), opened(running) as socket:
         issuer.keys[:] = [listed(NEW, "old")]
 
-        assert (4401, "key_withdrawn") == await closed(socket)
+        assert (4501, "key_withdrawn") == await closed(socket)
 
 
 async def test_an_issuer_that_is_away_ends_nobodys_session(tmp_path):
@@ -167,7 +167,7 @@ async def test_the_development_key_is_rotated_and_its_tokens_end(tmp_path):
             await socket.recv()
             rotate_development_key(tmp_path / "data", keep_former=False)
 
-            assert (4401, "key_withdrawn") == await closed(socket)
+            assert (4501, "key_withdrawn") == await closed(socket)
             assert [401, 200] == [await status(running, old), await status(running, running.token())]
 
 

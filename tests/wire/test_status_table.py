@@ -37,6 +37,7 @@ def test_no_close_code_is_4408():
         (errors.Unauthenticated("x", code="token_expired"), 401, "UNAUTHENTICATED", 4401),
         (errors.Unauthenticated("x", code="session_expired"), 401, "UNAUTHENTICATED", 4501),
         (errors.Unauthenticated("x", code="token_late"), 401, "UNAUTHENTICATED", 4501),
+        (errors.Unauthenticated("x", code="key_withdrawn"), 401, "UNAUTHENTICATED", 4501),
         (errors.Forbidden("x"), 403, "PERMISSION_DENIED", 4403),
         (errors.NotFound("x"), 404, "NOT_FOUND", 4404),
         (errors.NotThereYet("x"), 404, "NOT_FOUND", 4504),
