@@ -15,10 +15,11 @@ from crdt_sync.domain.lifecycle.fold import Fold
 from crdt_sync.domain.transition import decode
 from crdt_sync.errors import CallerError
 from crdt_sync.protocol.room import Room
-from crdt_sync.service.admission import admit_entries
+from crdt_sync.service.admission import admit_entries, judge_transition
 from crdt_sync.service.draft import Draft
-from crdt_sync.service.live_ticket import LiveTicket, Waiting
-from property_tests.model import listed
+from crdt_sync.service.live_ticket import LiveTicket
+from crdt_sync.service.waiting import Waiting
+from property_tests.model import listed, sha
 from property_tests.strategies import History
 from property_tests.subject import lifecycle
 
@@ -66,16 +67,34 @@ class Gate:
         draft.batch()
 
     def send(self, principal, data):
+        """What the batch holds in which an update of a submit document is judged; None if it is refused."""
         document = self.submits.setdefault(principal.department, SubmitDocument(2))
         try:
             received = document.receive(data, actor=principal.actor)
         except CallerError:
-            return
-        if received.kind is Outcome.APPLIED:
-            draft = Draft(0)
-            entries = [Waiting(entry.root, entry.text, principal) for entry in received.entries]
-            admit_entries(draft, self.live, principal.department, entries)
-            draft.batch()
+            return None
+        if received.kind is not Outcome.APPLIED:
+            return None
+        return self.judge(principal.department, [Waiting.of(entry, principal) for entry in received.entries])
+
+    def pay(self, lane, text):
+        """Let a payload come, and what waited for it go on."""
+        digest = sha(text.encode())
+        self.live.form(lane).put_payload(digest, text)
+        self.live.concern(digest)
+        return self.judge(self.live.lifecycle.lanes[lane].owner, [])
+
+    def command(self, principal, line):
+        """Admit a transition that was asked for over the API, if it is good."""
+        draft, made = Draft(0), decode(line)
+        if not judge_transition(draft, self.live, made, principal):
+            draft.admit(self.live, made)
+        return draft.batch()
+
+    def judge(self, department, entries):
+        draft = Draft(0)
+        admit_entries(draft, self.live, department, entries)
+        return draft.batch()
 
     def results(self, keys):
         """What everybody but the hostile department lives by: the log, and the codes of its own entries."""

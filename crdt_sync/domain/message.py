@@ -15,7 +15,6 @@ A message that came from a channel has its origin as id, so a replay changes not
 of "ticket-message/1\n" and its bytes. This module never reads a clock and never draws a salt.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -132,12 +131,6 @@ def make(
 def origin_id(account: str, key: str) -> MessageId:
     """Return the id of what a channel's account received under the platform's key, the same at every replay."""
     return MessageId(base32_id(b"", dumps([account, key]).encode()))
-
-
-def entry_key(data: bytes) -> str:
-    """Return the name of an entry in `refused`: a message's id, or else the SHA-256 (hex) of the bytes."""
-    decoded = decode(data)
-    return hashlib.sha256(data).hexdigest() if isinstance(decoded, Undecodable) else decoded.id
 
 
 def _is_record(fields: object) -> bool:

@@ -6,21 +6,19 @@ refusal is told to its author by code; it changes no replica's fold, because the
 
 from collections.abc import Mapping, Sequence
 
-from crdt_sync.documents.submit import MESSAGES
-from crdt_sync.domain import access, message, payload, transition
+from crdt_sync.domain import access, payload
 from crdt_sync.domain.access import NOT_THE_AUTHOR, Principal
 from crdt_sync.domain.ids import Department
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition, Undecodable
 from crdt_sync.errors import CallerError, Forbidden, Refused
 from crdt_sync.service.draft import Draft
-from crdt_sync.service.live_ticket import LiveTicket, Waiting
+from crdt_sync.service.live_ticket import LiveTicket
+from crdt_sync.service.waiting import Waiting, WaitingList
 
 TRANSITIONS_PER_TICKET_MAX = 5_000  # bitsets are some 3 MB then; a ticket that needs more is a loop somewhere
 MESSAGES_PER_TICKET_MAX = 20_000  # a year-long chat has a few thousand
-WAITING_MAX = (
-    1_000  # of a department: each new entry is judged beside all that wait, and an offline chain waits for none
-)
+WAITING_MAX = 1_000  # of a department on one ticket, some 2 kB each; an offline chain waits for none
 
 WAIT = "wait"  # no code: the entry cannot be judged yet
 DUPLICATE = "duplicate"  # no code either: its id is there
@@ -29,22 +27,29 @@ UNSETTLED = frozenset({None, NOT_THE_AUTHOR, PARENT_REFUSED})  # what an entry t
 
 
 def admit_entries(draft: Draft, live: LiveTicket, department: Department, entries: Sequence[Waiting]) -> None:
-    """Judge new entries of a department's submit document, then all that waits of everybody, until nothing moves."""
+    """Judge new entries of a department's submit document, then what waits of everybody, until nothing moves.
+
+    What waits is judged again only if something that it names was decided since, or came.
+    """
     draft.judged.add(live.id)
-    waiting = live.waiting.setdefault(department, {})
+    waiting = live.waiting.setdefault(department, WaitingList())
     retried = {entry.key: entry for entry in entries if not _copies(entry, waiting)}
-    waiting |= retried
+    for entry in retried.values():
+        waiting.put(entry)
+    if len(live.order) >= TRANSITIONS_PER_TICKET_MAX:
+        for others in live.waiting.values():
+            others.concern_all()  # nobody waits any more for what cannot be admitted
     moved = _pass(draft, live, department, waiting, retried)
     while moved:
         moved = False
         for owner, others in live.waiting.items():
             moved |= _pass(draft, live, owner, others, {})
-    for key, entry in list(waiting.items())[WAITING_MAX:]:
-        del waiting[key]
-        draft.refuse(live, key, "too_many", department, entry.principal)
+    for entry in list(waiting)[WAITING_MAX:] if len(waiting) > WAITING_MAX else ():
+        _settle(live, waiting, entry)
+        draft.refuse(live, entry.key, "too_many", department, entry.principal)
 
 
-def _copies(entry: Waiting, waiting: Mapping[str, Waiting]) -> bool:
+def _copies(entry: Waiting, waiting: WaitingList) -> bool:
     """Tell whether an entry is somebody else's copy of what waits already, in its author's name."""
     known = waiting.get(entry.key)
     return known is not None and known.principal.actor != entry.principal.actor
@@ -75,14 +80,14 @@ def judge_transition(
 
 
 def _pass(
-    draft: Draft, live: LiveTicket, department: Department, waiting: dict[str, Waiting], retried: Mapping[str, Waiting]
+    draft: Draft, live: LiveTicket, department: Department, waiting: WaitingList, retried: Mapping[str, Waiting]
 ) -> bool:
-    """Judge everything that waits once; True if anything was decided."""
+    """Judge once what is to be judged; True if anything was decided."""
     moved = False
-    for key, entry in list(waiting.items()):
-        before = _refusal(draft, live, key)
-        if key not in retried and before not in UNSETTLED:
-            del waiting[key]
+    for entry in waiting.concerned():
+        before = _refusal(draft, live, entry.key)
+        if entry.key not in retried and before not in UNSETTLED:
+            _settle(live, waiting, entry)
             continue
         code = _judge(draft, live, entry)
         if code == WAIT:
@@ -90,11 +95,16 @@ def _pass(
         if code == PARENT_REFUSED and _may_be_lifted(draft, live, entry):
             moved |= before != code
         else:
-            del waiting[key]
+            _settle(live, waiting, entry)
             moved = True
         if code not in {"", DUPLICATE, before} and not (code == NOT_THE_AUTHOR and before is not None):
-            draft.refuse(live, key, code, department, entry.principal)
+            draft.refuse(live, entry.key, code, department, entry.principal)
     return moved
+
+
+def _settle(live: LiveTicket, waiting: WaitingList, entry: Waiting) -> None:
+    waiting.remove(entry.key)
+    live.concern(entry.key)
 
 
 def _may_be_lifted(draft: Draft, live: LiveTicket, entry: Waiting) -> bool:
@@ -102,33 +112,29 @@ def _may_be_lifted(draft: Draft, live: LiveTicket, entry: Waiting) -> bool:
 
     The entry is refused as long as he has not, so that nobody waits for a forgery; it is judged anew if he does.
     """
-    made = transition.decode(entry.text.encode())
-    assert isinstance(made, Transition), "only a transition has parents"
+    assert isinstance(entry.record, Transition), "only a transition has parents"
     return not any(
         _refusal(draft, live, parent) not in {None, NOT_THE_AUTHOR}
-        and not any(parent in waiting for waiting in live.waiting.values())
-        for parent in made.after
+        and all(waiting.get(parent) is None for waiting in live.waiting.values())
+        for parent in entry.record.after
     )
 
 
 def _judge(draft: Draft, live: LiveTicket, entry: Waiting) -> str:
-    data = entry.text.encode()
-    if entry.root == MESSAGES:
-        return _judge_message(draft, live, message.decode(data), entry.principal)
-    made = transition.decode(data)
-    if isinstance(made, Undecodable):
-        return made.value
-    if made.is_opening:
-        return DUPLICATE if str(made.id) == live.id else "ticket"
-    code = judge_transition(draft, live, made, entry.principal)
+    record = entry.record
+    if isinstance(record, Undecodable):
+        return record.value
+    if isinstance(record, Message):
+        return _judge_message(draft, live, record, entry.principal)
+    if record.is_opening:
+        return DUPLICATE if str(record.id) == live.id else "ticket"
+    code = judge_transition(draft, live, record, entry.principal)
     if not code:
-        draft.admit(live, made)
+        draft.admit(live, record)
     return code
 
 
-def _judge_message(draft: Draft, live: LiveTicket, posted: Message | Undecodable, principal: Principal) -> str:
-    if isinstance(posted, Undecodable):
-        return posted.value
+def _judge_message(draft: Draft, live: LiveTicket, posted: Message, principal: Principal) -> str:
     assert live.messages is not None, "the conversation is loaded before its messages are judged"
     if posted.id in live.messages:
         return DUPLICATE

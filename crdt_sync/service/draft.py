@@ -111,6 +111,7 @@ class Draft:
         if not touched.admitted and live.row is not None:
             touched.before = live.fold.state()
         live.fold.add(transition)
+        live.concern(transition.id)
         touched.admitted.append(transition)
         touched.cleared.add(transition.id)
         touched.refused.pop(transition.id, None)
@@ -125,6 +126,7 @@ class Draft:
         if live.log.refusal(key) == code and (touched is None or key not in touched.cleared):
             return
         self.touch(live).refused[key] = code
+        live.concern(key)
         self._event(EventType.REFUSED, live, {"entry": key, "code": code}, (department,), None)
         self._refused[f"ticket/{live.id}/submit/{department}", code, author.actor, author.department] += 1
 

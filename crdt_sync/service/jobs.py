@@ -3,18 +3,19 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from crdt_sync.documents.document import Entry, Outcome, Received
-from crdt_sync.documents.submit import MESSAGES, TRANSITIONS, SubmitDocument
-from crdt_sync.domain import transition
+from crdt_sync.documents.document import Outcome, Received
+from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import ActorId, Department, DocumentKind, DocumentName, LaneId, TransitionId
+from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import Refused, TicketSyncError, Unavailable
 from crdt_sync.ports import Committed
 from crdt_sync.protocol.room import Member, Room
 from crdt_sync.service.admission import UNSETTLED, admit_entries, check_opening
 from crdt_sync.service.draft import Draft
-from crdt_sync.service.live_ticket import Desk, LiveTicket, Waiting
+from crdt_sync.service.live_ticket import Desk, LiveTicket
+from crdt_sync.service.waiting import Waiting, WaitingList
 
 Succeed = Callable[[int], None]
 Fail = Callable[[TicketSyncError], None]
@@ -35,6 +36,7 @@ class Change:
     builds_on: Sequence[Room] = field(init=False, default=())  # what it builds on came before it
     generation: int = field(init=False)
     live: LiveTicket | None = field(init=False, default=None)
+    entries: Sequence[Waiting] = field(init=False, default=())  # what it submits
     opening: Transition | None = field(init=False, default=None)
     subject_taken: bool = field(init=False, default=False)
 
@@ -68,14 +70,15 @@ class Change:
             self._receive_again()
         if room.name is None or not _concerns_ticket(room.name, self.received):
             return
-        self.opening = _opening(self.received.entries) if room.name.kind is DocumentKind.SUBMIT else None
+        self.entries = [Waiting.of(entry, self.principal) for entry in self.received.entries]
+        self.opening = _opening(self.entries)
         self.live = await desk.find(room.name.ticket)
         if self.live is None and self.opening is not None:
             self.live = await desk.fresh(room.name.ticket, desk.lifecycles.by_digest(self.opening.lifecycle))
             subject = self.opening.subject or ""
             self.subject_taken = subject in draft.subjects or await desk.store.subject(subject) is not None
         if self.live is not None:
-            await load_submissions(desk, self.live, room.name, self.received.entries)
+            await load_submissions(desk, self.live, room.name, self.entries)
 
     def decide(self, desk: Desk, draft: Draft) -> None:
         """Append the update, and admit what it submits."""
@@ -93,11 +96,9 @@ class Change:
             draft.touch(live, self.trace)
             return
         department = _department(live, room.name)
-        if room.name.kind is DocumentKind.SUBMIT:
-            entries = [Waiting(entry.root, entry.text, self.principal) for entry in self.received.entries]
-        else:  # a payload came: what waited may go on
-            entries = []
-        admit_entries(draft, live, department, entries)
+        for digest in self.received.payloads:
+            live.concern(digest)
+        admit_entries(draft, live, department, self.entries)
 
     def _receive_again(self) -> None:
         room = self.room
@@ -191,26 +192,25 @@ class KeepRefused:
         """Tell nobody: the sender has heard the refusal."""
 
 
-async def load_submissions(desk: Desk, live: LiveTicket, name: DocumentName, entries: Sequence[Entry]) -> None:
+async def load_submissions(desk: Desk, live: LiveTicket, name: DocumentName, entries: Sequence[Waiting]) -> None:
     """Load what judging a department's entries takes: submit documents, the conversation, the forms of payloads.
 
     The other departments' documents are read once for each ticket in memory: what waits there may wait for this.
     """
     if name.kind is DocumentKind.CARD:
         return
-    texts = [(entry.root, entry.text) for entry in entries]
     for department in sorted({_department(live, name), *live.lifecycle.departments} - live.waiting.keys()):
         live.waiting[department] = _undecided(live, await desk.with_submit(live, department))
-    texts += [(entry.root, entry.text) for waiting in live.waiting.values() for entry in waiting.values()]
-    if any(root == MESSAGES for root, _ in texts):
+    records = [entry.record for entry in entries]
+    records += [entry.record for waiting in live.waiting.values() for entry in waiting]
+    if any(isinstance(record, Message) for record in records):
         await desk.with_talk(live)
-    for root, text in texts:
-        made = transition.decode(text.encode()) if root == TRANSITIONS else None
-        if isinstance(made, Transition) and made.payload is not None and made.lane in live.lifecycle.lanes:
-            await desk.with_form(live, made.lane)
+    paid = {record.lane for record in records if isinstance(record, Transition) and record.payload is not None}
+    for lane in sorted(paid & live.lifecycle.lanes.keys()):
+        await desk.with_form(live, lane)
 
 
-def _undecided(live: LiveTicket, room: Room) -> dict[str, Waiting]:
+def _undecided(live: LiveTicket, room: Room) -> WaitingList:
     """What a submit document holds that was neither admitted nor refused: after a restart, this is what waits.
 
     What is not decided itself is left out: its own job judges it, with the roles that its author holds now.
@@ -219,14 +219,14 @@ def _undecided(live: LiveTicket, room: Room) -> dict[str, Waiting]:
     assert isinstance(document, SubmitDocument), f"{room.text} is no submit document"
     refused = live.log.refused()
     later = {entry for received in room.undecided.values() for entry in received.entries}
-    found: dict[str, Waiting] = {}
+    found = WaitingList()
     for entry, actor in document.authored():
         author = room.authors.get(actor)
         if author is None or entry in later:
             continue
-        waiting = Waiting(entry.root, entry.text, author)
+        waiting = Waiting.of(entry, author)
         if refused.get(waiting.key) in UNSETTLED and TransitionId(waiting.key) not in live.fold:
-            found[waiting.key] = waiting
+            found.put(waiting)
     return found
 
 
@@ -252,10 +252,9 @@ def _department(live: LiveTicket, name: DocumentName) -> Department:
     return Department(name.part or "")
 
 
-def _opening(entries: Sequence[Entry]) -> Transition | None:
+def _opening(entries: Sequence[Waiting]) -> Transition | None:
     """The first opening among the entries."""
     for entry in entries:
-        made = transition.decode(entry.text.encode()) if entry.root == TRANSITIONS else None
-        if isinstance(made, Transition) and made.is_opening:
-            return made
+        if isinstance(entry.record, Transition) and entry.record.is_opening:
+            return entry.record
     return None

@@ -13,10 +13,8 @@ from typing import TypeVar
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.log import LogDocument
-from crdt_sync.documents.submit import MESSAGES, SubmitDocument
+from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.documents.talk import TalkDocument
-from crdt_sync.domain import message, transition
-from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import (
     Department,
     DocumentKind,
@@ -35,26 +33,12 @@ from crdt_sync.ports import Ids, Store, TicketRow
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.rooms import Rooms
+from crdt_sync.service.waiting import WaitingList
 
 _D = TypeVar("_D")
 
 TICKET_IDLE_S = 60.0  # a person who works on a ticket looks at it again within this time or waits some milliseconds
 LIVE_TICKETS_MAX = 2_000  # some 20 kB each with a hundred transitions
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A submitted entry that cannot be judged yet: a parent or its payload is missing."""
-
-    root: str
-    text: str
-    principal: Principal
-
-    @property
-    def key(self) -> str:
-        """Its name in the log's `refused`. What stands among the messages is named as a message, whatever it is."""
-        named = message.entry_key if self.root == MESSAGES else transition.entry_key
-        return named(self.text.encode())
 
 
 @dataclass(slots=True)
@@ -72,7 +56,7 @@ class LiveTicket:
     positions: list[Position] = field(default_factory=list)
     order: list[TransitionId] = field(default_factory=list)  # as journaled; order[i] is at positions[i]
     messages: set[MessageId] | None = None  # their ids; None until the conversation was needed
-    waiting: dict[Department, dict[str, Waiting]] = field(default_factory=dict)
+    waiting: dict[Department, WaitingList] = field(default_factory=dict)
 
     def name(self, kind: DocumentKind, part: str | None = None) -> str:
         """The name of one of the ticket's documents."""
@@ -137,6 +121,11 @@ class LiveTicket:
                 raise _unknown_version()
             return self.fold.frontier_of(self.order[: index + 1])
         return self.fold.frontier()
+
+    def concern(self, name: str) -> None:
+        """Have what waits judged again that names this: a transition that was decided, a payload that came."""
+        for waiting in self.waiting.values():
+            waiting.concern(name)
 
     def opened(self, subject: str, at_ms: int) -> None:
         """Note for what and when the ticket was opened."""

@@ -362,6 +362,27 @@ async def test_a_refusal_for_good_leaves_nothing_waiting(world):
     assert not any(live.waiting.values())
 
 
+async def test_what_was_built_on_a_copy_waits_no_more_once_the_author_is_refused(world):
+    view = await world.opened()
+    submits = f"ticket/{view.id}/submit/sales"
+    (sales, _), (other, _) = [await world.yjs(submits, person) for person in (SALES, SALES_2)]
+    early = world.made(SALES, view, "sales", "withdraw", [view.id])
+    child = world.made(SALES, view, "sales", "quote", [early.id])
+    grandchild = world.made(SALES, view, "sales", "sign", [child.id])
+    mine = SubmitDocument(8)
+    for made in (grandchild, child):
+        sales.receive(ysync.encode_update(mine.append_transition(made.record)))
+    other.receive(ysync.encode_update(SubmitDocument(9).append_transition(early.record)))
+    await world.settle()
+    live = await world.desk.find(view.id)
+    assert [grandchild.id, child.id] == [entry.key for entry in live.waiting["sales"]]
+
+    sales.receive(ysync.encode_update(mine.append_transition(early.record)))
+    await world.settle()
+    assert {early.id: "from", child.id: "parent_refused", grandchild.id: "parent_refused"} == live.log.refused()
+    assert not any(live.waiting.values())
+
+
 async def test_a_copy_does_not_overwrite_why_the_author_was_refused(world):
     view = await world.opened()
     tech, _ = await world.yjs(f"ticket/{view.id}/submit/tech", TECH)
