@@ -23,6 +23,7 @@ from crdt_sync.server.auth import Authenticator, Keys, NoAuthenticator, Standing
 from crdt_sync.server.deadlines import Deadlines
 from crdt_sync.server.descriptors import make_room
 from crdt_sync.server.grpc_server import GrpcParts, GrpcServer
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.http_server import HttpServer, Tls
 from crdt_sync.server.keys import SUBJECT_KEY_FILE, DevelopmentKeyFiles, IssuerKeys, local_secret
@@ -156,7 +157,8 @@ class Service:
         )
         authenticator = StandingAuthenticator(self._authenticator(keys, clock), standing)
         readiness = self._readiness = Readiness(store)
-        sockets = self._sockets(connections, authenticator, audit)
+        rate = HandshakeRate()
+        sockets = self._sockets(connections, authenticator, audit, rate)
         for part in (compactor, committer, connections, leases, events):
             part.start()
         audit.start(committer)
@@ -170,6 +172,7 @@ class Service:
                 readiness=readiness,
                 clock=clock,
                 audit=audit,
+                rate=rate,
             )
         )
         app = create_app(
@@ -203,10 +206,12 @@ class Service:
             return DevelopmentKeyFiles(self.settings.data)
         return IssuerKeys(self.settings.jwks_url, clock, self._client)
 
-    def _sockets(self, connections: Connections, authenticator: Authenticator, audit: Audit) -> Sockets:
+    def _sockets(
+        self, connections: Connections, authenticator: Authenticator, audit: Audit, rate: HandshakeRate
+    ) -> Sockets:
         settings = self.settings
         room = make_room(settings.connections)
-        return Sockets(connections, authenticator, Deadlines(), audit, settings.origins, room)
+        return Sockets(connections, authenticator, Deadlines(), audit, rate, settings.origins, room)
 
     def _authenticator(self, keys: Keys | None, clock: Clock) -> Authenticator:
         if keys is None:

@@ -26,6 +26,7 @@ from crdt_sync.server.grpc_events import EventServicer
 from crdt_sync.server.grpc_ingress import IngressServicer
 from crdt_sync.server.grpc_sync import SyncServicer
 from crdt_sync.server.grpc_tickets import TicketServicer
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.listening import bind
 from crdt_sync.service.audit import Audit
@@ -63,6 +64,7 @@ class GrpcParts:
     readiness: Readiness
     clock: Clock
     audit: Audit
+    rate: HandshakeRate
 
 
 class StoreHealth(health.aio.HealthServicer):  # type: ignore[misc, name-defined] # it has no types
@@ -104,7 +106,7 @@ class GrpcServer:
         self.services = tuple(s.full_name for file in files for s in file.DESCRIPTOR.services_by_name.values())
         self._health = StoreHealth(parts.readiness, self.services)
         self._watching: asyncio.Task[None] | None = None
-        sync = SyncServicer(parts.authenticator, parts.connections, parts.audit)
+        sync = SyncServicer(parts.authenticator, parts.connections, parts.audit, parts.rate)
         tickets = TicketServicer(parts.authenticator, parts.audit, parts.tickets, parts.lifecycles)
         sync_pb2_grpc.add_SyncServiceServicer_to_server(sync, self._server)
         tickets_pb2_grpc.add_TicketServiceServicer_to_server(tickets, self._server)

@@ -30,6 +30,7 @@ from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
 from crdt_sync.server.auth import Authenticator, bearer
 from crdt_sync.server.grpc_calls import Context, metadata_of, source_of
 from crdt_sync.server.grpc_dialect import GrpcDialect
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.server.requests import traceparent_of
 from crdt_sync.service.audit import Asked, Audit
@@ -49,8 +50,11 @@ _BY_CLOSE: Mapping[int, type[TicketSyncError]] = {
 class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
     """The call of SyncService."""
 
-    def __init__(self, authenticator: Authenticator, connections: Connections, audit: Audit) -> None:
+    def __init__(
+        self, authenticator: Authenticator, connections: Connections, audit: Audit, rate: HandshakeRate
+    ) -> None:
         self._authenticator = authenticator
+        self._rate = rate
         self._connections = connections
         self._audit = audit
 
@@ -65,7 +69,9 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
             return await self._authenticator.authenticate(token or None, headers)
 
         try:
+            self._rate.arrive(source)
             identity = await authenticate(bearer(headers.get("authorization")))
+            self._rate.enter(identity)
         except TicketSyncError as error:
             stream.fail(error)
             await abort(context, error)

@@ -21,6 +21,7 @@ from crdt_sync.protocol.yjs_dialect import YjsDialect
 from crdt_sync.server.auth import Authenticator, bearer, vouching
 from crdt_sync.server.deadlines import Deadlines
 from crdt_sync.server.frame_readers import FrameReaders
+from crdt_sync.server.handshake_rate import HandshakeRate, TooOften
 from crdt_sync.server.problems import unknown_address
 from crdt_sync.server.requests import check_origin, traceparent_of
 from crdt_sync.server.websocket import CLOSE_S, Socket
@@ -69,6 +70,7 @@ class Sockets:
         authenticator: Authenticator,
         deadlines: Deadlines,
         audit: Audit,
+        rate: HandshakeRate,
         origins: tuple[str, ...],
         connections_max: int,
     ) -> None:
@@ -77,6 +79,7 @@ class Sockets:
         self._authenticator = authenticator
         self.deadlines = deadlines
         self.audit = audit
+        self._rate = rate
         self._origins = origins
         self._connections_max = connections_max
         self._readers: FrameReaders | None = None
@@ -119,6 +122,11 @@ class Sockets:
         except Malformed as error:
             return Denial(error)
         assert self._readers is not None, "the service was started"
+        try:
+            self._rate.arrive(handshake.source)
+            self._rate.present(_presented(handshake))
+        except TooOften as error:
+            return Denial(error, {"Retry-After": str(error.retry_after_s)})
         document = None if path == COLLAB else unquote(path.removeprefix(SYNC).decode("latin-1"))
         dialect: Dialect = CollabDialect() if document is None else YjsDialect(document)
         keepalive = KEEPALIVE[COLLAB if document is None else SYNC]
@@ -144,9 +152,10 @@ class Sockets:
     ) -> None:
         """Judge the token of the handshake, and begin; nothing is read before."""
         vouched = vouching(handshake.headers)  # the others are not kept for as long as a socket lives
-        authenticate = partial(_authenticate, self._authenticator, vouched)
+        caller = Caller(self._authenticator, vouched, self._rate)
+        judge = partial(caller.authenticate, presented=_presented(handshake))
         try:
-            identity = await _at_handshake(authenticate, token, required=document is not None)
+            identity = await _at_handshake(judge, token, required=document is not None)
         except TicketSyncError as error:
             socket.fail(error)
             return
@@ -155,7 +164,7 @@ class Sockets:
         connection = self._connections.connect(
             dialect,
             socket,
-            authenticate=authenticate,
+            authenticate=caller.authenticate,
             identity=identity,
             source=handshake.source,
             trace=traceparent_of(handshake.headers.get("traceparent")),
@@ -166,8 +175,24 @@ class Sockets:
         socket.resume()
 
 
-async def _authenticate(authenticator: Authenticator, headers: Mapping[str, str], token: str | None) -> Identity:
-    return await authenticator.authenticate(token or None, headers)
+class Caller:
+    """Whoever is at the other end of a socket: counted once a token is good, whether it came at first or in-band."""
+
+    __slots__ = ("_authenticator", "_counted", "_headers", "_rate")
+
+    def __init__(self, authenticator: Authenticator, headers: Mapping[str, str], rate: HandshakeRate) -> None:
+        self._authenticator = authenticator
+        self._headers = headers
+        self._rate = rate
+        self._counted = False
+
+    async def authenticate(self, token: str | None, presented: str | None = None) -> Identity:
+        """Judge a token; `presented` is what the handshake held of it."""
+        identity = await self._authenticator.authenticate(token or None, self._headers)
+        if not self._counted:
+            self._rate.enter(identity, presented)
+            self._counted = True
+        return identity
 
 
 async def _at_handshake(
@@ -180,6 +205,11 @@ async def _at_handshake(
         if token or required:
             raise
         return None
+
+
+def _presented(handshake: Handshake) -> str | None:
+    """Return what a handshake shows of its caller, as it stands there."""
+    return handshake.headers.get("authorization") or _query_token(handshake.query)
 
 
 def _query_token(query: bytes) -> str | None:

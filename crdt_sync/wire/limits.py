@@ -85,6 +85,22 @@ OPENING_BYTES_MAX = 2 * FRAME_BYTES_MAX
 UNAUTHENTICATED_MESSAGES_MAX = 1_000
 """Messages held before authentication: small ones cost more than their bytes."""
 
+SOURCE_HANDSHAKES_MAX = 24_000
+"""Handshakes of one address at once. A whole office stands behind one: 12,000 clients that come back at the same moment
+when the service was restarted, and once more if it is restarted again."""
+
+SOURCE_HANDSHAKES_PER_S_MAX = 200
+"""More of them each second. One costs some 0.3 ms of the event loop, so that a hostile address takes a sixteenth of it;
+an office that has used up its 24,000 is back after some seconds a thousand, and each is told when to come."""
+
+ACTOR_HANDSHAKES_MAX = 1_000
+"""Handshakes of one person at once: y-websocket opens a socket a document, and two screens of
+`DOCUMENTS_PER_SOCKET_MAX` documents come back together when the service was restarted."""
+
+ACTOR_HANDSHAKES_PER_S_MAX = 10
+"""More of them each second: a person who opens ticket after ticket needs one or two. A client that comes a hundred
+times a second is refused after eleven seconds, and from then on nine times of ten."""
+
 UNAUTHENTICATED_S = 10
 """Seconds from the open socket to a judged token; a phone on a bad line needs a few."""
 

@@ -203,6 +203,22 @@ ELSEWHERE = {
         "tests/server/test_websocket.py",
         "test_a_socket_without_a_token_is_given_up_in_time_and_then_cut_off",
     ),
+    "SOURCE_HANDSHAKES_MAX": (
+        "tests/server/test_handshake_rate.py",
+        "test_an_office_comes_back_at_once_after_each_of_two_restarts",
+    ),
+    "SOURCE_HANDSHAKES_PER_S_MAX": (
+        "tests/server/test_handshake_rate.py",
+        "test_an_office_comes_back_at_once_after_each_of_two_restarts",
+    ),
+    "ACTOR_HANDSHAKES_MAX": (
+        "tests/server/test_handshake_rate.py",
+        "test_who_comes_a_hundred_times_a_second_is_refused_soon",
+    ),
+    "ACTOR_HANDSHAKES_PER_S_MAX": (
+        "tests/server/test_handshake_rate.py",
+        "test_who_comes_a_hundred_times_a_second_is_refused_soon",
+    ),
     "TOKEN_GRACE_S": (
         "tests/service/test_leases.py",
         "test_a_collab_client_that_brings_none_in_time_loses_its_socket",

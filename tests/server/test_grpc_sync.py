@@ -11,6 +11,7 @@ from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
 from crdt_sync.server import grpc_sync
 from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.server.grpc_sync import Stream, SyncServicer
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.wire import limits
 from tests.fakes import CountingMeter
 from tests.server.fakes import FakeAuthenticator, FakeConnections, audit
@@ -220,7 +221,7 @@ async def test_batches_fit_what_a_client_takes(monkeypatch):
 async def test_our_own_mistake_ends_one_stream_without_a_word_about_it():
     connections, server = FakeConnections(), grpc.aio.server()
     sync_pb2_grpc.add_SyncServiceServicer_to_server(
-        SyncServicer(FakeAuthenticator(), connections, audit(CountingMeter())), server
+        SyncServicer(FakeAuthenticator(), connections, audit(CountingMeter()), HandshakeRate()), server
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -9,6 +9,7 @@ import websockets
 from crdt_sync.errors import Unauthenticated
 from crdt_sync.server import websocket
 from crdt_sync.server.frame_readers import choose
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.sockets import Sockets
 from crdt_sync.wire import hocuspocus, limits, ysync
 from tests.fakes import CountingMeter
@@ -29,7 +30,13 @@ class Line:
         self.meter = CountingMeter()
         origins = ("https://board.example",)
         self.sockets = Sockets(
-            self.connections, self.authenticator, self.deadlines, audit(self.meter), origins, connections_max
+            self.connections,
+            self.authenticator,
+            self.deadlines,
+            audit(self.meter),
+            HandshakeRate(),
+            origins,
+            connections_max,
         )
         self.sockets._readers = choose(readers)
 

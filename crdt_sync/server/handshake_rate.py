@@ -1,0 +1,134 @@
+"""How often one may come: a rate of handshakes for each address, and a sharper one for each person.
+
+An address may be a whole office, which comes back at once when the service was restarted; a person has a few screens.
+Whose token was judged before is known by it, and so refused before anything is done for him.
+"""
+
+import hashlib
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from crdt_sync.domain.identity import Identity
+from crdt_sync.domain.ids import ActorId, Department
+from crdt_sync.errors import TooMany
+from crdt_sync.wire import limits
+
+SECOND_NS = 1_000_000_000
+KEYS_MAX = 10_000  # of each kind, some 2 MB; who is forgotten begins anew
+
+Actor = tuple[ActorId, Department]
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class TooOften(TooMany):
+    """Somebody comes too often; there is room for him again in `retry_after_s`."""
+
+    default_code = "too_many_handshakes"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("Too many handshakes in a short time.", advice="Come back more slowly.")
+        self.retry_after_s = retry_after_s
+
+
+class HandshakeRate:
+    """Counts handshakes. `now_ns` tells a time that never goes back."""
+
+    def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self._sources = Buckets[str](limits.SOURCE_HANDSHAKES_MAX, limits.SOURCE_HANDSHAKES_PER_S_MAX, now_ns)
+        self._actors = Buckets[Actor](limits.ACTOR_HANDSHAKES_MAX, limits.ACTOR_HANDSHAKES_PER_S_MAX, now_ns)
+        self._shown = Newest[bytes, Actor]()
+
+    def arrive(self, source: str) -> None:
+        """Count a handshake from an address.
+
+        Raises:
+            TooOften: it is one too many.
+
+        """
+        self._sources.take(source)
+
+    def present(self, presented: str | None) -> None:
+        """Look at what a handshake shows of its caller, before it is judged.
+
+        Raises:
+            TooOften: it was good before, and who it names was here too often.
+
+        """
+        actor = self._shown.get(_digest(presented)) if presented else None
+        if actor is not None:
+            self._actors.check(actor)
+
+    def enter(self, identity: Identity, presented: str | None = None) -> None:
+        """Count a handshake of somebody who was judged.
+
+        Raises:
+            TooOften: it is one too many.
+
+        """
+        principal = identity.principal
+        if not principal.department:
+            return  # without tokens everybody is the same stranger
+        actor = (principal.actor, principal.department)
+        if presented:
+            self._shown.put(_digest(presented), actor)
+        self._actors.take(actor)
+
+
+class Newest(Generic[_K, _V]):
+    """A mapping that keeps the `KEYS_MAX` that were put last."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[_K, _V] = OrderedDict()
+
+    def get(self, key: _K) -> _V | None:
+        """Return what was put there, if it is still kept."""
+        return self._held.get(key)
+
+    def put(self, key: _K, value: _V) -> None:
+        """Put it there."""
+        self._held[key] = value
+        self._held.move_to_end(key)
+        if len(self._held) > KEYS_MAX:
+            self._held.popitem(last=False)
+
+
+class Buckets(Generic[_K]):
+    """A token bucket a key: `capacity` at once, and `per_s` more each second. Kept is when each will be full again."""
+
+    def __init__(self, capacity: int, per_s: int, now_ns: Callable[[], int]) -> None:
+        self._each_ns = SECOND_NS // per_s
+        self._capacity_ns = capacity * self._each_ns
+        self._now_ns = now_ns
+        self._full_at_ns = Newest[_K, int]()
+
+    def check(self, key: _K) -> None:
+        """See that there is one to take.
+
+        Raises:
+            TooOften: there is none.
+
+        """
+        wait_ns = self._missing_ns(key) + self._each_ns - self._capacity_ns
+        if wait_ns > 0:
+            raise TooOften(math.ceil(wait_ns / SECOND_NS))
+
+    def take(self, key: _K) -> None:
+        """Take one.
+
+        Raises:
+            TooOften: there is none.
+
+        """
+        self.check(key)
+        self._full_at_ns.put(key, self._now_ns() + self._missing_ns(key) + self._each_ns)
+
+    def _missing_ns(self, key: _K) -> int:
+        return max(0, (self._full_at_ns.get(key) or 0) - self._now_ns())
+
+
+def _digest(presented: str) -> bytes:
+    return hashlib.sha256(presented.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,178 @@
+"""How often an address and a person may come: by a clock of the test's own, then over the three wires."""
+
+import grpc
+import pytest
+import websockets
+
+from crdt_sync.domain.access import Principal
+from crdt_sync.domain.identity import Identity
+from crdt_sync.server import handshake_rate
+from crdt_sync.server.auth import NoAuthenticator
+from crdt_sync.server.handshake_rate import SECOND_NS, HandshakeRate, TooOften
+from crdt_sync.wire import hocuspocus, limits
+from tests.access.wires import collab_socket, grpc_stream, open_frame, sync_socket
+from tests.server.conftest import run_service
+from tests.server.test_http_protocol import refusals
+
+OFFICE = 12_000
+ANN, BEN = (Identity(Principal(name, "sales"), None) for name in ("ann", "ben"))
+
+
+class Time:
+    def __init__(self):
+        self.now_ns = 5 * SECOND_NS
+
+    def __call__(self):
+        return self.now_ns
+
+
+@pytest.fixture
+def time():
+    return Time()
+
+
+@pytest.fixture
+def rate(time):
+    return HandshakeRate(time)
+
+
+def taken(come, times):
+    """How many of so many are let in."""
+    count = 0
+    for _ in range(times):
+        try:
+            come()
+        except TooOften:
+            continue
+        count += 1
+    return count
+
+
+def test_an_office_comes_back_at_once_after_each_of_two_restarts(time, rate):
+    assert [OFFICE, OFFICE] == [taken(lambda: rate.arrive("192.0.2.1"), OFFICE) for _ in range(2)]
+    with pytest.raises(TooOften) as caught:
+        rate.arrive("192.0.2.1")
+    assert (1, "too_many_handshakes") == (caught.value.retry_after_s, caught.value.code)
+    assert 1 == taken(lambda: rate.arrive("192.0.2.2"), 1), "another address is another one's"
+    time.now_ns += 3 * SECOND_NS
+    assert 3 * limits.SOURCE_HANDSHAKES_PER_S_MAX == taken(lambda: rate.arrive("192.0.2.1"), OFFICE)
+    time.now_ns += 3600 * SECOND_NS
+    assert limits.SOURCE_HANDSHAKES_MAX == taken(lambda: rate.arrive("192.0.2.1"), 3 * OFFICE)
+
+
+def test_who_comes_a_hundred_times_a_second_is_refused_soon(time, rate):
+    let_in = []
+    for _ in range(20):
+        let_in.append(taken(lambda: rate.enter(ANN), 100))
+        time.now_ns += SECOND_NS
+
+    assert [100] * 11 == let_in[:11]
+    assert limits.ACTOR_HANDSHAKES_MAX == sum(let_in) - 19 * limits.ACTOR_HANDSHAKES_PER_S_MAX
+    assert [limits.ACTOR_HANDSHAKES_PER_S_MAX] * 8 == let_in[12:]
+    assert 100 == taken(lambda: rate.enter(BEN), 100), "others are let in"
+
+
+def test_who_was_judged_before_is_known_by_what_he_shows(rate):
+    rate.present("token")
+    assert limits.ACTOR_HANDSHAKES_MAX == taken(lambda: rate.enter(ANN, "token"), 2 * limits.ACTOR_HANDSHAKES_MAX)
+
+    with pytest.raises(TooOften):
+        rate.present("token")
+    rate.present("another's")
+    rate.present(None)
+
+
+def test_where_nobody_has_a_token_nobody_is_counted(rate):
+    stranger = Identity(NoAuthenticator.STRANGER, None)
+
+    assert 2 * limits.ACTOR_HANDSHAKES_MAX == taken(
+        lambda: rate.enter(stranger, "anything"), 2 * limits.ACTOR_HANDSHAKES_MAX
+    )
+
+
+def test_what_is_remembered_is_bounded(rate, monkeypatch):
+    monkeypatch.setattr(handshake_rate, "KEYS_MAX", 100)
+    for index in range(1_000):
+        rate.arrive(f"192.0.2.{index}")
+        rate.enter(Identity(Principal(f"actor-{index}", "sales"), None), f"token-{index}")
+
+    held = [rate._sources._full_at_ns, rate._actors._full_at_ns, rate._shown]
+    assert [100] * 3 == [len(each._held) for each in held]
+
+
+@pytest.fixture
+async def strict(tmp_path, monkeypatch):
+    """A service that lets a person in five times, and an address fifteen times."""
+    monkeypatch.setattr(limits, "ACTOR_HANDSHAKES_MAX", 5)
+    monkeypatch.setattr(limits, "ACTOR_HANDSHAKES_PER_S_MAX", 1)
+    monkeypatch.setattr(limits, "SOURCE_HANDSHAKES_MAX", 15)
+    monkeypatch.setattr(limits, "SOURCE_HANDSHAKES_PER_S_MAX", 1)
+    async with run_service(tmp_path / "data") as running:
+        yield running
+
+
+async def denied(connecting):
+    """What HTTP answers instead of letting a socket in."""
+    with pytest.raises(websockets.InvalidStatus) as caught:
+        async with connecting:
+            pass
+    response = caught.value.response
+    return response.status_code, response.headers["content-type"], response.headers["retry-after"], response.body
+
+
+async def test_a_client_that_comes_too_often_is_answered_429_and_nobody_else_is(strict):
+    token = strict.token()
+    async with sync_socket(strict, "notes", strict.token("tech")) as bystander:
+        await bystander.hear(object)
+        refused = 0
+        while not refused:
+            try:
+                async with sync_socket(strict, "notes", token) as socket:
+                    await socket.hear(object)
+            except websockets.InvalidStatus:
+                refused += 1
+        status, kind, retry_after, body = await denied(sync_socket(strict, "notes", token))
+        assert (429, "application/problem+json", "1") == (status, kind, retry_after)
+        assert b'"code":"too_many_handshakes"' in body
+        assert 2 == (await refusals(strict))["too_many_handshakes"]
+        (row,) = [row for row in strict.service._audit._unwritten if row.code == "too_many_handshakes"]
+        assert ("http", "/sync/notes") == (row.wire, row.subject)
+        assert bystander.websocket.close_code is None
+        async with sync_socket(strict, "notes", strict.token(actor="sales-2")) as other:
+            await other.hear(object)
+
+
+async def test_whose_token_comes_in_band_is_closed_by_the_code_once_it_is_judged(strict):
+    async def come():
+        async with collab_socket(strict) as socket:
+            await socket.say(hocuspocus.encode_token(b"notes", strict.token(), "4.7.0"))
+            await socket.hear(hocuspocus.Authenticated)
+            await socket.say(hocuspocus.encode_token(b"other", strict.token(), "4.7.0"))
+            await socket.hear(hocuspocus.Authenticated)
+
+    for _ in range(5):
+        await come()
+    async with collab_socket(strict) as socket:
+        await socket.say(hocuspocus.encode_token(b"notes", strict.token(), "4.7.0"))
+        assert (1013, "too_many_handshakes") == await socket.end()
+
+
+async def test_streams_are_counted_as_sockets_are(strict):
+    for _ in range(5):
+        async with grpc_stream(strict, strict.token()) as stream:
+            await stream.say(open_frame("notes"))
+            await stream.hear("opened")
+    async with grpc_stream(strict, strict.token()) as stream:
+        assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "too_many_handshakes") == await stream.end()
+
+
+async def test_an_address_that_comes_too_often_is_answered_before_anybody_is_judged(strict):
+    async def silent():
+        async with collab_socket(strict):
+            pass
+
+    for _ in range(15):
+        await silent()
+    status, _, _, body = await denied(collab_socket(strict))
+
+    assert (429, True) == (status, b'"code":"too_many_handshakes"' in body)
