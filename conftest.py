@@ -1,7 +1,6 @@
 """Rules for every test run: in CI a skip is a failure, since a missing tool would hide what the test proves."""
 
 import os
-import threading
 
 import pytest
 import structlog
@@ -32,16 +31,3 @@ def pytest_runtest_makereport():
 def pytest_make_collect_report():
     """Judge the report of one module, which a module may skip as a whole."""
     return _refuse_skip((yield))
-
-
-@pytest.fixture
-async def all_threads_end():
-    """Wait for threads that the test left: aiosqlite's, of a database that could not be opened, ends by itself.
-
-    If the event loop were closed before, the thread would fail, and whichever test runs next would be blamed.
-    """
-    before = threading.enumerate()
-    yield
-    for thread in set(threading.enumerate()) - set(before):
-        thread.join(timeout=10)
-        assert not thread.is_alive()

@@ -44,7 +44,7 @@ def edits(kind: str, count: int) -> Iterator[bytes]:
 
 async def measured(kind: str, count: int, folder: Path) -> list[float]:
     """Return open before, open after, compaction (ms); rows, snapshot, the snapshot's table, authorship (kB)."""
-    url, ids = f"sqlite+aiosqlite:///{folder}/{kind.replace('/', '-')}.db", SystemIds(SystemClock())
+    url, ids = f"sqlite:///{folder}/{kind.replace('/', '-')}.db", SystemIds(SystemClock())
     store = await SqlStore.open(url, synchronous="OFF")
     name = f"ticket/{TICKET}/{kind}"
     rows = [
@@ -80,8 +80,8 @@ async def _opened(store: SqlStore, name: str, ids: SystemIds) -> float:
 async def _kilobytes(store: SqlStore, table: str) -> float:
     sizes = "SELECT coalesce(sum(pgsize - unused), 0) FROM dbstat WHERE name IN (?, ?, ?)"
     names = (table, f"sqlite_autoindex_{table}_1", f"{table}_document_position")
-    async with store._reader.connect() as connection:  # noqa: SLF001 - what a table takes is no part of the store's port
-        return float((await connection.exec_driver_sql(sizes, names)).scalar_one()) / 1000
+    database = store._database  # noqa: SLF001 - what a table takes is no part of the store's port
+    return await database.read(lambda connection: float(connection.exec_driver_sql(sizes, names).scalar_one())) / 1000
 
 
 async def table(count: int) -> str:

@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     @property
     def url(self) -> str:
         """The database's URL."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.data / 'crdt-sync.db'}"
+        return self.database_url or f"sqlite:///{self.data / 'crdt-sync.db'}"
 
     def check_exposure(self) -> None:
         """Refuse to be reachable from elsewhere with keys or manners that are meant for one machine.

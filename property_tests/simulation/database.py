@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar
 
-from sqlalchemy import pool
+from sqlalchemy import Engine, pool
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import await_only
 
-from crdt_sync.adapters.storage import engines
+from crdt_sync.adapters.storage import database, engines
 from crdt_sync.adapters.storage.sql import SqlStore
 
 STEPS = ("begin", "inside", "commit", "committed")  # before, in, at the end of and after the transaction of a commit
@@ -35,7 +34,7 @@ class Fault:
 class Database:
     """The one database of this process, in memory; it outlives every service that opens it."""
 
-    _engines: ClassVar[tuple[AsyncEngine, ...]] = ()  # kept for what they have compiled
+    _engines: ClassVar[tuple[Engine, ...]] = ()  # kept for what they have compiled
 
     def __init__(self, dice: Random, schema: sqlite3.Connection | None = None) -> None:
         self.dice = dice
@@ -64,8 +63,8 @@ class Database:
         if not Database._engines:
             Database._engines = engines.writer(URL, "FULL"), engines.reader(URL, "FULL")
         for engine in Database._engines:
-            engine.sync_engine.dispose(close=False)  # the connections of the run before died with it
-        return SqlStore(*Database._engines)
+            engine.dispose(close=False)  # the connections of the run before died with it
+        return SqlStore(database.Database(*Database._engines))
 
     def die(self) -> None:
         """End every connection; what was not committed is gone."""

@@ -42,9 +42,9 @@ def refused(path, why, *, alone):
 @pytest.mark.parametrize(
     ("url", "path"),
     [
-        ("sqlite+aiosqlite:///data/crdt-sync.db", "data/crdt-sync.db"),
-        ("sqlite+aiosqlite:///:memory:", None),
-        ("sqlite+aiosqlite://", None),
+        ("sqlite:///data/crdt-sync.db", "data/crdt-sync.db"),
+        ("sqlite:///:memory:", None),
+        ("sqlite://", None),
         ("postgresql+asyncpg://host/name", None),
         ("nonsense", None),
     ],

@@ -15,7 +15,7 @@ from tests.contracts.batches import AT_MS, event, message, name, ticket, transit
 @pytest.fixture
 async def store(tmp_path, monkeypatch):
     monkeypatch.setattr(inspection, "PAGE_ROWS", 2)
-    store = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/log.db")
+    store = await SqlStore.open(f"sqlite:///{tmp_path}/log.db")
     await store.commit(
         Batch(
             updates=[update("d", n) for n in range(1, 6)],

@@ -28,7 +28,7 @@ def schema(file: Path) -> dict[str, str]:
 
 @pytest.fixture
 async def migrated(tmp_path) -> Path:
-    store = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/migrated.db")
+    store = await SqlStore.open(f"sqlite:///{tmp_path}/migrated.db")
     await store.close()
     return tmp_path / "migrated.db"
 
@@ -56,12 +56,12 @@ async def test_a_schema_from_the_future_is_refused(migrated):
     connection.close()
 
     with pytest.raises(StoreUnavailable, match="9999"):
-        await SqlStore.open(f"sqlite+aiosqlite:///{migrated}")
+        await SqlStore.open(f"sqlite:///{migrated}")
 
 
 async def test_a_path_with_a_percent_sign_opens(tmp_path):
     (tmp_path / "100%").mkdir()
-    store = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/100%/log.db")
+    store = await SqlStore.open(f"sqlite:///{tmp_path}/100%/log.db")
 
     assert await store.position() == 0
     await store.close()
@@ -88,12 +88,13 @@ async def test_quarantine_keeps_the_newest_rows_only(tmp_path):
     batches = [
         Batch(quarantined=[quarantined(b"%d" % n) for n in range(start, start + 4000)]) for start in (0, 4000, 8000)
     ]
-    sql, memory = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/log.db"), MemoryStore()
+    sql, memory = await SqlStore.open(f"sqlite:///{tmp_path}/log.db"), MemoryStore()
     for batch in batches:
         await sql.commit(batch)
         await memory.commit(batch)
-    async with sql._reader.connect() as connection:
-        kept = (await connection.execute(text("SELECT data FROM quarantine ORDER BY id"))).scalars().all()
+    kept = await sql._database.read(
+        lambda connection: connection.execute(text("SELECT data FROM quarantine ORDER BY id")).scalars().all()
+    )
     await sql.close()
 
     assert keys.QUARANTINE_ROWS_MAX == len(kept)
@@ -102,7 +103,7 @@ async def test_quarantine_keeps_the_newest_rows_only(tmp_path):
 
 
 async def test_a_full_quarantine_is_not_looked_at_for_every_small_row(tmp_path):
-    sql = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/log.db", synchronous="OFF")
+    sql = await SqlStore.open(f"sqlite:///{tmp_path}/log.db", synchronous="OFF")
     await sql.commit(Batch(quarantined=[quarantined(b"%d" % n) for n in range(keys.QUARANTINE_ROWS_MAX)]))
     counts = []
     for number in (99, 1):
@@ -116,7 +117,7 @@ async def test_a_full_quarantine_is_not_looked_at_for_every_small_row(tmp_path):
 async def test_quarantine_keeps_the_newest_bytes_only(tmp_path):
     """Three rows of a third of the bytes and a little more: the oldest gives way."""
     large = [quarantined(bytes([n]) * (keys.QUARANTINE_BYTES_MAX // 3 + 1)) for n in range(3)]
-    sql, memory = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/log.db", synchronous="OFF"), MemoryStore()
+    sql, memory = await SqlStore.open(f"sqlite:///{tmp_path}/log.db", synchronous="OFF"), MemoryStore()
     for refused in large:
         await sql.commit(Batch(quarantined=[refused]))
         await memory.commit(Batch(quarantined=[refused]))
@@ -133,7 +134,7 @@ async def test_the_oldest_refusals_give_way_when_the_record_is_full(tmp_path, mo
         monkeypatch.setattr("crdt_sync.adapters.storage.memory.REFUSAL_ROWS_MAX", 3)
         store = MemoryStore()
     else:
-        store = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/full.db")
+        store = await SqlStore.open(f"sqlite:///{tmp_path}/full.db")
         trim = operator_rows._TRIM.compile(compile_kwargs={"literal_binds": True}).string
         assert f"OFFSET {keys.REFUSAL_ROWS_MAX}" in trim.replace("\n", " ")
         monkeypatch.setattr(operator_rows, "_TRIM", text(trim.replace(str(keys.REFUSAL_ROWS_MAX), "3")))

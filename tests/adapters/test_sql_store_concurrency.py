@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import threading
 
 import pytest
+from sqlalchemy import event as event_
 from sqlalchemy import text
 
 from crdt_sync.adapters.storage.sql import SqlStore
@@ -14,7 +16,7 @@ from tests.contracts.batches import event, ticket, transition, update
 
 @pytest.fixture
 def url(tmp_path) -> str:
-    return f"sqlite+aiosqlite:///{tmp_path}/log.db"
+    return f"sqlite:///{tmp_path}/log.db"
 
 
 @pytest.fixture
@@ -103,11 +105,14 @@ async def test_concurrent_commits_take_positions_in_the_order_of_the_journal(sto
 
 
 async def test_readers_see_only_what_is_committed(store):
-    async with store._writer.connect() as connection:
-        await connection.execute(text("UPDATE service_position SET value = 9"))
-        assert await store.position() == 0
-        await connection.commit()
-        assert await store.position() == 9
+    loop, seen = asyncio.get_running_loop(), []
+
+    def write(connection):
+        connection.execute(text("UPDATE service_position SET value = 9"))
+        seen.append(asyncio.run_coroutine_threadsafe(store.position(), loop).result(timeout=10))
+
+    await store._database.write(write)
+    assert [0, 9] == [*seen, await store.position()]
 
 
 async def test_two_stores_on_one_file_share_one_sequence(store, url):
@@ -142,9 +147,27 @@ async def test_of_two_writers_of_a_ticket_the_second_is_told(store, url):
     await other.close()
 
 
+async def test_a_commit_is_the_work_of_one_thread_which_is_not_the_event_loops(store):
+    threads = []
+    event_.listen(store._database.writer, "before_cursor_execute", lambda *_: threads.append(threading.get_ident()))
+    await store.commit(Batch(updates=[update("d", 1)]))
+    await store.check()
+
+    assert 6 == len(threads)  # BEGIN, the position, INSERT, whether a snapshot stands there; BEGIN, UPDATE
+    assert 1 == len({*threads} - {threading.get_ident()}) == len({*threads})
+
+
+async def test_a_url_of_the_asynchronous_driver_is_the_same_file(store, tmp_path):
+    await store.commit(Batch(updates=[update("d", 1)]))
+    other = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/log.db")
+
+    assert ("pysqlite", 1) == (other._database.dialect.driver, await other.position())
+    await other.close()
+
+
 async def test_a_closed_store_opens_no_connection_again(store):
     await store.close()
 
     with pytest.raises(StoreUnavailable):
         await store.tickets(TicketFilter(ticket("one").participants[0]))
-    assert (0, 0) == (store._writer.pool.checkedin(), store._reader.pool.checkedin())
+    assert (0, 0) == (store._database.writer.pool.checkedin(), store._database.reader.pool.checkedin())

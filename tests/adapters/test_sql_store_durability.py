@@ -1,17 +1,22 @@
 """What was committed is there again, what failed is not, and SQLite was told to mean it."""
 
+import asyncio
 import shutil
 import sqlite3
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from crdt_sync.adapters.storage import engines
 from crdt_sync.adapters.storage.sql import SqlStore
-from crdt_sync.domain.ids import Digest, Position
+from crdt_sync.domain.ids import ActorId, Digest, Position
+from crdt_sync.domain.restriction import Restriction
 from crdt_sync.ports import Batch, StoreUnavailable
 from tests.contracts.batches import (
+    AT_MS,
     compaction,
     event,
     message,
@@ -38,7 +43,7 @@ TABLES = ["updates", "transitions", "messages", "events", "tickets", "ticket_fac
 
 
 def url(folder: Path) -> str:
-    return f"sqlite+aiosqlite:///{folder}/log.db"
+    return f"sqlite:///{folder}/log.db"
 
 
 @pytest.fixture
@@ -72,15 +77,20 @@ def rows(folder: Path) -> dict[str, int]:
 
 
 async def pragmas(store: SqlStore) -> list[tuple[str, int, int]]:
-    """Ask the writing connection and every reading one, by holding all of them at once."""
-    connections = [await store._writer.connect()]
-    connections += [await store._reader.connect() for _ in range(store._reader.pool.size())]
-    names = ("journal_mode", "synchronous", "foreign_keys")
-    answers = []
-    for connection in connections:
-        answers.append(tuple([(await connection.execute(text(f"PRAGMA {name}"))).scalar_one() for name in names]))
-        await connection.close()
-    return answers
+    """Ask the writing connection and every reading one, by having all of them at work at once."""
+    all_at_work = Barrier(1 + engines.READERS_MAX)
+
+    def ask(connection):
+        all_at_work.wait(timeout=10)
+        names = ("journal_mode", "synchronous", "foreign_keys")
+        return tuple(connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in names)
+
+    reading = [store._database.read(ask) for _ in range(engines.READERS_MAX)]
+    return await asyncio.gather(store._database.write(ask), *reading)
+
+
+async def tell_writer(store: SqlStore, statement: str) -> object:
+    return await store._database.write(lambda connection: connection.execute(text(statement)).scalar())
 
 
 async def test_every_connection_writes_ahead_syncs_fully_and_checks_keys(store):
@@ -159,6 +169,38 @@ async def test_a_log_that_another_process_still_reads_is_settled_before_the_firs
     await again.close()
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store: store.compact(compaction("d", 0, 1)),
+        lambda store: store.renew("d", [], frozenset()),
+        lambda store: store.begin_epoch(Position(9), AT_MS),
+        lambda store: store.restrict(Restriction(ActorId("ada")), AT_MS),
+        lambda store: store.drop_quarantined(None),
+        lambda store: store.save_lifecycle(Digest("b" * 64), "another"),
+        lambda store: store.check(),
+    ],
+    ids=["compact", "renew", "epoch", "restrict", "drop", "lifecycle", "check"],
+)
+async def test_nothing_is_written_before_the_log_is_settled(store, tmp_path, monkeypatch, write):
+    monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 0)
+    monkeypatch.setattr(engines, "_SETTLE_TRIES", 1)
+    await store.commit(EVERYTHING)
+    await store.save_lifecycle(Digest("a" * 64), "source")
+    reading = sqlite3.connect(tmp_path / "log.db")
+    reading.execute("BEGIN")
+    reading.execute("SELECT count(*) FROM updates").fetchone()
+    again = await SqlStore.open(url(tmp_path))
+
+    with pytest.raises(StoreUnavailable, match="settled"):
+        await write(again)
+    await again.save_lifecycle(Digest("a" * 64), "source")  # as at every start: it is there
+
+    reading.close()
+    await write(again)
+    await again.close()
+
+
 @pytest.mark.parametrize("table", TABLES)
 async def test_a_statement_that_fails_leaves_nothing_of_its_batch(store, tmp_path, table):
     connection = sqlite3.connect(tmp_path / "log.db")
@@ -179,25 +221,21 @@ async def test_a_statement_that_fails_leaves_nothing_of_its_batch(store, tmp_pat
 async def test_a_full_disk_refuses_the_batch_and_later_ones_pass(store, tmp_path):
     """A database that may not grow is what SQLite sees of a full disk."""
     large = Batch(updates=[update("d", 1, bytes(100_000))])
-    async with store._writer.connect() as connection:
-        usual = (await connection.execute(text("PRAGMA max_page_count"))).scalar_one()
-        await connection.execute(text("PRAGMA max_page_count = 1"))
+    usual = await tell_writer(store, "PRAGMA max_page_count")
+    await tell_writer(store, "PRAGMA max_page_count = 1")
 
     with pytest.raises(StoreUnavailable, match="full"):
         await store.commit(large)
     assert dict.fromkeys(TABLES, 0) == rows(tmp_path)
     assert await store.position() == 0
 
-    async with store._writer.connect() as connection:
-        await connection.execute(text(f"PRAGMA max_page_count = {usual}"))
+    await tell_writer(store, f"PRAGMA max_page_count = {usual}")
     assert (await store.commit(large)).first == 1
 
 
 async def test_a_database_that_another_process_holds_is_unavailable_and_then_not_ready(store, tmp_path):
     await store.check()
-    async with store._writer.connect() as connection:
-        # The begin event has taken the lock for this very connection; from here on it waits for nobody.
-        await connection.execute(text("PRAGMA busy_timeout = 0"))
+    await tell_writer(store, "PRAGMA busy_timeout = 0")  # of its one connection, which waits for nobody from here on
     other = sqlite3.connect(tmp_path / "log.db")
     other.execute("BEGIN IMMEDIATE")
 
@@ -222,13 +260,11 @@ async def test_check_really_writes(store, tmp_path):
         assert log.stat().st_size > before
 
 
-@pytest.mark.usefixtures("all_threads_end")
 async def test_a_folder_that_is_not_there_is_unavailable(tmp_path):
     with pytest.raises(StoreUnavailable):
         await SqlStore.open(url(tmp_path / "nowhere"))
 
 
-@pytest.mark.usefixtures("all_threads_end")
 async def test_a_file_that_is_no_database_is_unavailable(tmp_path):
     (tmp_path / "log.db").write_bytes(b"not a database" * 100)
 
@@ -237,6 +273,5 @@ async def test_a_file_that_is_no_database_is_unavailable(tmp_path):
 
 
 async def test_a_facet_without_its_ticket_is_refused(store):
-    with pytest.raises(Exception, match="FOREIGN KEY"):
-        async with store._writer.begin() as connection:
-            await connection.execute(text("INSERT INTO ticket_facets VALUES ('stage', 'x', 'nobody')"))
+    with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+        await tell_writer(store, "INSERT INTO ticket_facets VALUES ('stage', 'x', 'nobody')")

@@ -49,7 +49,7 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path):
 def test_the_database_url_comes_before_the_data_directory(tmp_path):
     sqlite3.connect(tmp_path / "other.db").close()
 
-    result = admin(tmp_path, "--database-url", f"sqlite+aiosqlite:///{tmp_path}/other.db", "migrate")
+    result = admin(tmp_path, "--database-url", f"sqlite:///{tmp_path}/other.db", "migrate")
 
     assert 0 == result.exit_code, result.output
     assert 1 == len(versions(tmp_path / "other.db"))

@@ -51,7 +51,7 @@ async def test_a_backup_is_made_while_the_service_runs_and_a_restore_is_not(tmp_
     await service.start()
     try:
         database = tmp_path / "data" / "crdt-sync.db"
-        await back_up(f"sqlite+aiosqlite:///{database}", tmp_path / "backup.db")
+        await back_up(f"sqlite:///{database}", tmp_path / "backup.db")
         with pytest.raises(Conflict, match="in use"), database_file.held(database, alone=True):
             pass
     finally:

@@ -31,7 +31,7 @@ def query(data, statement):
 @pytest.fixture
 def data(tmp_path):
     async def fill():
-        store = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/crdt-sync.db")
+        store = await SqlStore.open(f"sqlite:///{tmp_path}/crdt-sync.db")
         for name in ("one", "two"):
             card = CardDocument(7)
             edits = [card.set_fields({"priority": str(number)}) for number in range(EDITS)]

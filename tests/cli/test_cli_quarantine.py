@@ -23,7 +23,7 @@ def admin(data, *arguments):
 @pytest.fixture
 def data(tmp_path):
     async def fill():
-        store = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/crdt-sync.db")
+        store = await SqlStore.open(f"sqlite:///{tmp_path}/crdt-sync.db")
         for number, (code, data) in enumerate([("malformed", b"\xff\xfe"), ("key", UPDATE), ("key\x1b[2J", b"")]):
             refused = Quarantined("ticket/x/card", ActorId("ada"), code, data, 1_000 * number)
             await store.commit(Batch(quarantined=[refused]))

@@ -7,6 +7,6 @@ from tests.contracts.store_contract import StoreContract
 class TestSqlStore(StoreContract):
     @pytest.fixture
     async def store(self, tmp_path):
-        store = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/log.db")
+        store = await SqlStore.open(f"sqlite:///{tmp_path}/log.db")
         yield store
         await store.close()

@@ -102,7 +102,7 @@ class StoreAgreement(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
-        url = f"sqlite+aiosqlite:///{self.folder.name}/log.db"
+        url = f"sqlite:///{self.folder.name}/log.db"
         self.sql = self.runner.run(SqlStore.open(url, synchronous="OFF"))
         self.memory = MemoryStore()
 

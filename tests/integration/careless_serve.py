@@ -5,14 +5,13 @@ eager     what is acknowledged is not committed yet
 unsynced  a commit is reported before it is on the disk
 """
 
-import asyncio
 import sys
+import threading
 from functools import partial
 
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, event
 
-from crdt_sync.adapters.storage import engines, sql
+from crdt_sync.adapters.storage import database, engines
 from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.cli.main import main
 from gateway import inbox
@@ -25,20 +24,23 @@ def eager() -> None:
     Only what opens a ticket is committed, with all that came before it, so that clients have something to write to.
     """
     commit_batch, commit_group = SqlStore.commit, Inbox._commit
-    one_at_a_time = asyncio.Lock()
-    opened: list[AsyncConnection] = []
+    one_at_a_time = threading.Lock()
+    opened: list[Connection] = []
     stays_open = False
     talking: set[str] = set()
 
-    async def transact(engine, work):
-        async with one_at_a_time:
+    def transact(engine, work):
+        with one_at_a_time:
+            if engine.pool.size() == 1 and not opened:  # the writer's
+                opened.append(engine.connect())
+                opened[0].begin()
             if not opened:
-                opened.append(await engine.connect())
-                await opened[0].begin()
-            result = await work(opened[0])
-            if not stays_open and engine.pool.size() == 1:  # the writer's
-                await opened[0].commit()
-                await opened[0].begin()
+                with engine.begin() as connection:
+                    return work(connection)
+            result = work(opened[0])
+            if not stays_open and engine.pool.size() == 1:
+                opened[0].commit()
+                opened[0].begin()
             return result
 
     async def commit(store, batch):
@@ -54,11 +56,11 @@ def eager() -> None:
         if first:
             await commit_group(box, first)
 
-    async def settle(_connection):
+    def settle(_connection):
         return True  # there is no checkpoint within a transaction
 
     engines.settle = settle
-    sql._transact = transact
+    database._transact = transact
     SqlStore.commit = commit
     Inbox._commit = commit_callbacks
 

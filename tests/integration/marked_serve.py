@@ -19,9 +19,9 @@ def mark_compaction() -> None:
     marks = os.open(MARKS, os.O_CREAT | os.O_WRONLY, 0o600)
     statements = transaction.compact
 
-    async def compact(connection, asked):
+    def compact(connection, asked):
         os.pwrite(marks, b".", 0)
-        done = await statements(connection, asked)
+        done = statements(connection, asked)
         os.pwrite(marks, b".", 0)
         return done
 

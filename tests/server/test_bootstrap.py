@@ -70,8 +70,7 @@ async def test_a_lifecycle_that_will_not_do_is_told(tmp_path, name, text):
     assert "lifecycle" == caught.value.code
 
 
-@pytest.mark.parametrize("url", ["sqlite+aiosqlite:////nowhere/at/all.db", "nothing", "mysql+nothing://x/y"])
-@pytest.mark.usefixtures("all_threads_end")
+@pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all.db", "nothing", "mysql+nothing://x/y"])
 async def test_a_database_that_does_not_open_is_told(tmp_path, url):
     with pytest.raises(Unavailable) as caught:
         await start(data=tmp_path, database_url=url)

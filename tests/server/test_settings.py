@@ -15,7 +15,7 @@ def test_the_defaults_are_those_of_the_interface():
     settings = load()
 
     assert ("127.0.0.1", 8000, 50051) == (settings.host, settings.port, settings.grpc_port)
-    assert (Path("data"), "sqlite+aiosqlite:///data/crdt-sync.db") == (settings.data, settings.url)
+    assert (Path("data"), "sqlite:///data/crdt-sync.db") == (settings.data, settings.url)
     assert ("jwt", None, False, True) == (settings.auth, settings.jwks_url, settings.open_documents, settings.gateway)
     assert "connect-order" == settings.lifecycle
 

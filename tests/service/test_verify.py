@@ -27,7 +27,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def whole(tmp_path_factory):
     """A database with something in every table that a service fills by itself."""
     file = tmp_path_factory.mktemp("whole") / "log.db"
-    store = await SqlStore.open(f"sqlite+aiosqlite:///{file}")
+    store = await SqlStore.open(f"sqlite:///{file}")
     world = await World.start(store, open_documents=True)
     view = await world.opened(subject="order:7", request_id="k1")
     view = await world.do(SALES, view, "sales", "quote")
@@ -60,7 +60,7 @@ async def whole(tmp_path_factory):
 
 
 async def faults_of(file) -> list[Fault]:
-    store = await SqlStore.open(f"sqlite+aiosqlite:///{file}")
+    store = await SqlStore.open(f"sqlite:///{file}")
     try:
         return [fault async for fault in verify(store, store.inspector(), lifecycle_files.load_accepted, SeededIds(5))]
     finally:
@@ -146,7 +146,7 @@ async def test_a_fault_is_found_where_no_checksum_tells_of_it(whole, tmp_path):
 async def test_what_is_compacted_twice_or_restored_still_holds(whole, tmp_path):
     file = tmp_path / "copy.db"
     shutil.copy(whole, file)
-    store = await SqlStore.open(f"sqlite+aiosqlite:///{file}")
+    store = await SqlStore.open(f"sqlite:///{file}")
     for name in await store.documents():
         await compact(store, name, SeededIds(3))
     await store.begin_epoch(Position(2**40), 1)
@@ -169,7 +169,7 @@ async def test_what_is_compacted_twice_or_restored_still_holds(whole, tmp_path):
 async def test_what_a_restore_wrote_and_is_ruined_is_told_and_ends_no_proof(whole, tmp_path, statement, where):
     file = tmp_path / "restored.db"
     shutil.copy(whole, file)
-    store = await SqlStore.open(f"sqlite+aiosqlite:///{file}")
+    store = await SqlStore.open(f"sqlite:///{file}")
     await store.begin_epoch(Position(2**40), 1)
     await store.renew("plain", (), frozenset({79}))
     await store.close()

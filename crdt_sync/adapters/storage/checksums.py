@@ -14,20 +14,23 @@ from crdt_sync.adapters.storage import tables
 from crdt_sync.ports import StoreDamaged
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping
+Values: TypeAlias = tuple[Any, ...]
 
 
-def _checksum(table: Table) -> Callable[[Row], int]:
-    names = [column.name for column in table.columns if column.name != "checksum"]
-    binary = "data" if "data" in names and isinstance(table.c.data.type, LargeBinary) else None
-    read = itemgetter(*(name for name in names if name != binary))
-
-    def checksum(row: Row) -> int:
-        return crc32("\x1f".join(("", *map(str, read(row)))).encode(), crc32(row[binary]) if binary else 0)
-
-    return checksum
+def _signed(table: Table) -> list[str]:
+    return [column.name for column in table.columns if column.name != "checksum"]
 
 
-CHECKSUMS: Mapping[Table, Callable[[Row], int]] = {
+def _checksum(table: Table) -> Callable[[Values], int]:
+    names = _signed(table)
+    if "data" not in names or not isinstance(table.c.data.type, LargeBinary):
+        text = "\x1f%s" * len(names)
+        return lambda values: crc32((text % values).encode())
+    binary, rest = names.index("data"), "\x1f%s" * (len(names) - 1)
+    return lambda values: crc32((rest % (values[:binary] + values[binary + 1 :])).encode(), crc32(values[binary]))
+
+
+CHECKSUMS: Mapping[Table, Callable[[Values], int]] = {
     table: _checksum(table)
     for table in (
         tables.updates,
@@ -40,7 +43,9 @@ CHECKSUMS: Mapping[Table, Callable[[Row], int]] = {
         tables.results,
     )
 }
-"""The tables whose rows never change, and what gives the checksum of a row of each."""
+"""The tables whose rows never change, and what gives the checksum of a row: of its values in the table's order."""
+
+_READ = {table: itemgetter(*_signed(table)) for table in CHECKSUMS}
 
 
 def check(table: Table, row: Row) -> None:
@@ -57,6 +62,6 @@ def check(table: Table, row: Row) -> None:
 
 def _is_as_written(table: Table, row: Row) -> bool:
     try:
-        return bool(row["checksum"] == CHECKSUMS[table](row))
+        return bool(row["checksum"] == CHECKSUMS[table](_READ[table](row)))
     except TypeError:  # SQLite holds what it is told: here a text where bytes belong
         return False

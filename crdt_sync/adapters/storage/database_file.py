@@ -30,7 +30,7 @@ def path_of(url: str) -> Path | None:
 
 def url_of(path: Path) -> str:
     """Return the URL of a database file."""
-    return f"sqlite+aiosqlite:///{path}"
+    return f"sqlite:///{path}"
 
 
 @contextmanager

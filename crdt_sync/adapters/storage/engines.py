@@ -3,7 +3,7 @@
 It never reads or writes a row of ours.
 """
 
-import asyncio
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -12,39 +12,55 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 Synchronous: TypeAlias = Literal["FULL", "OFF"]
 
 READERS_MAX = 4  # on SQLite each is a thread; more of them than this only wait for the interpreter lock
 BUSY_TIMEOUT_MS = 5_000  # another process (a backup, `admin`) may hold the write lock for so long
 
+PREPARED_MAX = 256  # statements that a connection to SQLite keeps: `bulk` has 32 sizes of each of some INSERTs
+
 _SETTLE_TRIES, _SETTLE_PAUSE_S = 20, 0.05  # a checkpoint takes some milliseconds
 
 _RESET = None  # every use is one transaction that has ended; to roll back once more costs a sixth of a small commit
 
 
-def writer(url: str, synchronous: Synchronous) -> AsyncEngine:
+def writer(url: str, synchronous: Synchronous) -> Engine:
     """Return an engine with one connection, which stays open; it takes SQLite's write lock when it begins.
 
     To begin with the lock, rather than to ask for it at the first write, is what keeps two processes from a deadlock
     that SQLite could only answer with an error.
     """
-    engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_reset_on_return=_RESET)
+    engine = _engine(url, synchronous, pool_size=1)
     if engine.dialect.name == "sqlite":
-        _tell_connections(engine, synchronous)
-        event.listen(engine.sync_engine, "begin", _begin_immediate)
+        event.listen(engine, "begin", _begin_immediate)
     return engine
 
 
-def reader(url: str, synchronous: Synchronous) -> AsyncEngine:
+def reader(url: str, synchronous: Synchronous) -> Engine:
     """Return an engine for single statements, each of which sees what was committed when it began."""
-    engine = create_async_engine(
-        url, pool_size=READERS_MAX, max_overflow=0, pool_reset_on_return=_RESET, isolation_level="AUTOCOMMIT"
-    )
-    if engine.dialect.name == "sqlite":
+    return _engine(url, synchronous, pool_size=READERS_MAX, isolation_level="AUTOCOMMIT")
+
+
+def _engine(
+    url: str, synchronous: Synchronous, *, pool_size: int, isolation_level: Literal["AUTOCOMMIT"] | None = None
+) -> Engine:
+    parts = make_url(url)
+    if parts.drivername == "sqlite+aiosqlite":  # an older configuration; it is the same file
+        parts = parts.set(drivername="sqlite")
+    is_sqlite, is_async = parts.get_backend_name() == "sqlite", parts.get_dialect().is_async
+    options = {
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "pool_reset_on_return": _RESET,
+        "isolation_level": isolation_level,
+        "connect_args": {"cached_statements": PREPARED_MAX} if is_sqlite else {},
+    }
+    engine = create_async_engine(parts, **options).sync_engine if is_async else create_engine(parts, **options)
+    if is_sqlite:
         _tell_connections(engine, synchronous)
     return engine
 
@@ -87,7 +103,7 @@ def _config(connection: Connection) -> Config:
     return config
 
 
-async def settle(connection: AsyncConnection) -> bool:
+def settle(connection: Connection) -> bool:
     """Write what SQLite recovered from its log into the database, sync that and empty the log; False if others read it.
 
     After an fsync that failed, the kernel may show pages as written that the disk does not have. A process that is
@@ -97,14 +113,14 @@ async def settle(connection: AsyncConnection) -> bool:
     if connection.dialect.name != "sqlite":
         return True
     for _ in range(_SETTLE_TRIES):
-        busy = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).scalar_one()
+        busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
         if not busy:
             return True
-        await asyncio.sleep(_SETTLE_PAUSE_S)  # where another process checkpoints at this moment, SQLite does not wait
+        time.sleep(_SETTLE_PAUSE_S)  # where another process checkpoints at this moment, SQLite does not wait
     return False
 
 
-def _tell_connections(engine: AsyncEngine, synchronous: Synchronous) -> None:
+def _tell_connections(engine: Engine, synchronous: Synchronous) -> None:
     pragmas = (
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
         "journal_mode = WAL",
@@ -120,7 +136,7 @@ def _tell_connections(engine: AsyncEngine, synchronous: Synchronous) -> None:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    event.listen(engine.sync_engine, "connect", tell)
+    event.listen(engine, "connect", tell)
 
 
 def _begin_immediate(connection: Connection) -> None:

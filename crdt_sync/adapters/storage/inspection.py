@@ -4,14 +4,14 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Executable, RowMapping, Table, exc, func, select, text, tuple_
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Column, Executable, RowMapping, Table, func, select, text, tuple_
 
 from crdt_sync.adapters.storage import tables
 from crdt_sync.adapters.storage.checksums import CHECKSUMS, check
+from crdt_sync.adapters.storage.database import Database
 from crdt_sync.adapters.storage.keys import facets, owing_lanes
 from crdt_sync.domain.ids import Position, TicketId
-from crdt_sync.ports import StoreDamaged, StoreUnavailable
+from crdt_sync.ports import StoreDamaged
 
 PAGE_ROWS = 500
 
@@ -19,14 +19,14 @@ _POSITIONED = (tables.updates, tables.transitions, tables.messages, tables.event
 
 
 class SqlInspector:
-    """Reads by an engine of its store."""
+    """Reads the database of its store."""
 
-    def __init__(self, reader: AsyncEngine) -> None:
-        self._reader = reader
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def damage(self) -> AsyncIterator[str]:
         """Ask SQLite for its own check, then compare each row with its checksum and each ticket with its facets."""
-        if self._reader.dialect.name == "sqlite":
+        if self._database.dialect.name == "sqlite":
             for row in await self._rows(text("PRAGMA integrity_check")):
                 if row["integrity_check"] != "ok":
                     yield f"SQLite says: {row['integrity_check']}"
@@ -81,9 +81,4 @@ class SqlInspector:
             page = await self._rows(statement.where(tuple_(*key) > tuple_(*last)))
 
     async def _rows(self, statement: Executable) -> Sequence[RowMapping]:
-        try:
-            async with self._reader.connect() as connection:
-                rows: Sequence[RowMapping] = (await connection.execute(statement)).mappings().all()
-                return rows
-        except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
-            raise StoreUnavailable(f"the database does not answer: {error}") from error
+        return await self._database.read(lambda connection: connection.execute(statement).mappings().all())

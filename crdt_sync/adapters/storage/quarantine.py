@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Delete, Select, delete, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Delete, Select, delete, func, or_, select
 
 from crdt_sync.adapters.storage import tables
 from crdt_sync.adapters.storage.keys import QUARANTINE_BYTES_MAX, QUARANTINE_ROWS_MAX
@@ -43,12 +42,12 @@ class KeptRefusal:
     data: bytes = b""
 
 
-async def trim(connection: AsyncConnection, kept: Sequence[Quarantined]) -> None:
+def trim(connection: Connection, kept: Sequence[Quarantined]) -> None:
     """Let the oldest give way to what was just kept: after many rows, or a large one."""
-    newest = await connection.scalar(select(func.max(_ROWS.id))) or 0
+    newest = connection.scalar(select(func.max(_ROWS.id))) or 0
     is_due = newest // _TRIM_ROWS != (newest - len(kept)) // _TRIM_ROWS
     if is_due or sum(len(each.data) for each in kept) > _TRIM_BYTES:
-        await connection.execute(_TRIM)
+        connection.execute(_TRIM)
 
 
 def listing(limit: int) -> Select[Any]:

@@ -3,8 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, delete, insert, select, update
 
 from crdt_sync.adapters.storage import tables, transaction
 from crdt_sync.domain import canonical
@@ -14,19 +13,19 @@ from crdt_sync.ports import Batch, NewUpdate
 _ENDED = tables.ended_clients
 
 
-async def begin(connection: AsyncConnection, *, position: Position, at_ms: int) -> None:
+def begin(connection: Connection, *, position: Position, at_ms: int) -> None:
     """Begin an epoch: nothing that was told of the one before can be taken for something of this one."""
-    await connection.execute(insert(tables.restores), {"position": position, "at_ms": at_ms})
+    connection.execute(insert(tables.restores), {"position": position, "at_ms": at_ms})
     counter, tickets = tables.service_position.c.value, tables.tickets.c.position
-    await connection.execute(update(tables.service_position).where(counter < position).values(value=position))
-    await connection.execute(update(tables.tickets).where(tickets < position).values(position=position))
+    connection.execute(update(tables.service_position).where(counter < position).values(value=position))
+    connection.execute(update(tables.tickets).where(tickets < position).values(position=position))
 
 
-async def renew(connection: AsyncConnection, *, name: str, updates: Sequence[NewUpdate], ended: frozenset[int]) -> None:
+def renew(connection: Connection, *, name: str, updates: Sequence[NewUpdate], ended: frozenset[int]) -> None:
     """Replace what is stored of one document."""
-    known = await connection.scalar(select(_ENDED.c.clients).where(_ENDED.c.document == name))
+    known = connection.scalar(select(_ENDED.c.clients).where(_ENDED.c.document == name))
     for table in (_ENDED, tables.updates, tables.snapshots):
-        await connection.execute(delete(table).where(table.c.document == name))
+        connection.execute(delete(table).where(table.c.document == name))
     clients = canonical.dumps(sorted(ended.union(json.loads(known or "[]"))))
-    await connection.execute(insert(_ENDED), {"document": name, "clients": clients})
-    await transaction.append(connection, Batch(updates=updates))
+    connection.execute(insert(_ENDED), {"document": name, "clients": clients})
+    transaction.append(connection, Batch(updates=updates))

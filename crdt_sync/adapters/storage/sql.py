@@ -5,19 +5,18 @@ advancing the one row of `service_position`: that row is locked until the commit
 position n will never see a smaller one appear.
 """
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 from alembic.util import CommandError
-from sqlalchemy import Executable, RowMapping, Select, Table, bindparam, exc, func, select, union, update
+from sqlalchemy import Connection, RowMapping, Select, Table, bindparam, exc, func, select, union, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from crdt_sync.adapters.storage import engines, operator_rows, quarantine, renewal, tables, transaction
+from crdt_sync.adapters.storage import bulk, engines, operator_rows, quarantine, renewal, tables, transaction
+from crdt_sync.adapters.storage.database import Database
 from crdt_sync.adapters.storage.inspection import SqlInspector
 from crdt_sync.adapters.storage.keys import collisions, has_room, wanted
 from crdt_sync.adapters.storage.rows import checked, clients_of, document_of
@@ -39,9 +38,6 @@ from crdt_sync.ports import (
 )
 from crdt_sync.ports.stored import Compaction, StoredDocument
 
-_T = TypeVar("_T")
-_Work: TypeAlias = Callable[[AsyncConnection], Awaitable[_T]]
-
 _CHECK = update(tables.service_position).values(checks=tables.service_position.c.checks + 1)
 _EPOCH = select(
     select(func.max(tables.restores.c.epoch)).scalar_subquery(),
@@ -55,13 +51,8 @@ _TICKET_COLUMNS = [tables.tickets.c[field.name] for field in fields(TicketRow)]
 class SqlStore(operator_rows.OperatorQueries):
     """A `Store` on SQLAlchemy Core: one connection that writes, a few that read."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._running: set[asyncio.Task[Any]] = set()
-        self._settled = False
-        self._settling = asyncio.Lock()
-        self._closed = False
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     @classmethod
     async def open(
@@ -77,16 +68,13 @@ class SqlStore(operator_rows.OperatorQueries):
                 `must_be_newest` and it is not.
 
         """
-        store = cls(*_engines(url, synchronous, must_exist=must_be_newest))
+        database = Database.at(url, synchronous, must_exist=must_be_newest)
         try:
-            await store._run(store._writer, _check_newest if must_be_newest else _migrate)
-        except CommandError as error:
-            await store.close()
-            raise StoreUnavailable(f"the schema cannot be brought up to date: {error}") from error
+            await _prepare(database, must_be_newest=must_be_newest)
         except BaseException:
-            await store.close()
+            await database.close()
             raise
-        return store
+        return cls(database)
 
     @classmethod
     async def schema(cls, url: str) -> engines.Schema:
@@ -96,18 +84,18 @@ class SqlStore(operator_rows.OperatorQueries):
             StoreUnavailable: it is not there or cannot be opened.
 
         """
-        store = cls(*_engines(url, "FULL", must_exist=True))
+        database = Database.at(url, must_exist=True)
         try:
-            return await store._run(store._reader, lambda connection: connection.run_sync(engines.schema))
+            return await database.read(engines.schema)
         finally:
-            await store.close()
+            await database.close()
 
     async def commit(self, batch: Batch) -> Committed:
         """Insert first and ask afterwards: what collided is looked up only if something did."""
         try:
-            return await self._write(partial(transaction.append, batch=batch))
+            return await self._database.write(partial(transaction.append, batch=batch))
         except (exc.IntegrityError, transaction.StaleTicket, transaction.CoveredUpdate) as error:
-            taken = await self._run(self._reader, partial(transaction.taken, batch=batch))
+            taken = await self._database.read(partial(transaction.taken, batch=batch))
             if keys := collisions(batch, taken):
                 raise StoreConflict(keys) from error
             raise StoreUnavailable(f"the database refused the batch: {error}") from error
@@ -115,27 +103,28 @@ class SqlStore(operator_rows.OperatorQueries):
     async def document(self, name: str) -> StoredDocument:
         """Read the updates first: whatever a compaction takes away after that, the snapshot that is read then has."""
 
-        async def read(connection: AsyncConnection) -> StoredDocument:
+        def read(connection: Connection) -> StoredDocument:
             snapshots, updates = tables.snapshots.c, tables.updates.c
-            rows = await connection.execute(
+            rows = connection.execute(
                 select(tables.updates).where(updates.document == name).order_by(updates.document_position)
             )
-            found = await connection.execute(select(tables.snapshots).where(snapshots.document == name))
-            stored = document_of(found.mappings().one_or_none(), rows.mappings().all())
-            epoch, ended = (await connection.execute(_EPOCH, {"document": name})).one()
+            newer = rows.mappings().all()
+            found = connection.execute(select(tables.snapshots).where(snapshots.document == name))
+            stored = document_of(found.mappings().one_or_none(), newer)
+            epoch, ended = connection.execute(_EPOCH, {"document": name}).one()
             return replace(stored, ended=clients_of(name, ended), epoch=epoch or 0)
 
-        return await self._run(self._reader, read)
+        return await self._database.read(read)
 
     async def compact(self, compaction: Compaction) -> None:
         """Delete and insert; what does not match is noticed by the number of rows, and rolled back."""
 
-        async def write(connection: AsyncConnection) -> None:
-            if not await transaction.compact(connection, compaction):
+        def write(connection: Connection) -> None:
+            if not transaction.compact(connection, compaction):
                 raise StoreConflict([compaction.document])
 
         try:
-            await self._run(self._writer, write)
+            await self._database.write(write)
         except exc.IntegrityError as error:
             raise StoreConflict([compaction.document]) from error
 
@@ -154,11 +143,11 @@ class SqlStore(operator_rows.OperatorQueries):
 
     async def begin_epoch(self, position: Position, at_ms: int) -> None:
         """Move the positions in one transaction."""
-        await self._run(self._writer, partial(renewal.begin, position=position, at_ms=at_ms))
+        await self._database.write(partial(renewal.begin, position=position, at_ms=at_ms))
 
     async def renew(self, name: str, updates: Sequence[NewUpdate], ended: frozenset[int]) -> None:
         """Replace rows and snapshot in one transaction."""
-        await self._run(self._writer, partial(renewal.renew, name=name, updates=updates, ended=ended))
+        await self._database.write(partial(renewal.renew, name=name, updates=updates, ended=ended))
 
     async def journal(self, ticket: TicketId) -> Sequence[JournalRow]:
         """Read by the index on ticket and position."""
@@ -221,9 +210,10 @@ class SqlStore(operator_rows.OperatorQueries):
         return Position(rows[0]["value"])
 
     async def save_lifecycle(self, digest: Digest, source: str) -> None:
-        """Insert, unless it is there."""
-        new = self._upsert(tables.lifecycles).values(digest=digest, source=source).on_conflict_do_nothing()
-        await self._run(self._writer, lambda connection: connection.execute(new))
+        """Look first: at almost every start it is there, and a disk that is full keeps nobody from reading."""
+        if digest not in await self.lifecycles():
+            new = self._insert(tables.lifecycles).values(digest=digest, source=source).on_conflict_do_nothing()
+            await self._database.write(lambda connection: connection.execute(new))
 
     async def lifecycles(self) -> Mapping[Digest, str]:
         """Read them all; there are as many as there were versions."""
@@ -234,13 +224,13 @@ class SqlStore(operator_rows.OperatorQueries):
         alarms = tables.alarms
         kept = select(alarms.c.ticket, alarms.c.heads).where(alarms.c.department == alarm.department)
         sides = {side: canonical.dumps(asdict(getattr(alarm, side))) for side in ("replica", "service")}
-        new = self._upsert(alarms).values(**{**asdict(alarm), **sides}).on_conflict_do_nothing()
+        new = self._insert(alarms).values(**{**asdict(alarm), **sides}).on_conflict_do_nothing()
 
-        async def write(connection: AsyncConnection) -> bool:
-            rows = [(row.ticket, row.heads) for row in await connection.execute(kept)]
-            return has_room(alarm, rows) and bool((await connection.execute(new)).rowcount)
+        def write(connection: Connection) -> bool:
+            rows = [(row.ticket, row.heads) for row in connection.execute(kept)]
+            return has_room(alarm, rows) and bool(connection.execute(new).rowcount)
 
-        return await self._write(write)
+        return await self._database.write(write)
 
     async def alarms(self, ticket: TicketId) -> Sequence[Alarm]:
         """Read by the primary key."""
@@ -253,7 +243,7 @@ class SqlStore(operator_rows.OperatorQueries):
 
     def inspector(self) -> SqlInspector:
         """Return what looks at every row."""
-        return SqlInspector(self._reader)
+        return SqlInspector(self._database)
 
     async def quarantined(self, *, limit: int) -> Sequence[quarantine.KeptRefusal]:
         """Return the newest refusals that are kept, without their bytes."""
@@ -266,20 +256,15 @@ class SqlStore(operator_rows.OperatorQueries):
 
     async def drop_quarantined(self, ids: Sequence[int] | None) -> int:
         """Forget some, or all, and return how many."""
-        count: int = (await self._run(self._writer, lambda c: c.execute(quarantine.drop(ids)))).rowcount
-        return count
+        return await self._database.write(lambda connection: connection.execute(quarantine.drop(ids)).rowcount)
 
     async def check(self) -> None:
         """Change the one-row table, so that there is something to make durable."""
-        await self._execute(_CHECK)
+        await self._database.write(lambda connection: connection.execute(_CHECK))
 
     async def close(self) -> None:
         """Wait for what runs, the commits of cancelled callers included, then close every connection."""
-        self._closed = True
-        if self._running:
-            await asyncio.wait(self._running)
-        await self._writer.dispose()
-        await self._reader.dispose()
+        await self._database.close()
 
     async def _journal(self, table: Table, ticket: TicketId) -> Sequence[JournalRow]:
         columns = table.c
@@ -291,86 +276,22 @@ class SqlStore(operator_rows.OperatorQueries):
         return [JournalRow(**row) for row in rows]
 
     async def _select(self, statement: Select[Any]) -> Sequence[RowMapping]:
-        async def read(connection: AsyncConnection) -> Sequence[RowMapping]:
-            rows: Sequence[RowMapping] = (await connection.execute(statement)).mappings().all()
-            return rows
+        return await self._database.read(lambda connection: connection.execute(statement).mappings().all())
 
-        return await self._run(self._reader, read)
-
-    async def _execute(self, statement: Executable) -> None:
-        await self._write(lambda connection: connection.execute(statement))
-
-    async def _write(self, work: _Work[_T]) -> _T:
-        """Change the database, which was settled before; one that cannot be (a full disk) is still read from.
-
-        Only the sources of lifecycles are saved without this, at every start, and so by the next one once more.
-        """
-
-        async def settled() -> _T:
-            async with self._settling:
-                if not self._settled:
-                    self._settled = await _transact(self._reader, engines.settle)
-            if not self._settled:
-                raise StoreUnavailable("another process reads the log, which is to be settled before a first write")
-            return await _transact(self._writer, work)
-
-        return await self._whole(settled)
-
-    def _upsert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        """Return the dialect's own INSERT: both have ON CONFLICT, and SQLAlchemy has no common one."""
-        return sqlite.insert(table) if self._writer.dialect.name == "sqlite" else postgresql.insert(table)
-
-    async def _run(self, engine: AsyncEngine, work: _Work[_T]) -> _T:
-        """Do `work` in a transaction."""
-        return await self._whole(partial(_transact, engine, work))
-
-    async def _whole(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-        """Do `work`, which the cancellation of the caller does not reach.
-
-        A cancelled caller leaves; his transaction still ends, whole, and the connection goes back in order.
-        """
-        if self._closed:
-            raise StoreUnavailable("the store is closed")
-        task = asyncio.create_task(work())
-        self._running.add(task)
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # a caller who was cancelled no longer asks, and asyncio would complain
+    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        return bulk.own_insert(self._database.dialect)(table)
 
 
-def _engines(url: str, synchronous: engines.Synchronous, *, must_exist: bool) -> tuple[AsyncEngine, AsyncEngine]:
-    try:
-        if must_exist and engines.is_missing(url):
-            raise StoreUnavailable("there is none")
-        return engines.writer(url, synchronous), engines.reader(url, synchronous)
-    except exc.ArgumentError as error:
-        raise StoreUnavailable("its URL is none that names a database and a driver") from error
-    except ImportError as error:
-        raise StoreUnavailable(f"its driver {error.name!r} is not installed") from error
-
-
-async def _migrate(connection: AsyncConnection) -> None:
-    await connection.run_sync(engines.migrate)
-
-
-async def _check_newest(connection: AsyncConnection) -> None:
-    found = await connection.run_sync(engines.schema)
-    if not found.is_newest:
+async def _prepare(database: Database, *, must_be_newest: bool) -> None:
+    found = await database.read(engines.schema)
+    if found.is_newest:
+        return
+    if must_be_newest:
         raise StoreUnavailable(f"its schema is {found.current}, and the newest is {found.newest}")
-
-
-async def _transact(engine: AsyncEngine, work: _Work[_T]) -> _T:
     try:
-        async with engine.begin() as connection:
-            return await work(connection)
-    except exc.IntegrityError:
-        raise
-    except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
-        raise StoreUnavailable(f"the database does not answer: {error}") from error
+        await database.write(engines.migrate)
+    except CommandError as error:
+        raise StoreUnavailable(f"the schema cannot be brought up to date: {error}") from error
 
 
 def _listing(where: TicketFilter, after: TicketId | None) -> Select[Any]:

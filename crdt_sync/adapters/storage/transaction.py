@@ -8,22 +8,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, insert, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Dialect, Insert, Select, Table, bindparam, delete, insert, select, tuple_, update
 
 from crdt_sync.adapters.storage import bulk, operator_rows, quarantine, tables
 from crdt_sync.adapters.storage.checksums import CHECKSUMS
 from crdt_sync.adapters.storage.keys import Facet, Key, facets, owing_lanes, unique_keys
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import Position, TransitionId
-from crdt_sync.ports import Batch, Committed, NewEvent, NewMessage, NewResult, NewTransition, NewUpdate, TicketWrite
+from crdt_sync.ports import Batch, Committed, NewEvent, NewMessage, NewTransition, TicketWrite
 from crdt_sync.ports.stored import Compaction
 
-_Values: TypeAlias = dict[str, Any]
-
-_KEYS_A_STATEMENT = 500  # far below the variables that any database allows in one statement
+_KEYS_A_STATEMENT = 512  # far below the variables that any database allows in one statement
 
 _ADVANCE = (
     update(tables.service_position)
@@ -31,6 +28,11 @@ _ADVANCE = (
     .returning(tables.service_position.c.value)
 )
 _INSERTS = {table: insert(table).inline() for table in tables.metadata.tables.values()}
+# What a row of each table names, in its order: every column but a key that the database gives out.
+_NAMES = {
+    table: tuple(column.name for column in table.columns if column is not table.autoincrement_column)
+    for table in _INSERTS
+}
 # Of the rows from a position on, one that has come where a snapshot stands already.
 _COVERED = (
     select(tables.updates.c.position)
@@ -39,11 +41,9 @@ _COVERED = (
         tables.updates.c.position >= bindparam("first"),
         tables.updates.c.document_position <= tables.snapshots.c.document_position,
     )
-    .limit(1)
 )
-_UPDATE_TICKET = update(tables.tickets).where(tables.tickets.c.id == bindparam("written"))
 _DELETE_FACET = delete(tables.ticket_facets).where(
-    *(column == bindparam(f"old_{column.name}") for column in tables.ticket_facets.primary_key)
+    *(column == bindparam(column.name) for column in tables.ticket_facets.primary_key)
 )
 
 _UNIQUE_COLUMNS = {
@@ -63,7 +63,7 @@ class CoveredUpdate(Exception):
     """An update of the batch would stand where a snapshot has taken the place of the log."""
 
 
-async def append(connection: AsyncConnection, batch: Batch) -> Committed:
+def append(connection: Connection, batch: Batch) -> Committed:
     """Write the batch.
 
     Advancing the position comes first: it locks the one row that every commit needs, so that whatever is read
@@ -75,32 +75,28 @@ async def append(connection: AsyncConnection, batch: Batch) -> Committed:
 
     """
     count = len(batch.updates) + len(batch.transitions) + len(batch.messages) + len(batch.events)
-    last = (await connection.execute(_ADVANCE, {"count": count})).scalar_one()
+    last = bulk.query(connection, _ADVANCE, ("count",), (count,)).scalar_one()
     committed, written = _positioned(batch, last - count + 1)
-    written[tables.subjects] = [
-        {"subject": new.subject, "ticket": new.ticket, "readable": new.readable} for new in batch.subjects
+    written[tables.subjects] = [(new.subject, new.ticket, new.readable) for new in batch.subjects]
+    written[tables.results] = [
+        (new.actor, new.key, new.request, new.result, committed.last, new.at_ms) for new in batch.results
     ]
-    written[tables.results] = [_result(new, committed.last) for new in batch.results]
-    written[tables.quarantine] = [
-        {"document": new.document, "actor": new.actor, "code": new.code, "data": new.data, "at_ms": new.at_ms}
-        for new in batch.quarantined
-    ]
-    for table, values in written.items():
-        if values:
-            _sign(table, values)
-            await bulk.insert(connection, _INSERTS[table], values)
-    if batch.updates and (await connection.execute(_COVERED, {"first": committed.first})).first() is not None:
+    written[tables.quarantine] = [(new.document, new.actor, new.code, new.data, new.at_ms) for new in batch.quarantined]
+    for table, rows in written.items():
+        if rows:
+            _insert(connection, table, rows)
+    if batch.updates and bulk.query(connection, _COVERED, ("first",), (committed.first,)).first() is not None:
         raise CoveredUpdate
     if batch.tickets:
-        await _write_tickets(connection, batch.tickets, committed)
+        _write_tickets(connection, batch.tickets, committed)
     if batch.quarantined:
-        await quarantine.trim(connection, batch.quarantined)
+        quarantine.trim(connection, batch.quarantined)
     if batch.refusals:
-        await operator_rows.keep(connection, batch.refusals)
+        operator_rows.keep(connection, batch.refusals)
     return committed
 
 
-async def taken(connection: AsyncConnection, batch: Batch) -> set[Key]:
+def taken(connection: Connection, batch: Batch) -> set[Key]:
     """Return the keys of the batch that are stored already, and of its tickets those that moved on."""
     claimed: dict[str, list[Key]] = {}
     for key, _ in unique_keys(batch):
@@ -110,14 +106,14 @@ async def taken(connection: AsyncConnection, batch: Batch) -> set[Key]:
         keys = claimed.get(kind, [])
         for start in range(0, len(keys), _KEYS_A_STATEMENT):
             some = keys[start : start + _KEYS_A_STATEMENT]
-            rows = await connection.execute(select(*columns).where(tuple_(*columns).in_(some)))
+            rows = connection.execute(select(*columns).where(tuple_(*columns).in_(some)))
             found.update((kind, *row) for row in rows)
-    found |= await _covered(connection, claimed.get("update", []))
-    stored = await _stored_tickets(connection, batch.tickets)
+    found |= _covered(connection, claimed.get("update", []))
+    stored = _stored_tickets(connection, batch.tickets)
     return found | {("ticket", ticket) for ticket in _stale(batch.tickets, stored)}
 
 
-async def compact(connection: AsyncConnection, compaction: Compaction) -> bool:
+def compact(connection: Connection, compaction: Compaction) -> bool:
     """Replace what the compaction was made of; False, and nothing to keep, if that is not what is stored."""
     document, new = compaction.document, compaction.snapshot
     snapshots, updates = tables.snapshots, tables.updates
@@ -125,71 +121,63 @@ async def compact(connection: AsyncConnection, compaction: Compaction) -> bool:
     gone = delete(snapshots).where(
         snapshots.c.document == document, snapshots.c.document_position == compaction.expected_position
     )
-    if compaction.expected_position and (await connection.execute(gone)).rowcount != 1:
+    if compaction.expected_position and (connection.execute(gone)).rowcount != 1:
         return False
-    removed = await connection.execute(
+    removed = connection.execute(
         delete(updates).where(updates.c.document == document, updates.c.document_position <= new.document_position)
     )
     if not 0 < covered == removed.rowcount:
         return False
-    snapshot = {
-        "document": document,
-        "document_position": new.document_position,
-        "data": new.data,
-        "authors": canonical.dumps([[author.actor, author.department, author.roles] for author in new.authors]),
-        "digest": new.digest,
-    }
-    kept = {"document": document, "position": compaction.position, "data": compaction.authorship}
-    for table, row in ((snapshots, snapshot), (tables.authorship, kept)):
-        _sign(table, [row])
-        await connection.execute(insert(table), row)
+    authors = canonical.dumps([[author.actor, author.department, author.roles] for author in new.authors])
+    _insert(connection, snapshots, [(document, new.document_position, new.data, authors, new.digest)])
+    _insert(connection, tables.authorship, [(document, compaction.position, compaction.authorship)])
     return True
 
 
-async def _covered(connection: AsyncConnection, claimed: Sequence[Key]) -> set[Key]:
+def _covered(connection: Connection, claimed: Sequence[Key]) -> set[Key]:
     """Return the keys of updates in whose place a snapshot stands."""
     names = sorted({document for document, _ in claimed})
     columns = tables.snapshots.c
     covered: dict[str, int] = {}
     for start in range(0, len(names), _KEYS_A_STATEMENT):
         some = columns.document.in_(names[start : start + _KEYS_A_STATEMENT])
-        rows = await connection.execute(select(columns.document, columns.document_position).where(some))
+        rows = connection.execute(select(columns.document, columns.document_position).where(some))
         covered.update((row.document, row.document_position) for row in rows)
     return {("update", *key) for key in claimed if key[1] <= covered.get(key[0], 0)}
 
 
-def _sign(table: Table, rows: Sequence[_Values]) -> None:
+def _insert(connection: Connection, table: Table, rows: Sequence[bulk.Row]) -> None:
+    """Insert rows, each with its checksum where the table has them: that is the last column."""
     checksum = CHECKSUMS.get(table)
-    if checksum is not None:
-        for row in rows:
-            row["checksum"] = checksum(row)
+    signed = rows if checksum is None else [(*row, checksum(row)) for row in rows]
+    bulk.insert(connection, _INSERTS[table], _NAMES[table], signed)
 
 
-def _positioned(batch: Batch, first: int) -> tuple[Committed, dict[Table, list[_Values]]]:
+def _positioned(batch: Batch, first: int) -> tuple[Committed, dict[Table, list[bulk.Row]]]:
     """Give out positions in the order of the batch's fields."""
     positions = itertools.count(first)
-    rows: dict[Table, list[_Values]] = {
-        tables.updates: [_update(new, next(positions)) for new in batch.updates],
+    updates = [
+        (
+            next(positions),
+            new.document,
+            new.document_position,
+            new.data,
+            new.actor,
+            new.department,
+            _names(new.roles),
+            new.at_ms,
+            new.traceparent,
+        )
+        for new in batch.updates
+    ]
+    rows: dict[Table, list[bulk.Row]] = {
+        tables.updates: updates,
         tables.transitions: [_record(new, next(positions)) for new in batch.transitions],
         tables.messages: [_record(new, next(positions)) for new in batch.messages],
         tables.events: [_event(new, next(positions)) for new in batch.events],
     }
-    transitions = {TransitionId(row["id"]): Position(row["position"]) for row in rows[tables.transitions]}
+    transitions = {TransitionId(row[1]): Position(row[0]) for row in rows[tables.transitions]}
     return Committed(Position(first), Position(next(positions) - 1), transitions), rows
-
-
-def _update(new: NewUpdate, position: int) -> _Values:
-    return {
-        "position": position,
-        "document": new.document,
-        "document_position": new.document_position,
-        "data": new.data,
-        "actor": new.actor,
-        "department": new.department,
-        "roles": _names(new.roles),
-        "at_ms": new.at_ms,
-        "traceparent": new.traceparent,
-    }
 
 
 @lru_cache(maxsize=1024)  # as many actors as are busy at once; the roles of one seldom change
@@ -197,38 +185,13 @@ def _names(names: tuple[str, ...]) -> str:
     return canonical.dumps(names)
 
 
-def _record(new: NewTransition | NewMessage, position: int) -> _Values:
-    return {
-        "position": position,
-        "id": new.id,
-        "ticket": new.ticket,
-        "record": new.record,
-        "at_ms": new.at_ms,
-        "traceparent": new.traceparent,
-    }
+def _record(new: NewTransition | NewMessage, position: int) -> bulk.Row:
+    return position, new.id, new.ticket, new.record, new.at_ms, new.traceparent
 
 
-def _event(new: NewEvent, position: int) -> _Values:
-    return {
-        "position": position,
-        "type": new.type,
-        "ticket": new.ticket,
-        "data": canonical.dumps(new.data),
-        "audience": _names(new.audience),
-        "at_ms": new.at_ms,
-        "traceparent": new.traceparent,
-    }
-
-
-def _result(new: NewResult, position: Position) -> _Values:
-    return {
-        "actor": new.actor,
-        "key": new.key,
-        "request": new.request,
-        "result": new.result,
-        "position": position,
-        "at_ms": new.at_ms,
-    }
+def _event(new: NewEvent, position: int) -> bulk.Row:
+    data, audience = canonical.dumps(new.data), _names(new.audience)
+    return position, new.type, new.ticket, data, audience, new.at_ms, new.traceparent
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,51 +206,73 @@ class _Stored:
 _NOTHING = _Stored(Position(0), Position(0), frozenset())
 
 
-async def _write_tickets(connection: AsyncConnection, tickets: Sequence[TicketWrite], committed: Committed) -> None:
-    stored = await _stored_tickets(connection, tickets)
+def _write_tickets(connection: Connection, tickets: Sequence[TicketWrite], committed: Committed) -> None:
+    stored = _stored_tickets(connection, tickets)
     if stale := _stale(tickets, stored):
         raise StaleTicket(f"written meanwhile: {', '.join(stale)}")
-    created, changed, gone, come = [], [], [], []
+    rows, gone, come = [], list[bulk.Row](), list[bulk.Row]()
     for new in tickets:
         before = stored.get(new.id, _NOTHING)
-        values = _ticket(new, committed, before.version)
-        if new.expected_position is None:
-            created.append({"id": new.id, **values})
-        else:
-            changed.append({"written": new.id, **values})
-        after = _facets(new.stage, values["participants"], values["lanes"], values["obligations"])
-        gone += [_facet(facet, new.id, prefix="old_") for facet in sorted(before.facets - after)]
-        come += [_facet(facet, new.id) for facet in sorted(after - before.facets)]
-    if created:
-        await bulk.insert(connection, _INSERTS[tables.tickets], created)
-    if changed:
-        await bulk.execute(connection, _UPDATE_TICKET, changed)
+        lanes, obligations, participants = (
+            canonical.dumps(new.lanes),
+            canonical.dumps(new.obligations),
+            _names(new.participants),
+        )
+        rows.append(
+            (
+                new.id,
+                new.lifecycle,
+                new.subject,
+                new.stage,
+                new.kind,
+                lanes,
+                canonical.dumps(new.flags),
+                obligations,
+                canonical.dumps(new.card),
+                participants,
+                before.version if new.newest_transition is None else committed.transitions[new.newest_transition],
+                committed.last,
+                new.opened_at_ms,
+                new.updated_at_ms,
+                new.traceparent,
+            )
+        )
+        after = _facets(new.stage, participants, lanes, obligations)
+        if after != before.facets:
+            gone += [(*facet, new.id) for facet in sorted(before.facets - after)]
+            come += [(*facet, new.id) for facet in sorted(after - before.facets)]
+    bulk.insert(connection, _save_tickets(connection.dialect), _NAMES[tables.tickets], rows)
     if gone:
-        await bulk.execute(connection, _DELETE_FACET, gone)
+        bulk.execute(connection, _DELETE_FACET, _NAMES[tables.ticket_facets], gone)
     if come:
-        await bulk.insert(connection, _INSERTS[tables.ticket_facets], come)
+        _insert(connection, tables.ticket_facets, come)
 
 
-async def _stored_tickets(connection: AsyncConnection, tickets: Sequence[TicketWrite]) -> dict[str, _Stored]:
+@lru_cache(maxsize=8)  # of each engine that is open
+def _save_tickets(dialect: Dialect) -> Insert:
+    """Return what inserts a ticket or replaces its row: which of the two was found out under the lock."""
+    new = bulk.own_insert(dialect)(tables.tickets)
+    changed = {column.name: column for column in new.excluded if column.name != "id"}
+    return new.on_conflict_do_update(index_elements=["id"], set_=changed).inline()
+
+
+def _stored_tickets(connection: Connection, tickets: Sequence[TicketWrite]) -> dict[str, _Stored]:
     stored = {}
-    columns = tables.tickets.c
     for start in range(0, len(tickets), _KEYS_A_STATEMENT):
         ids = [new.id for new in tickets[start : start + _KEYS_A_STATEMENT]]
-        rows = await connection.execute(
-            select(
-                columns.id,
-                columns.position,
-                columns.version,
-                columns.stage,
-                columns.participants,
-                columns.lanes,
-                columns.obligations,
-            ).where(columns.id.in_(ids))
-        )
-        for row in rows:
-            found_by = _facets(row.stage, row.participants, row.lanes, row.obligations)
-            stored[row.id] = _Stored(row.position, row.version, found_by)
+        ids += ids[-1:] * (2 ** (len(ids) - 1).bit_length() - len(ids))  # so that there are few statements
+        statement, names = _tickets_by_id(len(ids))
+        for row in bulk.query(connection, statement, names, tuple(ids)):
+            stored[row[0]] = _Stored(row[1], row[2], _facets(*row[3:]))
     return stored
+
+
+@lru_cache(maxsize=16)
+def _tickets_by_id(count: int) -> tuple[Select[Any], tuple[str, ...]]:
+    columns, names = tables.tickets.c, tuple(f"id_{number}" for number in range(count))
+    found_by = (columns.stage, columns.participants, columns.lanes, columns.obligations)
+    selected = select(columns.id, columns.position, columns.version, *found_by)
+    return selected.where(columns.id.in_([bindparam(name) for name in names])), names
 
 
 @lru_cache(maxsize=4096)  # as many tickets as are busy at once; what changes their cards changes none of this
@@ -300,28 +285,3 @@ def _stale(tickets: Sequence[TicketWrite], stored: Mapping[str, _Stored]) -> lis
     # Taken out as it is compared: of two writes of one ticket the second is stale.
     positions = {ticket: row.position for ticket, row in stored.items()}
     return [new.id for new in tickets if positions.pop(new.id, None) != new.expected_position]
-
-
-def _ticket(new: TicketWrite, committed: Committed, version: Position) -> _Values:
-    if new.newest_transition is not None:
-        version = committed.transitions[new.newest_transition]
-    return {
-        "lifecycle": new.lifecycle,
-        "subject": new.subject,
-        "stage": new.stage,
-        "kind": new.kind,
-        "lanes": canonical.dumps(new.lanes),
-        "flags": canonical.dumps(new.flags),
-        "obligations": canonical.dumps(new.obligations),
-        "card": canonical.dumps(new.card),
-        "participants": _names(new.participants),
-        "version": version,
-        "position": committed.last,
-        "opened_at_ms": new.opened_at_ms,
-        "updated_at_ms": new.updated_at_ms,
-        "traceparent": new.traceparent,
-    }
-
-
-def _facet(facet: Facet, ticket: str, *, prefix: str = "") -> _Values:
-    return {f"{prefix}facet": facet[0], f"{prefix}value": facet[1], f"{prefix}ticket": ticket}
