@@ -21,7 +21,7 @@ Codes are stable: clients, tests and documents rely on them. The mapping of type
 WebSocket close codes is one table, `crdt_sync.rpc.status`.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class TicketSyncError(Exception):
@@ -35,6 +35,11 @@ class TicketSyncError(Exception):
         self.message = message
         self.code = code or self.default_code
         self.advice = advice
+
+    def detached(self) -> Self:
+        """Return this error without its traceback: who keeps it would keep every frame up to there, and their bytes."""
+        self.__traceback__ = self.__context__ = self.__cause__ = None
+        return self
 
 
 class CallerError(TicketSyncError):

@@ -38,7 +38,7 @@ class CollabDialect:
         except CallerError as error:
             address = _address(data)
             document = address.partition("\0")[0]
-            return (Inbound(address, document, said.Broken(error, data)),)
+            return (Inbound(address, document, said.Broken(error.detached(), data)),)
         match frame:
             case hocuspocus.Ping():
                 return (Inbound("", "", said.Answered(hocuspocus.encode_pong())),)

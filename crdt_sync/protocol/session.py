@@ -115,7 +115,7 @@ class Session:
             return [*effects, _close(error)]
         effects += _sends(frames)
         queued = subscription.queued
-        self._subscriptions[key] = Subscription(key, subscription.document, denial=error)
+        self._subscriptions[key] = Subscription(key, subscription.document, denial=error.detached())
         while queued:
             if isinstance(queued.popleft().body, said.Part):
                 del self._subscriptions[key]

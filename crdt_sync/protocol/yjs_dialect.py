@@ -84,7 +84,7 @@ def _body(data: object) -> said.Body:
     try:
         frame = ysync.decode(data)
     except CallerError as error:
-        return said.Broken(error, data)
+        return said.Broken(error.detached(), data)
     match frame:
         case ysync.Step1():
             return said.StateVector(frame.state_vector)

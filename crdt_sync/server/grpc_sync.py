@@ -148,7 +148,7 @@ class Stream:
         self._end(error)
 
     def _end(self, error: TicketSyncError) -> None:
-        self.failure = self.failure or error
+        self.failure = self.failure or error.detached()
         self._wake.set()
 
     async def __aiter__(self) -> AsyncIterator[pb.ServerFrames]:

@@ -23,12 +23,11 @@ class Tokens:
     ) -> None:
         self.any = identity is not None  # some token was good
         self._house = leases
-        self._holder = holder
+        self._holder: Holder | None = holder  # None when it has ended: it holds this object
         self._authenticate = authenticate
         self._handshake = identity
         self._per_document = per_document
         self._leases: dict[str, Lease] = {}
-        self._ended = False
         if identity is not None and not per_document:
             self._hold("", identity)
 
@@ -64,7 +63,7 @@ class Tokens:
             Unauthenticated: the handshake's token has expired.
 
         """
-        if self._per_document and key not in self._leases and not self._ended:
+        if self._per_document and key not in self._leases and self._holder is not None:
             assert self._handshake is not None, "a document opens with one token or the other"
             self._hold(key, self._house.check(self._handshake))
 
@@ -80,10 +79,10 @@ class Tokens:
 
     def end(self) -> None:
         """Forget every token; the connection has ended."""
-        self._ended = True
+        self._holder = None
         while self._leases:
             self._house.drop(self._leases.popitem()[1])
 
     def _hold(self, key: str, identity: Identity) -> None:
-        if not self._ended:
+        if self._holder is not None:
             self._leases[key] = self._house.hold(identity, self._holder, key)
