@@ -17,7 +17,7 @@ from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import TicketSyncError
-from crdt_sync.ports import Ids, JournalRow, Store, StoreUnavailable
+from crdt_sync.ports import Ids, JournalRow, Store, StoreDamaged, StoreUnavailable
 from crdt_sync.ports.inspection import Inspector
 from crdt_sync.ports.stored import StoredDocument
 from crdt_sync.service import authorship
@@ -51,7 +51,12 @@ async def verify(store: Store, inspector: Inspector, reread: Read, ids: Ids) -> 
     """
     async for problem in inspector.damage():
         yield Fault("rows", problem)
-    positions = _Positions(await inspector.begun(), await store.position())
+    try:
+        newest = await store.position()
+    except StoreDamaged as error:
+        yield Fault("positions", str(error))
+        newest = max([position async for position in inspector.positions()], default=Position(0))
+    positions = _Positions(await inspector.begun(), newest)
     async for position in inspector.positions():
         positions.mark(position)
     async for name in _documents(store):

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import asyncpg
 
-from crdt_sync.adapters.storage import bulk, transaction
+from crdt_sync.adapters.storage import bulk, service_position, transaction
 
 TABLE = Table(
     "things", MetaData(), Column("id", Integer, primary_key=True), Column("a", Text), Column("b", LargeBinary)
@@ -86,7 +86,7 @@ def test_statements_of_a_batch_name_their_values_in_order(dialect):
     texts += [
         bulk._compiled(transaction._save_tickets(dialect), names[transaction.tables.tickets], dialect),
         bulk._compiled(transaction._DELETE_FACET, names[transaction.tables.ticket_facets], dialect),
-        bulk._compiled(transaction._ADVANCE, ("count",), dialect),
+        bulk._compiled(service_position._ADVANCE, ("count",), dialect),
         bulk._compiled(transaction._COVERED, ("first",), dialect),
         bulk._compiled(*transaction._tickets_by_id(4), dialect),
     ]

@@ -107,6 +107,18 @@ async def test_a_snapshot_that_is_not_as_it_was_written_is_an_error(store, tmp_p
         await store.document("d")
 
 
+async def test_ended_clients_that_are_not_as_they_were_written_are_an_error(store, tmp_path):
+    await store.renew("d", (), frozenset({7}))
+    await store.renew("d", (), frozenset({8}))
+    assert {7, 8} == (await store.document("d")).ended
+
+    change(tmp_path, "UPDATE ended_clients SET clients = '[7]'")
+    with pytest.raises(StoreDamaged, match="a row of ended_clients is not as it was written: d"):
+        await store.document("d")
+    with pytest.raises(StoreDamaged, match="a row of ended_clients"):
+        await store.renew("d", (), frozenset({9}))
+
+
 async def test_a_row_that_is_older_than_checksums_is_read(store, tmp_path):
     change(tmp_path, "UPDATE updates SET checksum = NULL, actor = 'bob'")
 

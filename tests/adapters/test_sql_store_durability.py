@@ -14,7 +14,7 @@ from crdt_sync.adapters.storage import engines
 from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.domain.ids import ActorId, Digest, Position
 from crdt_sync.domain.restriction import Restriction
-from crdt_sync.ports import Batch, StoreUnavailable
+from crdt_sync.ports import Batch, StoreDamaged, StoreUnavailable
 from tests.contracts.batches import (
     AT_MS,
     compaction,
@@ -199,6 +199,23 @@ async def test_nothing_is_written_before_the_log_is_settled(store, tmp_path, mon
     reading.close()
     await write(again)
     await again.close()
+
+
+async def test_a_database_without_its_position_is_damaged_whatever_is_asked_of_it(store, tmp_path):
+    await store.commit(EVERYTHING)
+    connection = sqlite3.connect(tmp_path / "log.db")
+    connection.execute("DELETE FROM service_position")
+    connection.commit()
+    connection.close()
+
+    for asked in (
+        store.position(),
+        store.check(),
+        store.commit(Batch(updates=[update("d", 2)])),
+        store.restrict(Restriction(ActorId("ada")), AT_MS),
+    ):
+        with pytest.raises(StoreDamaged, match="service_position"):
+            await asked
 
 
 @pytest.mark.parametrize("table", TABLES)

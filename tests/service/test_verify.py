@@ -164,6 +164,10 @@ async def test_what_is_compacted_twice_or_restored_still_holds(whole, tmp_path):
         ("UPDATE restores SET position = position * 2", "positions"),
         ("DELETE FROM restores", "positions"),
         ("UPDATE service_position SET value = 1", "positions"),
+        ("UPDATE service_position SET value = 'x'", "positions"),
+        ("DELETE FROM service_position", "positions"),
+        ("UPDATE ended_clients SET clients = '[78]'", "rows"),
+        ("UPDATE restores SET at_ms = at_ms + 1", "rows"),
     ],
 )
 async def test_what_a_restore_wrote_and_is_ruined_is_told_and_ends_no_proof(whole, tmp_path, statement, where):
@@ -174,5 +178,6 @@ async def test_what_a_restore_wrote_and_is_ruined_is_told_and_ends_no_proof(whol
     await store.renew("plain", (), frozenset({79}))
     await store.close()
 
-    assert [] == await faults_of(file)
+    older = ("UPDATE ended_clients SET checksum = NULL", "UPDATE restores SET checksum = NULL")
+    assert [] == await faults_of(file) == await faults_of(changed(file, tmp_path, *older))
     assert where in [fault.where for fault in await faults_of(changed(file, tmp_path, statement))]

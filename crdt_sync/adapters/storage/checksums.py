@@ -36,6 +36,8 @@ CHECKSUMS: Mapping[Table, Callable[[Values], int]] = {
         tables.updates,
         tables.snapshots,
         tables.authorship,
+        tables.ended_clients,
+        tables.restores,
         tables.transitions,
         tables.messages,
         tables.events,

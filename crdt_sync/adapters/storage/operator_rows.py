@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from functools import partial
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select
 
-from crdt_sync.adapters.storage import bulk, tables
+from crdt_sync.adapters.storage import bulk, service_position, tables
 from crdt_sync.adapters.storage.database import Database
 from crdt_sync.adapters.storage.keys import REFUSAL_ROWS_MAX
 from crdt_sync.domain import canonical
@@ -15,7 +15,6 @@ from crdt_sync.domain.ids import ActorId
 from crdt_sync.domain.restriction import Restriction
 from crdt_sync.ports.operator import Refusal, RefusalFilter, StoredRestriction
 
-_LOCK = update(tables.service_position).values(checks=tables.service_position.c.checks + 1)  # as every commit does
 _KIND = ("hour_ms", "source", "actor", "department", "wire", "code", "subject")
 _TRIM = delete(tables.refusals).where(
     tables.refusals.c.id
@@ -29,7 +28,7 @@ _TRIM = delete(tables.refusals).where(
 
 def restrict(connection: Connection, *, restriction: Restriction, at_ms: int) -> int:
     """Count the change under the lock of commits, so that whoever follows the changes misses none."""
-    connection.execute(_LOCK)
+    service_position.touch(connection)
     newest = connection.scalar(select(func.coalesce(func.max(tables.restrictions.c.change), 0)))
     change = int(newest or 0) + 1
     values = {"change": change, "restriction": canonical.dumps(asdict(restriction)), "at_ms": at_ms}

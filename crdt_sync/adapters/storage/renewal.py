@@ -1,11 +1,11 @@
 """A restored database as statements: positions move ahead, and documents get new lives. It never begins or commits."""
 
-import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from crdt_sync.adapters.storage import tables, transaction
+from crdt_sync.adapters.storage.rows import clients_of
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import Position
 from crdt_sync.ports import Batch, NewUpdate
@@ -15,7 +15,8 @@ _ENDED = tables.ended_clients
 
 def begin(connection: Connection, *, position: Position, at_ms: int) -> None:
     """Begin an epoch: nothing that was told of the one before can be taken for something of this one."""
-    connection.execute(insert(tables.restores), {"position": position, "at_ms": at_ms})
+    before = connection.scalar(select(func.max(tables.restores.c.epoch))) or 0
+    transaction.add_rows(connection, tables.restores, [(before + 1, position, at_ms)])
     counter, tickets = tables.service_position.c.value, tables.tickets.c.position
     connection.execute(update(tables.service_position).where(counter < position).values(value=position))
     connection.execute(update(tables.tickets).where(tickets < position).values(position=position))
@@ -23,9 +24,9 @@ def begin(connection: Connection, *, position: Position, at_ms: int) -> None:
 
 def renew(connection: Connection, *, name: str, updates: Sequence[NewUpdate], ended: frozenset[int]) -> None:
     """Replace what is stored of one document."""
-    known = connection.scalar(select(_ENDED.c.clients).where(_ENDED.c.document == name))
+    known = connection.execute(select(_ENDED).where(_ENDED.c.document == name)).mappings().one_or_none()
+    clients = canonical.dumps(sorted(ended | clients_of(known)))
     for table in (_ENDED, tables.updates, tables.snapshots):
         connection.execute(delete(table).where(table.c.document == name))
-    clients = canonical.dumps(sorted(ended.union(json.loads(known or "[]"))))
-    connection.execute(insert(_ENDED), {"document": name, "clients": clients})
+    transaction.add_rows(connection, _ENDED, [(name, clients)])
     transaction.append(connection, Batch(updates=updates))

@@ -7,7 +7,7 @@ from functools import lru_cache
 from sqlalchemy import RowMapping, Table
 
 from crdt_sync.adapters.storage import tables
-from crdt_sync.adapters.storage.checksums import check
+from crdt_sync.adapters.storage.checksums import Row, check
 from crdt_sync.ports import StoreDamaged
 from crdt_sync.ports.stored import Author, Snapshot, StoredDocument, StoredUpdate
 
@@ -50,17 +50,20 @@ def document_of(snapshot: RowMapping | None, rows: Sequence[RowMapping]) -> Stor
     return StoredDocument(kept, tuple(updates))
 
 
-def clients_of(name: str, text: str | None) -> frozenset[int]:
+def clients_of(row: Row | None) -> frozenset[int]:
     """Return the ended client ids of a document from its row of `ended_clients`, if it has one.
 
     Raises:
         StoreDamaged: it is not as it was written.
 
     """
+    if row is None:
+        return frozenset()
+    check(tables.ended_clients, row)
     try:
-        return frozenset(json.loads(text or "[]"))
+        return frozenset(json.loads(row["clients"]))
     except (ValueError, TypeError) as error:
-        raise StoreDamaged(f"the ended clients of {name} do not decode") from error
+        raise StoreDamaged(f"the ended clients of {row['document']} do not decode") from error
 
 
 def checked(table: Table, row: RowMapping) -> RowMapping:

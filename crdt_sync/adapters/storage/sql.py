@@ -12,10 +12,19 @@ from functools import partial
 from typing import Any
 
 from alembic.util import CommandError
-from sqlalchemy import Connection, RowMapping, Select, Table, bindparam, exc, func, select, union, update
+from sqlalchemy import Connection, RowMapping, Select, Table, bindparam, exc, func, select, union
 from sqlalchemy.dialects import postgresql, sqlite
 
-from crdt_sync.adapters.storage import bulk, engines, operator_rows, quarantine, renewal, tables, transaction
+from crdt_sync.adapters.storage import (
+    bulk,
+    engines,
+    operator_rows,
+    quarantine,
+    renewal,
+    service_position,
+    tables,
+    transaction,
+)
 from crdt_sync.adapters.storage.database import Database
 from crdt_sync.adapters.storage.inspection import SqlInspector
 from crdt_sync.adapters.storage.keys import collisions, has_room, wanted
@@ -38,12 +47,12 @@ from crdt_sync.ports import (
 )
 from crdt_sync.ports.stored import Compaction, StoredDocument
 
-_CHECK = update(tables.service_position).values(checks=tables.service_position.c.checks + 1)
 _EPOCH = select(
     select(func.max(tables.restores.c.epoch)).scalar_subquery(),
-    select(tables.ended_clients.c.clients)
-    .where(tables.ended_clients.c.document == bindparam("document"))
-    .scalar_subquery(),
+    *(
+        select(column).where(tables.ended_clients.c.document == bindparam("document")).scalar_subquery()
+        for column in (tables.ended_clients.c.clients, tables.ended_clients.c.checksum)
+    ),
 )
 _TICKET_COLUMNS = [tables.tickets.c[field.name] for field in fields(TicketRow)]
 
@@ -111,8 +120,9 @@ class SqlStore(operator_rows.OperatorQueries):
             newer = rows.mappings().all()
             found = connection.execute(select(tables.snapshots).where(snapshots.document == name))
             stored = document_of(found.mappings().one_or_none(), newer)
-            epoch, ended = connection.execute(_EPOCH, {"document": name}).one()
-            return replace(stored, ended=clients_of(name, ended), epoch=epoch or 0)
+            epoch, clients, checksum = connection.execute(_EPOCH, {"document": name}).one()
+            ended = {"document": name, "clients": clients, "checksum": checksum} if clients is not None else None
+            return replace(stored, ended=clients_of(ended), epoch=epoch or 0)
 
         return await self._database.read(read)
 
@@ -206,8 +216,7 @@ class SqlStore(operator_rows.OperatorQueries):
 
     async def position(self) -> Position:
         """Read the one row that every commit advances."""
-        rows = await self._select(select(tables.service_position.c.value))
-        return Position(rows[0]["value"])
+        return await self._database.read(service_position.newest)
 
     async def save_lifecycle(self, digest: Digest, source: str) -> None:
         """Look first: at almost every start it is there, and a disk that is full keeps nobody from reading."""
@@ -260,7 +269,7 @@ class SqlStore(operator_rows.OperatorQueries):
 
     async def check(self) -> None:
         """Change the one-row table, so that there is something to make durable."""
-        await self._database.write(lambda connection: connection.execute(_CHECK))
+        await self._database.write(service_position.touch)
 
     async def close(self) -> None:
         """Wait for what runs, the commits of cancelled callers included, then close every connection."""

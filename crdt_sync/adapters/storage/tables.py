@@ -68,15 +68,17 @@ ended_clients = Table(
     metadata,
     Column("document", Text, primary_key=True),
     Column("clients", Text, nullable=False),
+    Column("checksum", BigInteger),
 )
 
 # One row for each time that the database was restored. `position` is where that epoch began.
 restores = Table(
     "restores",
     metadata,
-    Column("epoch", _ROW_KEY, primary_key=True),
+    Column("epoch", _ROW_KEY, primary_key=True, autoincrement=False),
     Column("position", BigInteger, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
+    Column("checksum", BigInteger),
 )
 
 transitions = Table(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Insert, Select, Table, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Dialect, Insert, Select, Table, bindparam, delete, insert, select, tuple_
 
-from crdt_sync.adapters.storage import bulk, operator_rows, quarantine, tables
+from crdt_sync.adapters.storage import bulk, operator_rows, quarantine, service_position, tables
 from crdt_sync.adapters.storage.checksums import CHECKSUMS
 from crdt_sync.adapters.storage.keys import Facet, Key, facets, owing_lanes, unique_keys
 from crdt_sync.domain import canonical
@@ -22,11 +22,6 @@ from crdt_sync.ports.stored import Compaction
 
 _KEYS_A_STATEMENT = 512  # far below the variables that any database allows in one statement
 
-_ADVANCE = (
-    update(tables.service_position)
-    .values(value=tables.service_position.c.value + bindparam("count"))
-    .returning(tables.service_position.c.value)
-)
 _INSERTS = {table: insert(table).inline() for table in tables.metadata.tables.values()}
 # What a row of each table names, in its order: every column but a key that the database gives out.
 _NAMES = {
@@ -72,10 +67,11 @@ def append(connection: Connection, batch: Batch) -> Committed:
     Raises:
         StaleTicket, CoveredUpdate: see there.
         IntegrityError: a key of the batch exists already.
+        StoreDamaged: the row of positions is not there.
 
     """
     count = len(batch.updates) + len(batch.transitions) + len(batch.messages) + len(batch.events)
-    last = bulk.query(connection, _ADVANCE, ("count",), (count,)).scalar_one()
+    last = service_position.advance(connection, count)
     committed, written = _positioned(batch, last - count + 1)
     written[tables.subjects] = [(new.subject, new.ticket, new.readable) for new in batch.subjects]
     written[tables.results] = [
@@ -84,7 +80,7 @@ def append(connection: Connection, batch: Batch) -> Committed:
     written[tables.quarantine] = [(new.document, new.actor, new.code, new.data, new.at_ms) for new in batch.quarantined]
     for table, rows in written.items():
         if rows:
-            _insert(connection, table, rows)
+            add_rows(connection, table, rows)
     if batch.updates and bulk.query(connection, _COVERED, ("first",), (committed.first,)).first() is not None:
         raise CoveredUpdate
     if batch.tickets:
@@ -129,8 +125,8 @@ def compact(connection: Connection, compaction: Compaction) -> bool:
     if not 0 < covered == removed.rowcount:
         return False
     authors = canonical.dumps([[author.actor, author.department, author.roles] for author in new.authors])
-    _insert(connection, snapshots, [(document, new.document_position, new.data, authors, new.digest)])
-    _insert(connection, tables.authorship, [(document, compaction.position, compaction.authorship)])
+    add_rows(connection, snapshots, [(document, new.document_position, new.data, authors, new.digest)])
+    add_rows(connection, tables.authorship, [(document, compaction.position, compaction.authorship)])
     return True
 
 
@@ -146,7 +142,7 @@ def _covered(connection: Connection, claimed: Sequence[Key]) -> set[Key]:
     return {("update", *key) for key in claimed if key[1] <= covered.get(key[0], 0)}
 
 
-def _insert(connection: Connection, table: Table, rows: Sequence[bulk.Row]) -> None:
+def add_rows(connection: Connection, table: Table, rows: Sequence[bulk.Row]) -> None:
     """Insert rows, each with its checksum where the table has them: that is the last column."""
     checksum = CHECKSUMS.get(table)
     signed = rows if checksum is None else [(*row, checksum(row)) for row in rows]
@@ -245,7 +241,7 @@ def _write_tickets(connection: Connection, tickets: Sequence[TicketWrite], commi
     if gone:
         bulk.execute(connection, _DELETE_FACET, _NAMES[tables.ticket_facets], gone)
     if come:
-        _insert(connection, tables.ticket_facets, come)
+        add_rows(connection, tables.ticket_facets, come)
 
 
 @lru_cache(maxsize=8)  # of each engine that is open
