@@ -54,7 +54,6 @@ async def restore(url: str, backup: Path, *, clock: Clock, ids: Ids) -> Restored
         try:
             await asyncio.to_thread(database_file.copy, backup, work)
             epoch = await _begin_epoch(path, work, ids, now_ms, there=there)
-            database_file.sync(work)
             database_file.replace(path, work, aside)
         finally:
             database_file.remove(work)

@@ -1,5 +1,7 @@
 """A SQLite database as a file: held, copied while it is written, and replaced in one step."""
 
+import itertools
+import os
 import sqlite3
 from contextlib import closing
 
@@ -20,13 +22,20 @@ def database(path, *values, keep=False):
     return None
 
 
+def killed(path, *values):
+    """Leave what a killed process leaves: a database, and beside it the log, which has all that was written."""
+    writer = database(path, *values, keep=True)
+    files = [path, path.with_name(f"{path.name}-wal")]
+    left = [file.read_bytes() for file in files]
+    writer.close()
+    for file, content in zip(files, left, strict=True):
+        file.write_bytes(content)
+
+
 def abandoned(path, *values):
     """Leave what a killed process leaves beside a database, without the database."""
-    writer = database(path, *values, keep=True)
-    log = path.with_name(f"{path.name}-wal").read_bytes()
-    writer.close()
+    killed(path, *values)
     path.unlink()
-    path.with_name(f"{path.name}-wal").write_bytes(log)
 
 
 def values(path):
@@ -115,14 +124,71 @@ def test_a_damaged_database_gives_no_copy(tmp_path):
 
 
 def test_what_is_replaced_is_kept_with_all_that_belongs_to_it(tmp_path):
-    writer = database(tmp_path / "log.db", "old", keep=True)
-    database(tmp_path / "new.db", "new")
+    killed(tmp_path / "log.db", "old")
+    killed(tmp_path / "new.db", "new")
 
     database_file.replace(tmp_path / "log.db", tmp_path / "new.db", tmp_path / "aside.db")
-    writer.close()
 
+    assert {"log.db", "aside.db"} == {path.name for path in tmp_path.iterdir()}
     assert (["new"], ["old"]) == (values(tmp_path / "log.db"), values(tmp_path / "aside.db"))
-    assert not (tmp_path / "new.db").exists()
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("left", ["old", "ruined", "lost"])
+def test_whenever_a_replacement_ends_what_stands_there_is_one_database_and_whole(tmp_path, monkeypatch, left):
+    """Interrupted before each call that changes a directory or waits for the disk, and looked at by SQLite."""
+    found = []
+    for number in range(20):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        killed(folder / "new.db", "new")
+        (abandoned if left == "lost" else killed)(folder / "log.db", "old")
+        if left == "ruined":
+            (folder / "log.db").write_bytes(b"ruined " * 1_000)
+            (folder / "log.db-wal").write_bytes(b"log")
+        calls = itertools.count()
+
+        def crash(call, calls=calls, number=number):
+            def called(*arguments, **more):
+                if next(calls) == number:
+                    raise Crash
+                return call(*arguments, **more)
+
+            return called
+
+        with monkeypatch.context() as patched:
+            for name in ("link", "rename", "replace", "fsync"):
+                patched.setattr(os, name, crash(getattr(os, name)))
+            try:
+                database_file.replace(folder / "log.db", folder / "new.db", folder / "aside.db")
+            except Crash:
+                pass
+            else:
+                break
+        if left == "lost" and not (folder / "log.db").exists():
+            found.append(None)
+        elif left == "ruined" and (folder / "log.db").read_bytes().startswith(b"ruined"):
+            found.append("ruined")
+        else:
+            found += values(folder / "log.db")
+
+    before = {"old": "old", "ruined": "ruined", "lost": None}[left]
+    assert [before] * (len(found) - 1) + ["new"] == found
+    assert 5 <= len(found)
+    assert ["new"] == values(folder / "log.db")
+
+
+def test_a_database_that_others_have_open_is_not_replaced(tmp_path):
+    other = database(tmp_path / "log.db", "old", keep=True)
+    database(tmp_path / "new.db", "new")
+
+    with pytest.raises(Unavailable, match="locked"):
+        database_file.replace(tmp_path / "log.db", tmp_path / "new.db", tmp_path / "aside.db")
+    other.close()
+    assert (["old"], ["new"]) == (values(tmp_path / "log.db"), values(tmp_path / "new.db"))
 
 
 def test_where_nothing_was_the_new_one_is_put(tmp_path):

@@ -7,7 +7,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import exc, make_url
@@ -96,22 +96,28 @@ def remove(path: Path) -> None:
 def replace(path: Path, new: Path, aside: Path) -> None:
     """Put the database `new` in the place of `path`, and keep what was there under `aside`.
 
-    At every moment a whole database stands at `path`, if one did before. What a lost database has left beside it goes
-    aside, too: SQLite would write it into the new one.
+    At every moment a whole database stands at `path`, if one did before: each is made one file, so that one rename does
+    it. Moved before it, the log would be missing in the old database, and moved behind it, SQLite would write it into
+    the new one. Only what stands beside a ruined or a lost database is moved, before there is a new one.
 
     Raises:
-        Unavailable: a file cannot be moved.
+        Unavailable: a file cannot be moved, or the old database cannot be made one file although it is not ruined.
 
     """
     try:
+        _make_one_file(new)
+        sync(new)
         if path.exists():
+            with suppress(_Ruined):
+                _make_one_file(path)
             aside.hardlink_to(path)
         for suffix in _BESIDE:
             if _beside(path, suffix).exists():
                 _beside(path, suffix).rename(_beside(aside, suffix))
+        sync(path.parent)
         new.replace(path)
         sync(path.parent)
-    except OSError as error:
+    except (sqlite3.Error, OSError) as error:
         raise Unavailable(f"The database {path} cannot be replaced: {error}.", code="restore") from error
 
 
@@ -122,6 +128,21 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+class _Ruined(Exception):
+    """A file is no database, or none that SQLite can read."""
+
+
+def _make_one_file(path: Path) -> None:
+    """Have SQLite write its log into the database, which it does safely, and leave nothing beside it."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+        try:
+            connection.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+                raise _Ruined from error
+            raise
 
 
 def _beside(path: Path, suffix: str) -> Path:
