@@ -105,6 +105,7 @@ class World:
         await self.connections.stop(1012, "stopping")
         await self.events.stop()
         await self.committer.stop()
+        self.committer._task.result()
         await self.compactor.stop()
 
     async def authenticate(self, token: str) -> Identity:
@@ -157,7 +158,7 @@ class World:
 
 
 def _end_what_waits(committer: asyncio.Task[None]) -> None:
-    """Fail the test at once whose committer died; it would wait for ever. `stop` raises what killed it."""
+    """Fail the test at once whose committer died; it would wait for ever. `World.stop` raises what killed it."""
     if not committer.cancelled() and committer.exception() is not None:
         for task in asyncio.all_tasks():
             task.cancel()

@@ -41,6 +41,10 @@ class Member(Protocol):
         """Queue what was encoded."""
         ...
 
+    def end(self, reason: str) -> None:
+        """Close its connection, so that its client comes again and loads what it lacks."""
+        ...
+
 
 @dataclass(slots=True)  # not frozen: that would double the cost of making one, and one is made for every keystroke
 class Relay:
@@ -141,10 +145,14 @@ class Room:
     def commit(self, count: int) -> None:
         """Note that `count` pending updates are committed or given up."""
         self.pending -= count
-        while self.on_settled and not (self.pending or self.stale):
-            self.on_settled.popleft()()
-        while self._deferred and not self.on_settled:
-            self._deferred.popleft()()
+        try:
+            while self.on_settled and not (self.pending or self.stale):
+                self.on_settled.popleft()()
+            while self._deferred and not self.on_settled:
+                self._deferred.popleft()()
+        except Exception:
+            self.commit(0)  # what waits behind one that fails would wait for ever
+            raise
 
     def relay(self, relays: Sequence[Relay]) -> None:
         """Send committed updates to every member, encoded once for all who are spoken to alike."""

@@ -156,7 +156,7 @@ class Service:
             store=store, rooms=rooms, committer=committer, lifecycles=lifecycles, clock=clock, ids=ids, secret=secret
         )
         authenticator = StandingAuthenticator(self._authenticator(keys, clock), standing)
-        readiness = self._readiness = Readiness(store)
+        readiness = self._readiness = Readiness(store, lambda: committer.dead)
         rate = HandshakeRate()
         sockets = self._sockets(connections, authenticator, audit, rate)
         for part in (compactor, committer, connections, leases, events):

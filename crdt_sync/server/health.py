@@ -1,6 +1,7 @@
 """Whether the process lives and whether the log can commit; the gRPC health service answers from the same check."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -20,8 +21,10 @@ router = APIRouter(tags=["health"])
 class Readiness:
     """Asks the store for an empty durable commit, at most once a second."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, dead: Callable[[], bool]) -> None:
+        """`dead` tells whether nothing is committed any more, whatever the store says."""
         self._store = store
+        self._dead = dead
         self._asking = asyncio.Lock()
         self._checked_at_s: float | None = None
         self._failure: str | None = None
@@ -36,6 +39,8 @@ class Readiness:
         """
         if self.stopping:
             raise Unavailable("The service is stopping.", code="stopping", advice="Go to another, or wait.")
+        if self._dead():
+            raise Unavailable("The committer has ended.", code="log_unavailable", advice="Start the service anew.")
         async with self._asking:
             now_s = asyncio.get_running_loop().time()
             if self._checked_at_s is None or now_s - self._checked_at_s >= CHECK_LIFETIME_S:

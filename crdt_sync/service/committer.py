@@ -8,16 +8,17 @@ is refused.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 import structlog
 
 from crdt_sync.domain.ids import Position
 from crdt_sync.errors import ServiceError, TicketSyncError, Unavailable
-from crdt_sync.ports import Clock, Committed, StoreConflict, StoreUnavailable
+from crdt_sync.ports import Batch, Clock, Committed, StoreConflict, StoreUnavailable
 from crdt_sync.ports.meter import Meter
-from crdt_sync.protocol.room import Room
+from crdt_sync.protocol.room import Relay, Room
 from crdt_sync.service.draft import Draft
 from crdt_sync.service.jobs import Change, KeepRefused
 from crdt_sync.service.live_ticket import Desk
@@ -79,18 +80,25 @@ class Committer:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._dead = False
         self._store_fails = False
 
     def start(self) -> None:
         """Begin to consume."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="committer")
+        self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Commit what is queued, then end; what comes later is refused as unavailable."""
         self._stopping = True
         self._wake.set()
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task])  # what ended it was said when it did
+
+    @property
+    def dead(self) -> bool:
+        """Tell whether it ended though nobody stopped it; nothing is committed any more."""
+        return self._dead
 
     @property
     def full(self) -> bool:
@@ -99,8 +107,9 @@ class Committer:
 
     def enqueue(self, job: Job) -> None:
         """Queue a job; its `succeed` or `fail` is called exactly once."""
-        if self._stopping:
-            self._fail(job, Unavailable("The service is stopping.", advice="Connect again in a moment."))
+        if self._dead or self._stopping:
+            why = "The service is stopping." if not self._dead else "The service cannot commit any more."
+            self._fail(job, Unavailable(why, advice="Connect again in a moment."))
             return
         self._queue.append(job)
         self._queued_bytes += _size(job)
@@ -123,7 +132,6 @@ class Committer:
         self._wake.set()
 
     async def _run(self) -> None:
-        time = asyncio.get_running_loop().time
         while True:
             try:
                 async with asyncio.timeout(STALE_RETRY_S if self._desk.rooms.stale else SWEEP_S):
@@ -131,16 +139,31 @@ class Committer:
             except TimeoutError:
                 if self._store_fails:
                     await self._store_answers()  # nobody else may ask it now
-                self._desk.trim(time())
             self._wake.clear()
-            await self._refresh()
+            await self._tidy()
             while self._queue:
                 await self._commit(self._next())  # in no name of ours, which would keep it until there is another
-                await self._refresh()
-                self._desk.trim(time())
-                self._let_go()
+                await self._tidy()
             if self._stopping:
                 return
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Say so, if no guard held what ended the consumer; `/readyz` fails from now on."""
+        error = None if task.cancelled() else task.exception()
+        if self._stopping and error is None and not task.cancelled():
+            return
+        self._dead = True
+        _log.critical("committer ended", exc_info=error)
+        queue, self._queue = self._queue, deque()
+        for job in queue:
+            self._fail(job, Unavailable("The service cannot commit any more.", advice="Send it again in a moment."))
+
+    async def _tidy(self) -> None:
+        """Between batches: load anew what a failure spoiled, forget what is not used, and read from clients again."""
+        await self._refresh()
+        with _kept("forgetting"):
+            self._desk.trim(asyncio.get_running_loop().time())
+        self._let_go()
 
     def _next(self) -> list[Job]:
         jobs = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_JOBS_MAX))]
@@ -152,9 +175,10 @@ class Committer:
 
         Clients answer at once with all that is missing: to ask while no commit passes would go round and round.
         """
-        await self._desk.rooms.refresh()
-        if not self._store_fails:
-            self._desk.rooms.ask()
+        with _kept("loading anew"):
+            await self._desk.rooms.refresh()
+            if not self._store_fails:
+                self._desk.rooms.ask()
 
     def _let_go(self) -> None:
         """Take messages again of who was held, once half of what may wait is gone."""
@@ -162,7 +186,8 @@ class Committer:
         if self._held and self._queued_bytes <= limits.COMMIT_QUEUE_BYTES_MAX // 2:
             held, self._held = self._held, {}
             for transport in held:
-                transport.resume()
+                with _kept("reading on"):
+                    transport.resume()
 
     async def _commit(self, jobs: list[Job]) -> None:
         """Commit the jobs together, or one by one if that fails."""
@@ -249,7 +274,8 @@ class Committer:
     def _fail(self, job: Job, error: TicketSyncError) -> None:
         if job.room is not None:
             self._desk.rooms.spoil(job.room)
-        job.fail(error)
+        with _kept("refusing"):
+            job.fail(error)
 
     async def _write(self, draft: Draft, jobs: int) -> Committed:
         batch = draft.batch()
@@ -260,28 +286,50 @@ class Committer:
         began_s = now_s()
         committed = await self._desk.store.commit(batch)
         self._store_fails = False
-        self._meter.committed(jobs=jobs, updates=len(batch.updates), seconds=now_s() - began_s)
+        with _kept("counting"):
+            self._count(batch, jobs, now_s() - began_s)
+        return committed
+
+    def _count(self, batch: Batch, jobs: int, seconds: float) -> None:
+        self._meter.committed(jobs=jobs, updates=len(batch.updates), seconds=seconds)
         for refusal in batch.refusals:
             if refusal.wire == "submit":  # the others were counted where they were said
                 self._meter.refused("submit", refusal.code, refusal.count)
-        return committed
 
     def _tell(self, draft: Draft, jobs: list[Job], committed: Committed) -> None:
         """Let memory, authors and members know what is committed. A fault of ours here undoes nothing."""
-        draft.committed(committed)
+        try:
+            draft.committed(committed)
+        except Exception:  # noqa: BLE001 - what memory holds is made anew from what is stored
+            _log.exception("tickets not brought up to date")
+            for ticket in draft.tickets:
+                self._desk.drop(ticket)
         if draft.has_events:
-            self._notice()
+            with _kept("noticing"):
+                self._notice()
         for job in jobs:
             try:
                 job.succeed(committed)
             except Exception:  # noqa: BLE001 - the change is stored, whatever became of the answer
                 _log.exception("answer failed")
-                job.fail(ServiceError("The change was stored, but the answer could not be made."))
+                with _kept("refusing"):
+                    job.fail(ServiceError("The change was stored, but the answer could not be made."))
         for room, relays in draft.relays.items():
-            room.relay(relays)
+            self._relay(room, relays)
         for room, relays in draft.relays.items():
-            room.commit(len(relays))
+            with _kept("settling"):
+                room.commit(len(relays))
             self._desk.rooms.grown(room)
+
+    def _relay(self, room: Room, relays: Sequence[Relay]) -> None:
+        """Send what is committed to the members; should that fail, each comes again and loads what it missed."""
+        try:
+            room.relay(relays)
+        except Exception:  # noqa: BLE001 - the boundary of a room
+            _log.exception("relay failed", document=room.text)
+            for member in list(room.members):
+                with _kept("ending"):
+                    member.end("service_error: A change could not be relayed.")
 
     async def _abandon(self, draft: Draft) -> None:
         """Forget what memory holds beyond the log: the touched tickets, and the documents of the touched rooms."""
@@ -300,6 +348,15 @@ class Committer:
         else:
             self._store_fails = False
         return not self._store_fails
+
+
+@contextmanager
+def _kept(deed: str) -> Iterator[None]:
+    """Keep a fault of ours to the deed in which it is: nothing that is committed hangs on it."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - a boundary of the task
+        _log.exception("committer fault", deed=deed)
 
 
 def _size(job: Job) -> int:

@@ -12,7 +12,7 @@ from typing import assert_never
 from crdt_sync.documents.document import Outcome, Received
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.identity import Identity
-from crdt_sync.errors import CallerError, ServiceError, TicketSyncError, Unavailable
+from crdt_sync.errors import CallerError, ServiceError, TicketSyncError
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.effects import (
     Answer,
@@ -32,7 +32,7 @@ from crdt_sync.protocol.room import Room
 from crdt_sync.protocol.session import Session
 from crdt_sync.service.audit import Asked
 from crdt_sync.service.house import House
-from crdt_sync.service.jobs import Change, KeepRefused
+from crdt_sync.service.jobs import Change, KeepRefused, not_stored
 from crdt_sync.service.leases import Lease
 from crdt_sync.service.pace import Pace, too_fast
 from crdt_sync.service.tokens import Authenticator, Tokens
@@ -65,6 +65,10 @@ class Membership:
     def put_encoded(self, encoded: object) -> None:
         """Queue what was encoded for the end of this turn."""
         self.connection.put_encoded(encoded)
+
+    def end(self, reason: str) -> None:
+        """Close its connection, so that its client comes again and loads what it lacks."""
+        self.connection.close(1011, reason)
 
 
 class Connection:
@@ -216,7 +220,7 @@ class Connection:
     def _push(self, push: Push) -> None:
         member = self._members.get(push.key)
         if member is not None and member.room.stale:  # it would be refused in the end, and wait without a bound
-            self._execute(self.session.failed(push.key, push.ref, _not_stored()))
+            self._execute(self.session.failed(push.key, push.ref, not_stored()))
         elif member is not None:
             member.room.changing(lambda: self._change(member, push))
 
@@ -238,7 +242,7 @@ class Connection:
             self._tell(member, partial(session.failed, push.key, push.ref, error))
             return
         if received.kind is Outcome.GAP and room.unasked:
-            self._tell(member, partial(session.failed, push.key, push.ref, _not_stored()))
+            self._tell(member, partial(session.failed, push.key, push.ref, not_stored()))
         elif received.kind is Outcome.GAP:
             self._tell(member, partial(session.gap, push, room.document.state_vector(), self._house.clock.now_ms()))
         elif received.kind is Outcome.DUPLICATE:
@@ -394,7 +398,3 @@ class Connection:
         """Drop what was begun for a subscription that has ended, so that a later one of its name does not get it."""
         if (task := self._arriving.pop(key, None)) is not None and task is not asyncio.current_task():
             task.cancel()
-
-
-def _not_stored() -> Unavailable:
-    return Unavailable("An earlier change was not stored.", advice="You will be asked for all of them.")

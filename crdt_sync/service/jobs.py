@@ -35,6 +35,7 @@ class Change:
     trace: str | None = None
     builds_on: Sequence[Room] = field(init=False, default=())  # what it builds on came before it
     generation: int = field(init=False)
+    pending: bool = field(init=False, default=True)
     live: LiveTicket | None = field(init=False, default=None)
     entries: Sequence[Waiting] = field(init=False, default=())  # what it submits
     opening: Transition | None = field(init=False, default=None)
@@ -111,13 +112,21 @@ class Change:
     def succeed(self, committed: Committed) -> None:
         """Acknowledge."""
         self.on_success(committed.last)
-        self.room.commit(1)
+        self._settle()
 
     def fail(self, error: TicketSyncError) -> None:
         """Say that nothing was kept."""
         self.room.undecided.pop(self, None)
-        self.on_failure(error)
-        self.room.commit(1)
+        try:
+            self.on_failure(error)
+        finally:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Be pending no more, once, also where the room's answers to it or ours to its author fail."""
+        if self.pending:
+            self.pending = False
+            self.room.commit(1)
 
     def _open(self, desk: Desk, draft: Draft, live: LiveTicket) -> None:
         """Create the ticket from its submitted opening."""
@@ -228,6 +237,11 @@ def _undecided(live: LiveTicket, room: Room) -> WaitingList:
         if refused.get(waiting.key) in UNSETTLED and TransitionId(waiting.key) not in live.fold:
             found.put(waiting)
     return found
+
+
+def not_stored() -> Unavailable:
+    """The answer to an update of a room that is to be loaded anew."""
+    return Unavailable("An earlier change was not stored.", advice="You will be asked for all of them.")
 
 
 def _unfounded() -> Unavailable:

@@ -67,6 +67,8 @@ class Rooms:
                 _log.error("document not loaded", document=room.text, reason=str(error))
             except StoreUnavailable:
                 return
+            except Exception:  # noqa: BLE001 - the boundary of a room: the others are loaded all the same
+                _log.exception("document not loaded", document=room.text)
 
     def ask(self) -> None:
         """Ask the members of rooms that were loaded anew for what these lack; the store should be able to keep it."""

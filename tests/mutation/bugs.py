@@ -95,7 +95,7 @@ BUGS = (
             ),
             Edit(
                 COMMITTER,
-                "        for room, relays in draft.relays.items():\n            room.relay(relays)\n",
+                "        for room, relays in draft.relays.items():\n            self._relay(room, relays)\n",
                 "",
             ),
         ),

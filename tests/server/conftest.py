@@ -43,7 +43,7 @@ class Site:
 @pytest.fixture
 async def site():
     tickets, store, clock, channels, meter = FakeTickets(), FakeStore(), ManualClock(), Channels(), CountingMeter()
-    readiness = Readiness(store)
+    readiness = Readiness(store, lambda: store.dead)
     parts = Parts(
         tickets=tickets,
         lifecycles=lifecycles(),

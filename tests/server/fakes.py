@@ -109,6 +109,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.checks = 0
         self.failure = None
+        self.dead = False
 
     async def check(self) -> None:
         self.checks += 1

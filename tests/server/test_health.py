@@ -30,6 +30,17 @@ async def test_it_is_not_ready_when_the_log_takes_too_long(site, monkeypatch):
     assert 503 == (await site.client.get("/readyz")).status_code
 
 
+async def test_it_is_not_ready_when_nobody_commits_any_more(site):
+    site.store.dead = True
+    answer = await site.client.get("/readyz")
+
+    assert (503, "log_unavailable", "The committer has ended.") == (
+        answer.status_code,
+        answer.json()["code"],
+        answer.json()["detail"],
+    )
+
+
 async def test_it_is_not_ready_while_it_stops(site):
     site.readiness.stopping = True
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.card import CardDocument
@@ -455,15 +456,21 @@ async def test_the_consumer_is_found_by_its_name(world):
     assert "committer" in {task.get_name() for task in asyncio.all_tasks()}
 
 
-async def test_a_committer_that_dies_ends_its_test_at_once_and_says_why(store, diary):
-    """Nothing that a job may do ends it; this is about our worlds, whose tests would wait for ever."""
+async def test_a_committer_that_dies_says_so_and_refuses_what_comes(store, diary):
+    """No fault ends it of which we know; it ends its test at once, which would wait for ever, and says why."""
     world = await World.start(store)
-    fault = Job(diary, "a", decide=raises(Conflict("No.")))
-    fault.fail = raises(ZeroDivisionError())
-    world.committer.enqueue(fault)
+    world.committer._next = raises(ZeroDivisionError())
+    assert not world.committer.dead
+    with capture_logs() as logs:
+        world.committer.enqueue(Job(diary, "a"))
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        asyncio.current_task().uncancel()
+    world.committer.enqueue(Job(diary, "b"))
 
-    with pytest.raises(asyncio.CancelledError):
-        await asyncio.Event().wait()
-    asyncio.current_task().uncancel()
+    assert world.committer.dead
+    assert ["committer ended"] == [entry["event"] for entry in logs if entry["log_level"] == "critical"]
+    assert [("fail", "a"), ("fail", "b")] == [entry[:2] for entry in diary]
+    assert {"The service cannot commit any more."} == {entry[2][2] for entry in diary}
     with pytest.raises(ZeroDivisionError):
         await world.stop()
