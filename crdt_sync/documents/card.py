@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import pycrdt
 
-from crdt_sync.documents.document import APPLIED, Placed, Received
+from crdt_sync.documents.document import APPLIED, Received
+from crdt_sync.documents.ranges import Placed
 from crdt_sync.documents.rules import RuledDocument, Scalar, check_scalar, one_value, put, scalars
 from crdt_sync.documents.updates import Content, Update
 from crdt_sync.domain.ids import NAME_PATTERN, ActorId, DocumentKind

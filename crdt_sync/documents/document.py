@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 
 import pycrdt
 
-from crdt_sync.documents import content
+from crdt_sync.documents import content, snapshots
 from crdt_sync.documents.former import Former, clients_named, made_anew
 from crdt_sync.documents.gaps import integrable
-from crdt_sync.documents.ranges import Deleted, Place, Places
+from crdt_sync.documents.halves import cuts, halves
+from crdt_sync.documents.ranges import Deleted, Placed, Places
+from crdt_sync.documents.runs import join
 from crdt_sync.documents.updates import (
     XML_HOOK,
     Content,
@@ -27,16 +29,11 @@ from crdt_sync.documents.updates import (
     decode_stored,
     encode_deletes,
     encode_state_vector,
-    halves,
 )
 from crdt_sync.domain.ids import ActorId, Digest, DocumentKind
-from crdt_sync.errors import Malformed, Refused, ServiceError, TooLarge
-from crdt_sync.wire.lib0 import Reader, var_bytes, var_string, var_uint
+from crdt_sync.errors import CallerError, Malformed, Refused, ServiceError, TooLarge
 from crdt_sync.wire.limits import DOCUMENT_BYTES_MAX
 
-Placed = Sequence[tuple[Struct, Place | None]]
-
-_SNAPSHOT_VERSION = 1
 # A member of an enumeration costs a call to look up, and these are compared for every keystroke.
 _JSON, _TYPE, _GC, _DELETED = Content.JSON, Content.TYPE, Content.GC, Content.DELETED
 
@@ -78,6 +75,7 @@ class Document:
     """
 
     kind: ClassVar[DocumentKind | None] = None
+    joins_runs: ClassVar[bool] = True  # updates of one breath may be judged, and fall, together
 
     def __init__(self, client_id: int) -> None:
         self._client_id = client_id
@@ -172,7 +170,23 @@ class Document:
             Refused: a rule is broken. Whatever is raised, nothing was applied.
 
         """
-        update = self._decoded(data)
+        return self._receive(data, self._decoded(data), actor)
+
+    def receive_run(self, parts: Sequence[bytes], *, actor: ActorId) -> tuple[bytes, Received] | None:
+        """Take updates that follow each other as one update, and return that.
+
+        None, and nothing was applied, if they are none that can be taken so: `receive` says of each what it is.
+        """
+        if not self.joins_runs:
+            return None
+        try:
+            joined = join(parts, [self._decoded(data) for data in parts])
+            received = GAP if joined is None else self._receive(*joined, actor)
+        except CallerError:
+            return None
+        return (joined[0], received) if joined is not None and received.kind is Outcome.APPLIED else None
+
+    def _receive(self, data: bytes, update: Update, actor: ActorId) -> Received:
         fresh = integrable(update, self._state)
         if fresh is None:
             return GAP
@@ -225,13 +239,9 @@ class Document:
     def _load_snapshot(self, snapshot: bytes | None) -> bool:
         if snapshot is None:
             return True
-        reader = Reader(snapshot)
-        if reader.var_uint() != _SNAPSHOT_VERSION:
-            raise Malformed("The snapshot is of an unknown version.")
-        for _ in range(reader.var_uint()):
-            self._know_author(reader.var_uint(), ActorId(reader.var_string()))
-        state = reader.var_bytes()
-        reader.end()
+        authors, state = snapshots.decode(snapshot)
+        for client, actor in authors:
+            self._know_author(client, actor)
         return self._load_update(state, None)
 
     def _load_update(self, data: bytes, actor: ActorId | None) -> bool:
@@ -240,10 +250,7 @@ class Document:
     def snapshot(self) -> bytes:
         """Return all that `load` needs instead of the updates so far."""
         self._refuse_damaged()
-        authors = self._authors_known()
-        parts = [var_uint(_SNAPSHOT_VERSION), var_uint(len(authors))]
-        parts += [var_uint(client) + var_string(actor) for client, actor in authors]
-        return b"".join(parts) + var_bytes(self._doc.get_update())
+        return snapshots.encode(self._authors_known(), self._doc.get_update())
 
     def digest(self) -> Digest:
         """Return the digest of all that the document is: two that have the same one are the same to every reader.
@@ -366,35 +373,16 @@ class Document:
             Refused: a struct that is not trusted links two places, which would corrupt the lists of yrs.
 
         """
-        places = self._places if len(fresh) == 1 else Places(self._places)  # a draft: one may build on another
-        placed = []
-        for item in fresh:
-            place, torn = places.locate(item, self._state.get(item.client, 0))
-            if torn and not trusted:
-                raise Refused("A struct is in two places at once.", code="torn")
-            if places is not self._places:
-                places.put(item, place)
-            placed.append((item, place))
+        placed, torn = self._places.locate_all(fresh, self._state)
+        if torn and not trusted:
+            raise Refused("A struct is in two places at once.", code="torn")
         return placed
 
     def _refuse_cut(self, update: Update, fresh: Sequence[Struct], new_halves: set[Id]) -> None:
         """Refuse to cut a character in two, after which yrs loses the text behind it where Yjs keeps it."""
-        if any(cut in new_halves or cut in self._halves for cut in _cuts(update, fresh, self._state)):
+        if any(cut in new_halves or cut in self._halves for cut in cuts(update, fresh, self._state)):
             raise Refused(
                 "The update cuts a character in two.",
                 code="half_character",
                 advice="Edit text by whole characters, not by UTF-16 code units.",
             )
-
-
-def _cuts(update: Update, fresh: Sequence[Struct], state: Mapping[int, int]) -> Iterable[Id]:
-    """Yield every id before which the update splits what was inserted as one."""
-    for item in fresh:
-        yield Id(item.client, max(item.clock, state.get(item.client, 0)))
-        if item.origin is not None:
-            yield Id(item.origin.client, item.origin.clock + 1)
-        if item.right_origin is not None:
-            yield item.right_origin
-    for deletion in update.deletes:
-        yield Id(deletion.client, deletion.clock)
-        yield Id(deletion.client, deletion.end)

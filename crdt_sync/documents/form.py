@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import pycrdt
 
-from crdt_sync.documents.document import Outcome, Placed, Received
+from crdt_sync.documents.document import Outcome, Received
+from crdt_sync.documents.ranges import Placed
 from crdt_sync.documents.rules import RuledDocument, Scalar, check_scalar, check_text, one_value, put, scalars
 from crdt_sync.documents.updates import Content, Struct, Update
 from crdt_sync.domain.ids import DIGEST_PATTERN, NAME_PATTERN, ActorId, Digest, DocumentKind

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import pycrdt
 
-from crdt_sync.documents.document import APPLIED, Document, Placed, Received
+from crdt_sync.documents.document import APPLIED, Document, Received
+from crdt_sync.documents.ranges import Placed
 from crdt_sync.documents.updates import Update
 from crdt_sync.domain.ids import ActorId, DocumentKind
 from crdt_sync.errors import Forbidden

@@ -4,7 +4,7 @@ Plain bookkeeping in memory. It is rebuilt from the updates whenever a document 
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from crdt_sync.documents.updates import Content, Deletion, Id, Struct
@@ -59,6 +59,10 @@ class Place(NamedTuple):
     key: str | None
 
 
+Placed = Sequence[tuple[Struct, Place | None]]
+"""Structs, each with its place; None if it was collected with what held it."""
+
+
 class Places:
     """The places of a document's elements. With a `base` it is a draft, which holds only what the base does not."""
 
@@ -104,6 +108,24 @@ class Places:
             torn = torn or self.find(Id(item.client, known - 1)) != place
         return place, torn
 
+    def locate_all(self, fresh: Sequence[Struct], state: Mapping[int, int]) -> tuple[Placed, bool]:
+        """Do the same for structs that follow each other, behind the clocks of `state`; torn if any is."""
+        places = self if len(fresh) == 1 else Places(self)  # a draft: one may build on another
+        placed: list[tuple[Struct, Place | None]] = []
+        any_torn = False
+        before: Struct | None = None
+        for item in fresh:
+            if before is not None and _goes_on(item, before):
+                place = placed[-1][1]
+            else:
+                place, torn = places.locate(item, state.get(item.client, 0))
+                any_torn = any_torn or torn
+                if places is not self:
+                    places.put(item, place)
+            placed.append((item, place))
+            before = item
+        return placed, any_torn
+
     def keys(self, root: str) -> set[str]:
         """Return the keys that were ever set in a root."""
         own = self._keys.get(root, set())
@@ -115,3 +137,16 @@ class Places:
         if starts is None or wanted.clock < starts[0]:
             return self._base.find(wanted) if self._base is not None else None
         return self._places[wanted.client][bisect_right(starts, wanted.clock) - 1]
+
+
+def _goes_on(item: Struct, before: Struct) -> bool:
+    """Whether a struct stands behind the one before it and nothing else says where: it is in the same place."""
+    client, clock, _, kind, _, origin, right_origin, parent, _ = item
+    return (
+        client == before.client
+        and origin == (client, clock - 1)
+        and clock == before.end
+        and right_origin is None
+        and parent is None
+        and kind is not _GC
+    )

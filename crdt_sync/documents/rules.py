@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 import pycrdt
 
-from crdt_sync.documents.document import Document, Placed
+from crdt_sync.documents.document import Document
+from crdt_sync.documents.ranges import Placed
 from crdt_sync.documents.updates import Content, Struct
 from crdt_sync.errors import Refused
 from crdt_sync.wire.limits import VAR_UINT_MAX

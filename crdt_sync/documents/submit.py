@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import pycrdt
 
-from crdt_sync.documents.document import Entry, Outcome, Placed, Received
-from crdt_sync.documents.ranges import Place
+from crdt_sync.documents.document import Entry, Outcome, Received
+from crdt_sync.documents.ranges import Place, Placed
 from crdt_sync.documents.rules import RuledDocument, check_text, client_id_reused
 from crdt_sync.documents.updates import Content, Id, Struct, Update
 from crdt_sync.domain.ids import ActorId, DocumentKind
@@ -27,6 +27,7 @@ class SubmitDocument(RuledDocument):
     """Two arrays of strings. `receive` returns the new entries, each client's in the order of its clocks."""
 
     kind = DocumentKind.SUBMIT
+    joins_runs = False  # an opening that is refused takes no other entry with it
     roots: ClassVar = {TRANSITIONS: 0, MESSAGES: 0}
 
     def __init__(self, client_id: int) -> None:

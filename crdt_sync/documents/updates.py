@@ -6,7 +6,7 @@ Owns the structure of an update: its structs and its deletions. Never applies on
 Source: https://github.com/yjs/yjs, src/utils/encoding.js and src/structs, 13.6.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -158,6 +158,8 @@ def encode_state_vector(state: Mapping[int, int]) -> bytes:
 
 def encode_deletes(deletes: Sequence[Deletion]) -> bytes:
     """Write the deletions of an update; those of one client follow each other."""
+    if not deletes:
+        return var_uint(0)
     clients: dict[int, list[Deletion]] = {}
     for deletion in deletes:
         clients.setdefault(deletion.client, []).append(deletion)
@@ -178,20 +180,6 @@ def utf16_length(text: str) -> int:
     if text.isascii():
         return len(text)
     return len(text.encode("utf-16-le")) // 2
-
-
-def halves(structs: Iterable[Struct]) -> set[Id]:
-    """Return the ids at which a text would be cut inside a character that takes two UTF-16 code units."""
-    found: set[Id] = set()
-    for item in structs:
-        if item.kind == Content.STRING and isinstance(item.content, str) and len(item.content) != item.length:
-            clock = item.clock
-            for character in item.content:
-                clock += 1
-                if character > "\uffff":
-                    found.add(Id(item.client, clock))
-                    clock += 1
-    return found
 
 
 _made = tuple.__new__  # what a named tuple's own constructor comes to, at half its cost

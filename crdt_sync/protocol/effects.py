@@ -99,4 +99,5 @@ class Refusal:
     principal: Principal | None
 
 
-Effect = Send | Close | Authenticate | Open | Leave | Answer | Push | Present | AskPresence | Quarantine | Refusal
+Immediate = Send | Close | Authenticate | Open | Leave | Answer | Present | AskPresence | Quarantine | Refusal
+Effect = Push | Immediate

@@ -47,6 +47,9 @@ class Stage(Enum):
     RESET = auto()  # the client's copy is of a former life: closed until it joins again
 
 
+_OPEN = Stage.OPEN  # a member of an enumeration costs a call to look up
+
+
 @dataclass(slots=True)
 class Subscription:
     """One document on one connection."""
@@ -79,8 +82,11 @@ class Session:
 
     def receive(self, data: object) -> list[Effect]:
         """Take one message of the transport."""
+        heard = self.dialect.decode(data)
+        if len(heard) == 1:
+            return self._inbound(heard[0])
         effects: list[Effect] = []
-        for inbound in self.dialect.decode(data):
+        for inbound in heard:
             effects += self._inbound(inbound)
         return effects
 
@@ -233,6 +239,8 @@ class Session:
     def _inbound(self, inbound: Inbound) -> list[Effect]:
         subscription = self._subscriptions.get(inbound.key)
         body = inbound.body
+        if isinstance(body, said.Change) and subscription is not None and subscription.stage is _OPEN:
+            return [Push(inbound.key, body.data, body.ref)]  # as for nearly every frame
         if isinstance(body, said.Answered) and not inbound.key:
             return [Send(body.frame)]
         if isinstance(body, said.Token) and not inbound.key:

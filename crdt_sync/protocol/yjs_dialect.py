@@ -86,10 +86,10 @@ def _body(data: object) -> said.Body:
     except CallerError as error:
         return said.Broken(error.detached(), data)
     match frame:
+        case ysync.Update() | ysync.Step2():  # the most frequent one first
+            return said.Change(frame.update)
         case ysync.Step1():
             return said.StateVector(frame.state_vector)
-        case ysync.Step2() | ysync.Update():
-            return said.Change(frame.update)
         case ysync.Awareness():
             return said.Awareness(frame.states)
         case ysync.QueryAwareness():

@@ -3,23 +3,23 @@
 A transport makes one a socket, hands it what arrives and writes what it is given.
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from typing import assert_never
 
 from crdt_sync.documents.document import Outcome, Received
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import CallerError, ServiceError, TicketSyncError
-from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.effects import (
     Answer,
     AskPresence,
     Authenticate,
     Close,
     Effect,
+    Immediate,
     Leave,
     Open,
     Present,
@@ -28,47 +28,16 @@ from crdt_sync.protocol.effects import (
     Refusal,
     Send,
 )
-from crdt_sync.protocol.room import Room
 from crdt_sync.protocol.session import Session
+from crdt_sync.service.arrivals import Arrivals
 from crdt_sync.service.audit import Asked
 from crdt_sync.service.house import House
 from crdt_sync.service.jobs import Change, KeepRefused, not_stored
 from crdt_sync.service.leases import Lease
+from crdt_sync.service.membership import Membership
 from crdt_sync.service.pace import Pace, too_fast
 from crdt_sync.service.tokens import Authenticator, Tokens
 from crdt_sync.service.transport import Transport
-
-
-@dataclass(slots=True, eq=False)
-class Membership:
-    """One subscription of one connection, as its room sees it."""
-
-    connection: "Connection"
-    room: Room
-    key: str
-    principal: Principal
-    writable: bool
-
-    @property
-    def dialect(self) -> Dialect:
-        """How this member is spoken to."""
-        return self.connection.session.dialect
-
-    def put(self, frame: object) -> None:
-        """Queue a frame for the end of this turn."""
-        self.connection.put(frame)
-
-    def encode(self, said: Sequence[object]) -> object:
-        """Make frames into what is written; the same for every member that is spoken to alike."""
-        return self.connection.encode(said)
-
-    def put_encoded(self, encoded: object) -> None:
-        """Queue what was encoded for the end of this turn."""
-        self.connection.put_encoded(encoded)
-
-    def end(self, reason: str) -> None:
-        """Close its connection, so that its client comes again and loads what it lacks."""
-        self.connection.close(1011, reason)
 
 
 class Connection:
@@ -94,7 +63,8 @@ class Connection:
         per_document = session.dialect.token_per_document
         self._tokens = Tokens(house.leases, self, authenticate, identity, per_document=per_document)
         self._members: dict[str, Membership] = {}
-        self._arriving: dict[str, asyncio.Task[None]] = {}  # who is not in a room yet, by key
+        self._arrivals = Arrivals(done=self._end_tokens, failed=self.fail)
+        self._pushed: list[Push] = []  # in this turn
         self._frames: list[object] = []
         self._closed = False
 
@@ -117,6 +87,17 @@ class Connection:
         if fast := self._pace.too_fast(self._house.clock, frames):
             self._execute(self.session.end(too_fast()))
         return fast
+
+    def take(self) -> None:
+        """Take the updates that came in this turn, those of one document that follow each other together."""
+        pushed, self._pushed = self._pushed, []
+        for key, pushes in groupby(pushed, attrgetter("key")):
+            if (member := self._members.get(key)) is not None:
+                self._push(member, list(pushes))
+
+    def fail(self) -> None:
+        """Close after a mistake of ours."""
+        self._execute(self.session.end(ServiceError("The service made a mistake; it is logged.")))
 
     def put(self, frame: object) -> None:
         """Queue a frame for the end of this turn."""
@@ -155,13 +136,12 @@ class Connection:
         """Leave every room; the transport is gone or going. What came in whole before is still taken."""
         if self._closed:
             return
+        self.take()
         self._closed = True
-        for task in [task for key, task in self._arriving.items() if not self.session.owes(key)]:
-            task.cancel()
+        self._arrivals.drop_all_but(self.session.owes)
         for key in list(self._members):
             self._leave(key)
-        if not self._arriving:  # else what waits for its document is judged by them
-            self._tokens.end()
+        self._end_tokens()
         self._house.forget(self)
 
     def ask_token(self, lease: Lease) -> bool:
@@ -180,49 +160,73 @@ class Connection:
         self._execute(self.session.authenticated(lease.key, principal))
         for key in [lease.key] if lease.key else list(self._members):
             if (member := self._members.get(key)) is not None:
-                self._arrive(key, self._look_again(member, principal))
+                self._arrivals.begin(key, self._look_again(member, principal))
 
     def _execute(self, effects: list[Effect]) -> None:
         for effect in effects:
-            if self._closed and not isinstance(effect, Push | Leave | Quarantine | Refusal):
+            if isinstance(effect, Push):
+                if not self._pushed:
+                    self._house.pushed(self)
+                self._pushed.append(effect)
                 continue
-            match effect:
-                case Send():
-                    self.put(effect.frame)
-                case Push():
-                    self._push(effect)
-                case Answer():
-                    self._answer(effect)
-                case Present():
-                    self._present(effect)
-                case AskPresence():
-                    self._presence(effect.key)
-                case Authenticate():
-                    self._arrive(effect.key, self._verify(effect))
-                case Open():
-                    self._arrive(effect.key, self._open(effect))
-                case Leave():
-                    self._stop_arriving(effect.key)
-                    self._leave(effect.key)
-                    self._tokens.drop(effect.key)
-                case Quarantine():
-                    if effect.principal is not None:  # a stranger's bytes would only drive out others'
-                        actor = effect.principal.actor
-                        self._house.keep_refused(KeepRefused(effect.document, actor, effect.code, effect.data))
-                case Refusal():
-                    asked = Asked(self.session.dialect.wire, effect.document, self._source, effect.principal)
-                    self._house.audit.refused(asked, effect.code)
-                case Close():
-                    self.close(effect.code, effect.reason)
-                case _:
-                    assert_never(effect)
+            if self._pushed:
+                self.take()
+            if not self._closed or isinstance(effect, Leave | Quarantine | Refusal):
+                self._do(effect)
 
-    def _push(self, push: Push) -> None:
-        member = self._members.get(push.key)
-        if member is not None and member.room.stale:  # it would be refused in the end, and wait without a bound
-            self._execute(self.session.failed(push.key, push.ref, not_stored()))
-        elif member is not None:
-            member.room.changing(lambda: self._change(member, push))
+    def _do(self, effect: Immediate) -> None:
+        match effect:
+            case Send():
+                self.put(effect.frame)
+            case Answer():
+                self._answer(effect)
+            case Present():
+                self._present(effect)
+            case AskPresence():
+                self._presence(effect.key)
+            case Authenticate():
+                self._arrivals.begin(effect.key, self._verify(effect))
+            case Open():
+                self._arrivals.begin(effect.key, self._open(effect))
+            case Leave():
+                self._arrivals.drop(effect.key)
+                self._leave(effect.key)
+                self._tokens.drop(effect.key)
+            case Quarantine():
+                if effect.principal is not None:  # a stranger's bytes would only drive out others'
+                    actor = effect.principal.actor
+                    self._house.keep_refused(KeepRefused(effect.document, actor, effect.code, effect.data))
+            case Refusal():
+                asked = Asked(self.session.dialect.wire, effect.document, self._source, effect.principal)
+                self._house.audit.refused(asked, effect.code)
+            case Close():
+                self.close(effect.code, effect.reason)
+            case _:
+                assert_never(effect)
+
+    def _push(self, member: Membership, pushes: Sequence[Push]) -> None:
+        if member.room.stale:  # they would be refused in the end, and wait without a bound
+            for push in pushes:
+                self._tell(member, partial(self.session.failed, push.key, push.ref, not_stored()))
+        elif len(pushes) == 1:
+            member.room.changing(partial(self._change, member, pushes[0]))
+        else:
+            member.room.changing(partial(self._change_together, member, pushes))
+
+    def _change_together(self, member: Membership, pushes: Sequence[Push]) -> None:
+        """Take updates as one if they follow each other and nothing is wrong with them, else one by one."""
+        run = None
+        if member.writable:
+            parts = [push.data for push in pushes]
+            run = member.room.document.receive_run(parts, actor=member.principal.actor)
+        if run is not None:
+            self._enqueue(member, pushes, *run)
+            return
+        there = self._members.get(member.key) is member  # else its sender has left, and still has it taken
+        for push in pushes:
+            self._change(member, push)
+            if there and self._members.get(member.key) is not member:
+                return  # something was wrong with this one, and closed the document
 
     def _change(self, member: Membership, push: Push) -> None:
         """Take an update, which may have waited for the room; its sender may have left meanwhile."""
@@ -248,9 +252,7 @@ class Connection:
         elif received.kind is Outcome.DUPLICATE:
             room.settled(partial(self._repeated, member, push, room.generation))
         else:
-            self._enqueue(member, push, received)
-            if self._members.get(push.key) is member:
-                self._execute(session.filled(push.key))
+            self._enqueue(member, [push], push.data, received)
 
     def _tell(self, member: Membership, say: Callable[[], list[Effect]]) -> None:
         """Do what the session says, unless its subscription has ended: a later one of the same name has its own."""
@@ -260,34 +262,40 @@ class Connection:
     def _repeated(self, member: Membership, push: Push, generation: int) -> None:
         """Acknowledge a duplicate, unless what it repeats was given up meanwhile: then it counts as new."""
         if member.room.generation == generation:
-            self._acknowledge(member, push, 0)
+            self._acknowledge(member, [push], 0)
         else:
             self._change(member, push)
 
-    def _acknowledge(self, member: Membership, push: Push, position: int) -> None:
-        if self._members.get(push.key) is member:
-            self._execute(self.session.acknowledged(push.key, push.ref, position))
+    def _acknowledge(self, member: Membership, pushes: Sequence[Push], position: int) -> None:
+        if self._members.get(member.key) is member:
+            for push in pushes:
+                if said := self.session.acknowledged(push.key, push.ref, position):
+                    self._execute(said)
 
-    def _enqueue(self, member: Membership, push: Push, received: Received) -> None:
+    def _enqueue(self, member: Membership, pushes: Sequence[Push], data: bytes, received: Received) -> None:
+        """Have one update committed, which is all that was pushed, and tell what becomes of each."""
+
         def failed(error: TicketSyncError) -> None:
-            if isinstance(error, ServiceError):
-                self._tell(member, partial(self.session.failed, push.key, push.ref, error))
-            else:
-                self._tell(member, partial(self.session.broken, push, error))
+            for push in pushes:
+                if isinstance(error, ServiceError):
+                    self._tell(member, partial(self.session.failed, push.key, push.ref, error))
+                else:
+                    self._tell(member, partial(self.session.broken, push, error))
 
         self._house.committer.enqueue_from(
             self._transport,
             Change(
                 room=member.room,
-                data=push.data,
+                data=data,
                 received=received,
                 principal=member.principal,
                 member=member,
-                on_success=partial(self._acknowledge, member, push),
+                on_success=partial(self._acknowledge, member, pushes),
                 on_failure=failed,
                 trace=self._trace,
             ),
         )
+        self._tell(member, partial(self.session.filled, member.key))
 
     def _answer(self, answer: Answer) -> None:
         member = self._members.get(answer.key)
@@ -330,6 +338,10 @@ class Connection:
         if (member := self._members.get(key)) is not None and (snapshot := member.room.presence.snapshot()) is not None:
             self.put(self.session.dialect.awareness(key, snapshot))
 
+    def _end_tokens(self) -> None:
+        if self._closed and not self._arrivals.any:  # what waits for its document is judged by them
+            self._tokens.end()
+
     def _leave(self, key: str) -> None:
         if (member := self._members.pop(key, None)) is not None:
             member.room.leave(member)
@@ -366,6 +378,7 @@ class Connection:
         state_vector = room.document.state_vector()
         self._execute(self.session.opened(key, writable=writable, state_vector=state_vector))
         if self._closed:
+            self.take()
             self._leave(key)
 
     async def _look_again(self, member: Membership, principal: Principal) -> None:
@@ -380,21 +393,3 @@ class Connection:
         was, member.principal, member.writable = member.writable, principal, writable
         if was != writable:
             self._tell(member, partial(self.session.permitted, member.key, writable=writable))
-
-    def _arrive(self, key: str, work: Coroutine[None, None, None]) -> None:
-        def done(task: asyncio.Task[None]) -> None:
-            if self._arriving.get(key) is task:
-                del self._arriving[key]
-            if self._closed and not self._arriving:
-                self._tokens.end()
-            if not task.cancelled() and task.exception() is not None:  # who was not judged keeps nothing
-                self._execute(self.session.end(ServiceError("The service made a mistake; it is logged.")))
-                task.result()  # the event loop logs it
-
-        task = self._arriving[key] = asyncio.get_running_loop().create_task(work)
-        task.add_done_callback(done)
-
-    def _stop_arriving(self, key: str) -> None:
-        """Drop what was begun for a subscription that has ended, so that a later one of its name does not get it."""
-        if (task := self._arriving.pop(key, None)) is not None and task is not asyncio.current_task():
-            task.cancel()

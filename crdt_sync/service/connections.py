@@ -7,6 +7,8 @@ import asyncio
 import hashlib
 from collections import Counter
 
+import structlog
+
 from crdt_sync.domain import access
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.identity import Identity
@@ -37,6 +39,8 @@ OVERDUE_CHECK_S = 5.0
 REMEMBERED_REFUSALS_MAX = 10_000  # as many as are kept, some 1 MB
 DRAFTS_PER_HOUR_MAX = 500  # a department that opens more tickets by hand in an hour is a runaway loop
 
+_log = structlog.get_logger(__name__)
+
 
 class Connections:
     """Every connection of this process, and what they share."""
@@ -64,6 +68,7 @@ class Connections:
         self._connections: set[Connection] = set()
         self._drafts: dict[ActorId, set[TicketId]] = {}  # of this hour
         self._drafts_hour = 0
+        self._pushed: list[Connection] = []
         self._written: list[Connection] = []
         self._present: set[Room] = set()
         self._present_later: set[Room] = set()
@@ -122,6 +127,11 @@ class Connections:
         """Drop a connection that has ended."""
         self._connections.discard(connection)
 
+    def pushed(self, connection: "Connection") -> None:
+        """Note that a connection has updates to take at the end of this turn."""
+        self._pushed.append(connection)
+        self._schedule()
+
     def written(self, connection: "Connection") -> None:
         """Note that a connection has frames to write at the end of this turn."""
         self._written.append(connection)
@@ -141,8 +151,15 @@ class Connections:
         self.present(room)
 
     def flush(self) -> None:
-        """Write what has collected: presence, the latest state only, and one write a connection."""
+        """Take and write what has collected: updates; presence, the latest state only; and one write a connection."""
         self._flushing = False
+        pushed, self._pushed = self._pushed, []
+        for connection in pushed:
+            try:
+                connection.take()
+            except Exception:  # noqa: BLE001 (the boundary of a connection: nobody else is disturbed)
+                _log.exception("connection failed")
+                connection.fail()
         present, self._present = self._present, set()
         for room in present:
             room.relay_presence()

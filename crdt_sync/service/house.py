@@ -30,6 +30,10 @@ class House(Protocol):
         """Keep refused bytes in quarantine, unless they were put there lately."""
         ...
 
+    def pushed(self, connection: "Connection") -> None:
+        """Note that a connection has updates to take at the end of this turn."""
+        ...
+
     def written(self, connection: "Connection") -> None:
         """Note that a connection has frames to write at the end of this turn."""
         ...

@@ -12,7 +12,7 @@ from functools import lru_cache
 from crdt_sync.domain.ids import DOCUMENT_NAME_BYTES_MAX
 from crdt_sync.errors import Malformed, TooLarge
 from crdt_sync.wire import ysync
-from crdt_sync.wire.lib0 import Reader, end_at, var_bytes, var_bytes_at, var_string, var_string_at, var_uint_at
+from crdt_sync.wire.lib0 import Reader, var_bytes, var_bytes_at, var_string, var_string_at, var_uint_at
 from crdt_sync.wire.limits import ADDRESS_BYTES_MAX, TEXT_BYTES_MAX, TOKEN_BYTES_MAX
 from crdt_sync.wire.ysync import UPDATE_HEAD, Awareness, QueryAwareness, Sync, Update
 
@@ -151,10 +151,10 @@ def decode(data: bytes) -> Addressed | Ping | Pong:
         raise TooLarge(f"An address of {length} bytes where {ADDRESS_BYTES_MAX} are allowed.")
     address, at = var_bytes_at(data, 0)
     document = _document(address)
-    if data[at : at + 2] == UPDATE_HEAD:  # what nearly every frame is
-        update, at = var_bytes_at(data, at + 2)
-        end_at(data, at)
-        return Addressed(address, document, Update(update))
+    if data.startswith(UPDATE_HEAD, at):  # as nearly every frame does; one that is wrong is read again, slowly
+        size, start = var_uint_at(data, at + len(UPDATE_HEAD))
+        if start + size == len(data):
+            return Addressed(address, document, Update(data[start:]))
     reader = Reader(data, at)
     frame = _read_body(reader, reader.var_uint())
     reader.end()

@@ -9,7 +9,7 @@ Source: https://github.com/yjs/y-protocols, PROTOCOL.md, and y-websocket 3.1.
 from dataclasses import dataclass
 
 from crdt_sync.errors import Malformed, TooLarge
-from crdt_sync.wire.lib0 import Reader, end_at, var_bytes, var_bytes_at, var_string
+from crdt_sync.wire.lib0 import Reader, var_bytes, var_string, var_uint_at
 from crdt_sync.wire.limits import FRAME_BYTES_MAX, TEXT_BYTES_MAX
 
 _SYNC, _AWARENESS, _AUTH, _QUERY_AWARENESS = range(4)
@@ -72,10 +72,10 @@ def decode(data: bytes) -> Frame:
     """
     check_size(data)
     frame: Frame
-    if data[:2] == UPDATE_HEAD:  # what nearly every message is
-        update, at = var_bytes_at(data, len(UPDATE_HEAD))
-        end_at(data, at)
-        return Update(update)
+    if data.startswith(UPDATE_HEAD):  # as nearly every message does; one that is wrong is read again, slowly
+        length, start = var_uint_at(data, len(UPDATE_HEAD))
+        if start + length == len(data):
+            return Update(data[start:])
     reader = Reader(data)
     kind = reader.var_uint()
     if kind == _SYNC:

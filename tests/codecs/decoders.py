@@ -294,7 +294,7 @@ DECODERS = {
     ),
     "value": Decoder(("documents.values.any_at",), _any, _any_seeds, None, _NO_ENCODER),
     "snapshot": Decoder(
-        ("documents.document.Document.load",),
+        ("documents.document.Document.load", "documents.snapshots.decode"),
         _load,
         _snapshot_seeds,
         None,

@@ -20,6 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from crdt_sync.cli import wechat_customer
+from crdt_sync.documents.updates import decode
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1.sync_pb2_grpc import SyncServiceStub
 from crdt_sync.wire import hocuspocus, ysync
@@ -33,6 +34,7 @@ CHAT = "chat/"  # begins the places that are no document
 GONE = (ConnectionClosed, grpc.aio.AioRpcError, httpx.TransportError, OSError)
 
 Ref = tuple[str, int]  # a document, and the number of an update in it
+Brought = tuple[str, int, int]  # inserted or deleted, client, clock
 Said = TypeVar("Said")
 
 
@@ -150,13 +152,20 @@ class ReplicaWriter(Writer):
         return ref
 
 
+def brought(update: bytes) -> set[Brought]:
+    """What an update brings, element by element: updates that follow each other may be echoed as one."""
+    decoded = decode(update)
+    inserted = {("+", item.client, clock) for item in decoded.structs for clock in range(item.clock, item.end)}
+    return inserted | {("-", one.client, clock) for one in decoded.deletes for clock in range(one.clock, one.end)}
+
+
 class SyncLink(Link):
-    """y-websocket: one socket a document, and the echo of an update is its acknowledgement."""
+    """y-websocket: one socket a document, and the echo of what an update brought is its acknowledgement."""
 
     def __init__(self) -> None:
         super().__init__()
         self._sockets: dict[str, ClientConnection] = {}
-        self._refs: dict[bytes, Ref] = {}
+        self._unheard: dict[Ref, set[Brought]] = {}
         self._heard: asyncio.Queue[tuple[str, bytes | None]] = asyncio.Queue()
         self._listening = 0
 
@@ -171,7 +180,7 @@ class SyncLink(Link):
             self._listening += 1
 
     async def send(self, ref: Ref, update: bytes) -> None:
-        self._refs[update] = ref
+        self._unheard[ref] = brought(update)
         await self._sockets[ref[0]].send(ysync.encode_update(update))
 
     async def acknowledged(self) -> Sequence[Ref]:
@@ -185,7 +194,13 @@ class SyncLink(Link):
         assert not isinstance(frame, ysync.Denied), frame
         if isinstance(frame, ysync.Step1):
             self.asked.append(document)
-        return [self._refs.pop(frame.update)] if isinstance(frame, ysync.Update) and frame.update in self._refs else []
+        if not isinstance(frame, ysync.Update):
+            return []
+        echoed = brought(frame.update)
+        refs = [ref for ref, sent in self._unheard.items() if ref[0] == document and sent <= echoed]
+        for ref in refs:
+            del self._unheard[ref]
+        return refs
 
 
 class Listening:

@@ -33,6 +33,12 @@ def updates(count, size=100):
     return made
 
 
+def say(connection, update):
+    """Send an update in a turn of its own."""
+    connection.receive(update)
+    connection.take()
+
+
 async def test_who_sends_too_much_is_not_read_until_half_of_it_is_written(world, store, monkeypatch):
     each = limits.CHANGE_OVERHEAD_BYTES + 100
     monkeypatch.setattr(limits, "COMMIT_QUEUE_BYTES_MAX", 4 * each)
@@ -43,12 +49,12 @@ async def test_who_sends_too_much_is_not_read_until_half_of_it_is_written(world,
     sender.receive(first)
     await world.settle()  # it is in the commit under way; what follows waits
     for update in more[:3]:
-        sender.receive(update)
+        say(sender, update)
     assert 0 == wire.pauses
     for update in more[3:]:
-        sender.receive(update)
+        say(sender, update)
     assert (1, 0) == (wire.pauses, others_wire.pauses)
-    other.receive(updates(1)[0])
+    say(other, updates(1)[0])
     assert 1 == others_wire.pauses, "whoever adds to what waits too long, waits"
 
     store.gate.set()
@@ -65,7 +71,7 @@ async def test_many_small_changes_count_for_what_they_cost(world, store, monkeyp
     sender.receive(first)
     await world.settle()
     for update in more:
-        sender.receive(update)
+        say(sender, update)
 
     assert 1 == wire.pauses
 
@@ -92,7 +98,7 @@ async def test_an_idle_committer_writes_at_once_and_a_busy_one_in_batches(world,
     await world.settle()
     assert 1 == store.waiting, "the store was asked, without any timer"
     for update in more:
-        sender.receive(update)
+        say(sender, update)
     await world.settle()
     store.gate.set()
     await world.settle()

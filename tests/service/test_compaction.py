@@ -48,6 +48,7 @@ async def typed(world: World, document: str, edits: list[bytes], by: Principal =
     before = room.document_position
     for data in edits:
         connection.receive(ysync.encode_update(data))
+        connection.take()  # a row each
     await until(lambda: not room.pending and room.document_position == before + len(edits))
     return connection, wire
 

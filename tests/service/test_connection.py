@@ -46,6 +46,7 @@ async def test_an_update_that_waits_for_the_room_is_taken_although_its_sender_ha
     first, second = edit(76), edit(77)
     store.gate.clear()
     author.receive(ysync.encode_update(first))
+    author.take()
     asking.receive(ysync.encode_step1(b"\0"))
     author.receive(ysync.encode_update(second))
     author.ended()
@@ -139,7 +140,7 @@ async def test_whose_access_could_not_be_judged_keeps_nothing(world, monkeypatch
         connection, wire = await world.yjs(f"ticket/{view.id}/card", SALES)
         monkeypatch.setattr(world.connections, "admit", broken)
         (member,) = connection._members.values()
-        connection._arrive(member.key, connection._look_again(member, TECH))
+        connection._arrivals.begin(member.key, connection._look_again(member, TECH))
         await world.settle()
 
     assert (1011, "internal") == (wire.closed[0], wire.closed[1].partition(":")[0])
