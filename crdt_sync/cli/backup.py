@@ -33,7 +33,9 @@ def restore(
     restored = bootstrap.run(backups.restore(context.obj.url, file, clock=clock, ids=SystemIds(clock)))
     epoch = restored.epoch
     typer.echo(f"{epoch.documents} documents were written anew; positions go on from {epoch.position}.")
-    if epoch.unread:
+    if epoch.unread is None:
+        typer.echo("The replaced database could not be read to its end; copies of its documents may come back.")
+    elif epoch.unread:
         typer.echo(f"{epoch.unread} documents of the replaced database could not be read; their copies may come back.")
     if restored.aside is not None:
         typer.echo(f"The replaced database is {restored.aside}.")

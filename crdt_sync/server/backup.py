@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crdt_sync.adapters.storage import database_file
@@ -76,7 +76,8 @@ async def _begin_epoch(path: Path, work: Path, ids: Ids, now_ms: int, *, there: 
             stores.push_async_callback(replaced.close)
         store = await open_store(database_file.url_of(work))
         stores.push_async_callback(store.close)
-        return await begin_epoch(store, ids, now_ms, replaced=replaced)
+        epoch = await begin_epoch(store, ids, now_ms, replaced=replaced)
+        return replace(epoch, unread=None) if there and replaced is None else epoch
 
 
 async def _replaced(path: Path) -> SqlStore | None:

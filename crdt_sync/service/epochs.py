@@ -31,11 +31,15 @@ _NEVER_TAKEN_BACK = frozenset({DocumentKind.LOG, DocumentKind.TALK, DocumentKind
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What was begun. `unread` are the documents of the replaced store that could not be read."""
+    """What was begun.
+
+    `unread` are the documents of the replaced store that could not be read; None if nobody knows how many: it could not
+    be read to its end, or at all.
+    """
 
     position: Position
     documents: int
-    unread: int
+    unread: int | None
 
 
 async def begin_epoch(store: Store, ids: Ids, now_ms: int, *, replaced: Store | None) -> Epoch:
@@ -77,15 +81,18 @@ class _Former:
     position: Position
     clients: dict[str, frozenset[int]]
     ended: dict[str, frozenset[int]]  # those of them that had ended there already
-    unread: int
+    unread: int | None
 
 
 async def _former(replaced: Store, ids: Ids) -> _Former:
     clients: dict[str, frozenset[int]] = {}
     ended: dict[str, frozenset[int]] = {}
-    position, unread = Position(0), 0
+    position, unread, is_whole = Position(0), 0, True
     try:
         position = await replaced.position()
+    except StoreUnavailable:
+        is_whole = False
+    try:
         async for name in _names(replaced):
             try:
                 room = await Rooms(replaced, ids).get(str(name))
@@ -94,8 +101,8 @@ async def _former(replaced: Store, ids: Ids) -> _Former:
             except (StoreUnavailable, TicketSyncError):
                 unread += 1
     except StoreUnavailable:
-        unread += 1
-    return _Former(position, clients, ended, unread)
+        is_whole = False
+    return _Former(position, clients, ended, unread if is_whole else None)
 
 
 async def _names(store: Store) -> AsyncIterator[DocumentName]:

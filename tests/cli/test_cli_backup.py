@@ -70,6 +70,7 @@ def test_a_restore_puts_the_backup_in_place_and_keeps_what_was_there(data, tmp_p
     assert restored.output.startswith("1 documents were written anew; positions go on from ")
     (aside,) = [path for path in data.iterdir() if "replaced" in path.name]
     assert f"The replaced database is {aside}." in restored.output
+    assert "could not be read to its end" not in restored.output
     assert (2, 1) == (len(rows(aside)), len(rows(data / "crdt-sync.db", "SELECT * FROM restores")))
     assert {"crdt-sync.db", "crdt-sync.db.lock", aside.name} == {path.name for path in data.iterdir()}
 
@@ -94,6 +95,9 @@ def test_a_restore_works_where_the_database_is_ruined(data, tmp_path):
     assert 0 == restored.exit_code, restored.exception
     (aside,) = [path for path in data.iterdir() if "replaced" in path.name]
     assert aside.read_bytes().startswith(b"ruined")
+    assert "The replaced database could not be read to its end; copies of its documents may come back." in (
+        restored.output
+    )
 
 
 def test_a_damaged_document_in_the_backup_leaves_the_database_as_it_was(data, tmp_path):

@@ -12,7 +12,7 @@ from crdt_sync.documents.kinds import new_document
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain import payload
 from crdt_sync.domain.ids import DocumentName
-from crdt_sync.ports import StoreUnavailable
+from crdt_sync.ports import StoreDamaged, StoreUnavailable
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.service.epochs import POSITIONS_SKIPPED, begin_epoch
@@ -283,7 +283,22 @@ async def test_a_replaced_store_that_cannot_be_read_is_done_without(lives):
 
     epoch = await lives.restore(replaced=replaced)
 
-    assert 1 == epoch.unread
+    assert epoch.unread is None
+
+
+async def test_of_a_replaced_store_that_has_lost_its_position_the_documents_are_read(lives, monkeypatch):
+    _, names = await worked_on(lives.world)
+    replaced, lives.store = deepcopy(lives.store), MemoryStore()
+
+    async def position():
+        raise StoreDamaged("it is not there")
+
+    monkeypatch.setattr(replaced, "position", position)
+    epoch = await lives.restore(replaced=replaced)
+
+    assert epoch.unread is None
+    log = await copy_of(replaced, names["log"])
+    assert log.state().keys() == (await lives.store.document(names["log"])).ended
 
 
 async def test_a_log_that_holds_more_than_a_restored_service_ever_wrote_is_of_a_former_life(lives):
