@@ -148,6 +148,7 @@ class Compactor:
             if done is not None:
                 self._meter.compacted(rows=done.rows, proven=True)
                 room.compacted(done.document_position, done.rows_bytes)
+                self.consider(room)  # what is left may be long itself, and nobody may write to it again
             else:  # somebody else did it: an operator's command
                 room.compacted(room.document_position, room.tail_bytes)
 

@@ -232,6 +232,18 @@ async def test_a_long_tail_is_compacted_and_counted(world, store, short):
     assert stored.snapshot_position == sum(rows for rows, _ in world.meter.compactions)
 
 
+async def test_a_tail_that_is_longer_than_what_is_removed_at_once_is_gone_on_with(world, store, monkeypatch):
+    document = await a_card(world, 17)
+    room = await world.rooms.get(document)
+    monkeypatch.setattr(compaction_module, "TAIL_ROWS_MAX", 3)
+    monkeypatch.setattr(compaction_module, "ROWS_AT_ONCE_MAX", 4)
+    world.compactor.consider(room)
+    await until(lambda: room.tail_rows < 3)
+
+    assert [4, 4, 4, 4] == [rows for rows, _ in world.meter.compactions]
+    assert 16 == (await store.document(document)).snapshot_position
+
+
 async def test_large_updates_make_a_tail_long(world, store, monkeypatch):
     monkeypatch.setattr(compaction_module, "TAIL_BYTES_MAX", 1_000)
     await typed(world, "plain", [CardDocument(7).set_fields({"title": "x" * 600})])
