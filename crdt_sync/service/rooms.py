@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import structlog
 
@@ -18,10 +19,25 @@ from crdt_sync.protocol.room import Room
 from crdt_sync.service.compaction import Compactor
 
 ROOM_IDLE_S = 30.0  # as long as clients wait at most before they come back
+RELOAD_PAUSE_S, RELOAD_PAUSE_MAX_S = 1.0, 60.0  # doubled each time: a damaged document is mended by a person, if ever
 SWEEP_S = 10.0  # a look at 10,000 rooms takes some 2 ms
 IDLE_ROOMS_MAX = 2_000  # a room costs some 5 kB; below 10 MB in all, and a busy service's working set fits
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a room could not be loaded anew, and when that is tried again."""
+
+    reason: str = ""
+    pause_s: float = 0.0
+    again_at_s: float = 0.0
+
+    def repeated(self, reason: str, now_s: float) -> "_Failure":
+        """Return what becomes of it after one more failure."""
+        pause_s = min(max(RELOAD_PAUSE_S, 2 * self.pause_s), RELOAD_PAUSE_MAX_S)
+        return _Failure(reason, pause_s, now_s + pause_s)
 
 
 class Rooms:
@@ -33,7 +49,7 @@ class Rooms:
         self._ids = ids
         self._rooms: OrderedDict[str, Room] = OrderedDict()
         self._loading: dict[str, asyncio.Task[Room]] = {}
-        self._stale: dict[Room, None] = {}
+        self._stale: dict[Room, _Failure] = {}
         self._unasked: dict[Room, None] = {}
         self._sweep_at_s = 0.0
         self._kept = 0  # how many were left when they were last looked at
@@ -52,20 +68,26 @@ class Rooms:
     def spoil(self, room: Room) -> None:
         """Note that a room's document holds what will never be committed."""
         room.stale = True
-        self._stale[room] = None
+        self._stale.setdefault(room, _Failure())
 
     async def refresh(self) -> None:
-        """Load the spoiled rooms anew; those that cannot be loaded stay as they are.
+        """Load the spoiled rooms anew; those that cannot be loaded stay as they are, and are tried later and later.
 
         The committer alone calls this, and never while it holds a draft: a room that was loaded anew lacks what the
         draft has decided.
         """
-        for room in list(self._stale):
+        now_s = asyncio.get_running_loop().time()
+        for room, failure in list(self._stale.items()):
+            if now_s < failure.again_at_s:
+                continue
             try:
                 await self._reload(room)
             except (StoreDamaged, TicketSyncError) as error:
-                _log.error("document not loaded", document=room.text, reason=str(error))
+                if failure.reason != str(error):
+                    _log.error("document not loaded", document=room.text, reason=str(error))
+                self._stale[room] = failure.repeated(str(error), now_s)
             except StoreUnavailable:
+                self._stale[room] = self._stale.pop(room)  # the others first, if it is this one that it does not read
                 return
             except Exception:  # noqa: BLE001 - the boundary of a room: the others are loaded all the same
                 _log.exception("document not loaded", document=room.text)

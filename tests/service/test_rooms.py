@@ -56,6 +56,54 @@ async def test_a_damaged_document_is_never_an_empty_one(world, store):
         await world.rooms.get("plain")
 
 
+async def test_a_damaged_document_is_told_of_once_and_tried_less_and_less_while_others_are_loaded(
+    world, store, logged, monkeypatch
+):
+    now_s, tries, real = [1_000.0], [], store.document
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now_s[0])
+    damage = StoreDamaged("a row is not as it was written")
+
+    async def document(name):
+        if name == "damaged":
+            tries.append(now_s[0] - 1_000)
+            raise damage
+        return await real(name)
+
+    damaged, other = await world.rooms.get("damaged"), await world.rooms.get("other")
+    store.document = document
+    world.rooms.spoil(damaged)
+    for _ in range(300):
+        world.rooms.spoil(damaged)  # as every message to it does
+        world.rooms.spoil(other)
+        await world.rooms.refresh()
+        assert (True, False) == (damaged.stale, other.stale)
+        now_s[0] += 0.5
+
+    assert [0, 1, 3, 7, 15, 31, 63, 123] == tries
+    assert ["a row is not as it was written"] == [entry["reason"] for entry in logged]
+
+    damage = StoreDamaged("another row is not")
+    now_s[0] += 60
+    await world.rooms.refresh()
+    assert "another row is not" == logged[-1]["reason"]
+
+    store.document = real
+    now_s[0] += 60
+    await world.rooms.refresh()
+    assert not damaged.stale
+
+
+async def test_a_document_that_the_store_does_not_read_lets_others_go_first(world, store):
+    unread, other = await world.rooms.get("unread"), await world.rooms.get("other")
+    store.unreadable.add("unread")
+    world.rooms.spoil(unread)
+    world.rooms.spoil(other)
+    await world.rooms.refresh()
+    await world.rooms.refresh()
+
+    assert (True, False) == (unread.stale, other.stale)
+
+
 async def test_idle_rooms_give_way_and_come_back_as_they_were(world, monkeypatch):
     document, _ = await edited(world, 3)
     before = await world.rooms.get(document)
