@@ -10,8 +10,10 @@ from typing import Any, Literal
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.document import Document
 from crdt_sync.documents.form import FormDocument
+from crdt_sync.documents.kinds import new_document
 from crdt_sync.documents.submit import SubmitDocument
-from crdt_sync.domain.ids import Digest
+from crdt_sync.domain.ids import Digest, DocumentKind
+from crdt_sync.errors import Refused
 
 Kind = Literal["fields", "note", "payload", "transition", "message"]
 
@@ -43,6 +45,14 @@ class Edit:
                 assert self.kind == "message", f"no document of this kind takes {self.kind}"
                 assert isinstance(document, SubmitDocument), f"no document of this kind takes {self.kind}"
                 return document.append_message(self.value)
+
+    def fits(self, kind: DocumentKind) -> bool:
+        """Tell whether a document of this kind takes it: a newer program may be stricter than the one that made it."""
+        try:
+            self.make(new_document(kind, 1))
+        except Refused:
+            return False
+        return True
 
     def to_json(self) -> str:
         """Write it."""

@@ -6,11 +6,12 @@ Only what was made in this replica is submitted again: an entry in our name may 
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.form import FormDocument
+from crdt_sync.documents.log import LogDocument
 from crdt_sync.domain import access
 from crdt_sync.domain.access import NOT_THE_AUTHOR
 from crdt_sync.domain.canonical import dumps
@@ -21,6 +22,7 @@ from crdt_sync.replica.index import Index
 from crdt_sync.replica.shelf import Shelf
 from crdt_sync.replica.sync import Standing
 from crdt_sync.replica.ticket import Ticket
+from crdt_sync.replica.view import Entry, undelivered
 
 Updates = list[tuple[DocumentName, bytes]]
 
@@ -37,13 +39,16 @@ class Recovery:
     async def taken(self, name: DocumentName) -> None:
         """Give up a copy whose client id is another's; submit what was not delivered again under a fresh one."""
         ticket = await self._ticket(name.ticket)
+        await self._tell(unknown(ticket, self._shelf))
         pending = {entry.record for entry in ticket.undelivered if entry.code is None}
         await self._shelf.replace(name, [edit for edit in _once(self._shelf.made(name)) if edit.value in pending])
 
     async def reset(self, name: DocumentName) -> None:
         """Drop a copy of a former life; what was made here and what is named by its digest is made again."""
         ticket = await self._ticket(name.ticket)
-        await asyncio.to_thread(_append, self._dropped, list(held(self._shelf, name)))
+        await self._tell(held(self._shelf, name))
+        if name == ticket.submit_name:
+            await self._tell(unknown(ticket, self._shelf))
         form, lifecycle = self._shelf.get(name), ticket.lifecycle
         writable = lifecycle is not None and access.write(ticket.desk.principal, lifecycle, name) is None
         payloads = form.payloads() if isinstance(form, FormDocument) and writable else {}
@@ -55,7 +60,10 @@ class Recovery:
         for name in self._shelf.ended:
             ticket = await self._ticket(name.ticket)
             if all(_has_arrived(standings.get(needed)) for needed in self._needed(ticket, name)):
-                updates += await self._shelf.make_again(name, self._lacking(ticket, name))
+                lacking = self._lacking(ticket, name)
+                fitting = [edit for edit in lacking if edit.fits(name.kind)]
+                await self._tell(_told(name, edit) for edit in lacking if edit not in fitting)
+                updates += await self._shelf.make_again(name, fitting)
         return updates
 
     async def claim(self, tickets: Sequence[TicketId]) -> Updates:
@@ -74,6 +82,10 @@ class Recovery:
             if edits:
                 updates += await self._shelf.write([(name, edit) for edit in edits])
         return updates
+
+    async def _tell(self, lines: Iterable[str]) -> None:
+        """Write down what is dropped, before it is."""
+        await asyncio.to_thread(_append, self._dropped, list(lines))
 
     def _needed(self, ticket: Ticket, name: DocumentName) -> Sequence[DocumentName]:
         """What must have arrived before it is known what is lacking; of a ticket that is not there, there is no log."""
@@ -96,6 +108,18 @@ class Recovery:
         return [edit for edit in kept if edit.value in lacking and edit.value not in submitted]
 
 
+def unknown(ticket: Ticket, shelf: Shelf) -> Iterator[str]:
+    """Tell in lines of JSON what the ticket's submit document holds in our name and nobody remembers having made here.
+
+    Such entries are another replica's, or somebody's forgery; or they are older than the memory of what was made.
+    """
+    made = {edit.value for edit in (*shelf.made(ticket.submit_name), *shelf.kept(ticket.submit_name))}
+    nothing = LogDocument(1)  # what became of an entry in the former life does not count
+    for entry in undelivered(nothing, None, ticket.submitted, ticket.desk.principal.actor):
+        if entry.record not in made:
+            yield _line(ticket.id, entry)
+
+
 def held(shelf: Shelf, name: DocumentName) -> Iterator[str]:
     """Tell in lines of JSON what a copy of a card or a form holds."""
     document = shelf.get(name)
@@ -109,8 +133,10 @@ def held(shelf: Shelf, name: DocumentName) -> Iterator[str]:
 def lacking(ticket: Ticket, shelf: Shelf, standings: dict[DocumentName, Standing]) -> Iterator[str]:
     """Tell in lines of JSON what the service may lack of a ticket."""
     for entry in ticket.undelivered:
-        yield dumps({"ticket": ticket.id, "kind": entry.kind, "code": entry.code, "record": entry.record})
+        yield _line(ticket.id, entry)
     for name in ticket.names:
+        if name.kind is not DocumentKind.SUBMIT:  # else it is undelivered
+            yield from (_told(name, edit) for edit in shelf.kept(name))
         standing = standings.get(name)
         if standing is None or not standing.settled:
             yield from held(shelf, name)
@@ -151,6 +177,15 @@ def _write(path: Path, lines: Sequence[str], mode: str) -> None:
 
 def _has_arrived(standing: Standing | None) -> bool:
     return standing is not None and (standing.given or standing.settled)
+
+
+def _line(ticket: TicketId, entry: Entry) -> str:
+    return dumps({"ticket": ticket, "kind": entry.kind, "code": entry.code, "record": entry.record})
+
+
+def _told(name: DocumentName, edit: Edit) -> str:
+    """Tell an edit that was to be made again."""
+    return json.dumps({"ticket": name.ticket, "document": str(name), "edit": edit.kind, "value": edit.value})
 
 
 def _once(edits: Sequence[Edit]) -> list[Edit]:

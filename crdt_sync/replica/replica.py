@@ -235,15 +235,21 @@ class Replica:
 
         """
         path = export or self._path.with_name(f"{self._path.name}.{self._desk.clock.now_ms()}.jsonl")
-        standings = self._sync.standings if self._sync is not None else {}
-        lines = [line for ticket in await self.tickets() for line in lacking(ticket, self._shelf, standings)]
-        await asyncio.to_thread(write_new, path, lines)
+        await self.tickets()  # loads them
         await self._stop()
-        await self._shelf.clear()
-        self._tickets.clear()
-        self._tripwire.forget()
-        await self._index.load()
-        self._start(self._link)
+        standings = self._sync.standings if self._sync is not None else {}
+
+        async def tell() -> None:
+            lines = [line for ticket in self._tickets.values() for line in lacking(ticket, self._shelf, standings)]
+            await asyncio.to_thread(write_new, path, lines)
+
+        try:
+            await self._shelf.clear(tell)
+            self._tickets.clear()
+            self._tripwire.forget()
+            await self._index.load()
+        finally:
+            self._start(self._link)
         return path
 
     def _start(self, link: Link | None) -> None:

@@ -6,7 +6,7 @@ What is in a document is not its business.
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from crdt_sync.documents.document import Document, Outcome
 from crdt_sync.documents.kinds import new_document
@@ -143,20 +143,25 @@ class Shelf:
             await self._store.replace(str(name), updates, kept=[edit.to_json() for edit in kept])
 
     async def make_again(self, name: DocumentName, edits: Sequence[Edit]) -> list[tuple[DocumentName, bytes]]:
-        """Make these edits on the present copy, and forget what was kept of the former one; return the updates."""
+        """Make these edits, which fit, on the present copy, and forget what was kept of the former one.
+
+        Return the updates.
+        """
         async with self.lock:
             self._store.check()
-            kept = self._kept.pop(str(name), [])
+            made, kept = list(self.made(name)), self.kept(name)
             updates, rows = self._changed([(name, edit) for edit in edits])
+            self._kept.pop(str(name), None)
             if name.kind is DocumentKind.SUBMIT:
-                self._made[str(name)] = kept
+                self._made[str(name)] = [*made, *kept]
                 rows = [(str(name), edit.to_json()) for edit in kept]
             await self._store.append([(str(name), data) for _, data in updates], edits=rows, remade=str(name))
         return updates
 
-    async def clear(self) -> None:
-        """Drop every document, here and in the store."""
+    async def clear(self, first: Callable[[], Awaitable[None]]) -> None:
+        """Drop every document, here and in the store, once `first` is done; nothing changes meanwhile."""
         async with self.lock:
+            await first()
             await self._store.clear()
             for held in (self._documents, self._made, self._kept):
                 held.clear()
@@ -173,9 +178,11 @@ class Shelf:
         return updates, [(str(name), edit.to_json()) for name, edit in changes]
 
     def _begin(self, name: DocumentName, edits: Sequence[Edit]) -> list[bytes]:
-        document = self._documents[str(name)] = new_document(name.kind, self._ids.client_id())
+        document = new_document(name.kind, self._ids.client_id())
+        updates = [edit.make(document) for edit in edits]
+        self._documents[str(name)] = document
         self.revisions[str(name)] += 1
-        return [edit.make(document) for edit in edits]
+        return updates
 
     async def _loaded(self, name: DocumentName) -> Document:
         document = new_document(name.kind, self._ids.client_id())

@@ -16,6 +16,8 @@ from crdt_sync.domain import transition
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import DocumentKind, DocumentName
 from crdt_sync.domain.tripwire import Agreement
+from crdt_sync.errors import Conflict
+from crdt_sync.replica.edits import Edit
 from crdt_sync.replica.link import Closed
 from crdt_sync.replica.recovery import write_new
 from crdt_sync.service.epochs import begin_epoch
@@ -255,6 +257,69 @@ async def test_what_is_to_be_made_again_survives_the_process(site):
 
     assert sorted([here.id, quote]) == await site.journal(here.id)
     await until(lambda: {"title": "Fibre", "customer": "Bakery"} == again.card)
+
+
+def dropped(site, actor):
+    """What the file of a replica's dropped copies tells."""
+    lines = (site._folder / f"{actor}.db.dropped.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+async def test_what_no_document_takes_any_more_is_told_and_the_rest_is_made_again(site):
+    sales = await site.replica(SALES)
+    here = await sales.open_ticket(title="Fibre")
+    await site.synced()
+    site.leave()
+    card = DocumentName(here.id, DocumentKind.CARD)
+    old, good = Edit("fields", {"a_key_of_former_times": 1}), Edit("fields", {"customer": "Bakery"})
+    await sales._shelf.end(card, [old, good])
+    await site.come_back("sales-1")
+
+    await until(lambda: {"title": "Fibre", "customer": "Bakery"} == here.card)
+    assert [{"ticket": here.id, "document": str(card), "edit": "fields", "value": old.value}] == dropped(
+        site, "sales-1"
+    )
+    assert [] == sales._shelf.ended
+
+
+async def test_what_an_older_program_submitted_is_told_when_its_copy_is_dropped(site):
+    """Files of before there were edits do not say what was made in them."""
+    sales = await site.replica(SALES)
+    here = await sales.open_ticket(title="Fibre")
+    quote = await here.do("sales", "quote")
+    await site.synced()
+    site.leave()
+    sales._shelf._made.clear()
+    await sales._recovery.reset(here.submit_name)
+
+    records = [line["record"].encode() for line in dropped(site, "sales-1")]
+    assert [here.id, quote] == [transition.decode(record).id for record in records]
+
+
+async def test_a_reset_tells_what_was_to_be_made_again(site):
+    sales = await site.replica(SALES)
+    here = await sales.open_ticket(title="Fibre")
+    await site.synced()
+    site.leave()
+    card = DocumentName(here.id, DocumentKind.CARD)
+    await sales._shelf.end(card, [Edit("fields", {"customer": "Bakery"})])
+    file = await sales.reset()
+
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert {"ticket": here.id, "document": str(card), "edit": "fields", "value": {"customer": "Bakery"}} in lines
+
+
+async def test_a_reset_that_fails_leaves_the_replica_at_work(site, tmp_path):
+    sales = await site.replica(SALES)
+    here = await sales.open_ticket(title="Fibre")
+    await site.synced()
+    taken = tmp_path / "taken.jsonl"
+    taken.write_text("")
+    with pytest.raises(Conflict):
+        await sales.reset(taken)
+    await here.do("sales", "quote")
+
+    await site.synced()
 
 
 async def test_a_service_that_resets_for_ever_is_left_alone_in_the_end(site):

@@ -3,7 +3,7 @@ import pytest
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain.ids import DocumentKind, DocumentName
-from crdt_sync.errors import Malformed, ServiceError
+from crdt_sync.errors import Malformed, Refused, ServiceError
 from crdt_sync.replica.edits import Edit
 from crdt_sync.replica.shelf import COMPACT_UPDATES, Shelf
 from crdt_sync.replica.store import ReplicaStore
@@ -78,3 +78,39 @@ async def test_a_replaced_document_holds_what_was_carried_over_under_a_fresh_cli
     again.load(None, [(data, None) for data in await store.updates(str(name))])
     assert ["kept"] == [entry.text for entry in again.entries()] == [one.text for one in shelf.get(name).entries()]
     assert before != shelf.get(name).client_id
+
+
+async def test_what_does_not_fit_when_it_is_made_again_stays_to_be_made_again(store):
+    shelf = await shelf_of(store)
+    wrong = Edit("fields", {"no_key_of_a_card": 1})
+    await shelf.end(CARD, [wrong])
+    with pytest.raises(Refused):
+        await shelf.make_again(CARD, [wrong])
+
+    assert [wrong] == list(shelf.kept(CARD))
+    assert [(str(CARD), wrong.to_json(), True)] == await store.edits()
+
+
+async def test_what_was_made_since_a_copy_was_dropped_is_remembered_beside_what_is_made_again(store):
+    name = DocumentName("a" * 52, DocumentKind.SUBMIT, "sales")
+    shelf = Shelf(store, SeededIds(1))
+    await shelf.load([name])
+    before, after = Edit("message", "before"), Edit("message", "after")
+    await shelf.write([(name, before)])
+    await shelf.end(name, ())
+    await shelf.write([(name, after)])
+    await shelf.make_again(name, [before])
+    again = Shelf(store, SeededIds(2))
+    await again.recall()
+
+    assert [after, before] == list(shelf.made(name)) == list(again.made(name))
+    assert [] == list(again.kept(name))
+
+
+async def test_a_copy_that_cannot_be_made_anew_stays_as_it_is(store):
+    shelf = await shelf_of(store)
+    await shelf.write([(CARD, Edit("fields", {"title": "Fibre"}))])
+    with pytest.raises(Refused):
+        await shelf.replace(CARD, [Edit("fields", {"no_key_of_a_card": 1})])
+
+    assert {"title": "Fibre"} == shelf.get(CARD).card()
