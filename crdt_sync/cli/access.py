@@ -5,6 +5,7 @@ A running service follows within two seconds, open connections included.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -90,11 +91,8 @@ def _change(context: typer.Context, actor: str, **changes: object) -> None:
 async def _restrict(url: str, actor: str, changes: dict[str, object]) -> Restriction:
     store = await database.open_store(url)
     try:
-        known = {stored.restriction.actor: stored.restriction for stored in await store.restrictions()}
-        before = known.get(ActorId(actor), Restriction(ActorId(actor)))
-        restriction = replace(before, **changes)  # type: ignore[arg-type] # the commands above name its fields
-        await store.restrict(restriction, SystemClock().now_ms())
-        return restriction
+        amend = partial(replace, **changes)  # of its fields, which the commands above name
+        return (await store.restrict(ActorId(actor), amend, SystemClock().now_ms())).restriction
     finally:
         await store.close()
 

@@ -1,6 +1,6 @@
 """What is kept for the operator beside the log, as contracts: restrictions on people, and the record of refusals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,8 +50,13 @@ class RefusalFilter:
 class OperatorStore(Protocol):
     """The part of the store that an operator writes or reads. Every method raises `StoreUnavailable`."""
 
-    async def restrict(self, restriction: Restriction, at_ms: int) -> int:
-        """Keep a restriction in place of the actor's former one, and return its change."""
+    async def restrict(
+        self, actor: ActorId, amend: Callable[[Restriction], Restriction], at_ms: int
+    ) -> StoredRestriction:
+        """Keep what `amend` makes of the actor's restriction in its place, both in one transaction, and return it.
+
+        `amend` is given one that takes nothing if there is none. It may run in another thread.
+        """
         ...
 
     async def restrictions(self, after: int = 0) -> Sequence[StoredRestriction]:

@@ -1,5 +1,9 @@
 """What any `Store` must do. An adapter proves itself by a subclass that overrides the fixture."""
 
+import asyncio
+from dataclasses import replace
+from functools import partial
+
 import pytest
 
 from crdt_sync.adapters.storage.keys import ALARMS_PER_DEPARTMENT_MAX
@@ -520,18 +524,34 @@ class StoreContract:
     # What is kept for the operator
 
     async def test_the_newest_restriction_of_a_person_counts_and_changes_are_followed_in_order(self, store: Store):
-        first = await store.restrict(Restriction(ActorId("ada"), revoked=True), 1)
-        other = await store.restrict(Restriction(ActorId("王"), roles=(Role("sales"),), tickets=()), 2)
-        newest = await store.restrict(Restriction(ActorId("ada"), read_only=True, valid_from_ms=3), 3)
+        ada, wang = ActorId("ada"), ActorId("王")
+        first = await store.restrict(ada, partial(replace, read_only=True), 1)
+        other = await store.restrict(wang, partial(replace, roles=(Role("sales"),), tickets=()), 2)
+        newest = await store.restrict(ada, partial(replace, valid_from_ms=3), 3)
 
-        assert 0 < first < other < newest
-        assert [
-            StoredRestriction(other, Restriction(ActorId("王"), roles=(Role("sales"),), tickets=()), 2),
-            StoredRestriction(newest, Restriction(ActorId("ada"), read_only=True, valid_from_ms=3), 3),
-        ] == list(await store.restrictions())
-        assert [newest] == [stored.change for stored in await store.restrictions(other)]
-        assert [] == list(await store.restrictions(newest))
+        assert 0 < first.change < other.change < newest.change
+        assert Restriction(ada, read_only=True) == first.restriction
+        assert StoredRestriction(other.change, Restriction(wang, roles=(Role("sales"),), tickets=()), 2) == other
+        assert StoredRestriction(newest.change, Restriction(ada, read_only=True, valid_from_ms=3), 3) == newest
+        assert [other, newest] == list(await store.restrictions())
+        assert [newest] == list(await store.restrictions(other.change))
+        assert [] == list(await store.restrictions(newest.change))
         assert 0 == await store.position()
+
+    async def test_of_two_who_restrict_a_person_at_once_neither_is_forgotten(self, store: Store):
+        ada = ActorId("ada")
+        amendments = (partial(replace, read_only=True), partial(replace, revoked=True), partial(replace, tickets=()))
+        await asyncio.gather(*(store.restrict(ada, amend, 1) for amend in amendments))
+
+        (stored,) = await store.restrictions()
+        assert Restriction(ada, revoked=True, read_only=True, tickets=()) == stored.restriction
+
+    async def test_an_amendment_that_fails_leaves_a_restriction_as_it_was(self, store: Store):
+        before = await store.restrict(ActorId("ada"), partial(replace, revoked=True), 1)
+        with pytest.raises(ZeroDivisionError):
+            await store.restrict(ActorId("ada"), lambda _: 1 / 0, 2)
+
+        assert [before] == list(await store.restrictions())
 
     async def test_refusals_of_one_kind_and_hour_are_one_row(self, store: Store):
         await store.commit(Batch(refusals=[refusal(), refusal(last_ms=2), refusal(subject="other")]))
@@ -593,7 +613,7 @@ class StoreContract:
             store.lifecycles(),
             store.save_alarm(alarm()),
             store.alarms(name("one")),
-            store.restrict(Restriction(ActorId("ada")), 0),
+            store.restrict(ActorId("ada"), replace, 0),
             store.restrictions(),
             store.refusals(RefusalFilter()),
             store.check(),

@@ -35,7 +35,7 @@ async def world(store):
 
 async def restrict(world, **changes):
     """What the operator's command writes, and the next look at it."""
-    await world.store.restrict(Restriction(ACTOR, **changes), world.clock.now_ms())
+    await world.store.restrict(ACTOR, lambda _: Restriction(ACTOR, **changes), world.clock.now_ms())
     assert await world.standing.refresh()
     world.leases.judge()
     await world.settle()
@@ -59,7 +59,7 @@ async def stream(world, *documents):
 
 async def test_nothing_new_is_nothing_to_judge(world):
     assert not await world.standing.refresh()
-    await world.store.restrict(Restriction(ACTOR), 0)
+    await world.store.restrict(ACTOR, lambda _: Restriction(ACTOR), 0)
 
     assert [True, False] == [await world.standing.refresh(), await world.standing.refresh()]
 
@@ -159,7 +159,7 @@ async def test_the_store_is_asked_once_a_look_however_many_are_connected(world, 
 
     store.restrictions = restrictions
     world.leases.start()
-    await world.store.restrict(Restriction(ACTOR, revoked=True), 0)
+    await world.store.restrict(ACTOR, lambda _: Restriction(ACTOR, revoked=True), 0)
     await world.settle()
     await world.leases.stop()
 
@@ -170,7 +170,7 @@ async def test_the_store_is_asked_once_a_look_however_many_are_connected(world, 
 async def test_a_store_that_is_away_changes_nothing_and_is_asked_again(world, store, monkeypatch):
     monkeypatch.setattr("crdt_sync.service.leases.LOOK_S", 0.0)
     store.down = True
-    await world.store.restrict(Restriction(ACTOR, revoked=True), 0)
+    await world.store.restrict(ACTOR, lambda _: Restriction(ACTOR, revoked=True), 0)
     world.leases.start()
     await world.settle()
     assert ACTOR == (await world.authenticate(ACTOR)).principal.actor

@@ -6,7 +6,7 @@ It owns the same semantics in plain dictionaries. No method waits between readin
 import itertools
 import json
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -254,13 +254,17 @@ class MemoryStore:
         found = [alarm for alarm in self._alarms if alarm.ticket == ticket]
         return sorted(found, key=lambda alarm: (alarm.department, alarm.heads))
 
-    async def restrict(self, restriction: Restriction, at_ms: int) -> int:
+    async def restrict(
+        self, actor: ActorId, amend: Callable[[Restriction], Restriction], at_ms: int
+    ) -> StoredRestriction:
         """Put the actor's restriction behind all others."""
         self._check_open()
+        known = self._restrictions.get(actor)
+        amended = amend(known.restriction if known is not None else Restriction(actor))
+        self._restrictions.pop(actor, None)
         self._changes += 1
-        self._restrictions.pop(restriction.actor, None)
-        self._restrictions[restriction.actor] = StoredRestriction(self._changes, restriction, at_ms)
-        return self._changes
+        stored = self._restrictions[actor] = StoredRestriction(self._changes, amended, at_ms)
+        return stored
 
     async def restrictions(self, after: int = 0) -> Sequence[StoredRestriction]:
         """Look through all of them."""

@@ -1,7 +1,7 @@
 """Restrictions and refusals as statements on a connection. It begins and commits nothing."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from functools import partial
 
@@ -26,15 +26,19 @@ _TRIM = delete(tables.refusals).where(
 )
 
 
-def restrict(connection: Connection, *, restriction: Restriction, at_ms: int) -> int:
-    """Count the change under the lock of commits, so that whoever follows the changes misses none."""
+def restrict(
+    connection: Connection, *, actor: ActorId, amend: Callable[[Restriction], Restriction], at_ms: int
+) -> StoredRestriction:
+    """Read, amend and count the change under the lock of commits, so that whoever follows the changes misses none."""
     service_position.touch(connection)
-    newest = connection.scalar(select(func.coalesce(func.max(tables.restrictions.c.change), 0)))
-    change = int(newest or 0) + 1
+    stored = tables.restrictions.c
+    known = connection.scalar(select(stored.restriction).where(stored.actor == actor))
+    restriction = amend(read_restriction(known) if known is not None else Restriction(actor))
+    change = int(connection.scalar(select(func.max(stored.change))) or 0) + 1
     values = {"change": change, "restriction": canonical.dumps(asdict(restriction)), "at_ms": at_ms}
-    new = bulk.own_insert(connection.dialect)(tables.restrictions).values(actor=restriction.actor, **values)
+    new = bulk.own_insert(connection.dialect)(tables.restrictions).values(actor=actor, **values)
     connection.execute(new.on_conflict_do_update(index_elements=["actor"], set_=values))
-    return change
+    return StoredRestriction(change, restriction, at_ms)
 
 
 def restrictions(connection: Connection, *, after: int) -> Sequence[StoredRestriction]:
@@ -80,9 +84,11 @@ class OperatorQueries:
 
     _database: Database
 
-    async def restrict(self, restriction: Restriction, at_ms: int) -> int:
+    async def restrict(
+        self, actor: ActorId, amend: Callable[[Restriction], Restriction], at_ms: int
+    ) -> StoredRestriction:
         """Replace the actor's row."""
-        return await self._database.write(partial(restrict, restriction=restriction, at_ms=at_ms))
+        return await self._database.write(partial(restrict, actor=actor, amend=amend, at_ms=at_ms))
 
     async def restrictions(self, after: int = 0) -> Sequence[StoredRestriction]:
         """Read by the index on changes."""
