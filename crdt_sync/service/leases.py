@@ -5,7 +5,7 @@ wire has a word for it; who brings none in time, and who cannot be asked, loses 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol
 
@@ -77,7 +77,7 @@ class Leases:
         """Begin to look."""
         loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(each, name="leases") for each in (self._look_on(), self._follow(), self._follow_keys())
+            loop.create_task(_every_look(each), name="leases") for each in (self._look, self._follow, self.follow_keys)
         ]
 
     async def stop(self) -> None:
@@ -159,22 +159,18 @@ class Leases:
         if lease.identity.principal != before:
             lease.holder.change(lease)
 
-    async def _look_on(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_S)
-            self.look()
+    async def _look(self) -> None:
+        self.look()
 
     async def _follow(self) -> None:
         """Ask the store what operators have changed: one question a second for the whole process."""
-        while True:
-            await asyncio.sleep(LOOK_S)
-            try:
-                changed = await self._standing.refresh()
-            except StoreUnavailable as error:
-                _log.warning("restrictions not read", reason=str(error))
-                continue
-            if changed:
-                self.judge()
+        try:
+            changed = await self._standing.refresh()
+        except StoreUnavailable as error:
+            _log.warning("restrictions not read", reason=str(error))
+            return
+        if changed:
+            self.judge()
 
     async def follow_keys(self) -> None:
         """Take back what tokens of withdrawn keys are good for."""
@@ -192,10 +188,15 @@ class Leases:
         self.drop(lease)
         lease.holder.lose(lease, error)
 
-    async def _follow_keys(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_S)
-            await self.follow_keys()
+
+async def _every_look(look: Callable[[], Awaitable[None]]) -> None:
+    """Look again and again. A fault of ours ends one look, and not those that come."""
+    while True:
+        await asyncio.sleep(LOOK_S)
+        try:
+            await look()
+        except Exception:  # noqa: BLE001 (the boundary of a task that nobody waits for)
+            _log.exception("looking after tokens failed")
 
 
 def _withdrawn() -> Unauthenticated:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.domain.identity import Identity
@@ -250,6 +251,26 @@ async def test_a_holder_that_fails_keeps_no_other_from_being_looked_after(world,
     await world.leases.stop()
 
     assert ["session_expired"] == mute.lost
+
+
+@pytest.mark.parametrize("task", ["_standing.refresh", "_keys.known", "look"])
+async def test_a_fault_in_looking_ends_no_later_look(world, monkeypatch, task):
+    monkeypatch.setattr("crdt_sync.service.leases.LOOK_S", 0)
+    leases, looks = Leases(world.clock, world.standing, Withdrawn()), []
+
+    def fails(*_):
+        looks.append(task)
+        raise ZeroDivisionError
+
+    owner, _, name = f"leases.{task}".rpartition(".")
+    monkeypatch.setattr(leases if owner == "leases" else getattr(leases, owner.rpartition(".")[2]), name, fails)
+    with capture_logs() as logs:
+        leases.start()
+        await world.settle()
+        await leases.stop()
+
+    assert len(looks) > 1
+    assert len(looks) == [entry["log_level"] for entry in logs].count("error")
 
 
 class Withdrawn:
