@@ -78,7 +78,7 @@ class Gateway:
             stack.push_async_callback(self.inbox.close)
             await self.inbox.open()
             left = await self.inbox.states()
-            channel = grpc.aio.insecure_channel(self._settings.core, options=_CHANNEL_OPTIONS)
+            channel = open_channel(self._settings)
             stack.push_async_callback(channel.close, None)
             self.forwarder.start(IngressServiceStub(channel))
             stack.push_async_callback(self.forwarder.stop)
@@ -89,6 +89,14 @@ class Gateway:
         """Finish the call on its way and the commits that began, then let go. Stop the HTTP server first."""
         await self._running.aclose()
         _log.info("gateway stopped")
+
+
+def open_channel(settings: GatewaySettings) -> grpc.aio.Channel:
+    """Return the way to the service, encrypted if it is known whom to trust."""
+    if settings.core_certificate is None:
+        return grpc.aio.insecure_channel(settings.core, options=_CHANNEL_OPTIONS)
+    trusted = grpc.ssl_channel_credentials(settings.core_certificate.read_bytes())
+    return grpc.aio.secure_channel(settings.core, trusted, options=_CHANNEL_OPTIONS)
 
 
 def _channel(account: WeChatAccount, tolerance_s: int) -> Channel:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FilePath, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from crdt_sync.errors import Malformed
@@ -75,6 +75,8 @@ class GatewaySettings(BaseSettings):
 
     core: str = Field("127.0.0.1:50051", pattern=r"^\S+:[0-9]{1,5}$")
     """HOST:PORT of the service's gRPC."""
+    core_certificate: FilePath | None = None
+    """Whom to trust that it is the service, in PEM; the calls are encrypted then, else not."""
     core_token: Secret
     """The gateway's own token. Read anew for each call, so that a file may be replaced before it expires."""
     data: Path = Path("data/gateway")

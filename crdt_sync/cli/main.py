@@ -72,8 +72,11 @@ def serve(
 async def _serve(settings: Settings) -> None:
     async with running(settings) as service:
         bootstrap.tune_collector()
-        typer.echo(f"http://{settings.host}:{service.port}  (WebSocket: /sync/{{document}}, /collab; OpenAPI: /docs)")
-        typer.echo(f"grpc://{settings.host}:{service.grpc_port}")
+        s = "s" if settings.tls_key else ""
+        typer.echo(
+            f"http{s}://{settings.host}:{service.port}  (WebSocket: /sync/{{document}}, /collab; OpenAPI: /docs)"
+        )
+        typer.echo(f"grpc{s}://{settings.host}:{service.grpc_port}")
         await until_signal()
 
 

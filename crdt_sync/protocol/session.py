@@ -33,7 +33,6 @@ from crdt_sync.wire import limits
 from crdt_sync.wire.status import status_of
 
 WAITING_BYTES_MIN = 256  # what a small message that waits costs: 30,000 of them, all that `pace` takes at once, fit
-CLOSE_REASON_CHARACTERS_MAX = 40  # RFC 6455 allows 123 bytes of UTF-8, three a character at most in what we write
 
 
 class Stage(Enum):
@@ -384,4 +383,4 @@ def _sends(frames: Sequence[object]) -> list[Effect]:
 
 
 def _close(error: TicketSyncError) -> Close:
-    return Close(status_of(error).close, f"{error.code}: {error.message}"[:CLOSE_REASON_CHARACTERS_MAX])
+    return Close(status_of(error).close, f"{error.code}: {error.message}")

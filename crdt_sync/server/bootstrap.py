@@ -25,8 +25,9 @@ from crdt_sync.server.descriptors import make_room
 from crdt_sync.server.grpc_server import GrpcParts, GrpcServer
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.health import Readiness
-from crdt_sync.server.http_server import HttpServer, Tls
+from crdt_sync.server.http_server import HttpServer
 from crdt_sync.server.keys import SUBJECT_KEY_FILE, DevelopmentKeyFiles, IssuerKeys, local_secret
+from crdt_sync.server.listening import Tls
 from crdt_sync.server.logs import guard_libraries
 from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.settings import Settings
@@ -60,6 +61,7 @@ class Service:
         self.channels = Channels()
         self.port = settings.port
         self.grpc_port = settings.grpc_port
+        self.gateway_port = settings.grpc_port  # where the gateway of this process finds gRPC in plain
         self._client = httpx.AsyncClient()
         self._http: HttpServer | None = None
         self._grpc: GrpcServer | None = None
@@ -193,7 +195,10 @@ class Service:
 
     async def _listen(self, http: HttpServer, app: FastAPI, sockets: Sockets, grpc: GrpcServer) -> None:
         settings, self._grpc = self.settings, grpc
-        self.grpc_port = await grpc.start(settings.host, settings.grpc_port)
+        tls = _tls(settings)
+        plain_port = grpc.listen_within() if tls is not None and settings.gateway else None
+        self.grpc_port = await grpc.start(settings.host, settings.grpc_port, tls)
+        self.gateway_port = plain_port or self.grpc_port
         await http.start(app, sockets, settings.websockets)
         self.port = http.port
         _log.info("service started", host=settings.host, port=self.port, grpc_port=self.grpc_port)

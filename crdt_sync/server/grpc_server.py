@@ -28,7 +28,7 @@ from crdt_sync.server.grpc_sync import SyncServicer
 from crdt_sync.server.grpc_tickets import TicketServicer
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.health import Readiness
-from crdt_sync.server.listening import bind
+from crdt_sync.server.listening import LOOPBACK, Tls, bind
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.events import Events
@@ -118,22 +118,30 @@ class GrpcServer:
         names = (*self.services, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen, and return the port.
+    async def start(self, host: str, port: int, tls: Tls | None = None) -> int:
+        """Listen, and return the port; with a certificate, everything on it is encrypted.
 
         Raises:
-            Unavailable, Malformed: as `listening.bind`.
+            Unavailable, Malformed: as `listening.bind` and `Tls.read`.
 
         """
+        credentials = grpc.ssl_server_credentials([tls.read()]) if tls else None
         bind(host, port, "--grpc-port").close()  # gRPC writes its own complaint to standard error, past every log
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            bound = self._server.add_insecure_port(address)
+            if credentials is None:
+                bound = self._server.add_insecure_port(address)
+            else:
+                bound = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:  # somebody took it in between
             raise Unavailable(f"Port {port} on {host} was taken just now.", code="port_busy") from error
         await self._server.start()
         self._watching = asyncio.ensure_future(self._health.watch())
         return bound
+
+    def listen_within(self) -> int:
+        """Listen in plain to this machine alone, before the start: for the gateway of the same process."""
+        return self._server.add_insecure_port(f"{LOOPBACK}:0")
 
     async def stop(self) -> None:
         """Refuse new calls, let those under way end, then cut what is left."""

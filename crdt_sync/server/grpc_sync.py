@@ -18,6 +18,7 @@ from crdt_sync.errors import (
     Malformed,
     NotFound,
     NotThereYet,
+    Reset,
     ServiceError,
     TicketSyncError,
     TooLarge,
@@ -43,7 +44,17 @@ BATCH_BYTES = 1024 * 1024  # of one message, unless a frame alone is larger: a c
 
 _BY_CLOSE: Mapping[int, type[TicketSyncError]] = {
     TABLE[kind].close: kind
-    for kind in (Malformed, TooLarge, Unauthenticated, Forbidden, NotFound, NotThereYet, Unavailable, ServiceError)
+    for kind in (
+        Malformed,
+        TooLarge,
+        Unauthenticated,
+        Forbidden,
+        NotFound,
+        NotThereYet,
+        Reset,
+        Unavailable,
+        ServiceError,
+    )
 } | {1012: Unavailable, 4501: Unauthenticated}
 
 

@@ -2,32 +2,20 @@
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 
-from crdt_sync.errors import Malformed
 from crdt_sync.server.app import has_websocket
 from crdt_sync.server.frame_readers import Choice, choose
 from crdt_sync.server.http_protocol import HEAD_S, HttpProtocol
-from crdt_sync.server.listening import BACKLOG, bind
+from crdt_sync.server.listening import BACKLOG, Tls, bind
 from crdt_sync.server.sockets import Sockets
 from crdt_sync.wire import limits
 
 GRACE_S = 5  # for requests under way when the service stops
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Where the certificate chain and its private key lie, in PEM."""
-
-    certificate: Path
-    key: Path
 
 
 class HttpServer:
@@ -45,7 +33,6 @@ class HttpServer:
         """Serve the application, and `sockets` beside it.
 
         Raises:
-            Malformed: the certificate or its key will not do (`tls`).
             Unavailable: the chosen WebSocket library will not do (`picows`).
 
         """
@@ -64,14 +51,7 @@ class HttpServer:
             ssl_certfile=self._tls.certificate if self._tls else None,
             ssl_keyfile=self._tls.key if self._tls else None,
         )
-        try:
-            config.load()
-        except (OSError, ssl.SSLError) as error:
-            raise Malformed(
-                "The TLS certificate or its key cannot be read.",
-                code="tls",
-                advice="Look at CRDT_SYNC_TLS_CERTIFICATE and CRDT_SYNC_TLS_KEY: both are PEM files, and a pair.",
-            ) from error
+        config.load()
         self._sockets = sockets
         server = self._server = _Server(
             config, partial(HttpProtocol, sockets=sockets, elsewhere=partial(has_websocket, app))

@@ -1,11 +1,40 @@
-"""Binding a port, and saying clearly why one cannot be had. Listens to nothing itself."""
+"""Binding a port, with which certificate, and saying clearly why one cannot be had. Listens to nothing itself."""
 
 import errno
 import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
 
 from crdt_sync.errors import Malformed, TicketSyncError, Unavailable
 
+LOOPBACK = "127.0.0.1"
 BACKLOG = 1024  # every console of a floor comes back at once after a restart
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Where the certificate chain and its private key lie, in PEM."""
+
+    certificate: Path
+    key: Path
+
+    def read(self) -> tuple[bytes, bytes]:
+        """Return the private key and the chain.
+
+        Raises:
+            Malformed: they cannot be read, or are no pair (`tls`).
+
+        """
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self.certificate, self.key)
+            return self.key.read_bytes(), self.certificate.read_bytes()
+        except (OSError, ssl.SSLError) as error:
+            raise Malformed(
+                "The TLS certificate or its key cannot be read.",
+                code="tls",
+                advice="Look at CRDT_SYNC_TLS_CERTIFICATE and CRDT_SYNC_TLS_KEY: both are PEM files, and a pair.",
+            ) from error
 
 
 def bind(host: str, port: int, option: str) -> socket.socket:

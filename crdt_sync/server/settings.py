@@ -48,7 +48,7 @@ class Settings(BaseSettings):
         "auto", description="the library that reads WebSockets; auto is picows, or websockets where that is missing"
     )
     connections: int = Field(16_000, ge=1, description="connections on the HTTP port; more WebSockets are answered 503")
-    tls_certificate: Path | None = Field(None, description="certificate chain in PEM: HTTPS and wss on the HTTP port")
+    tls_certificate: Path | None = Field(None, description="certificate chain in PEM: encrypts both ports")
     tls_key: Path | None = Field(None, description="the certificate's private key in PEM")
     open_documents: bool = Field(default=False, description="serve documents without rules under any other name")
     lifecycle: str = Field("connect-order", description="a shipped lifecycle's name or the path of a file")

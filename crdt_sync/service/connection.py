@@ -193,7 +193,7 @@ class Connection:
                 self._leave(effect.key)
                 self._tokens.drop(effect.key)
             case Quarantine():
-                if effect.principal is not None:  # a stranger's bytes would only drive out others'
+                if effect.data and effect.principal is not None:  # a stranger's bytes would only drive out others'
                     actor = effect.principal.actor
                     self._house.keep_refused(KeepRefused(effect.document, actor, effect.code, effect.data))
             case Refusal():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import grpc
 import httpx
 import pytest
+import trustme
 
 from crdt_sync.server.app import Channels, Parts, create_app
 from crdt_sync.server.auth import TokenAuthenticator, VerificationKey, issue
@@ -90,6 +91,20 @@ class Running:
     async def ticket(self):
         answer = await self.http.post("/api/tickets", json={"title": "Fibre"}, headers=self.headers())
         return answer.json()["id"]
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+def pair(authority, tmp_path):
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    issued = authority.issue_cert("127.0.0.1")
+    certificate.write_bytes(b"".join(each.bytes() for each in issued.cert_chain_pems))
+    issued.private_key_pem.write_to_path(key)
+    return {"tls_certificate": certificate, "tls_key": key}
 
 
 @asynccontextmanager

@@ -6,11 +6,14 @@ from contextlib import closing
 
 import grpc
 import pytest
+import trustme
 
 from crdt_sync.rpc.ticketsync.v1 import tickets_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import tickets_pb2_grpc
 from crdt_sync.server import grpc_server
 from crdt_sync.wire import limits
+from gateway.bootstrap import open_channel
+from gateway.settings import GatewaySettings
 from tests.server.conftest import run_service
 from tests.server.test_grpc_sync import Talking, change, opening, update_of
 
@@ -18,6 +21,38 @@ from tests.server.test_grpc_sync import Talking, change, opening, update_of
 def bounded(monkeypatch, name, value):
     """Let the next server have another value of an option."""
     monkeypatch.setattr(grpc_server, "OPTIONS", list((dict(grpc_server.OPTIONS) | {name: value}).items()))
+
+
+async def listed(channel, metadata):
+    await tickets_pb2_grpc.TicketServiceStub(channel).List(pb.ListRequest(), metadata=metadata, timeout=5)
+
+
+async def test_with_a_certificate_calls_are_encrypted_and_nothing_else_is_answered(pair, authority, tmp_path):
+    trusted = authority.cert_pem.bytes()
+    stranger = trustme.CA().cert_pem.bytes()
+    async with run_service(tmp_path / "data", gateway=False, **pair) as running:
+        target = f"127.0.0.1:{running.service.grpc_port}"
+        async with grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(trusted)) as channel:
+            await listed(channel, running.metadata())
+        async with grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(stranger)) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as untrusted:
+                await listed(channel, running.metadata())
+        with pytest.raises(grpc.aio.AioRpcError) as plain:
+            await listed(running.channel, running.metadata())
+
+    assert {grpc.StatusCode.UNAVAILABLE} == {untrusted.value.code(), plain.value.code()}
+    assert running.service.grpc_port == running.service.gateway_port, "nobody needs a port in plain"
+
+
+async def test_the_gateway_of_the_same_process_needs_no_certificate_and_another_trusts_one(pair, authority, tmp_path):
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    async with run_service(tmp_path / "data", **pair) as running:
+        within = GatewaySettings(core=f"127.0.0.1:{running.service.gateway_port}", core_token=lambda: "")
+        core = f"127.0.0.1:{running.service.grpc_port}"
+        beside = GatewaySettings(core=core, core_token=lambda: "", core_certificate=tmp_path / "authority.pem")
+        for settings in (within, beside):
+            async with open_channel(settings) as channel:
+                await listed(channel, running.metadata())
 
 
 async def test_a_connection_has_so_many_streams_and_the_next_one_waits(tmp_path, monkeypatch):

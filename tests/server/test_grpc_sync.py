@@ -4,7 +4,9 @@ import grpc
 import pycrdt
 import pytest
 
-from crdt_sync.errors import Forbidden, Malformed, Refused, ServiceError, TooLarge, TooMany, Unavailable
+from crdt_sync.adapters.storage.memory import MemoryStore
+from crdt_sync.domain.identity import Identity
+from crdt_sync.errors import Forbidden, Malformed, Refused, Reset, ServiceError, TooLarge, TooMany, Unavailable
 from crdt_sync.rpc.status import code_of
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
@@ -15,6 +17,7 @@ from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.wire import limits
 from tests.fakes import CountingMeter
 from tests.server.fakes import FakeAuthenticator, FakeConnections, audit
+from tests.world import SALES, Wire, World
 
 
 def update_of(text):
@@ -265,3 +268,23 @@ async def test_a_message_has_so_many_frames(running):
     await talking.say(*[pb.ClientFrame(document="notes", open=pb.Open())] * (limits.BATCH_FRAMES_MAX + 1))
 
     assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "too_many_frames") == await talking.end()
+    assert f"A message has at most {limits.BATCH_FRAMES_MAX} frames." == await talking.call.details(), "and not less"
+
+
+async def test_a_stream_that_has_to_start_anew_is_told_so():
+    stream = Stream(lambda code: None)
+    stream.close(4410, "reset: This is a former life of the document.")
+
+    assert (Reset, "reset") == (type(stream.failure), stream.failure.code)
+
+
+async def test_frames_without_bytes_leave_nothing_in_quarantine():
+    world = await World.start(MemoryStore(), open_documents=True)
+    wire = Wire()
+    identity = Identity(SALES, None)
+    connection = world.connections.connect(GrpcDialect(), wire, authenticate=world.authenticate, identity=identity)
+    connection.receive(pb.ClientFrames(frames=[pb.ClientFrame(open=pb.Open())]))
+    await world.settle()
+
+    assert (4422, []) == (wire.closed[0], list(world.store.quarantine))
+    await world.stop()

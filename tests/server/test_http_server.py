@@ -6,7 +6,6 @@ import ssl
 import httpx
 import pycrdt
 import pytest
-import trustme
 import websockets
 
 from crdt_sync.errors import Malformed
@@ -14,20 +13,6 @@ from crdt_sync.server import http_server
 from crdt_sync.server.settings import load
 from crdt_sync.wire import ysync
 from tests.server.conftest import run_service
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
-
-
-@pytest.fixture
-def pair(authority, tmp_path):
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    issued = authority.issue_cert("127.0.0.1")
-    certificate.write_bytes(b"".join(each.bytes() for each in issued.cert_chain_pems))
-    issued.private_key_pem.write_to_path(key)
-    return {"tls_certificate": certificate, "tls_key": key}
 
 
 @pytest.fixture
