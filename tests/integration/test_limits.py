@@ -200,8 +200,8 @@ ELSEWHERE = {
         "test_too_much_for_a_document_that_is_being_opened_closes_the_socket",
     ),
     "UNAUTHENTICATED_S": (
-        "tests/server/test_websocket.py",
-        "test_a_socket_without_a_token_is_given_up_in_time_and_then_cut_off",
+        "tests/integration/test_silence.py",
+        "test_who_brings_no_token_in_time_is_closed_and_who_has_brought_one_is_not",
     ),
     "SOURCE_HANDSHAKES_MAX": (
         "tests/server/test_handshake_rate.py",
@@ -233,7 +233,7 @@ ELSEWHERE = {
     ),
     "SEND_QUEUE_BYTES_MAX": (
         "tests/integration/test_slow_readers.py",
-        "test_on_sync_a_reader_of_nothing_is_closed",
+        "test_as_much_waits_for_a_reader_as_the_limit_says_and_no_more",
     ),
     "COMMIT_QUEUE_BYTES_MAX": (
         "tests/service/test_back_pressure.py",

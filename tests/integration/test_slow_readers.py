@@ -76,6 +76,25 @@ async def test_on_sync_a_reader_of_nothing_is_closed(running):
     asking.close()
 
 
+async def test_as_much_waits_for_a_reader_as_the_limit_says_and_no_more(running):
+    """Each answer is a MiB: the last that was still waited for is the last that fits."""
+    asking = await silent(running, f"/sync/{DOCUMENT}?token={running.token()}")
+    (served,) = running.service._http._sockets.open
+    waiting = []
+    while not served._closing:
+        await asyncio.get_running_loop().sock_sendall(asking, masked(ysync.encode_step1(b"\0")))
+        asked = len(waiting) + 1
+        async with asyncio.timeout(PATIENCE_S):
+            while not served._closing and served._connection._pace._count != asked:  # noqa: ASYNC110 (in the service)
+                await asyncio.sleep(0)
+        waiting.append(served._transport.get_write_buffer_size())
+    *held, beyond = waiting
+
+    assert limits.SEND_QUEUE_BYTES_MAX - limits.MIB - 1024 <= max(held) <= limits.SEND_QUEUE_BYTES_MAX < beyond
+    await slow(running, "sync")
+    asking.close()
+
+
 async def test_on_collab_a_reader_of_nothing_is_closed(running):
     name = DOCUMENT.encode()
     token = hocuspocus.encode_token(name, running.token())
