@@ -95,6 +95,7 @@ async def plant_in_answering(world, diary, monkeypatch):
     connection, _ = await world.yjs("notes", SALES)
     room = await world.rooms.get("notes")
     connection.receive(ysync.encode_update(update(1)))
+    connection.take()
     room.settled(faulty)
     connection.receive(ysync.encode_step1(b"\0"))
     await world.settle()
