@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { type Entry, isReset, Outbox, type SharedDocument } from "../src/recovery/outbox.ts";
-import { recover } from "../src/recovery/recover.ts";
+import { type Edit, type Entry, isReset, Outbox, type Scalar, type SharedDocument } from "../src/recovery/outbox.ts";
+import { giveUp, recover } from "../src/recovery/recover.ts";
 
 const entry = (name: string, root: Entry["root"] = "transitions"): Entry => ({
   root,
@@ -15,9 +15,52 @@ function copy(arrays: Record<string, string[]> = {}, refused: Record<string, str
       const array = arrays[name];
       return { toJSON: () => [...array], push: (values) => array.push(...values) };
     },
-    getMap: () => ({ toJSON: () => refused }),
+    getMap: () => ({ toJSON: () => refused, set: () => {}, delete: () => {} }),
+    getText: () => ({ length: 0, insert: () => {} }),
   };
 }
+
+/** A card or a form: its maps, and its notes. */
+function paper(): SharedDocument & { maps: Record<string, Record<string, Scalar>>; notes: string } {
+  const maps: Record<string, Record<string, Scalar>> = {};
+  const document = {
+    maps,
+    notes: "",
+    getArray: () => ({ toJSON: () => [], push: () => {} }),
+    getMap: (name: string) => {
+      maps[name] ??= {};
+      const map = maps[name];
+      return {
+        toJSON: () => map,
+        set: (key: string, value: Scalar) => {
+          map[key] = value;
+        },
+        delete: (key: string) => {
+          delete map[key];
+        },
+      };
+    },
+    getText: () => ({
+      get length() {
+        return document.notes.length;
+      },
+      insert: (at: number, text: string) => {
+        document.notes = document.notes.slice(0, at) + text + document.notes.slice(at);
+      },
+    }),
+  };
+  return document;
+}
+
+const CARD = "ticket/t/card";
+const FORM = "ticket/t/form/sales";
+const EDITS: readonly Edit[] = [
+  { document: CARD, root: "card", values: { customer: "Bakery", title: null } },
+  { document: FORM, root: "fields", values: { price: 7 } },
+  { document: FORM, root: "payloads", values: { d1: "{}" } },
+  { document: FORM, root: "notes", text: "on the " },
+  { document: FORM, root: "notes", text: "stairs" },
+];
 
 const texts = (document: SharedDocument, name: string) => document.getArray(name).toJSON();
 
@@ -91,4 +134,53 @@ test("two tabs that share locks recover one after the other, and submit once", a
     recover("t", new Outbox([entry("lost")]), { keep: () => {}, drop: () => {}, open: async () => fresh });
 
   expect((await Promise.all([tab(), tab()])).reduce((sum, count) => sum + count)).toBe(1);
+});
+
+test("edits that were not taken are made again on new copies of cards and forms, in order", async () => {
+  const [outbox, old, card, form] = [new Outbox(), paper(), paper(), paper()];
+  outbox.write(old, { document: CARD, root: "card", values: { customer: "undone" } });
+  outbox.taken(CARD);
+  for (const edit of EDITS) {
+    outbox.write(old, edit);
+  }
+  card.getMap("card").set("title", "Fibre");
+  const again = new Outbox(JSON.parse(JSON.stringify(outbox)));
+  const open = async () => ({ submit: copy(), log: copy(), written: { [CARD]: card, [FORM]: form } });
+
+  expect(await recover("t", again, { keep: () => {}, drop: () => {}, open })).toBe(EDITS.length);
+  expect(card.maps).toEqual({ card: { customer: "Bakery" } });
+  expect([form.maps, form.notes]).toEqual([{ fields: { price: 7 }, payloads: { d1: "{}" } }, "on the stairs"]);
+  expect(again.untaken()).toEqual(EDITS);
+});
+
+test("edits of a document that was not opened again stay in the outbox", () => {
+  const outbox = new Outbox({ made: [], edits: EDITS });
+
+  expect(outbox.writeAgain({ submit: copy(), log: copy() })).toBe(0);
+  expect(outbox.untaken()).toEqual(EDITS);
+});
+
+test("the edits of a refused document are offered, and those of others stay", async () => {
+  const [outbox, steps] = [new Outbox({ made: [], edits: EDITS }), [] as string[]];
+  const offered = await giveUp(FORM, outbox, {
+    drop: () => void steps.push("drop"),
+    open: () => void steps.push("open"),
+  });
+
+  expect(offered).toEqual(EDITS.slice(1));
+  expect([steps, outbox.untaken()]).toEqual([["drop", "open"], EDITS.slice(0, 1)]);
+});
+
+test("edits stay where a refused document cannot be opened anew", async () => {
+  const outbox = new Outbox({ made: [], edits: EDITS });
+  const open = () => Promise.reject(new Error("offline"));
+
+  await expect(giveUp(FORM, outbox, { drop: () => {}, open })).rejects.toThrow("offline");
+  expect(outbox.untaken()).toEqual(EDITS);
+});
+
+test("refused entries are told with their codes", () => {
+  const outbox = new Outbox([entry("one"), entry("two")]);
+
+  expect(outbox.refused(copy({}, { two: "from", three: "actor" }))).toEqual([{ ...entry("two"), code: "from" }]);
 });

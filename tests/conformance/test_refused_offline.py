@@ -47,6 +47,29 @@ async def test_a_javascript_client_hears_of_each_what_became_of_it(server, node,
         assert sorted(expected) == journal(server, names.ticket)
 
 
+@pytest.mark.parametrize("script", ["y_websocket_client.mjs", "hocuspocus_client.mjs"])
+async def test_of_a_card_that_is_refused_a_javascript_client_is_offered_what_it_did(server, node, script):
+    """One of the edits made offline is no card's: the service refuses the copy, and the client begins a new one."""
+    async with NodeClient(node, script, server.ws) as sales, server.client("sales") as rest:
+        names = await opened(rest)
+        await subscribe(server, sales, names, "sales")
+        before = await sales.tell("disconnect")
+        await sales.hear("close", since=before)
+        good, wrong = {"customer": "Bakery"}, {"no_key_of_a_card": 1}
+        for values in (good, wrong):
+            await sales.tell("edit", ticket=names.ticket, document=names.card, root="card", values=values)
+        await sales.tell("connect")
+        denied = await sales.hear("denied", document=names.card)
+        since = await sales.tell("give_up", ticket=names.ticket, document=names.card, token=server.token("sales"))
+        offered = await sales.hear("offered", since=since, document=names.card)
+        await sales.tell("edit", ticket=names.ticket, document=names.card, root="card", values=good)
+        await sales.settle("unsynced", names.card, number=0)
+
+        assert "key" == denied["reason"].partition(":")[0]
+        assert [good, wrong] == [edit["values"] for edit in offered["edits"]]
+        assert "Bakery" == (await rest.get(f"/api/tickets/{names.ticket}")).json()["card"]["customer"]
+
+
 @pytest.mark.parametrize("wire", ["ws", "grpc"])
 async def test_a_replica_offers_to_do_again_what_was_built_on_a_refused_move(server, tmp_path, wire):
     """A role is claimed that the service does not grant; what was made with it, and what builds on that, is refused."""

@@ -40,6 +40,17 @@ async def submit(client, names, department, transition):
     await client.tell("submit", ticket=names.ticket, document=names.submit(department), **entry)
 
 
+async def edit(client, names, document, root, **what):
+    """Edit a card or a form through the client's outbox."""
+    await client.tell("edit", ticket=names.ticket, document=document, root=root, **what)
+
+
+async def acknowledged(client, names, document):
+    """Wait until the service has all edits, and have the client's outbox know it."""
+    await client.settle("unsynced", document, number=0)
+    await client.tell("taken", ticket=names.ticket, document=document)
+
+
 async def hear_reset(client, since, document):
     """Both providers tell the application, each in its own way."""
 
@@ -72,11 +83,16 @@ async def test_everybody_comes_back_to_a_restored_service_with_what_it_lacks(nod
             await tech.synced(SYNC_S)
             there = await tech.ticket(names.ticket)
 
+            form = names.form("sales")
+            await edit(sales, names, form, "notes", text="rang, ")
+            await acknowledged(sales, names, form)
+
             code, told = await admin(server, "backup", str(tmp_path / "backup.db"))
             assert 0 == code, told
             sign, _ = made(names, "sales", "sign", quote.id)
             await submit(sales, names, "sales", sign)
-            await sales.tell("set", document=names.card, root="card", fields={"customer": "undone"})
+            await edit(sales, names, names.card, "card", values={"customer": "undone"})
+            await acknowledged(sales, names, names.card)
             await sales.until(lambda held: sign.id in ids(held[names.log]["log"]))
             await _until_lane(there, "sales", "signed")
             start = await there.do("tech", "start")
@@ -84,6 +100,8 @@ async def test_everybody_comes_back_to_a_restored_service_with_what_it_lacks(nod
             server.stop()
             deliver = await there.do("tech", "deliver")
             await there.set(priority=2)
+            await edit(sales, names, names.card, "card", values={"tags": "made offline"})
+            await edit(sales, names, form, "notes", text="on the stairs")
             amend, _ = made(names, "sales", "amend", sign.id)
             await submit(sales, names, "sales", amend)
             code, told = await admin(server, "restore", str(tmp_path / "backup.db"))
@@ -94,7 +112,7 @@ async def test_everybody_comes_back_to_a_restored_service_with_what_it_lacks(nod
             server.start()
             await hear_reset(sales, since, names.submit("sales"))
             await sales.tell("recover", ticket=names.ticket, names=names.of("sales"), token=server.token("sales"))
-            assert 2 == (await sales.hear("recovered"))["count"]
+            assert 4 == (await sales.hear("recovered"))["count"]
             everything = sorted([names.ticket, quote.id, sign.id, amend.id, start, deliver])
             await sales.until(lambda held: everything == sorted(ids(held[names.log]["log"])))
             await tech.synced(SYNC_S)
@@ -102,6 +120,9 @@ async def test_everybody_comes_back_to_a_restored_service_with_what_it_lacks(nod
 
             assert everything == journal(server, names.ticket), "each once"
             assert "customer" not in sales.contents[names.card]["card"], "the restore has undone it"
+            assert "made offline" == (await rest.get(f"/api/tickets/{names.ticket}")).json()["card"]["tags"]
+            notes = (await rest.get(f"/api/tickets/{names.ticket}/forms/sales")).json()["notes"]
+            assert "rang, on the stairs" == notes
             assert len(everything) == len(sales.contents[names.log]["log"])
             assert {} == sales.contents[names.log]["refused"]
             await _until_lane(there, "tech", "delivered")

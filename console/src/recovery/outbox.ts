@@ -5,6 +5,9 @@
  * `reset`. The client then drops its copies of the ticket, opens new ones, and submits again what they lack. Only what
  * was made here is submitted again: an entry in our name may be somebody else's forgery.
  *
+ * Edits of cards and forms are kept until the service has taken them. After a reset they are made again; after a
+ * refusal, which closes the document, they are offered to whoever made them, for one of them is what was refused.
+ *
  * It knows no provider, and of Yjs only the shape of a document.
  */
 
@@ -16,8 +19,21 @@ interface Shared {
 /** A `Y.Doc`. */
 export interface SharedDocument {
   getArray(name: string): Shared & { push(values: string[]): void };
-  getMap(name: string): Shared;
+  getMap(name: string): Shared & { set(key: string, value: Scalar): void; delete(key: string): void };
+  getText(name: string): { readonly length: number; insert(at: number, text: string): void };
 }
+
+/** A value of a card or a form. */
+export type Scalar = string | number | boolean | null;
+
+/** What somebody did to the card or a form of this name: values by key, of which null removes one, or a note. */
+export type Edit =
+  | {
+      readonly document: string;
+      readonly root: "card" | "fields" | "payloads";
+      readonly values: Readonly<Record<string, Scalar>>;
+    }
+  | { readonly document: string; readonly root: "notes"; readonly text: string };
 
 /** The root of a `submit` document in which an entry stands. */
 export type Root = "transitions" | "messages";
@@ -34,6 +50,19 @@ export interface Copies {
   readonly submit: SharedDocument;
   readonly log: SharedDocument;
   readonly talk?: SharedDocument;
+  /** The card and the forms by name, as far as they are written here. */
+  readonly written?: Readonly<Record<string, SharedDocument>>;
+}
+
+/** An entry that the service has refused, and why. */
+export interface Refused extends Entry {
+  readonly code: string;
+}
+
+/** How an outbox is stored. */
+export interface Stored {
+  readonly made: readonly Entry[];
+  readonly edits: readonly Edit[];
 }
 
 /** How a provider tells that a connection or a document was closed. */
@@ -49,22 +78,50 @@ export function isReset(closing: Closing): boolean {
   return closing.code === RESET_CODE || (closing.reason ?? "").split(":", 1)[0] === "reset";
 }
 
-/** The entries of one ticket that this client made. `toJSON` is to be stored wherever the documents are. */
+/** What this client made of one ticket. `toJSON` is to be stored wherever the documents are. */
 export class Outbox {
   readonly #made: Entry[];
+  #edits: readonly Edit[];
 
-  constructor(made: readonly Entry[] = []) {
+  /** An array is what was stored when only entries were kept. */
+  constructor(stored: Stored | readonly Entry[] = []) {
+    const { made, edits } = "made" in stored ? stored : { made: stored, edits: [] };
     this.#made = [...made];
+    this.#edits = edits;
   }
 
-  toJSON(): readonly Entry[] {
-    return this.#made;
+  toJSON(): Stored {
+    return { made: this.#made, edits: this.#edits };
   }
 
   /** Submit an entry; store the outbox with the document. */
   submit(submit: SharedDocument, entry: Entry): void {
     this.#made.push(entry);
     submit.getArray(entry.root).push([entry.record]);
+  }
+
+  /** Edit a card or a form; store the outbox with the document. */
+  write(document: SharedDocument, edit: Edit): void {
+    this.#edits = [...this.#edits, edit];
+    make(document, edit);
+  }
+
+  /** Forget the edits of a document: its provider says that the service has taken everything. */
+  taken(name: string): void {
+    this.#edits = this.#edits.filter((edit) => edit.document !== name);
+  }
+
+  /** Return the edits that the service has not taken, as far as is known; of one document if it is named. */
+  untaken(name?: string): readonly Edit[] {
+    return this.#edits.filter((edit) => name === undefined || edit.document === name);
+  }
+
+  /** Return the entries that the service has refused. */
+  refused(log: SharedDocument): readonly Refused[] {
+    const codes = new Map(Object.entries(Object(log.getMap("refused").toJSON())));
+    return this.#made.flatMap((entry) =>
+      codes.has(entry.id) ? [{ ...entry, code: String(codes.get(entry.id)) }] : [],
+    );
   }
 
   /** Return what was made here and is in none of the copies, which must be synced. */
@@ -77,7 +134,7 @@ export class Outbox {
         talk?.getArray("messages").toJSON() ?? [],
       ].flat(),
     );
-    const refused = new Set(Object.keys(Object(log.getMap("refused").toJSON())));
+    const refused = new Set(this.refused(log).map((entry) => entry.id));
     return this.#made.filter((entry) => !held.has(entry.record) && !refused.has(entry.id));
   }
 
@@ -88,5 +145,30 @@ export class Outbox {
       copies.submit.getArray(root).push([record]);
     }
     return lacking.length;
+  }
+
+  /** Make the edits again that were not taken, on new copies; return how many. Those of other documents stay. */
+  writeAgain({ written = {} }: Copies): number {
+    const again = this.#edits.filter((edit) => edit.document in written);
+    for (const edit of again) {
+      make(written[edit.document] as SharedDocument, edit);
+    }
+    return again.length;
+  }
+}
+
+function make(document: SharedDocument, edit: Edit): void {
+  if (edit.root === "notes") {
+    const notes = document.getText(edit.root);
+    notes.insert(notes.length, edit.text);
+    return;
+  }
+  const map = document.getMap(edit.root);
+  for (const [key, value] of Object.entries(edit.values)) {
+    if (value === null) {
+      map.delete(key);
+    } else {
+      map.set(key, value);
+    }
   }
 }

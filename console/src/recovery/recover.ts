@@ -1,11 +1,11 @@
 /**
- * The way back after a reset, in order: keep, drop, open anew, sync, submit again. One tab of a browser does it at a time.
+ * The way back after a reset, in order: keep, drop, open anew, sync, make again. One tab of a browser does it at a time.
  *
  * What a card or a form held is given to `keep`, and is not written back: a value that the service had acknowledged is
- * what the restore has undone.
+ * what the restore has undone. Edits that it had not taken are made again.
  */
 
-import type { Copies, Outbox } from "./outbox.ts";
+import type { Copies, Edit, Outbox } from "./outbox.ts";
 
 /** What differs from provider to provider. */
 export interface Steps {
@@ -30,11 +30,31 @@ export const acrossTabs: Hold = async (name, work) => {
   return navigator?.locks === undefined ? work() : navigator.locks.request(name, work);
 };
 
-/** Come back to a ticket whose documents were made anew; return how many entries were submitted again. */
+/** Come back to a ticket whose documents were made anew; return how many entries and edits were made again. */
 export async function recover(ticket: string, outbox: Outbox, steps: Steps, hold: Hold = acrossTabs): Promise<number> {
   return hold(`crdt-sync recover ${ticket}`, async () => {
     await steps.keep();
     await steps.drop();
-    return outbox.submitAgain(await steps.open());
+    const copies = await steps.open();
+    return outbox.submitAgain(copies) + outbox.writeAgain(copies);
+  });
+}
+
+/**
+ * Come back to a card or a form of which the service has refused an update: it would refuse this copy for ever. Return
+ * the edits that it has not taken, the refused one among them, for whoever made them to do again.
+ */
+export async function giveUp(
+  document: string,
+  outbox: Outbox,
+  steps: { drop(): Promise<void> | void; open(): Promise<void> | void },
+  hold: Hold = acrossTabs,
+): Promise<readonly Edit[]> {
+  return hold(`crdt-sync give up ${document}`, async () => {
+    const offered = outbox.untaken(document);
+    await steps.drop();
+    await steps.open();
+    outbox.taken(document);
+    return offered;
   });
 }

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import WebSocket from 'ws'
 import * as Y from 'yjs'
 import { Outbox } from '../../../console/src/recovery/outbox.ts'
-import { recover } from '../../../console/src/recovery/recover.ts'
+import { giveUp, recover } from '../../../console/src/recovery/recover.ts'
 
 const LIFE_MS = 120_000 // whatever the test does, this process ends
 
@@ -78,26 +78,45 @@ const synced = (provider) => new Promise((resolve) => {
   else provider.on('synced', resolve)
 })
 
-// Submits through an outbox, and comes back to a ticket whose documents were made anew, with the same providers.
-const recovering = (documents, open) => {
+// Submits and edits through an outbox, and comes back to a ticket whose documents were made anew, and to a document of
+// which something was refused, with the same providers.
+const recovering = (documents, open, connect, disconnect) => {
   const outboxes = new Map()
   const outbox = (ticket) => outboxes.get(ticket) ?? outboxes.set(ticket, new Outbox()).get(ticket)
+  const drop = (name) => {
+    documents.get(name).provider.destroy()
+    documents.get(name).doc.destroy()
+  }
   return {
+    edit: ({ ticket, ...edit }) => outbox(ticket).write(documents.get(edit.document).doc, edit),
+    taken: ({ ticket, document }) => outbox(ticket).taken(document),
+    give_up: ({ ticket, document, token }) =>
+      giveUp(document, outbox(ticket), {
+        async drop () {
+          drop(document)
+          const closing = [...WatchedSocket.live].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
+          disconnect() // what was refused stays refused on its connection
+          await Promise.all(closing)
+        },
+        async open () {
+          open({ document, token })
+          connect()
+          await synced(documents.get(document).provider)
+        }
+      }).then((edits) => say({ event: 'offered', document, edits })),
     submit: ({ ticket, document, root, record, id }) =>
       outbox(ticket).submit(documents.get(document).doc, { root, record, id }),
     recover: ({ ticket, names, token }) =>
       recover(ticket, outbox(ticket), {
         keep () {},
-        drop: () => names.forEach((name) => {
-          documents.get(name).provider.destroy()
-          documents.get(name).doc.destroy()
-        }),
+        drop: () => names.forEach(drop),
         async open () {
           names.forEach((document) => open({ document, token }))
           await Promise.all(names.map((name) => synced(documents.get(name).provider)))
           const [submit, log] = ['submit', 'log'].map((kind) =>
             documents.get(names.find((name) => name.split('/')[2] === kind)).doc)
-          return { submit, log }
+          const papers = names.filter((name) => ['card', 'form'].includes(name.split('/')[2]))
+          return { submit, log, written: Object.fromEntries(papers.map((name) => [name, documents.get(name).doc])) }
         }
       }).then((count) => say({ event: 'recovered', ticket, count }))
   }
@@ -126,7 +145,7 @@ export const run = ({ open, connect, disconnect, attempts = () => WatchedSocket.
     ...onSockets,
     ...more
   }
-  Object.assign(commands, recovering(documents, commands.open))
+  Object.assign(commands, recovering(documents, commands.open, connect, disconnect))
   setTimeout(() => process.exit(3), LIFE_MS)
   console.warn = (...words) => say({ event: 'warning', text: words.join(' ') })
   const lines = createInterface({ input: process.stdin })
