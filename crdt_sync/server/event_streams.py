@@ -6,8 +6,10 @@ Both give the same texts and resume from a position: a WebSocket from `after`, a
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.requests import HTTPConnection, Request
@@ -57,7 +59,8 @@ class EventStreams:
         try:
             await websocket.accept()
             session = await self._begin(websocket, websocket.query_params.get("after"))
-            await _first(_send_texts(websocket, session.watch), _hear_nothing(websocket))
+            async with _heard(session.watch, _hear_nothing(websocket)):
+                await _send_texts(websocket, session.watch)
         except WebSocketDisconnect:
             return  # the client has gone while something was being told
         except Exception as raised:  # noqa: BLE001 (the task boundary of a connection: nobody else is disturbed)
@@ -74,8 +77,7 @@ class EventStreams:
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
         after = request.headers.get("last-event-id") or request.query_params.get("after")
-        session = await self._begin(request, after)
-        return ServerSentEvents(self._blocks(session), session.watch.close, _cors(request))
+        return ServerSentEvents(partial(self._begin, request, after), self._blocks, _cors(request))
 
     async def preflight(self, request: Request) -> Response:
         """Let a browser ask what another host's page may send, if it is one of those that may connect."""
@@ -122,26 +124,33 @@ class Session:
 
 
 class ServerSentEvents(Response):
-    """The answer that goes on. Its last words, if there is a reason to end, are an event named `error`."""
+    """The answer that goes on. Its last words, if there is a reason to end, are an event named `error`.
 
-    def __init__(self, blocks: AsyncIterator[str], end: Callable[[], None], headers: dict[str, str]) -> None:
+    It begins the watch itself, so that nothing lies between that and what ends it.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[], Awaitable[Session]],
+        blocks: Callable[[Session], AsyncIterator[str]],
+        headers: dict[str, str],
+    ) -> None:
         super().__init__(media_type="text/event-stream", headers=headers | {"X-Accel-Buffering": "no"})
         del self.headers["content-length"]
+        self._begin = begin
         self._blocks = blocks
-        self._end = end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
         """Send until one side is done."""
+        session = await self._begin()
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            await _first(self._send(send), _until_gone(receive))
+            async with _heard(session.watch, _until_gone(receive)):
+                async for block in self._blocks(session):
+                    await send({"type": "http.response.body", "body": block.encode(), "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            self._end()
-
-    async def _send(self, send: Send) -> None:
-        async for block in self._blocks:
-            await send({"type": "http.response.body", "body": block.encode(), "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            session.watch.close()
 
 
 def _block(page: Page) -> str:
@@ -168,17 +177,24 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-async def _first(*work: Coroutine[Any, Any, None]) -> None:
-    """Run these until one ends; end the others, and raise what it raised."""
-    tasks = [asyncio.ensure_future(each) for each in work]
+@asynccontextmanager
+async def _heard(watch: Watch, hearing: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Hear the client meanwhile, and end the watch when it has gone or said what it may not."""
+
+    async def hear() -> None:
+        try:
+            await hearing
+        except Exception as raised:  # noqa: BLE001 (as above)
+            watch.fail(as_ours(raised))
+        else:
+            watch.end()
+
+    task = asyncio.ensure_future(hear())
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _position(text: str | None) -> Position | None:

@@ -4,13 +4,17 @@ The token of a stream may end while it lasts: it asks for a fresh one, as SyncSe
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+import structlog
 
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import Position
-from crdt_sync.errors import CallerError, Malformed
+from crdt_sync.errors import CallerError, Malformed, Unavailable
 from crdt_sync.rpc.status import abort
 from crdt_sync.rpc.ticketsync.v1 import events_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import events_pb2_grpc, sync_pb2
@@ -19,9 +23,12 @@ from crdt_sync.server.grpc_calls import Context, metadata_of, source_of
 from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.events import Events, Watch
+from crdt_sync.wire import limits
 
 START_S = 10.0  # for the message that says where to start
 POSITION_MAX = 2**63 - 1  # a database's whole numbers end there
+
+_log = structlog.get_logger(__name__)
 
 Authenticate = Callable[[str | None], Awaitable[Identity]]
 
@@ -38,7 +45,7 @@ class EventServicer(events_pb2_grpc.EventServiceServicer):
         self, requests: AsyncIterator[pb.WatchRequest], context: Context
     ) -> AsyncIterator[pb.WatchResponse]:
         """Give events until the stream ends."""
-        headers = metadata_of(context)
+        headers, source = metadata_of(context), source_of(context)
         watch: Watch | None = None
         principal: Principal | None = None
 
@@ -50,12 +57,14 @@ class EventServicer(events_pb2_grpc.EventServiceServicer):
             principal = identity.principal
             watch = await self._events.watch(identity, await _start(requests), renewable=True)
             reading = asyncio.ensure_future(_read(requests, watch, authenticate))
+            stalled = partial(self._stalled, asyncio.current_task(), Asked("grpc", "Watch", source, principal))
             try:
                 async for page in watch:
                     response = pb.WatchResponse(events=[told.text for told in page.events], position=page.position)
                     if watch.asking:
                         response.token_request.CopyFrom(sync_pb2.TokenRequest())
-                    yield response
+                    with _otherwise(stalled):
+                        yield response
             finally:
                 reading.cancel()
                 with suppress(asyncio.CancelledError):
@@ -63,13 +72,29 @@ class EventServicer(events_pb2_grpc.EventServiceServicer):
         except Exception as raised:  # noqa: BLE001 (the task boundary of a stream: nobody else is disturbed)
             error = as_ours(raised)
             if isinstance(error, CallerError):
-                self._audit.refused(Asked("grpc", "Watch", source_of(context), principal), error.code)
+                self._audit.refused(Asked("grpc", "Watch", source, principal), error.code)
             elif error is not raised:
                 log_failure("watch failed", raised)
         finally:
             if watch is not None:
                 watch.close()
         await abort(context, error)
+
+    def _stalled(self, call: asyncio.Task[Any] | None, asked: Asked) -> None:
+        """End the call of somebody who reads nothing; a status would wait behind what he does not read."""
+        assert call is not None, "gRPC runs each call in a task"
+        self._audit.refused(asked, "slow_reader")
+        call.cancel()
+
+
+@contextmanager
+def _otherwise(stalled: Callable[[], None]) -> Iterator[None]:
+    """Do this if it takes too long until a page is read."""
+    timer = asyncio.get_running_loop().call_later(limits.STALLED_S, stalled)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 async def _start(requests: AsyncIterator[pb.WatchRequest]) -> Position | None:
@@ -91,6 +116,11 @@ async def _read(requests: AsyncIterator[pb.WatchRequest], watch: Watch, authenti
     """Take fresh tokens; a caller that has said everything still hears."""
     try:
         async for request in requests:
-            watch.renew(await authenticate(request.token.token))  # without one it is as a missing token
+            try:
+                identity = await authenticate(request.token.token)  # without one it is as a missing token
+            except Unavailable as error:  # it was not judged; he is asked again with each page until his time is over
+                _log.warning("token not judged", reason=str(error))
+                continue
+            watch.renew(identity)
     except Exception as raised:  # noqa: BLE001 (as above)
         watch.fail(as_ours(raised))

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from starlette.datastructures import Headers
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from crdt_sync.errors import Malformed, TooLarge
 from crdt_sync.server.problems import problem
@@ -21,6 +22,36 @@ from crdt_sync.wire import limits
 HEAD_S: float = limits.UNAUTHENTICATED_S  # from the open connection to a request's whole head
 SPARE_CONNECTIONS = 1_000  # beyond those for WebSockets: a full service still answers probes and requests
 HEAD_BYTES_MAX = 32 * 1024  # of a request without its body: a token of 8 KiB, cookies, and as much again
+
+
+class EventSocket(WebSocketsSansIOProtocol):
+    """One connection that has become a WebSocket of the application's, and is cut off if it reads nothing."""
+
+    def __init__(self, *, sockets: Sockets, **uvicorns: Any) -> None:  # noqa: ANN401
+        super().__init__(**uvicorns)
+        self.slot: int | None = None
+        self._sockets = sockets
+
+    def pause_writing(self) -> None:
+        """Wait until what was written is read, but not for ever."""
+        super().pause_writing()
+        self._sockets.deadlines.set(self, limits.STALLED_S)
+
+    def resume_writing(self) -> None:
+        """Wait no more."""
+        super().resume_writing()
+        self._sockets.deadlines.discard(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._sockets.deadlines.discard(self)
+        super().connection_lost(exc)
+
+    def due(self) -> None:
+        """Cut it off: a close frame would wait behind what nobody reads."""
+        source = self.client[0] if self.client else ""
+        self._sockets.audit.refused(Asked("events", "/events", source), "slow_reader")
+        self.transport.abort()
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -55,9 +86,22 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def due(self) -> None:
-        """Cut off who has not sent a whole head by now."""
-        self._count("slow_head")
+        """Cut off who has not sent a whole head by now, or not read what was written."""
+        self._count("slow_reader" if self.flow.write_paused else "slow_head")
         self.transport.abort()
+
+    def pause_writing(self) -> None:
+        """Wait until what was written is read, but not for ever."""
+        super().pause_writing()
+        self._deadlines.set(self, limits.STALLED_S)
+
+    def resume_writing(self) -> None:
+        """Wait for the next head, if that is what comes."""
+        super().resume_writing()
+        if self.cycle is None or self.cycle.response_complete:
+            self._deadlines.set(self, HEAD_S)
+        else:
+            self._deadlines.discard(self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and count those that are no body."""

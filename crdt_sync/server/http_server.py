@@ -4,13 +4,14 @@ import asyncio
 import socket
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 
 from crdt_sync.server.app import has_websocket
 from crdt_sync.server.frame_readers import Choice, choose
-from crdt_sync.server.http_protocol import HEAD_S, HttpProtocol
+from crdt_sync.server.http_protocol import HEAD_S, EventSocket, HttpProtocol
 from crdt_sync.server.listening import BACKLOG, Tls, bind
 from crdt_sync.server.sockets import Sockets
 from crdt_sync.wire import limits
@@ -39,7 +40,9 @@ class HttpServer:
         sockets.start(choose(websockets))
         config = uvicorn.Config(
             app,
-            ws="websockets-sansio",  # for the application's own WebSockets
+            ws=cast(
+                "type[asyncio.Protocol]", partial(EventSocket, sockets=sockets)
+            ),  # it is only called  # for the application's own WebSockets
             ws_max_size=limits.FRAME_BYTES_MAX,
             ws_per_message_deflate=False,  # updates hardly shrink, and a bomb would have to be inflated to be seen
             lifespan="off",

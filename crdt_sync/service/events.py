@@ -200,6 +200,7 @@ class Watch:
         self._failure: TicketSyncError | None = None
         self._woken = asyncio.Event()
         self._greeted = False
+        self._ended = False
 
     @property
     def principal(self) -> Principal:
@@ -244,6 +245,11 @@ class Watch:
         self._failure = self._failure or error
         self._woken.set()
 
+    def end(self) -> None:
+        """Have the pages end: who watches has gone."""
+        self._ended = True
+        self._woken.set()
+
     def close(self) -> None:
         """Leave; whoever began a watch ends it so."""
         self._events.leases.drop(self._lease)
@@ -257,6 +263,7 @@ class Watch:
 
         Raises:
             TicketSyncError: why the watch has ended.
+            StopAsyncIteration: who watches has gone.
 
         """
         clock = asyncio.get_running_loop().time
@@ -280,6 +287,8 @@ class Watch:
                         await self._woken.wait()
 
     def _check(self) -> None:
+        if self._ended:
+            raise StopAsyncIteration
         if self._failure is not None:
             raise self._failure
 

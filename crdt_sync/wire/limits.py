@@ -104,6 +104,9 @@ times a second is refused after eleven seconds, and from then on nine times of t
 UNAUTHENTICATED_S = 10
 """Seconds from the open socket to a judged token; a phone on a bad line needs a few."""
 
+STALLED_S = 30
+"""Seconds in which a reader of answers or events takes what was written, some 64 KiB; 2 KiB a second is a bad line."""
+
 TOKEN_GRACE_S = 60
 """Seconds between asking for a fresh token and closing the session: time for a sign-in service to answer."""
 

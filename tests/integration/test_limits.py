@@ -219,6 +219,10 @@ ELSEWHERE = {
         "tests/server/test_handshake_rate.py",
         "test_who_comes_a_hundred_times_a_second_is_refused_soon",
     ),
+    "STALLED_S": (
+        "tests/server/test_stalled_readers.py",
+        "test_who_reads_nothing_of_the_events_is_cut_off_and_counted",
+    ),
     "TOKEN_GRACE_S": (
         "tests/service/test_leases.py",
         "test_a_collab_client_that_brings_none_in_time_loses_its_socket",

@@ -5,12 +5,16 @@ import json
 
 import httpx
 import structlog
+from starlette.requests import Request
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from crdt_sync.server.event_streams import EventStreams
 from crdt_sync.service import events as hub
+from tests.fakes import CountingMeter
 from tests.replica.loopback import until
 from tests.server.conftest import run_service
+from tests.server.fakes import FakeAuthenticator, audit
 
 
 async def blocks(answer):
@@ -238,3 +242,19 @@ async def test_a_reader_that_takes_nothing_holds_no_more_than_a_page(running, mo
         assert 8 >= len(running.service._events._ring)
 
     assert 20 == len({event["subject"] for event in heard})
+
+
+async def test_nothing_watches_for_an_answer_that_was_never_sent(running):
+    """Whoever gives up between the handler and its answer leaves no watcher behind."""
+    request = Request(
+        {
+            "type": "http",
+            "method": "GET",
+            "path": "/events",
+            "query_string": b"",
+            "headers": [(b"host", b"localhost"), (b"authorization", f"Bearer {running.token()}".encode())],
+        }
+    )
+    await EventStreams(running.service._events, FakeAuthenticator(), audit(CountingMeter()), ()).stream(request)
+
+    assert not running.service._events._watchers

@@ -5,11 +5,13 @@ from contextlib import suppress
 import grpc
 import pytest
 
+from crdt_sync.errors import Unavailable
 from crdt_sync.rpc.status import code_of
 from crdt_sync.rpc.ticketsync.v1 import events_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import events_pb2_grpc
 from crdt_sync.rpc.ticketsync.v1.sync_pb2 import Token
 from crdt_sync.server import grpc_events
+from crdt_sync.server.auth import StandingAuthenticator
 from crdt_sync.service import events as hub
 from crdt_sync.wire import limits
 from tests.server.conftest import run_service
@@ -133,6 +135,25 @@ async def test_a_watch_asks_for_a_fresh_token_and_goes_on_with_it(running):
     await running.ticket()
 
     assert 0 == len(response.events)
+    assert ["opened", "stage_changed"] == types(await watching.hear(2))
+
+
+async def test_a_watch_outlives_an_issuer_that_does_not_answer(running, monkeypatch):
+    watching = await Watching.after(running, 0)
+    answers = asyncio.Queue()
+
+    async def authenticate(self, token, headers):
+        await answers.put(token)
+        raise Unavailable("The issuer does not answer.")
+
+    await watching.call.read()
+    monkeypatch.setattr(StandingAuthenticator, "authenticate", authenticate)
+    await watching.say(pb.WatchRequest(token=Token(token="later")))
+    assert "later" == await answers.get()
+    monkeypatch.undo()
+    await watching.say(pb.WatchRequest(token=Token(token=running.token())))
+    await running.ticket()
+
     assert ["opened", "stage_changed"] == types(await watching.hear(2))
 
 
