@@ -32,7 +32,7 @@ class CardDocument(RuledDocument):
 
     def card(self) -> dict[str, Scalar]:
         """Return what the card shows."""
-        return scalars(self._card.to_py() or {})
+        return scalars(self._card)
 
     def set_fields(self, fields: Mapping[str, Scalar]) -> bytes:
         """Set keys and leave the others; null removes one. Return the update.

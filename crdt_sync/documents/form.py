@@ -40,7 +40,7 @@ class FormDocument(RuledDocument):
 
     def fields(self) -> dict[str, Scalar]:
         """Return the fields."""
-        return scalars(self._fields.to_py() or {})
+        return scalars(self._fields)
 
     def notes(self) -> str:
         """Return the notes."""

@@ -6,7 +6,6 @@ gives for such updates, without looking at their contents.
 
 from collections.abc import Sequence
 
-from crdt_sync.documents.ranges import Deleted
 from crdt_sync.documents.updates import Deletion, Struct, Update, encode_deletes
 from crdt_sync.wire.lib0 import var_uint
 from crdt_sync.wire.limits import UPDATE_BYTES_MAX, UPDATE_STRUCTS_MAX
@@ -39,11 +38,15 @@ def join(parts: Sequence[bytes], updates: Sequence[Update]) -> tuple[bytes, Upda
 
 
 def _deletes(updates: Sequence[Update]) -> tuple[Deletion, ...]:
-    deleted = Deleted()
-    for update in updates:
-        if update.deletes:
-            deleted.add(update.deletes)
-    return tuple(deleted)
+    """Put the deletions together, those that follow each other as one."""
+    merged: list[Deletion] = []
+    for deletion in sorted(deletion for update in updates for deletion in update.deletes):
+        last = merged[-1] if merged else None
+        if last is not None and last.client == deletion.client and last.end >= deletion.clock:
+            merged[-1] = Deletion(last.client, last.clock, max(last.end, deletion.end) - last.clock)
+        else:
+            merged.append(deletion)
+    return tuple(merged)
 
 
 def _length(value: int) -> int:

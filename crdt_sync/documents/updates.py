@@ -122,8 +122,8 @@ def decode_stored(data: bytes) -> Update:
 
 def _read(data: bytes, items_max: int) -> Update:
     try:
-        structs, deletes_at = _structs_at(data, 0, items_max)
-        deletes, at = _deletes_at(data, deletes_at, items_max)
+        structs, deletes_at, last = _structs_at(data, 0, items_max)
+        deletes, at = _deletes_at(data, deletes_at, items_max, *last)
     except IndexError:  # the hot functions below look at single bytes without asking whether they are there
         raise truncated(len(data)) from None
     end_at(data, at)
@@ -160,6 +160,8 @@ def encode_deletes(deletes: Sequence[Deletion]) -> bytes:
     """Write the deletions of an update; those of one client follow each other."""
     if not deletes:
         return var_uint(0)
+    if len(deletes) == 1:
+        return b"\1" + var_uint(deletes[0].client) + b"\1" + var_uint(deletes[0].clock) + var_uint(deletes[0].length)
     clients: dict[int, list[Deletion]] = {}
     for deletion in deletes:
         clients.setdefault(deletion.client, []).append(deletion)
@@ -200,7 +202,9 @@ def _clock_at(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _length_at(data: bytes, at: int, clock: int) -> tuple[int, int]:
-    length, at = var_uint_at(data, at)
+    length, at = data[at], at + 1
+    if length > 0x7F:
+        length, at = var_uint_at(data, at - 1)
     if not 0 < length <= CLOCK_MAX - clock:
         raise _no_run(clock, length)
     return length, at
@@ -219,7 +223,9 @@ def _count_at(data: bytes, at: int, before: int, items_max: int) -> tuple[int, i
     return count, at
 
 
-def _structs_at(data: bytes, at: int, items_max: int) -> tuple[tuple[Struct, ...], int]:
+def _structs_at(data: bytes, at: int, items_max: int) -> tuple[tuple[Struct, ...], int, tuple[int, bytes]]:
+    """Return the structs, where they end, and the client of the last ones with its bytes."""
+    client, own = 0, b"\0"
     structs: list[Struct] = []
     clients: set[int] = set()
     blocks, at = _count_at(data, at, 0, items_max)
@@ -237,7 +243,7 @@ def _structs_at(data: bytes, at: int, items_max: int) -> tuple[tuple[Struct, ...
             item, at = _struct_at(data, at, client, own, clock)
             structs.append(item)
             clock += item.length
-    return tuple(structs), at
+    return tuple(structs), at, (client, own)
 
 
 def _struct_at(data: bytes, at: int, client: int, own: bytes, clock: int) -> tuple[Struct, int]:
@@ -286,12 +292,16 @@ def _parent_at(data: bytes, at: int, client: int, own: bytes) -> tuple[str | Id,
     return var_string_at(data, at + 1) if known else _id_at(data, at + 1, client, own)
 
 
-def _deletes_at(data: bytes, at: int, items_max: int) -> tuple[tuple[Deletion, ...], int]:
+def _deletes_at(data: bytes, at: int, items_max: int, own: int, own_bytes: bytes) -> tuple[tuple[Deletion, ...], int]:
+    """Read the deletions. `own` wrote the structs before them, and mostly deletes what is its own."""
     deletes: list[Deletion] = []
     clients: set[int] = set()
     blocks, at = _count_at(data, at, 0, items_max)
     for _ in range(blocks):
-        client, at = var_uint_at(data, at)
+        if data.startswith(own_bytes, at):
+            client, at = own, at + len(own_bytes)
+        else:
+            client, at = var_uint_at(data, at)
         if client in clients:
             raise Malformed(f"The deletions of client {client} come in two blocks.")
         clients.add(client)

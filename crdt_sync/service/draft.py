@@ -249,7 +249,12 @@ class Draft:
 
     def _ticket_write(self, touched: Touched) -> TicketWrite:
         live = touched.live
-        shown = project(live)
+        shown: Projection | TicketRow
+        if touched.admitted or live.row is None:
+            shown = project(live)
+            card = shown.card
+        else:  # its state is as the row says
+            shown, card = live.row, live.card.card()
         return TicketWrite(
             id=live.id,
             expected_position=live.row.position if live.row else None,
@@ -261,7 +266,7 @@ class Draft:
             lanes=shown.lanes,
             flags=shown.flags,
             obligations=shown.obligations,
-            card=shown.card,
+            card=card,
             participants=live.lifecycle.departments,
             opened_at_ms=live.opened_at_ms,
             updated_at_ms=self.now_ms,

@@ -56,9 +56,8 @@ class Change:
             name = room.name
             if name is None or not _concerns_ticket(name, self.received):
                 return None
-            touched = draft.tickets.get(name.ticket)
-            if touched is not None and name.kind is DocumentKind.CARD:
-                self.live = touched.live
+            if name.kind is DocumentKind.CARD and (live := desk.at_hand(room)) is not None:
+                self.live = live
                 return None
         return self._prepare(desk, draft)
 

@@ -178,6 +178,15 @@ class Desk:
         self.keep(live)
         return live
 
+    def at_hand(self, room: Room) -> LiveTicket | None:
+        """Return the ticket of a room if it is in memory, with this room."""
+        assert room.name is not None, "a room of a ticket"
+        live = self._tickets.get(room.name.ticket)
+        if live is None or live.rooms.get(room.text) is not room or room.stale:
+            return None
+        self.keep(live)
+        return live
+
     async def get(self, ticket: TicketId) -> LiveTicket:
         """Load a ticket that must be there.
 

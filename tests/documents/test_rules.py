@@ -1,3 +1,4 @@
+import pycrdt
 import pytest
 
 from crdt_sync.documents import rules
@@ -6,9 +7,13 @@ from crdt_sync.wire.limits import VAR_UINT_MAX
 
 
 def test_whole_numbers_are_integers_again():
-    found = rules.scalars({"a": 1.0, "b": 1.5, "c": True, "d": "1.0", "e": None})
-    assert found == {"a": 1, "b": 1.5, "c": True, "d": "1.0", "e": None}
-    assert [int, float, bool, str, type(None)] == [type(value) for value in found.values()]
+    shared = pycrdt.Doc().get("map", type=pycrdt.Map)
+    wanted = {"a": 1, "b": 1.5, "c": True, "d": '1.0 "é😀\u2028', "e": None, "f": VAR_UINT_MAX, "g": 10**300, "h": 1e-7}
+    for key, value in wanted.items():
+        shared[key] = float(value) if type(value) is int else value
+    found = rules.scalars(shared)
+    assert found == {**wanted, "g": int(1e300)}
+    assert [int, float, bool, str, type(None), int, int, float] == [type(found[key]) for key in wanted]
 
 
 @pytest.mark.parametrize("value", [VAR_UINT_MAX, -VAR_UINT_MAX, 0.5, True, None, "four"])
