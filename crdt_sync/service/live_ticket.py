@@ -4,7 +4,6 @@ Everything here is committed, or part of the batch that is being committed; afte
 loaded anew.
 """
 
-import asyncio
 import bisect
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -151,6 +150,7 @@ class Desk:
         self.rooms = rooms
         self.lifecycles = lifecycles
         self._tickets: OrderedDict[TicketId, LiveTicket] = OrderedDict()
+        self._now_s = 0.0  # as `trim` was told: some seconds ago at most
 
     async def find(self, ticket: TicketId) -> LiveTicket | None:
         """Load a ticket; None if its opening is neither journaled nor part of the batch at hand.
@@ -208,7 +208,7 @@ class Desk:
 
     def keep(self, live: LiveTicket) -> None:
         """Hold a ticket for this batch and the next."""
-        live.used_at_s = asyncio.get_running_loop().time()
+        live.used_at_s = self._now_s
         self._tickets[live.id] = live
         self._tickets.move_to_end(live.id)
 
@@ -217,6 +217,7 @@ class Desk:
 
         Between batches only: a draft holds both.
         """
+        self._now_s = now_s
         while self._tickets:
             oldest = next(iter(self._tickets.values()))
             if len(self._tickets) <= LIVE_TICKETS_MAX and now_s - oldest.used_at_s < TICKET_IDLE_S:

@@ -30,7 +30,7 @@ from crdt_sync.service.rooms import Rooms
 RESTORE = "Restore a backup that `admin verify` passes: crdt-sync admin restore FILE."
 POSITIONS_MAX = 2**33  # 1 GiB of bits; ten days of 10,000 a second, and less than any restore skips
 COMPARE = "Nothing was lost yet: keep the database, restore a backup beside it and compare the document."
-REPROJECT = "The journal is right: change the ticket, which writes its row anew, or restore a backup."
+REPROJECT = "The journal is right: make a transition, which writes its row anew, or restore a backup."
 
 
 @dataclass(frozen=True, slots=True)

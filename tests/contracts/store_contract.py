@@ -453,8 +453,10 @@ class StoreContract:
         assert [name("e")] == [row.id for row in rest]
 
     async def test_a_listing_follows_what_the_ticket_became(self, listed: Store):
-        changed = ticket("b", 1, stage="done", lanes={"sales": "done", "tech": "idle"}, participants=["tech", "legal"])
-        await listed.commit(Batch(events=[event("moved")], tickets=[changed]))
+        changed = ticket(
+            "b", 1, "moved", stage="done", lanes={"sales": "done", "tech": "idle"}, participants=["tech", "legal"]
+        )
+        await listed.commit(Batch(transitions=[transition("moved", "b")], tickets=[changed]))
 
         assert name("b") not in [row.id for row in await listed.tickets(TicketFilter(SALES))]
         assert await listed.tickets(TicketFilter(TECH, stage="build")) == []
@@ -462,6 +464,19 @@ class StoreContract:
         assert await listed.tickets(TicketFilter(TECH, lane_states={"sales": "won", "tech": "idle"})) == []
         found = TicketFilter(LEGAL, stage="done", lane_states={"sales": "done", "tech": "idle"})
         assert [name("b")] == [row.id for row in await listed.tickets(found)]
+
+    async def test_what_follows_from_transitions_changes_with_one_alone(self, listed: Store):
+        before = await listed.ticket(name("b"))
+        changed = ticket(
+            "b", 1, stage="done", lanes={"sales": "done"}, participants=["legal"], obligations=[owes("tech")]
+        )
+        new = replace(changed, card={"title": "Anew"}, updated_at_ms=9)
+        committed = await listed.commit(Batch(events=[event("moved")], tickets=[new]))
+
+        row = replace(before, card={"title": "Anew"}, updated_at_ms=9, position=committed.last)
+        assert row == await listed.ticket(name("b"))
+        assert name("b") in [found.id for found in await listed.tickets(TicketFilter(TECH, stage="build"))]
+        assert [] == await listed.tickets(TicketFilter(LEGAL))
 
     # Subjects, events, lifecycles
 

@@ -302,9 +302,10 @@ class MemoryStore:
         return self._tickets[ticket].position if ticket in self._tickets else None
 
     def _row(self, new: TicketWrite, committed: Committed) -> TicketRow:
-        version = self._tickets[new.id].version if new.id in self._tickets else Position(0)
-        if new.newest_transition is not None:
-            version = committed.transitions[new.newest_transition]
+        before = self._tickets.get(new.id)
+        if new.newest_transition is None and before is not None:
+            return replace(before, card=_plain(new.card), position=committed.last, updated_at_ms=new.updated_at_ms)
+        version = Position(0) if new.newest_transition is None else committed.transitions[new.newest_transition]
         return TicketRow(
             id=new.id,
             lifecycle=new.lifecycle,

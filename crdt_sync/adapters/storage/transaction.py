@@ -192,14 +192,20 @@ def _event(new: NewEvent, position: int) -> bulk.Row:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What a ticket's row says before the batch."""
+    """What a ticket's row says before the batch. `state` are the columns that follow from transitions."""
 
     position: Position
     version: Position
-    facets: frozenset[Facet]
+    state: tuple[str, ...]
 
 
-_NOTHING = _Stored(Position(0), Position(0), frozenset())
+_STATE = tuple(tables.tickets.c[name] for name in ("stage", "kind", "lanes", "flags", "obligations", "participants"))
+
+
+def _state(new: TicketWrite) -> tuple[str, ...]:
+    dumps = canonical.dumps
+    lanes, flags, obligations = dumps(new.lanes), dumps(new.flags), dumps(new.obligations)
+    return new.stage, new.kind, lanes, flags, obligations, _names(new.participants)
 
 
 def _write_tickets(connection: Connection, tickets: Sequence[TicketWrite], committed: Committed) -> None:
@@ -208,35 +214,30 @@ def _write_tickets(connection: Connection, tickets: Sequence[TicketWrite], commi
         raise StaleTicket(f"written meanwhile: {', '.join(stale)}")
     rows, gone, come = [], list[bulk.Row](), list[bulk.Row]()
     for new in tickets:
-        before = stored.get(new.id, _NOTHING)
-        lanes, obligations, participants = (
-            canonical.dumps(new.lanes),
-            canonical.dumps(new.obligations),
-            _names(new.participants),
-        )
+        before = stored.get(new.id)
+        if new.newest_transition is None and before is not None:
+            version, state = before.version, before.state
+        else:
+            version = Position(0) if new.newest_transition is None else committed.transitions[new.newest_transition]
+            state = _state(new)
+            had, has = _facets(before.state) if before is not None else frozenset(), _facets(state)
+            gone += [(*facet, new.id) for facet in sorted(had - has)]
+            come += [(*facet, new.id) for facet in sorted(has - had)]
         rows.append(
             (
                 new.id,
                 new.lifecycle,
                 new.subject,
-                new.stage,
-                new.kind,
-                lanes,
-                canonical.dumps(new.flags),
-                obligations,
+                *state[:-1],
                 canonical.dumps(new.card),
-                participants,
-                before.version if new.newest_transition is None else committed.transitions[new.newest_transition],
+                state[-1],
+                version,
                 committed.last,
                 new.opened_at_ms,
                 new.updated_at_ms,
                 new.traceparent,
             )
         )
-        after = _facets(new.stage, participants, lanes, obligations)
-        if after != before.facets:
-            gone += [(*facet, new.id) for facet in sorted(before.facets - after)]
-            come += [(*facet, new.id) for facet in sorted(after - before.facets)]
     bulk.insert(connection, _save_tickets(connection.dialect), _NAMES[tables.tickets], rows)
     if gone:
         bulk.execute(connection, _DELETE_FACET, _NAMES[tables.ticket_facets], gone)
@@ -259,21 +260,20 @@ def _stored_tickets(connection: Connection, tickets: Sequence[TicketWrite]) -> d
         ids += ids[-1:] * (2 ** (len(ids) - 1).bit_length() - len(ids))  # so that there are few statements
         statement, names = _tickets_by_id(len(ids))
         for row in bulk.query(connection, statement, names, tuple(ids)):
-            stored[row[0]] = _Stored(row[1], row[2], _facets(*row[3:]))
+            stored[row[0]] = _Stored(row[1], row[2], tuple(row[3:]))
     return stored
 
 
 @lru_cache(maxsize=16)
 def _tickets_by_id(count: int) -> tuple[Select[Any], tuple[str, ...]]:
     columns, names = tables.tickets.c, tuple(f"id_{number}" for number in range(count))
-    found_by = (columns.stage, columns.participants, columns.lanes, columns.obligations)
-    selected = select(columns.id, columns.position, columns.version, *found_by)
+    selected = select(columns.id, columns.position, columns.version, *_STATE)
     return selected.where(columns.id.in_([bindparam(name) for name in names])), names
 
 
-@lru_cache(maxsize=4096)  # as many tickets as are busy at once; what changes their cards changes none of this
-def _facets(stage: str, participants: str, lanes: str, obligations: str) -> frozenset[Facet]:
-    """Return what a ticket is found by, from the texts of its columns."""
+def _facets(state: tuple[str, ...]) -> frozenset[Facet]:
+    """Return what a ticket is found by."""
+    stage, _, lanes, _, obligations, participants = state
     return facets(stage, json.loads(participants), json.loads(lanes), owing_lanes(json.loads(obligations)))
 
 
