@@ -7,10 +7,7 @@ from collections.abc import Callable, Coroutine
 class Arrivals:
     """The tasks of one connection, by the key of the subscription that each is for."""
 
-    def __init__(self, *, done: Callable[[], None], failed: Callable[[], None]) -> None:
-        """`done` hears of every task that ended, `failed` of one that ended with a fault of ours."""
-        self._done = done
-        self._failed = failed
+    def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     @property
@@ -18,19 +15,24 @@ class Arrivals:
         """Tell whether something is under way."""
         return bool(self._tasks)
 
-    def begin(self, key: str, work: Coroutine[None, None, None]) -> None:
-        """Do the work beside everything else."""
+    def begin(
+        self, key: str, work: Coroutine[None, None, None], *, done: Callable[[], None], failed: Callable[[], None]
+    ) -> None:
+        """Do the work beside everything else; then call `done`, and `failed` after a fault of ours.
 
-        def done(task: asyncio.Task[None]) -> None:
+        Both are kept as long as the work lasts and no longer: whom they are of holds this object.
+        """
+
+        def ended(task: asyncio.Task[None]) -> None:
             if self._tasks.get(key) is task:
                 del self._tasks[key]
-            self._done()
+            done()
             if not task.cancelled() and task.exception() is not None:  # who was not judged keeps nothing
-                self._failed()
+                failed()
                 task.result()  # the event loop logs it
 
         task = self._tasks[key] = asyncio.get_running_loop().create_task(work)
-        task.add_done_callback(done)
+        task.add_done_callback(ended)
 
     def drop(self, key: str) -> None:
         """Drop what was begun for a subscription that has ended, so that a later one of its name does not get it."""

@@ -3,7 +3,7 @@
 A transport makes one a socket, hands it what arrives and writes what it is given.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -63,7 +63,7 @@ class Connection:
         per_document = session.dialect.token_per_document
         self._tokens = Tokens(house.leases, self, authenticate, identity, per_document=per_document)
         self._members: dict[str, Membership] = {}
-        self._arrivals = Arrivals(done=self._end_tokens, failed=self.fail)
+        self._arrivals = Arrivals()
         self._pushed: list[Push] = []  # in this turn
         self._frames: list[object] = []
         self._closed = False
@@ -160,7 +160,7 @@ class Connection:
         self._execute(self.session.authenticated(lease.key, principal))
         for key in [lease.key] if lease.key else list(self._members):
             if (member := self._members.get(key)) is not None:
-                self._arrivals.begin(key, self._look_again(member, principal))
+                self._arrive(key, self._look_again(member, principal))
 
     def _execute(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -185,9 +185,9 @@ class Connection:
             case AskPresence():
                 self._presence(effect.key)
             case Authenticate():
-                self._arrivals.begin(effect.key, self._verify(effect))
+                self._arrive(effect.key, self._verify(effect))
             case Open():
-                self._arrivals.begin(effect.key, self._open(effect))
+                self._arrive(effect.key, self._open(effect))
             case Leave():
                 self._arrivals.drop(effect.key)
                 self._leave(effect.key)
@@ -337,6 +337,9 @@ class Connection:
     def _presence(self, key: str) -> None:
         if (member := self._members.get(key)) is not None and (snapshot := member.room.presence.snapshot()) is not None:
             self.put(self.session.dialect.awareness(key, snapshot))
+
+    def _arrive(self, key: str, work: Coroutine[None, None, None]) -> None:
+        self._arrivals.begin(key, work, done=self._end_tokens, failed=self.fail)
 
     def _end_tokens(self) -> None:
         if self._closed and not self._arrivals.any:  # what waits for its document is judged by them
