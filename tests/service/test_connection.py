@@ -140,7 +140,7 @@ async def test_whose_access_could_not_be_judged_keeps_nothing(world, monkeypatch
         connection, wire = await world.yjs(f"ticket/{view.id}/card", SALES)
         monkeypatch.setattr(world.connections, "admit", broken)
         (member,) = connection._members.values()
-        connection._arrivals.begin(member.key, connection._look_again(member, TECH))
+        connection._arrive(member.key, connection._look_again(member, TECH))
         await world.settle()
 
     assert (1011, "internal") == (wire.closed[0], wire.closed[1].partition(":")[0])
