@@ -9,17 +9,32 @@ next one. So a quiet gateway answers after one fsync, and a busy one does not pa
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
-from sqlalchemy import URL, Connection, Select, bindparam, event, func, insert, select, tuple_, update
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Select,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from crdt_sync.errors import ServiceError, Unavailable
 from gateway.tables import SCHEMA_VERSION, WAITING, inbox, inbox_key, metadata
@@ -27,8 +42,11 @@ from gateway.tables import SCHEMA_VERSION, WAITING, inbox, inbox_key, metadata
 _GROUP_MAX = 200  # callbacks in one transaction: some milliseconds of work, and far below SQLite's 32,766 parameters
 _BUSY_TIMEOUT_MS = 2_000  # another process may hold the file; WeChat waits 5 s in all
 
+_THREADS = 2  # one writes, and one reads
+
 _WRITES = "gateway_writes"  # our own execution option: this transaction takes the write lock at its beginning
 
+_T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 
 
@@ -131,6 +149,7 @@ class Inbox:
         self._path = path
         self._spool_rows_max = spool_rows_max
         self._engine = _engine(path, busy_timeout_ms)
+        self._threads = ThreadPoolExecutor(_THREADS)
         self._write_lock = asyncio.Lock()
         self._pending: list[_Pending] = []
         self._wake = asyncio.Event()
@@ -145,9 +164,7 @@ class Inbox:
             ServiceError: it was written by a newer gateway (code `schema`).
         """
         _make_directory(self._path.parent)
-        with _store_errors():
-            async with self._transaction() as connection:
-                await connection.run_sync(_prepare)
+        await self._change(_prepare)
         self._writer = asyncio.create_task(self._write(), name="inbox writer")
 
     async def close(self) -> None:
@@ -156,7 +173,7 @@ class Inbox:
         self._wake.set()
         if self._writer is not None:
             await self._writer
-        await self._engine.dispose()
+        await asyncio.to_thread(self._let_go)
 
     async def keep(self, arrival: Arrival) -> Kept:
         """Return after the commit that holds `arrival`, or that held it before.
@@ -175,9 +192,7 @@ class Inbox:
         """The oldest waiting row of each conversation, the first due one first; raises `Unavailable`."""
         columns = [inbox.c[name] for name in Waiting.__slots__]
         query = select(*columns).where(inbox.c.id.in_(oldest(accounts))).order_by(inbox.c.next_attempt_ms, inbox.c.id)
-        with _store_errors():
-            async with self._engine.connect() as connection:
-                return [Waiting(*row) for row in await connection.execute(query.limit(limit))]
+        return await self._do(lambda connection: [Waiting(*row) for row in connection.execute(query.limit(limit))])
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Write what attempts came to, in one transaction; raises `Unavailable`, and then nothing is written.
@@ -191,16 +206,12 @@ class Inbox:
             .values(attempts=inbox.c.attempts + 1)
         )
         rows = [{f"new_{name}": value for name, value in asdict(outcome).items()} for outcome in outcomes]
-        with _store_errors():
-            async with self._transaction() as connection:
-                await connection.execute(statement, rows)
+        await self._change(lambda connection: connection.execute(statement, rows))
 
     async def states(self) -> Mapping[State, int]:
         """How many rows are in each state; raises `Unavailable`."""
         query = select(inbox.c.state, func.count()).group_by(inbox.c.state)
-        with _store_errors():
-            async with self._engine.connect() as connection:
-                return {State(state): count for state, count in await connection.execute(query)}
+        return await self._do(lambda connection: {State(state): count for state, count in connection.execute(query)})
 
     async def _write(self) -> None:
         while not self._closing or self._pending:
@@ -227,40 +238,53 @@ class Inbox:
                 one.done.set_result(result)
 
     async def _insert(self, arrivals: Sequence[Arrival]) -> list[Kept | None]:
-        async with self._transaction() as connection:
-            group = await self._group(connection, arrivals)
-            results = [group.place(arrival) for arrival in arrivals]
-            if group.rows:
-                await connection.execute(insert(inbox), group.rows)
-            if group.keys:
-                await connection.execute(insert(inbox_key), group.keys)
-            for row_id, count in group.duplicates.items():
-                again = update(inbox).where(inbox.c.id == row_id).values(duplicates=inbox.c.duplicates + count)
-                await connection.execute(again)
+        return await self._change(partial(self._place, arrivals=arrivals))
+
+    def _place(self, connection: Connection, arrivals: Sequence[Arrival]) -> list[Kept | None]:
+        group = self._group(connection, arrivals)
+        results = [group.place(arrival) for arrival in arrivals]
+        if group.rows:
+            connection.execute(insert(inbox), group.rows)
+        if group.keys:
+            connection.execute(insert(inbox_key), group.keys)
+        for row_id, count in group.duplicates.items():
+            again = update(inbox).where(inbox.c.id == row_id).values(duplicates=inbox.c.duplicates + count)
+            connection.execute(again)
         return results
 
-    async def _group(self, connection: AsyncConnection, arrivals: Sequence[Arrival]) -> _Group:
+    def _group(self, connection: Connection, arrivals: Sequence[Arrival]) -> _Group:
         keys = [(arrival.account, key) for arrival in arrivals for key in arrival.keys]
-        known = await connection.execute(
+        known = connection.execute(
             select(inbox_key.c.account, inbox_key.c.key, inbox_key.c.inbox_id).where(
                 tuple_(inbox_key.c.account, inbox_key.c.key).in_(keys)
             )
         )
-        waiting = await connection.scalar(select(func.count()).select_from(inbox).where(WAITING)) or 0
-        last_id = await connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")
+        waiting = connection.scalar(select(func.count()).select_from(inbox).where(WAITING)) or 0
+        last_id = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")
         return _Group(
             next_id=(last_id.scalar() or 0) + 1,
             room=self._spool_rows_max - waiting,
             owners={(account, key): row_id for account, key, row_id in known},
         )
 
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A write transaction; those of this process wait for each other here and not in SQLite's busy loop."""
-        async with self._write_lock, self._engine.connect() as connection:
-            await connection.execution_options(**{_WRITES: True})
-            async with connection.begin():
-                yield connection
+    async def _change(self, work: Callable[[Connection], _T]) -> _T:
+        """Write in a transaction; those of this process wait for each other here and not in SQLite's busy loop."""
+        async with self._write_lock:
+            return await self._do(work, writes=True)
+
+    async def _do(self, work: Callable[[Connection], _T], *, writes: bool = False) -> _T:
+        """Do `work` in a transaction and in a thread; raises `Unavailable`, and then nothing is written."""
+        with _store_errors():
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work, writes)
+
+    def _transact(self, work: Callable[[Connection], _T], writes: bool) -> _T:
+        with self._engine.execution_options(**{_WRITES: writes}).begin() as connection:
+            return work(connection)
+
+    def _let_go(self) -> None:
+        self._threads.shutdown()
+        self._engine.dispose()
+        self._threads = ThreadPoolExecutor(_THREADS)  # as the engine has a new pool: a gateway may start again
 
 
 def oldest(accounts: Sequence[str]) -> Select[tuple[int]]:
@@ -283,9 +307,9 @@ def _row(row_id: int, arrival: Arrival) -> dict[str, object]:
     }
 
 
-def _engine(path: Path, busy_timeout_ms: int) -> AsyncEngine:
-    url = URL.create("sqlite+aiosqlite", database=str(path))
-    engine = create_async_engine(url, connect_args={"timeout": busy_timeout_ms / 1000})
+def _engine(path: Path, busy_timeout_ms: int) -> Engine:
+    url = URL.create("sqlite", database=str(path))
+    engine = create_engine(url, connect_args={"timeout": busy_timeout_ms / 1000})
 
     def settle(connection: DBAPIConnection, _record: object) -> None:
         """Rest on nothing that a log may have in the kernel's memory alone, as the service's store does not either."""
@@ -305,9 +329,9 @@ def _engine(path: Path, busy_timeout_ms: int) -> AsyncEngine:
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
-    event.listen(engine.sync_engine, "first_connect", settle)
-    event.listen(engine.sync_engine, "connect", configure)
-    event.listen(engine.sync_engine, "begin", begin)
+    event.listen(engine, "first_connect", settle)
+    event.listen(engine, "connect", configure)
+    event.listen(engine, "begin", begin)
     return engine
 
 

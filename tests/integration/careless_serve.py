@@ -71,9 +71,7 @@ def unsynced() -> None:
 
     def careless_engine(*options):
         engine = engine_of(*options)
-        event.listen(
-            engine.sync_engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF")
-        )
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
         return engine
 
     SqlStore.open = partial(SqlStore.open, synchronous="OFF")
