@@ -278,6 +278,12 @@ def _facets(state: tuple[str, ...]) -> frozenset[Facet]:
 
 
 def _stale(tickets: Sequence[TicketWrite], stored: Mapping[str, _Stored]) -> list[str]:
-    # Taken out as it is compared: of two writes of one ticket the second is stale.
-    positions = {ticket: row.position for ticket, row in stored.items()}
-    return [new.id for new in tickets if positions.pop(new.id, None) != new.expected_position]
+    """Return the tickets that are not at the expected position; of two writes of one ticket the second is stale."""
+    stale: list[str] = []
+    written: set[str] = set()
+    for new in tickets:
+        before = stored.get(new.id)
+        if new.id in written or (before.position if before is not None else None) != new.expected_position:
+            stale.append(new.id)
+        written.add(new.id)
+    return stale
