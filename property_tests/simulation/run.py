@@ -16,7 +16,7 @@ import structlog
 from property_tests.simulation import faults, malice, people, verdict
 from property_tests.simulation.database import Database
 from property_tests.simulation.deeds import VERBS, Deed, drawn
-from property_tests.simulation.loop import VirtualLoop
+from property_tests.simulation.loop import CURRENT, VirtualLoop
 from property_tests.simulation.memo import prepared
 from property_tests.simulation.witness import Finding
 from property_tests.simulation.world import World
@@ -91,6 +91,9 @@ def _watch(world: World, loop: VirtualLoop) -> None:
 
     def logged(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
         del logger
+        process = CURRENT.get()
+        if process is not None and not process.alive:
+            raise structlog.DropEvent  # the dead say nothing
         world.note("log", method, event["event"])
         if method in FAULTS_OF_OURS:
             why = event.get("reason", event.get("exception", ""))
