@@ -153,7 +153,7 @@ class Service:
             leases=leases,
             open_documents=settings.open_documents,
         )
-        telemetry.watch(connections.levels)
+        telemetry.watch(lambda: connections.levels(watching=events.wires()))
         tickets = Tickets(
             store=store, rooms=rooms, committer=committer, lifecycles=lifecycles, clock=clock, ids=ids, secret=secret
         )
@@ -175,6 +175,7 @@ class Service:
                 clock=clock,
                 audit=audit,
                 rate=rate,
+                room=sockets.stream,
             )
         )
         app = create_app(

@@ -93,7 +93,7 @@ class EventStreams:
         check_origin(connection, self._origins)
         token = bearer(connection.headers.get("authorization")) or connection.query_params.get("token")
         identity = await self._authenticator.authenticate(token, connection.headers)
-        watch = await self._events.watch(identity, _position(after), renewable=False)
+        watch = await self._events.watch(identity, _position(after), wire="events")
         return Session(watch, Asked("events", "/events", source_of(connection), identity.principal))
 
     async def _blocks(self, session: "Session") -> AsyncIterator[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -22,6 +23,7 @@ from crdt_sync.service.audit import Asked, Audit
 CALL_S = 30.0  # of a unary call, whatever deadline its caller set: a commit takes milliseconds
 
 Context = grpc.aio.ServicerContext[Any, Any]
+Room = Callable[[], AbstractContextManager[None]]  # takes a place among the connections, or raises `Unavailable`
 
 _access = structlog.get_logger("crdt_sync.access")
 

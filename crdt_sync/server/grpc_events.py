@@ -5,7 +5,7 @@ The token of a stream may end while it lasts: it asks for a fresh one, as SyncSe
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from crdt_sync.rpc.status import abort
 from crdt_sync.rpc.ticketsync.v1 import events_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import events_pb2_grpc, sync_pb2
 from crdt_sync.server.auth import Authenticator, bearer
-from crdt_sync.server.grpc_calls import Context, metadata_of, source_of
+from crdt_sync.server.grpc_calls import Context, Room, metadata_of, source_of
 from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.events import Events, Watch
@@ -36,8 +36,9 @@ Authenticate = Callable[[str | None], Awaitable[Identity]]
 class EventServicer(events_pb2_grpc.EventServiceServicer):
     """The call of EventService."""
 
-    def __init__(self, authenticator: Authenticator, events: Events, audit: Audit) -> None:
+    def __init__(self, authenticator: Authenticator, events: Events, audit: Audit, room: Room) -> None:
         self._authenticator = authenticator
+        self._room = room
         self._audit = audit
         self._events = events
 
@@ -47,15 +48,17 @@ class EventServicer(events_pb2_grpc.EventServiceServicer):
         """Give events until the stream ends."""
         headers, source = metadata_of(context), source_of(context)
         watch: Watch | None = None
+        room = ExitStack()
         principal: Principal | None = None
 
         async def authenticate(token: str | None) -> Identity:
             return await self._authenticator.authenticate(token or None, headers)
 
         try:
+            room.enter_context(self._room())
             identity = await authenticate(bearer(headers.get("authorization")))
             principal = identity.principal
-            watch = await self._events.watch(identity, await _start(requests), renewable=True)
+            watch = await self._events.watch(identity, await _start(requests), wire="grpc")
             reading = asyncio.ensure_future(_read(requests, watch, authenticate))
             stalled = partial(self._stalled, asyncio.current_task(), Asked("grpc", "Watch", source, principal))
             try:
@@ -71,11 +74,12 @@ class EventServicer(events_pb2_grpc.EventServiceServicer):
                     await reading
         except Exception as raised:  # noqa: BLE001 (the task boundary of a stream: nobody else is disturbed)
             error = as_ours(raised)
-            if isinstance(error, CallerError):
+            if isinstance(error, CallerError) or error.code == "full":
                 self._audit.refused(Asked("grpc", "Watch", source, principal), error.code)
             elif error is not raised:
                 log_failure("watch failed", raised)
         finally:
+            room.close()
             if watch is not None:
                 watch.close()
         await abort(context, error)

@@ -21,6 +21,7 @@ from crdt_sync.rpc.ticketsync.v1 import (
     tickets_pb2_grpc,
 )
 from crdt_sync.server.auth import Authenticator
+from crdt_sync.server.grpc_calls import Room
 from crdt_sync.server.grpc_decoding import DecodingInterceptor
 from crdt_sync.server.grpc_events import EventServicer
 from crdt_sync.server.grpc_ingress import IngressServicer
@@ -65,6 +66,7 @@ class GrpcParts:
     clock: Clock
     audit: Audit
     rate: HandshakeRate
+    room: Room
 
 
 class StoreHealth(health.aio.HealthServicer):  # type: ignore[misc, name-defined] # it has no types
@@ -106,11 +108,11 @@ class GrpcServer:
         self.services = tuple(s.full_name for file in files for s in file.DESCRIPTOR.services_by_name.values())
         self._health = StoreHealth(parts.readiness, self.services)
         self._watching: asyncio.Task[None] | None = None
-        sync = SyncServicer(parts.authenticator, parts.connections, parts.audit, parts.rate)
+        sync = SyncServicer(parts.authenticator, parts.connections, parts.audit, parts.rate, parts.room)
         tickets = TicketServicer(parts.authenticator, parts.audit, parts.tickets, parts.lifecycles)
         sync_pb2_grpc.add_SyncServiceServicer_to_server(sync, self._server)
         tickets_pb2_grpc.add_TicketServiceServicer_to_server(tickets, self._server)
-        events = EventServicer(parts.authenticator, parts.events, parts.audit)
+        events = EventServicer(parts.authenticator, parts.events, parts.audit, parts.room)
         events_pb2_grpc.add_EventServiceServicer_to_server(events, self._server)
         ingress = IngressServicer(parts.authenticator, parts.audit, parts.tickets)
         gateway_pb2_grpc.add_IngressServiceServicer_to_server(ingress, self._server)

@@ -7,7 +7,7 @@ A stream ends when its caller cancels it, when the service stops, or with an err
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import chain
 from typing import cast
@@ -29,7 +29,7 @@ from crdt_sync.rpc.status import abort
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
 from crdt_sync.server.auth import Authenticator, bearer
-from crdt_sync.server.grpc_calls import Context, metadata_of, source_of
+from crdt_sync.server.grpc_calls import Context, Room, metadata_of, source_of
 from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.problems import as_ours, log_failure
@@ -62,10 +62,11 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
     """The call of SyncService."""
 
     def __init__(
-        self, authenticator: Authenticator, connections: Connections, audit: Audit, rate: HandshakeRate
+        self, authenticator: Authenticator, connections: Connections, audit: Audit, rate: HandshakeRate, room: Room
     ) -> None:
         self._authenticator = authenticator
         self._rate = rate
+        self._room = room
         self._connections = connections
         self._audit = audit
 
@@ -79,32 +80,34 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
         async def authenticate(token: str | None) -> Identity:
             return await self._authenticator.authenticate(token or None, headers)
 
-        try:
-            self._rate.arrive(source)
-            identity = await authenticate(bearer(headers.get("authorization")))
-            self._rate.enter(identity)
-        except TicketSyncError as error:
-            stream.fail(error)
-            await abort(context, error)
-        connection = self._connections.connect(
-            GrpcDialect(),
-            stream,
-            authenticate=authenticate,
-            identity=identity,
-            source=source,
-            trace=traceparent_of(headers.get("traceparent")),
-        )
-        reading = asyncio.ensure_future(_read(requests, connection, stream))
-        try:
-            async for batch in stream:
-                yield batch
-        finally:
-            reading.cancel()
-            connection.ended()
-            with suppress(asyncio.CancelledError):
-                await reading
-        assert stream.failure is not None, "a stream ends with a reason"
-        await abort(context, stream.failure)
+        with ExitStack() as room:
+            try:
+                room.enter_context(self._room())
+                self._rate.arrive(source)
+                identity = await authenticate(bearer(headers.get("authorization")))
+                self._rate.enter(identity)
+            except TicketSyncError as error:
+                stream.fail(error)
+                await abort(context, error)
+            connection = self._connections.connect(
+                GrpcDialect(),
+                stream,
+                authenticate=authenticate,
+                identity=identity,
+                source=source,
+                trace=traceparent_of(headers.get("traceparent")),
+            )
+            reading = asyncio.ensure_future(_read(requests, connection, stream))
+            try:
+                async for batch in stream:
+                    yield batch
+            finally:
+                reading.cancel()
+                connection.ended()
+                with suppress(asyncio.CancelledError):
+                    await reading
+            assert stream.failure is not None, "a stream ends with a reason"
+            await abort(context, stream.failure)
 
 
 class Stream:

@@ -5,7 +5,8 @@ not accepted. One that comes when there is no room, or that is no handshake, is 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -84,6 +85,7 @@ class Sockets:
         self._connections_max = connections_max
         self._readers: FrameReaders | None = None
         self._stopping = False
+        self._streams = 0  # of gRPC
 
     def start(self, readers: FrameReaders) -> None:
         """Take sockets from now on, with frames found by these readers."""
@@ -102,10 +104,26 @@ class Sockets:
 
     def full(self, beside: int) -> Denial | None:
         """Return why there is no room, if so; `beside` counts the connections that are not these sockets."""
-        if not self._stopping and len(self.open) + beside < self._connections_max:
+        if not self._stopping and len(self.open) + self._streams + beside < self._connections_max:
             return None
         error = Unavailable("The service has no room for another connection.", code="full", advice="Come again.")
         return Denial(error, {"Retry-After": str(RETRY_AFTER_S)})
+
+    @contextmanager
+    def stream(self) -> Iterator[None]:
+        """Count a stream of gRPC among these for as long as it lasts.
+
+        Raises:
+            Unavailable: there is no room (`full`).
+
+        """
+        if (denial := self.full(beside=0)) is not None:
+            raise denial.error
+        self._streams += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1
 
     def upgrade(self, handshake: Handshake, transport: asyncio.Transport) -> Denial | None:
         """Make the connection a WebSocket, or return why it is none."""

@@ -34,6 +34,7 @@ from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.tokens import Authenticator
 from crdt_sync.service.transport import Transport
+from crdt_sync.wire.status import Wire
 
 OVERDUE_CHECK_S = 5.0
 REMEMBERED_REFUSALS_MAX = 10_000  # as many as are kept, some 1 MB
@@ -167,11 +168,11 @@ class Connections:
         for connection in written:
             connection.flush()
 
-    def levels(self) -> Levels:
-        """Say how much of everything there is; it looks at every room and connection, so ask seldom."""
+    def levels(self, *, watching: Counter[Wire]) -> Levels:
+        """Say how much of everything there is, with who watches events; it looks at all there is, so ask seldom."""
         jobs, size = self.committer.queued()
         return Levels(
-            connections=Counter(connection.session.dialect.wire for connection in self._connections),
+            connections=watching + Counter(connection.session.dialect.wire for connection in self._connections),
             rooms=len(self.rooms),
             presence=sum(len(room.presence) for room in self.rooms),
             queued_jobs=jobs,

@@ -22,6 +22,7 @@ from crdt_sync.errors import PreconditionUnknown, TicketSyncError, TooMany, Unav
 from crdt_sync.ports import Store, StoredEvent, StoreUnavailable
 from crdt_sync.service.leases import Lease, Leases
 from crdt_sync.wire import cloudevents
+from crdt_sync.wire.status import Wire
 
 RING_EVENTS = 1_000  # some 600 bytes each; seconds of a busy service, in which a watcher sends what it was given
 PAGE_EVENTS = 100  # at once to a watcher, and held for one that is slow: some 60 kB
@@ -88,8 +89,8 @@ class Events:
         """Hear that a commit held events."""
         self._news.set()
 
-    async def watch(self, identity: Identity, after: Position | None, *, renewable: bool) -> "Watch":
-        """Begin a watch behind a position; None is now. If it is `renewable`, it asks for a token when one has ended.
+    async def watch(self, identity: Identity, after: Position | None, *, wire: Wire) -> "Watch":
+        """Begin a watch behind a position; None is now. On gRPC it asks for a token when one has ended.
 
         Raises:
             Forbidden: the caller hears no events.
@@ -105,7 +106,7 @@ class Events:
         if denial is not None:
             raise denial.error()
         self._check_room(principal.actor)
-        watch = Watch(self, identity, renewable=renewable)
+        watch = Watch(self, identity, wire=wire)
         self._watchers[watch] = None
         self._callers[principal.actor] += 1
         try:
@@ -118,6 +119,10 @@ class Events:
             self._asleep = False
             self._ring, self._start, self._tail = [], newest, newest
         return watch
+
+    def wires(self) -> Counter[Wire]:
+        """Say how many watch, by wire."""
+        return Counter(watch.wire for watch in self._watchers)
 
     def forget(self, watch: "Watch") -> None:
         """Drop a watcher that has ended."""
@@ -190,11 +195,11 @@ class Events:
 class Watch:
     """One watcher: an asynchronous iterator of pages, the first at once, heartbeats among them."""
 
-    def __init__(self, events: Events, identity: Identity, *, renewable: bool) -> None:
+    def __init__(self, events: Events, identity: Identity, *, wire: Wire) -> None:
         self.position = Position(0)
         self.asking = False  # for a token in place of one that has ended
         self.actor = identity.principal.actor
-        self._renewable = renewable
+        self.wire = wire
         self._lease = events.leases.hold(identity, self)
         self._events = events
         self._failure: TicketSyncError | None = None
@@ -219,10 +224,11 @@ class Watch:
 
     def ask_token(self, lease: Lease) -> bool:  # noqa: ARG002 (it has one)
         """Ask for a token with the next page, which comes at once, if the wire has a word for it."""
-        if self._renewable:
+        renewable = self.wire == "grpc"
+        if renewable:
             self.asking = True
             self.prompt()
-        return self._renewable
+        return renewable
 
     def lose(self, lease: Lease, error: TicketSyncError) -> None:  # noqa: ARG002 (as above)
         """End: the token has ended, or is not good any more."""

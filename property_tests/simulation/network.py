@@ -173,7 +173,7 @@ class Hearing:
     async def _tell(self, after: Position) -> None:
         service, watch = self.link.service, None
         try:
-            watch = await service.events.watch(Identity(self.link.person.now, None), after, renewable=False)
+            watch = await service.events.watch(Identity(self.link.person.now, None), after, wire="events")
             async for page in watch:
                 self._post([*(told.text for told in page.events), cloudevents.encode_heartbeat(page.position)])
         except (TicketSyncError, StoreUnavailable) as error:

@@ -69,7 +69,7 @@ class LoopbackLink:
 
     async def watch(self, after):
         self._check()
-        watch = await self.world.events.watch(Identity(self.principal, None), after, renewable=False)
+        watch = await self.world.events.watch(Identity(self.principal, None), after, wire="events")
         self.watches.append(watch)
         try:
             async for page in watch:

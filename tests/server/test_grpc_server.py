@@ -7,6 +7,7 @@ from contextlib import closing
 import grpc
 import pytest
 import trustme
+from prometheus_client.parser import text_string_to_metric_families
 
 from crdt_sync.rpc.ticketsync.v1 import tickets_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import tickets_pb2_grpc
@@ -14,8 +15,17 @@ from crdt_sync.server import grpc_server
 from crdt_sync.wire import limits
 from gateway.bootstrap import open_channel
 from gateway.settings import GatewaySettings
+from tests.replica.loopback import until
 from tests.server.conftest import run_service
+from tests.server.test_grpc_events import Watching
 from tests.server.test_grpc_sync import Talking, change, opening, update_of
+
+UPGRADE = {
+    "connection": "upgrade",
+    "upgrade": "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
 
 
 def bounded(monkeypatch, name, value):
@@ -68,6 +78,35 @@ async def test_a_connection_has_so_many_streams_and_the_next_one_waits(tmp_path,
         first.call.cancel()
         async with asyncio.timeout(20):
             assert "a" == (await waiting).document
+
+
+async def test_streams_and_watches_take_places_among_the_connections_and_are_shown(tmp_path):
+    async with run_service(tmp_path / "data", connections=2) as running:
+        talking = Talking(running.channel, running.metadata())
+        await _opened(talking)
+        watching = await Watching.after(running, 0)
+        await watching.call.read()
+        shown = await levels(running)
+        for more in (Talking(running.channel, running.metadata()), await Watching.after(running, 0)):
+            assert (grpc.StatusCode.UNAVAILABLE, "full") == await more.end()
+        refused = await running.http.get("/sync/notes", headers=UPGRADE)
+        counted = running.service._audit._meter._refusals.labels("grpc", "full")._value.get()
+        watching.call.cancel()
+        talking.call.cancel()
+        await until(lambda: not running.service._events._watchers)
+        async with running.http.stream("GET", "/events", headers=running.headers()):
+            await until(lambda: running.service._events._watchers)
+            later = await levels(running)
+
+    assert ({"grpc": 2}, {"events": 1}) == (shown, later)
+    assert (503, "full", 2) == (refused.status_code, refused.json()["code"], counted)
+
+
+async def levels(running):
+    """How many connections of each wire there are, as a scrape shows it."""
+    text = (await running.http.get("/metrics")).text
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    return {sample.labels["wire"]: sample.value for sample in families["crdt_sync_connections"].samples}
 
 
 async def _opened(talking):

@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import nullcontext
 
 import grpc
 import pycrdt
@@ -224,7 +225,7 @@ async def test_batches_fit_what_a_client_takes(monkeypatch):
 async def test_our_own_mistake_ends_one_stream_without_a_word_about_it():
     connections, server = FakeConnections(), grpc.aio.server()
     sync_pb2_grpc.add_SyncServiceServicer_to_server(
-        SyncServicer(FakeAuthenticator(), connections, audit(CountingMeter()), HandshakeRate()), server
+        SyncServicer(FakeAuthenticator(), connections, audit(CountingMeter()), HandshakeRate(), nullcontext), server
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -54,8 +54,8 @@ async def events(store, monkeypatch):
     await events.stop()
 
 
-async def begin(events, principal, after, *, renewable=False):
-    return await events.watch(Identity(principal, None), after, renewable=renewable)
+async def begin(events, principal, after, *, wire="events"):
+    return await events.watch(Identity(principal, None), after, wire=wire)
 
 
 async def commit(store, events, *names, audience=EVERYBODY, ticket=TICKET):
@@ -318,7 +318,7 @@ async def test_a_watch_that_is_ended_says_why_whether_it_waits_or_not(events):
 
 async def test_a_watch_asks_for_a_token_where_its_wire_can_and_ends_without_one(store, events, monkeypatch):
     monkeypatch.setattr(limits, "TOKEN_GRACE_S", 0)
-    asking, mute = await begin(events, SALES, None, renewable=True), await begin(events, SALES, None)
+    asking, mute = await begin(events, SALES, None, wire="grpc"), await begin(events, SALES, None)
     for watch in (asking, mute):
         await anext(watch)
         watch._lease.identity = Identity(SALES, 1)
@@ -333,7 +333,7 @@ async def test_a_watch_asks_for_a_token_where_its_wire_can_and_ends_without_one(
 
 
 async def test_a_fresh_token_may_say_less_and_from_then_on_less_is_heard(store, events):
-    watch = await begin(events, SALES, None, renewable=True)
+    watch = await begin(events, SALES, None, wire="grpc")
     await anext(watch)
     watch.ask_token(watch._lease)
     watch.renew(Identity(replace(SALES, tickets=(OTHER,)), None))
