@@ -16,7 +16,7 @@ from crdt_sync.documents.former import Former, clients_named, made_anew
 from crdt_sync.documents.gaps import integrable
 from crdt_sync.documents.halves import cuts, halves
 from crdt_sync.documents.ranges import Deleted, Placed, Places
-from crdt_sync.documents.runs import join
+from crdt_sync.documents.runs import decode_run
 from crdt_sync.documents.updates import (
     XML_HOOK,
     Content,
@@ -177,14 +177,14 @@ class Document:
 
         None, and nothing was applied, if they are none that can be taken so: `receive` says of each what it is.
         """
-        if not self.joins_runs:
+        if not self.joins_runs or self.former.ended:
             return None
         try:
-            joined = join(parts, [self._decoded(data) for data in parts])
-            received = GAP if joined is None else self._receive(*joined, actor)
+            run = decode_run(parts)
+            received = GAP if run is None else self._receive(*run, actor)
         except CallerError:
             return None
-        return (joined[0], received) if joined is not None and received.kind is Outcome.APPLIED else None
+        return (run[0], received) if run is not None and received.kind is Outcome.APPLIED else None
 
     def _receive(self, data: bytes, update: Update, actor: ActorId) -> Received:
         fresh = integrable(update, self._state)

@@ -6,49 +6,78 @@ gives for such updates, without looking at their contents.
 
 from collections.abc import Sequence
 
-from crdt_sync.documents.updates import Deletion, Struct, Update, encode_deletes
-from crdt_sync.wire.lib0 import var_uint
+from crdt_sync.documents.updates import (
+    Deletion,
+    Struct,
+    Update,
+    clock_at,
+    count_at,
+    deletes_at,
+    encode_deletes,
+    struct_at,
+)
+from crdt_sync.wire.lib0 import end_at, truncated, var_uint, var_uint_at
 from crdt_sync.wire.limits import UPDATE_BYTES_MAX, UPDATE_STRUCTS_MAX
 
-_ONE_CLIENT = var_uint(1)
+_ONE_CLIENT = 1
 
 
-def join(parts: Sequence[bytes], updates: Sequence[Update]) -> tuple[bytes, Update] | None:
-    """Return decoded updates, each with its bytes, as one; None if one does not begin where the one before it ended."""
-    first = updates[0].structs
-    if not first:
+def decode_run(parts: Sequence[bytes]) -> tuple[bytes, Update] | None:
+    """Return updates as one; None if they are of several clients, or one does not begin where the one before it ended.
+
+    Each is read to its end as `updates.decode` reads it, so that none takes what it lacks from the next.
+
+    Raises:
+        Malformed: one of them is not an update.
+
+    """
+    if sum(map(len, parts)) > UPDATE_BYTES_MAX:
         return None
-    client, expected = first[0].client, first[0].clock
-    head_length = len(_ONE_CLIENT) + _length(client)
     structs: list[Struct] = []
+    deletes: list[Deletion] = []
     bodies: list[bytes] = []
-    for data, (own, _, deletes_at) in zip(parts, updates, strict=True):
-        if not data.startswith(_ONE_CLIENT) or not own or own[0].client != client or own[0].clock != expected:
-            return None
-        bodies.append(data[head_length + _length(len(own)) + _length(expected) : deletes_at])
-        structs += own
-        expected = own[-1].end
-    head = _ONE_CLIENT + var_uint(len(structs)) + var_uint(client) + var_uint(first[0].clock)
-    body = head + b"".join(bodies)
-    deletes = _deletes(updates)
-    data = body + encode_deletes(deletes)
-    if len(data) > UPDATE_BYTES_MAX or len(structs) > UPDATE_STRUCTS_MAX:
-        return None
-    return data, Update(tuple(structs), deletes, len(body))
+    client, own = 0, b""
+    data = b""
+    try:
+        for data in parts:
+            if data[0] != _ONE_CLIENT:
+                return None
+            count, at = count_at(data, 1, len(structs), UPDATE_STRUCTS_MAX)
+            if not structs:
+                client, end = var_uint_at(data, at)
+                own = data[at:end]
+            elif not data.startswith(own, at):  # an integer ends where its bytes say so: other bytes, another client
+                return None
+            clock, body = clock_at(data, at + len(own))
+            if not count or (structs and clock != structs[-1].end):
+                return None
+            at = body
+            for _ in range(count):
+                item, at = struct_at(data, at, client, own, clock)
+                structs.append(item)
+                clock += item.length
+            bodies.append(data[body:at])
+            deleted, end = deletes_at(data, at, UPDATE_STRUCTS_MAX, client, own)
+            end_at(data, end)
+            deletes += deleted
+    except IndexError:  # the functions of `updates` look at single bytes without asking whether they are there
+        raise truncated(len(data)) from None
+    head = bytes((_ONE_CLIENT,)) + var_uint(len(structs)) + own + var_uint(structs[0].clock)
+    inserts = head + b"".join(bodies)
+    merged = _merged(deletes)
+    return inserts + encode_deletes(merged), Update(tuple(structs), merged, len(inserts))
 
 
-def _deletes(updates: Sequence[Update]) -> tuple[Deletion, ...]:
-    """Put the deletions together, those that follow each other as one."""
-    merged: list[Deletion] = []
-    for deletion in sorted(deletion for update in updates for deletion in update.deletes):
-        last = merged[-1] if merged else None
-        if last is not None and last.client == deletion.client and last.end >= deletion.clock:
+def _merged(deletes: list[Deletion]) -> tuple[Deletion, ...]:
+    """Put deletions that follow each other together."""
+    if len(deletes) < 2:
+        return tuple(deletes)
+    deletes.sort()
+    merged = deletes[:1]
+    for deletion in deletes[1:]:
+        last = merged[-1]
+        if last.client == deletion.client and last.end >= deletion.clock:
             merged[-1] = Deletion(last.client, last.clock, max(last.end, deletion.end) - last.clock)
         else:
             merged.append(deletion)
     return tuple(merged)
-
-
-def _length(value: int) -> int:
-    """How many bytes an unsigned integer takes in its shortest form, in which alone they are read."""
-    return 1 if value < 0x80 else (value.bit_length() + 6) // 7

@@ -122,12 +122,12 @@ def decode_stored(data: bytes) -> Update:
 
 def _read(data: bytes, items_max: int) -> Update:
     try:
-        structs, deletes_at, last = _structs_at(data, 0, items_max)
-        deletes, at = _deletes_at(data, deletes_at, items_max, *last)
+        structs, behind, last = _structs_at(data, 0, items_max)
+        deletes, at = deletes_at(data, behind, items_max, *last)
     except IndexError:  # the hot functions below look at single bytes without asking whether they are there
         raise truncated(len(data)) from None
     end_at(data, at)
-    return Update(structs, deletes, deletes_at)
+    return Update(structs, deletes, behind)
 
 
 def decode_state_vector(data: bytes) -> dict[int, int]:
@@ -193,7 +193,8 @@ def _checked_clock(clock: int) -> int:
     return clock
 
 
-def _clock_at(data: bytes, at: int) -> tuple[int, int]:
+def clock_at(data: bytes, at: int) -> tuple[int, int]:
+    """Return the clock that begins at `at`, and where it ends."""
     clock = data[at]
     if clock < 0x80:
         return clock, at + 1
@@ -214,7 +215,8 @@ def _no_run(clock: int, length: int) -> Malformed:
     return Malformed(f"A run of {length} elements from clock {clock} on cannot be.")
 
 
-def _count_at(data: bytes, at: int, before: int, items_max: int) -> tuple[int, int]:
+def count_at(data: bytes, at: int, before: int, items_max: int) -> tuple[int, int]:
+    """Return the number of structs or ranges that follow `before` others, and where it ends."""
     count, at = data[at], at + 1
     if count > 0x7F:
         count, at = var_uint_at(data, at - 1)
@@ -228,25 +230,25 @@ def _structs_at(data: bytes, at: int, items_max: int) -> tuple[tuple[Struct, ...
     client, own = 0, b"\0"
     structs: list[Struct] = []
     clients: set[int] = set()
-    blocks, at = _count_at(data, at, 0, items_max)
+    blocks, at = count_at(data, at, 0, items_max)
     while blocks:
         blocks -= 1
-        count, start = _count_at(data, at, len(structs), items_max)
+        count, start = count_at(data, at, len(structs), items_max)
         client, at = var_uint_at(data, start)
         if client in clients:
             raise Malformed(f"The structs of client {client} come in two blocks.")
         clients.add(client)
         own = data[start:at]
-        clock, at = _clock_at(data, at)
+        clock, at = clock_at(data, at)
         while count:
             count -= 1
-            item, at = _struct_at(data, at, client, own, clock)
+            item, at = struct_at(data, at, client, own, clock)
             structs.append(item)
             clock += item.length
     return tuple(structs), at, (client, own)
 
 
-def _struct_at(data: bytes, at: int, client: int, own: bytes, clock: int) -> tuple[Struct, int]:
+def struct_at(data: bytes, at: int, client: int, own: bytes, clock: int) -> tuple[Struct, int]:
     """Read one struct. `own` is its client as it stands in the bytes: what is left of it is mostly the same client."""
     info = data[at]
     at += 1
@@ -281,7 +283,7 @@ def _id_at(data: bytes, at: int, client: int, own: bytes) -> tuple[Id, int]:
         at += len(own)
     else:
         client, at = var_uint_at(data, at)
-    clock, at = _clock_at(data, at)
+    clock, at = clock_at(data, at)
     return _made(Id, (client, clock)), at
 
 
@@ -292,11 +294,11 @@ def _parent_at(data: bytes, at: int, client: int, own: bytes) -> tuple[str | Id,
     return var_string_at(data, at + 1) if known else _id_at(data, at + 1, client, own)
 
 
-def _deletes_at(data: bytes, at: int, items_max: int, own: int, own_bytes: bytes) -> tuple[tuple[Deletion, ...], int]:
+def deletes_at(data: bytes, at: int, items_max: int, own: int, own_bytes: bytes) -> tuple[tuple[Deletion, ...], int]:
     """Read the deletions. `own` wrote the structs before them, and mostly deletes what is its own."""
     deletes: list[Deletion] = []
     clients: set[int] = set()
-    blocks, at = _count_at(data, at, 0, items_max)
+    blocks, at = count_at(data, at, 0, items_max)
     for _ in range(blocks):
         if data.startswith(own_bytes, at):
             client, at = own, at + len(own_bytes)
@@ -305,9 +307,9 @@ def _deletes_at(data: bytes, at: int, items_max: int, own: int, own_bytes: bytes
         if client in clients:
             raise Malformed(f"The deletions of client {client} come in two blocks.")
         clients.add(client)
-        count, at = _count_at(data, at, len(deletes), items_max)
+        count, at = count_at(data, at, len(deletes), items_max)
         for _ in range(count):
-            clock, at = _clock_at(data, at)
+            clock, at = clock_at(data, at)
             length, at = _length_at(data, at, clock)
             deletes.append(_made(Deletion, (client, clock, length)))
     return tuple(deletes), at

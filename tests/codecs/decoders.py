@@ -14,9 +14,10 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from crdt_sync.documents.document import Document
+from crdt_sync.documents.runs import decode_run
 from crdt_sync.documents.submit import SubmitDocument
+from crdt_sync.documents.updates import Update, decode_state_vector, decode_stored, encode_state_vector
 from crdt_sync.documents.updates import decode as decode_update
-from crdt_sync.documents.updates import decode_state_vector, decode_stored, encode_state_vector
 from crdt_sync.documents.values import any_at
 from crdt_sync.domain import message, payload, transition
 from crdt_sync.domain.ids import DocumentName
@@ -51,6 +52,20 @@ class Decoder:
 def _vectors(name: str) -> list[bytes]:
     rows = json.loads((VECTORS / f"{name}.json").read_text("utf-8"))
     return [bytes.fromhex(row["hex"]) for row in rows if "malformed" not in row]
+
+
+def _update(data: bytes) -> Update:
+    """Read an update, and as a run of one: that is the same update, or none."""
+    run = None
+    with suppress(Malformed):
+        run = decode_run([data])
+    try:
+        update = decode_update(data)
+    except TicketSyncError:
+        assert run is None, "a run takes what no update is"
+        raise
+    assert run is None or run[1].structs == update.structs
+    return update
 
 
 def _primitives(data: bytes) -> list[object]:
@@ -285,7 +300,13 @@ DECODERS = {
         awareness.encode,
         "a text that spells null with white space about it is the same as null",
     ),
-    "update": Decoder(("documents.updates.decode",), decode_update, lambda: _vectors("updates"), None, _NO_ENCODER),
+    "update": Decoder(
+        ("documents.updates.decode", "documents.runs.decode_run"),
+        _update,
+        lambda: _vectors("updates"),
+        None,
+        _NO_ENCODER,
+    ),
     "stored update": Decoder(
         ("documents.updates.decode_stored",), decode_stored, lambda: _vectors("updates"), None, _NO_ENCODER
     ),

@@ -1,5 +1,7 @@
 """Updates that follow each other, as one: pycrdt's own merge is the oracle."""
 
+from contextlib import suppress
+
 import pycrdt
 import pytest
 from hypothesis import given
@@ -8,8 +10,9 @@ from hypothesis import strategies as st
 from crdt_sync.documents import updates
 from crdt_sync.documents.document import Document, Outcome
 from crdt_sync.documents.form import FormDocument
-from crdt_sync.documents.runs import join
+from crdt_sync.documents.runs import decode_run
 from crdt_sync.documents.submit import SubmitDocument
+from crdt_sync.errors import Malformed
 from crdt_sync.wire import limits
 from tests.documents import forge
 
@@ -50,10 +53,6 @@ def typed(doc: pycrdt.Doc, edits) -> list[bytes]:
     return [data for data in made if data != b"\0\0"]
 
 
-def joined(parts):
-    return join(parts, [updates.decode(part) for part in parts])
-
-
 def content(*parts: bytes) -> dict:
     doc = pycrdt.Doc()
     for part in parts:
@@ -71,7 +70,7 @@ def test_a_run_is_what_its_parts_are(client, before, edits):
     doc = pycrdt.Doc(client_id=client)
     base = typed(doc, before)
     parts = typed(doc, edits)
-    found = joined(parts) if parts else None
+    found = decode_run(parts) if parts else None
     if found is None:
         assert not parts or any(not updates.decode(part).structs for part in parts), "a deletion alone has no place"
         return
@@ -86,8 +85,16 @@ def test_what_does_not_follow_is_no_run(client, edits, data):
     left_out = data.draw(st.integers(1, len(parts) - 1))
     following = parts[left_out:]
     if updates.decode(parts[left_out - 1]).structs and updates.decode(parts[0]).structs and left_out > 1:
-        assert joined([parts[0], *following]) is None
-    assert joined([parts[1], parts[0]]) is None
+        assert decode_run([parts[0], *following]) is None
+    assert decode_run([parts[1], parts[0]]) is None
+
+
+def is_update(data: bytes) -> bool:
+    try:
+        updates.decode(data)
+    except Malformed:
+        return False
+    return True
 
 
 def one(client: int, clock: int, *, deletes=None, count: int = 1) -> bytes:
@@ -108,26 +115,40 @@ def one(client: int, clock: int, *, deletes=None, count: int = 1) -> bytes:
     ids=["another client", "the same again", "a gap", "nothing", "behind nothing", "two blocks", "two blocks behind"],
 )
 def test_only_one_client_s_next_updates_are_a_run(parts):
-    assert joined(parts) is None
+    assert decode_run(parts) is None
 
 
 def test_deletions_are_put_together():
-    data, update = joined([one(1, 0, deletes={9: [(4, 1)]}), one(1, 1, deletes={9: [(5, 2)], 3: [(0, 1)]})])
+    data, update = decode_run([one(1, 0, deletes={9: [(4, 1)]}), one(1, 1, deletes={9: [(5, 2)], 3: [(0, 1)]})])
     assert [(3, 0, 1), (9, 4, 3)] == [tuple(deletion) for deletion in update.deletes]
     assert update == updates.decode(data)
 
 
 def test_a_run_is_no_larger_than_an_update_may_be(monkeypatch):
     parts = [one(1, 0, count=2), one(1, 2, count=2)]
-    data, _ = joined(parts)
-    monkeypatch.setattr("crdt_sync.documents.runs.UPDATE_BYTES_MAX", len(data))
+    size = sum(map(len, parts))
+    monkeypatch.setattr("crdt_sync.documents.runs.UPDATE_BYTES_MAX", size)
     monkeypatch.setattr("crdt_sync.documents.runs.UPDATE_STRUCTS_MAX", 4)
-    assert joined(parts) is not None
+    assert decode_run(parts) is not None
     monkeypatch.setattr("crdt_sync.documents.runs.UPDATE_STRUCTS_MAX", 3)
-    assert joined(parts) is None
+    with pytest.raises(Malformed):
+        decode_run(parts)
     monkeypatch.setattr("crdt_sync.documents.runs.UPDATE_STRUCTS_MAX", limits.UPDATE_STRUCTS_MAX)
-    monkeypatch.setattr("crdt_sync.documents.runs.UPDATE_BYTES_MAX", len(data) - 1)
-    assert joined(parts) is None
+    monkeypatch.setattr("crdt_sync.documents.runs.UPDATE_BYTES_MAX", size - 1)
+    assert decode_run(parts) is None
+
+
+@given(CLIENTS, EDITS, st.data())
+def test_no_part_takes_what_it_lacks_from_the_next(client, edits, data):
+    """Cut anywhere else, the same bytes are no updates, and no run."""
+    parts = [part for part in typed(pycrdt.Doc(client_id=client), [("append", 1), *edits]) if part[:1] == b"\1"]
+    index = data.draw(st.integers(0, len(parts) - 1))
+    cut = data.draw(st.integers(0, len(parts[index]) - 1))
+    following = parts[index + 1 : index + 2]
+    broken = [*parts[:index], parts[index][:cut], *[parts[index][cut:] + part for part in following]]
+    assert not any(is_update(part) for part in broken[index : index + 2])
+    with suppress(Malformed):
+        assert decode_run(broken) is None
 
 
 @given(EDITS, EDITS)
