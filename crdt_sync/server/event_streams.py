@@ -6,11 +6,10 @@ Both give the same texts and resume from a position: a WebSocket from `after`, a
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
@@ -59,7 +58,7 @@ class EventStreams:
         try:
             await websocket.accept()
             session = await self._begin(websocket, websocket.query_params.get("after"))
-            async with _heard(session.watch, _hear_nothing(websocket)):
+            async with _heard(session.watch, partial(_hear_nothing, websocket)):
                 await _send_texts(websocket, session.watch)
         except WebSocketDisconnect:
             return  # the client has gone while something was being told
@@ -145,7 +144,7 @@ class ServerSentEvents(Response):
         session = await self._begin()
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            async with _heard(session.watch, _until_gone(receive)):
+            async with _heard(session.watch, partial(_until_gone, receive)):
                 async for block in self._blocks(session):
                     await send({"type": "http.response.body", "body": block.encode(), "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -178,12 +177,12 @@ async def _until_gone(receive: Receive) -> None:
 
 
 @asynccontextmanager
-async def _heard(watch: Watch, hearing: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def _heard(watch: Watch, hearing: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
     """Hear the client meanwhile, and end the watch when it has gone or said what it may not."""
 
     async def hear() -> None:
         try:
-            await hearing
+            await hearing()
         except Exception as raised:  # noqa: BLE001 (as above)
             watch.fail(as_ours(raised))
         else:
