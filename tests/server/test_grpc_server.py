@@ -88,7 +88,7 @@ async def test_streams_and_watches_take_places_among_the_connections_and_are_sho
         await watching.call.read()
         shown = await levels(running)
         for more in (Talking(running.channel, running.metadata()), await Watching.after(running, 0)):
-            assert (grpc.StatusCode.UNAVAILABLE, "full") == await more.end()
+            assert (grpc.StatusCode.UNAVAILABLE, "full") == await asyncio.wait_for(more.end(), 20)
         refused = await running.http.get("/sync/notes", headers=UPGRADE)
         counted = running.service._audit._meter._refusals.labels("grpc", "full")._value.get()
         watching.call.cancel()
