@@ -147,3 +147,35 @@ class IngestResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[IngestResult]
     def __init__(self, results: _Optional[_Iterable[_Union[IngestResult, _Mapping]]] = ...) -> None: ...
+
+class Delivery(_message.Message):
+    __slots__ = ("id", "ticket", "message", "index", "channel", "account", "conversation", "part", "attempt", "lease", "leased_until", "heard_at", "sent_since", "traceparent")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_FIELD_NUMBER: _ClassVar[int]
+    PART_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    LEASE_FIELD_NUMBER: _ClassVar[int]
+    LEASED_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    HEARD_AT_FIELD_NUMBER: _ClassVar[int]
+    SENT_SINCE_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    ticket: str
+    message: str
+    index: int
+    channel: str
+    account: str
+    conversation: str
+    part: Part
+    attempt: int
+    lease: str
+    leased_until: int
+    heard_at: int
+    sent_since: int
+    traceparent: str
+    def __init__(self, id: _Optional[str] = ..., ticket: _Optional[str] = ..., message: _Optional[str] = ..., index: _Optional[int] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., conversation: _Optional[str] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., attempt: _Optional[int] = ..., lease: _Optional[str] = ..., leased_until: _Optional[int] = ..., heard_at: _Optional[int] = ..., sent_since: _Optional[int] = ..., traceparent: _Optional[str] = ...) -> None: ...
