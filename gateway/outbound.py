@@ -86,7 +86,7 @@ class Sender(Protocol):
 
     @property
     def has_idempotency(self) -> bool:
-        """Whether the platform suppresses a second send of one `Delivery.id`: what is unknown may be tried again then."""
+        """Whether the platform suppresses a second send of one `Delivery.id`, so that the unknown may be retried."""
         ...
 
     @property
