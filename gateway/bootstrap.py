@@ -7,8 +7,10 @@ import structlog
 from starlette.applications import Starlette
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import IngressServiceStub
+from gateway.accounts import Account
 from gateway.channels.base import Channel
-from gateway.channels.wechat import WeChat, WeChatSecrets
+from gateway.channels.tencent import Seal
+from gateway.channels.wechat import WeChat
 from gateway.channels.wxbizmsgcrypt import aes_key
 from gateway.clock import SystemChance, SystemClock
 from gateway.counts import Counts
@@ -16,7 +18,7 @@ from gateway.forwarder import Forwarder, Pace
 from gateway.http import Intake
 from gateway.inbox import Inbox, State
 from gateway.ports import Chance, Clock
-from gateway.settings import GatewaySettings, WeChatAccount
+from gateway.settings import GatewaySettings
 
 # gRPC's own back-off grows to two minutes; a service that came back should be found within seconds.
 _CHANNEL_OPTIONS = (
@@ -44,7 +46,9 @@ class Gateway:
         self._settings = settings
         self.counts = Counts()
         settings.core_token()  # a missing token should be found now, and not at the first callback
-        channels = {account.account: _channel(account, settings.timestamp_tolerance_s) for account in settings.accounts}
+        channels = {
+            account.account: channel_of(account, settings.timestamp_tolerance_s) for account in settings.accounts
+        }
         self.inbox = Inbox(settings.data / "inbox.db", spool_rows_max=settings.spool_rows_max)
         pace = Pace(settings.call_timeout_ms, settings.retry_delay_ms_min, settings.retry_delay_ms_max)
         self.forwarder = Forwarder(
@@ -99,8 +103,7 @@ def open_channel(settings: GatewaySettings) -> grpc.aio.Channel:
     return grpc.aio.secure_channel(settings.core, trusted, options=_CHANNEL_OPTIONS)
 
 
-def _channel(account: WeChatAccount, tolerance_s: int) -> Channel:
+def channel_of(account: Account, tolerance_s: int) -> Channel:
     """The registry of kinds: a further platform is one more arm."""
-    encoded = [account.aes_key, *([account.previous_aes_key] if account.previous_aes_key else [])]
-    secrets = WeChatSecrets(account.token(), tuple(aes_key(read()) for read in encoded))
-    return WeChat(account.account, account.app_id, secrets, tolerance_s=tolerance_s)
+    keys = tuple(aes_key(read()) for read in (account.aes_key, account.previous_aes_key) if read is not None)
+    return WeChat(account.account, Seal(account.token(), keys, account.app_id, tolerance_s), plain=account.plain)

@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from crdt_sync.errors import NotFound, TicketSyncError, TooLarge, Unauthenticated, Unavailable
-from gateway.channels.base import Callback, Channel, Unverified
+from gateway.channels.base import Callback, Channel, Received, Unverified
+from gateway.channels.base import Request as PlatformRequest
 from gateway.counts import Counts
 from gateway.forwarder import Forwarder
 from gateway.inbox import Arrival, Inbox, Kept
@@ -61,7 +62,7 @@ class Intake:
         """Any request to `/channels/{account}`."""
         try:
             channel = self._channel(request.path_params["account"])
-            content = await (self._callback if request.method == "POST" else self._handshake)(channel, request)
+            received = await (self._callback if request.method == "POST" else self._handshake)(channel, request)
         except (Unauthenticated, NotFound, TooLarge, Unavailable) as error:
             reason = error.reason if isinstance(error, Unverified) else error.code
             self._counts.add(f"callback.refused.{reason}")
@@ -70,7 +71,8 @@ class Intake:
         except ClientDisconnect:
             self._counts.add("callback.refused.disconnected")
             return Response(status_code=400)  # nobody reads it
-        return Response(content, media_type="text/plain", headers={"X-Content-Type-Options": "nosniff"})
+        headers = {"X-Content-Type-Options": "nosniff"}
+        return Response(received.answer, media_type=received.media_type, headers=headers)
 
     def _channel(self, account: str) -> Channel:
         channel = self._channels.get(account)
@@ -78,21 +80,26 @@ class Intake:
             raise NotFound("There is no such account here.")
         return channel
 
-    async def _handshake(self, channel: Channel, request: Request) -> bytes:
-        return channel.handshake(request.query_params, now_ms=self._clock.now_ms())
+    async def _handshake(self, channel: Channel, request: Request) -> Received:
+        asked = PlatformRequest(request.query_params, request.headers)
+        return Received(channel.handshake(asked, now_ms=self._clock.now_ms()))
 
-    async def _callback(self, channel: Channel, request: Request) -> bytes:
-        body = await self._body(request)
+    async def _callback(self, channel: Channel, request: Request) -> Received:
+        told = PlatformRequest(request.query_params, request.headers, await self._body(request))
         now_ms = self._clock.now_ms()
-        callback = channel.receive(request.query_params, body, now_ms=now_ms)
-        kept = await self._inbox.keep(self._arrival(channel.account, callback, now_ms))
+        received = channel.receive(told, now_ms=now_ms)
+        for callback in received.callbacks:
+            await self._keep(channel.account, callback, now_ms)
+        return received
+
+    async def _keep(self, account: str, callback: Callback, now_ms: int) -> None:
+        kept = await self._inbox.keep(self._arrival(account, callback, now_ms))
         self._counts.add("callback.accepted" if kept is Kept.NEW else "callback.duplicate")
         if callback.code is not None:
-            _log.warning("callback set aside unread", account=channel.account, code=callback.code)
+            _log.warning("callback set aside unread", account=account, code=callback.code)
             self._counts.add("callback.dead")
         elif kept is Kept.NEW:
             self._forwarder.wake()
-        return channel.acknowledgement()
 
     async def _body(self, request: Request) -> bytes:
         """The raw body; one that is too large is refused before it is read to its end."""

@@ -1,69 +1,15 @@
-"""The gateway's settings: `CRDT_SYNC_GATEWAY_<NAME>` in the environment, or built in code by the command line.
+"""The gateway's settings: `CRDT_SYNC_GATEWAY_<NAME>` in the environment, or built in code by the command line."""
 
-Owns their form and the resolving of secrets. A secret never stands in a setting: `env:NAME` or `file:PATH` says where
-it is, and code may hand in a function that returns it.
-"""
-
-import os
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FilePath, model_validator
+from pydantic import Field, FilePath, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from crdt_sync.errors import Malformed
-
-
-def _source(reference: object) -> object:
-    if not isinstance(reference, str):
-        return reference
-    scheme, _, place = reference.partition(":")
-    if scheme == "env" and place:
-        return lambda: _from_environment(place)
-    if scheme == "file" and place:
-        return lambda: _from_file(Path(place))
-    raise ValueError("a secret is given by reference: env:NAME or file:PATH")
-
-
-def _from_environment(name: str) -> str:
-    value = os.environ.get(name)  # noqa: TID251 - the setting is the reference, and this is what it refers to
-    if not value:
-        raise Malformed(f"The secret env:{name} is not set.", code="secret", advice=f"Set {name} in the environment.")
-    return value
-
-
-def _from_file(path: Path) -> str:
-    try:
-        value = path.read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        value = ""
-    if not value:
-        raise Malformed(f"The secret file:{path} holds nothing that can be read.", code="secret", advice="Write it.")
-    return value
-
-
-Secret = Annotated[Callable[[], str], BeforeValidator(_source)]
-"""A function that reads the secret; raises `Malformed` (code `secret`) where there is none."""
+from gateway.accounts import Account, Secret
 
 Milliseconds = Annotated[int, Field(gt=0, le=3_600_000)]
-
-
-class WeChatAccount(BaseModel):
-    """One WeChat Official Account in safe mode."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    channel: Literal["wechat"] = "wechat"
-    account: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
-    """Our name of it, as in `/channels/{account}` and in the gateway's token."""
-    app_id: str = Field(pattern=r"^[A-Za-z0-9]{1,64}$")
-    token: Secret
-    aes_key: Secret
-    """The EncodingAESKey of the console, 43 characters."""
-    previous_aes_key: Secret | None = None
-    """The one before, while callbacks under it may still arrive."""
 
 
 class GatewaySettings(BaseSettings):
@@ -81,7 +27,7 @@ class GatewaySettings(BaseSettings):
     """The gateway's own token. Read anew for each call, so that a file may be replaced before it expires."""
     data: Path = Path("data/gateway")
     """Directory of the inbox."""
-    accounts: tuple[WeChatAccount, ...] = ()
+    accounts: tuple[Account, ...] = ()
     accounts_file: Path | None = None
     """A TOML file of `[[accounts]]` tables, read in addition to `accounts`."""
     body_bytes_max: int = Field(65_536, ge=1024, le=1_048_576)

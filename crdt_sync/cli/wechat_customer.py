@@ -7,7 +7,7 @@ with Tencent's own demo of its message crypto, so this project never checks its 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.settings import WeChatAccount
+from gateway.accounts import WeChatAccount
 
 ACCOUNT = "demo"
 APP_ID = "wx2c2769f8efd9abc2"

@@ -1,11 +1,12 @@
-"""The port of a chat platform: what each channel must do for the gateway. Owns no I/O and no state.
+"""The port of a chat platform: what each channel must do for the gateway. Owns no I/O.
 
-A channel turns hostile bytes into a `Callback` before the acknowledgement, and a kept callback into a typed
-`Envelope` after it. Both are pure: a bug in the second never loses what the first one let in.
+A channel turns hostile bytes into `Callback`s before the acknowledgement, and a kept callback into a typed `Envelope`
+after it. A bug in the second never loses what the first one let in. Whatever stands behind this port, a class of its
+own or a description that one class reads, is held to the same suite: `tests/gateway/channels/channel_contract.py`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from crdt_sync.errors import Unauthenticated
@@ -21,18 +22,48 @@ class Unverified(Unauthenticated):
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request of a platform, or of somebody who claims to be it. Names of headers are found in lower case."""
+
+    query: Mapping[str, str]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Callback:
     """One verified thing that a platform told us.
 
     `content` is what the platform said, decrypted and otherwise untouched. `keys` holds every key under which the
     platform may send the same thing again, the primary key first; the inbox scopes them by account.
     `conversation` names the other side. `code` is None, or says why the content can never be forwarded.
+    `reply_to` is what the channel's sender must know to answer this conversation, in the channel's own form; the newest
+    one is kept beside the conversation.
     """
 
     content: bytes
     keys: tuple[str, ...]
     conversation: str
     code: str | None = None
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """The platform has something for us at `source` and wants to be asked. `token` eases the asking, for minutes."""
+
+    source: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What one POST told us. `answer` is the body of the 200 that makes the platform stop sending."""
+
+    answer: bytes
+    callbacks: tuple[Callback, ...] = ()
+    hint: Hint | None = None
+    media_type: str = "text/plain"
 
 
 class Channel(Protocol):
@@ -43,27 +74,23 @@ class Channel(Protocol):
         """Our name of the account, as it stands in `/channels/{account}`; the scope of every key."""
         ...
 
-    def handshake(self, query: Mapping[str, str], *, now_ms: int) -> bytes:
+    def handshake(self, request: Request, *, now_ms: int) -> bytes:
         """What to answer to the platform's GET when it checks our address.
 
         Raises:
-            Unverified: the request is not the platform's.
+            Unverified: the request is not the platform's, or this platform makes no such request.
         """
         ...
 
-    def receive(self, query: Mapping[str, str], body: bytes, *, now_ms: int) -> Callback:
+    def receive(self, request: Request, *, now_ms: int) -> Received:
         """Verify the raw body and read what must be known before the acknowledgement.
 
-        Content that is the platform's and yet unreadable is a callback with a `code`, never an error: the platform
-        would only send it again.
+        Nothing of the body but what the verification needs is read before it. Content that is the platform's and yet
+        unreadable is a callback with a `code`, never an error: the platform would only send it again.
 
         Raises:
             Unverified: the request is not the platform's, was changed on its way, or is too old.
         """
-        ...
-
-    def acknowledgement(self) -> bytes:
-        """The body of the 200 that makes the platform stop sending."""
         ...
 
     def envelope(self, content: bytes) -> Envelope:

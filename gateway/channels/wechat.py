@@ -1,13 +1,14 @@
-"""WeChat Official Accounts in safe mode: https://developers.weixin.qq.com, "message push".
+"""WeChat Official Accounts: https://developers.weixin.qq.com, "message push".
 
-Owns the reading of WeChat's callbacks. Never answers in plaintext mode, where an address seen once is enough to forge
-any body, and never looks at the parameter `signature` of a POST, which does not cover the body either.
+Owns the reading of WeChat's callbacks. In safe and in compatible mode the ciphertext alone counts, and the parameter
+`signature` of a POST, which does not cover the body, is never looked at. Plaintext mode has nothing else: it is taken
+only by an account that says so, near its time, and each signature for one body only.
 """
 
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -21,61 +22,51 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import (
     SystemNotice,
     UnknownKind,
 )
-from gateway.channels import flat, wxbizmsgcrypt
-from gateway.channels.base import Callback, Unverified
+from gateway.channels import flat
+from gateway.channels.base import Callback, Received, Request, Unverified
+from gateway.channels.replays import Replays
+from gateway.channels.tencent import SECONDS, Seal
 
 _OPENID = re.compile(r"[!-~]{1,128}")
-_SECONDS = re.compile(r"[0-9]{1,11}")
 _ECHO = re.compile(r"[A-Za-z0-9_-]{1,256}")  # the signature does not cover it, so no markup and no bulk is echoed
 _KEY_CHARS_MAX = 256  # an EventKey may be a whole URL; the core need not carry it in each id
 _UNKNOWN_CHARS_MAX = 16_384  # enough to see what it was; the whole of it stays in the inbox
 
 
+_PLAIN_WINDOW_S = 300  # a retry comes within 15 s; this leaves room for clocks that differ
+
+
 @dataclass(frozen=True, slots=True)
-class WeChatSecrets:
-    """What WeChat and we alone know: the token, and the AES keys of 32 bytes, the current one first."""
-
-    token: str
-    aes_keys: tuple[bytes, ...]
-
-
 class WeChat:
-    """One Official Account. `tolerance_s` bounds how far from now a signed timestamp may lie."""
+    """One Official Account. `plain` takes callbacks in plaintext mode too, for a console that cannot encrypt."""
 
-    def __init__(self, account: str, app_id: str, secrets: WeChatSecrets, *, tolerance_s: int) -> None:
-        self.account = account
-        self._app_id = app_id
-        self._secrets = secrets
-        self._tolerance_s = tolerance_s
+    account: str
+    seal: Seal
+    plain: bool = False
+    _replays: Replays = field(default_factory=lambda: Replays(window_s=_PLAIN_WINDOW_S), init=False, repr=False)
 
-    def handshake(self, query: Mapping[str, str], *, now_ms: int) -> bytes:
+    def handshake(self, request: Request, *, now_ms: int) -> bytes:
         """The `echostr` of a request whose plain `signature` holds; raises `Unverified`."""
-        self._verify(query, "signature", now_ms=now_ms)
-        echo = query.get("echostr", "")
+        self.seal.verify(request.query, "signature", now_ms=now_ms)
+        echo = request.query.get("echostr", "")
         if not _ECHO.fullmatch(echo):
             raise Unverified("echo")
         return echo.encode()
 
-    def receive(self, query: Mapping[str, str], body: bytes, *, now_ms: int) -> Callback:
-        """The decrypted content with its keys; raises `Unverified`."""
-        if "msg_signature" not in query:
-            raise Unverified("unsigned")
-        try:
-            encrypted = flat.fields(body)["Encrypt"]
-        except (Malformed, KeyError):
-            raise Unverified("body") from None
-        self._verify(query, "msg_signature", encrypted, now_ms=now_ms)
-        content = wxbizmsgcrypt.decrypt(self._secrets.aes_keys, encrypted, self._app_id)
-        try:
-            notice = _Notice.read(content)
-        except Malformed as error:
-            # The retry of the same content is encrypted anew, so the content itself is the key.
-            return Callback(content, (f"sha256:{sha256(content).hexdigest()}",), "", error.code)
-        return Callback(content, (notice.key,), notice.sender)
+    def receive(self, request: Request, *, now_ms: int) -> Received:
+        """The content with its keys, and the bare word at which WeChat stops sending, in every mode."""
+        if self.plain and "msg_signature" not in request.query:
+            callback = self._plain(request, now_ms=now_ms)
+        else:
+            callback = _callback(self.seal.content(request, now_ms=now_ms))
+        return Received(b"success", (callback,))
 
-    def acknowledgement(self) -> bytes:
-        """WeChat stops sending at the bare word, also in safe mode."""
-        return b"success"
+    def _plain(self, request: Request, *, now_ms: int) -> Callback:
+        self.seal.verify(request.query, "signature", now_ms=now_ms, tolerance_s=_PLAIN_WINDOW_S)
+        pair = f"plain:{_joined(request.query['timestamp'], request.query.get('nonce', ''))}"
+        if not self._replays.admit(pair, request.body, now_ms=now_ms):
+            raise Unverified("replay")
+        return _callback(request.body, pair)  # as a key, the pair stays used after a restart too
 
     def envelope(self, content: bytes) -> Envelope:
         """The typed envelope of a decrypted content; raises `Malformed`."""
@@ -95,13 +86,14 @@ class WeChat:
             envelope.unknown.CopyFrom(UnknownKind(type=notice.type, raw=_without_sender(content, notice.sender)))
         return envelope
 
-    def _verify(self, query: Mapping[str, str], name: str, *covered: str, now_ms: int) -> None:
-        timestamp = query.get("timestamp", "")
-        parts = (self._secrets.token, timestamp, query.get("nonce", ""), *covered)
-        if not wxbizmsgcrypt.signed(query.get(name, ""), *parts):
-            raise Unverified("signature")
-        if not _SECONDS.fullmatch(timestamp) or abs(int(timestamp) * 1000 - now_ms) > self._tolerance_s * 1000:
-            raise Unverified("timestamp")
+
+def _callback(content: bytes, *more_keys: str) -> Callback:
+    try:
+        notice = _Notice.read(content)
+    except Malformed as error:
+        # The retry of the same content is encrypted anew, so the content itself is the key.
+        return Callback(content, (f"sha256:{sha256(content).hexdigest()}", *more_keys), "", error.code)
+    return Callback(content, (notice.key, *more_keys), notice.sender)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +110,7 @@ class _Notice:
     def read(cls, content: bytes) -> "_Notice":
         fields = flat.fields(content)
         sender, created, kind = (fields.get(name, "") for name in ("FromUserName", "CreateTime", "MsgType"))
-        if not _OPENID.fullmatch(sender) or not _SECONDS.fullmatch(created) or not kind:
+        if not _OPENID.fullmatch(sender) or not SECONDS.fullmatch(created) or not kind:
             raise Malformed("The platform sent a notice without a sender, a time or a type.")
         return cls(sender, int(created), kind, fields, _key(sender, created, fields, content))
 

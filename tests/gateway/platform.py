@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.channels import wxbizmsgcrypt
+from gateway.channels.base import Request
 
 VECTORS = json.loads((Path(__file__).parents[2] / "proto" / "vectors" / "wechat.json").read_text())
 T5 = next(vector for vector in VECTORS["callbacks"] if vector["name"] == "T5")
@@ -17,6 +18,11 @@ class Post:
 
     query: dict[str, str]
     body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def request(self) -> Request:
+        return Request(self.query, self.headers, self.body)
 
 
 def xml_body(encrypt: str) -> bytes:
@@ -43,13 +49,20 @@ class Platform:
     encoding_aes_key: str = T5["aes_key"]
     app_id: str = T5["app_id"]
     now_s: int = T5_NOW_S
-    _sent: int = field(default=0, init=False)
+    _sent: int = 0
 
     def post(self, content: bytes) -> Post:
         """The callback of `content`, encrypted anew each time."""
         self._sent += 1
         key = wxbizmsgcrypt.aes_key(self.encoding_aes_key)
         return self.signed(wxbizmsgcrypt.encrypt(key, content, self.app_id, random=b"%016d" % self._sent))
+
+    def plain(self, content: bytes) -> Post:
+        """The callback of `content` in plaintext mode: the signature does not cover it."""
+        self._sent += 1
+        timestamp, nonce = str(self.now_s), f"plain{self._sent}"
+        signature = wxbizmsgcrypt.sign(self.token, timestamp, nonce)
+        return Post({"signature": signature, "timestamp": timestamp, "nonce": nonce, "openid": "any"}, content)
 
     def signed(self, encrypt: str) -> Post:
         timestamp, nonce = str(self.now_s), f"nonce{self._sent}"

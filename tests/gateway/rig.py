@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 import uvicorn
 
+from gateway.accounts import WeChatAccount
 from gateway.bootstrap import Gateway
-from gateway.settings import GatewaySettings, WeChatAccount
+from gateway.settings import GatewaySettings
 from tests.gateway.fakes import FixedChance, SteppingClock
 from tests.gateway.platform import T5, T5_NOW_S, Post
 
@@ -49,7 +50,7 @@ class Rig:
     data: Path
 
     async def post(self, post: Post, name: str = "shop") -> httpx.Response:
-        return await self.client.post(f"/channels/{name}", params=post.query, content=post.body)
+        return await self.client.post(f"/channels/{name}", params=post.query, content=post.body, headers=post.headers)
 
     async def forwarded(self) -> None:
         async with asyncio.timeout(20):

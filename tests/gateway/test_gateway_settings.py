@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from crdt_sync.errors import Malformed
-from gateway.settings import GatewaySettings, WeChatAccount
+from gateway.accounts import WeChatAccount
+from gateway.settings import GatewaySettings
 
 ACCOUNT = {"account": "shop", "app_id": "wx1", "token": "env:SHOP_TOKEN", "aes_key": "env:SHOP_KEY"}
 
@@ -79,3 +80,10 @@ def test_missing_secret_is_named_by_its_reference(reference):
 def test_account_name_that_is_no_address_is_refused(name):
     with pytest.raises(ValidationError):
         WeChatAccount(**ACCOUNT | {"account": name})
+
+
+def test_aes_key_may_be_left_out_in_plaintext_mode_alone():
+    without = {name: value for name, value in ACCOUNT.items() if name != "aes_key"}
+    assert WeChatAccount(**without, plain=True).aes_key is None
+    with pytest.raises(ValidationError, match="aes_key is needed"):
+        WeChatAccount(**without)

@@ -5,21 +5,23 @@ from hypothesis import strategies as st
 from crdt_sync.errors import Malformed
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Envelope
 from gateway.channels import wxbizmsgcrypt
-from gateway.channels.base import Unverified
-from gateway.channels.wechat import WeChat, WeChatSecrets
+from gateway.channels.base import Request, Unverified
+from gateway.channels.tencent import Seal
+from gateway.channels.wechat import WeChat
 from tests.gateway.platform import T5, T5_NOW_S, VECTORS, Platform, Post, notice, recorded, xml_body
 
 NOW_MS = T5_NOW_S * 1000
 TOLERANCE_S = 300
 
 
-def channel(vector=T5) -> WeChat:
+def channel(vector=T5, *, plain=False) -> WeChat:
     key = wxbizmsgcrypt.aes_key(vector.get("aes_key", T5["aes_key"]))
-    return WeChat("shop", vector.get("app_id", ""), WeChatSecrets(vector["token"], (key,)), tolerance_s=TOLERANCE_S)
+    return WeChat("shop", Seal(vector["token"], (key,), vector.get("app_id", ""), TOLERANCE_S), plain=plain)
 
 
-def receive(post: Post, now_ms: int = NOW_MS):
-    return channel().receive(post.query, post.body, now_ms=now_ms)
+def received(post: Post, now_ms: int = NOW_MS, vector=T5):
+    (callback,) = channel(vector).receive(post.request, now_ms=now_ms).callbacks
+    return callback
 
 
 def envelope(content: bytes) -> Envelope:
@@ -30,17 +32,17 @@ def envelope(content: bytes) -> Envelope:
 def test_handshake_echoes_what_is_signed(vector):
     query = {name: vector[name] for name in ("signature", "timestamp", "nonce", "echostr")}
     now_ms = int(vector["timestamp"]) * 1000
-    assert vector["echostr"].encode() == channel(vector).handshake(query, now_ms=now_ms)
+    assert vector["echostr"].encode() == channel(vector).handshake(Request(query), now_ms=now_ms)
 
     for name, wrong in (("nonce", "1"), ("signature", ""), ("echostr", "<script>"), ("echostr", "")):
         with pytest.raises(Unverified):
-            channel(vector).handshake(query | {name: wrong}, now_ms=now_ms)
+            channel(vector).handshake(Request(query | {name: wrong}), now_ms=now_ms)
 
 
 @pytest.mark.parametrize("vector", VECTORS["callbacks"], ids=lambda vector: vector["name"])
 def test_recorded_callback_is_received_whatever_its_plain_signature(vector):
     post = recorded(vector)
-    callback = channel(vector).receive(post.query, post.body, now_ms=int(vector["timestamp"]) * 1000)
+    callback = received(post, int(vector["timestamp"]) * 1000, vector)
     assert callback.code is None
 
     written = channel(vector).envelope(callback.content)
@@ -49,7 +51,7 @@ def test_recorded_callback_is_received_whatever_its_plain_signature(vector):
 
 
 def test_recorded_text_has_its_keys_and_its_words():
-    callback = receive(recorded(T5))
+    callback = received(recorded(T5))
     assert ("oyORnuP8q7ou2gfYjqLzSIWZf0rs:6054768590064713728",) == callback.keys
     assert "oyORnuP8q7ou2gfYjqLzSIWZf0rs" == callback.conversation
 
@@ -70,7 +72,7 @@ def test_any_changed_character_of_what_is_signed_is_refused(data):
     body = xml_body(changed.pop("encrypt"))
 
     with pytest.raises(Unverified):
-        receive(Post(changed, body))
+        received(Post(changed, body))
 
 
 @pytest.mark.parametrize("name", ["encrypt", "msg_signature"])
@@ -80,28 +82,28 @@ def test_each_character_of_ciphertext_and_signature_counts(name):
         other = "0" if character != "0" else "1"
         vector = T5 | {name: original[:place] + other + original[place + 1 :]}
         with pytest.raises(Unverified):
-            receive(recorded(vector))
+            received(recorded(vector))
 
 
 @pytest.mark.parametrize("missing", ["msg_signature", "timestamp", "nonce"])
 def test_callback_without_a_signed_parameter_is_refused(missing):
     post = recorded(T5)
     with pytest.raises(Unverified):
-        receive(Post({name: value for name, value in post.query.items() if name != missing}, post.body))
+        received(Post({name: value for name, value in post.query.items() if name != missing}, post.body))
 
 
 def test_plaintext_callback_with_a_true_plain_signature_is_refused():
     signature = wxbizmsgcrypt.sign(T5["token"], T5["timestamp"], T5["nonce"])
     query = {"signature": signature, "timestamp": T5["timestamp"], "nonce": T5["nonce"]}
     with pytest.raises(Unverified) as caught:
-        receive(Post(query, notice(Content="forged", MsgId="1")))
+        received(Post(query, notice(Content="forged", MsgId="1")))
     assert "unsigned" == caught.value.reason
 
 
 @pytest.mark.parametrize("body", [b"", b"<xml/>", b"{}", b"<!DOCTYPE xml><xml><Encrypt>a</Encrypt></xml>"])
 def test_body_without_ciphertext_is_refused(body):
     with pytest.raises(Unverified) as caught:
-        receive(Post(recorded(T5).query, body))
+        received(Post(recorded(T5).query, body))
     assert "body" == caught.value.reason
 
 
@@ -109,20 +111,20 @@ def test_body_without_ciphertext_is_refused(body):
 def test_timestamp_must_lie_near_now(drift_s, fresh):
     post = recorded(T5)
     if fresh:
-        assert receive(post, NOW_MS + drift_s * 1000).code is None
+        assert received(post, NOW_MS + drift_s * 1000).code is None
         return
     with pytest.raises(Unverified) as caught:
-        receive(post, NOW_MS + drift_s * 1000)
+        received(post, NOW_MS + drift_s * 1000)
     assert "timestamp" == caught.value.reason
 
 
 def test_another_accounts_ciphertext_is_refused():
     with pytest.raises(Unverified):
-        receive(Platform(app_id="wx0000000000000000").post(notice()))
+        received(Platform(app_id="wx0000000000000000").post(notice()))
 
 
 def keys(content: bytes) -> tuple[str, ...]:
-    return receive(Platform().post(content)).keys
+    return received(Platform().post(content)).keys
 
 
 def test_platform_event_has_sender_time_name_and_key():
@@ -161,7 +163,7 @@ def test_notice_with_neither_id_nor_event_name_is_keyed_by_its_content():
     ],
 )
 def test_unreadable_content_is_kept_as_dead_and_keyed_by_itself(content):
-    first, again = receive(Platform().post(content)), receive(Platform().post(content))
+    first, again = received(Platform().post(content)), received(Platform().post(content))
     assert ("malformed", content) == (first.code, first.content)
     assert first.keys == again.keys
 
@@ -231,3 +233,57 @@ def test_what_has_no_type_of_its_own_is_kept_as_unknown_without_the_openid(conte
 
 def test_unknown_kind_is_capped():
     assert 16_384 == len(envelope(notice(kind="hologram", A="a" * 20_000)).unknown.raw)
+
+
+@pytest.mark.parametrize("vector", VECTORS["plain"], ids=lambda vector: vector["name"])
+def test_recorded_plaintext_is_taken_only_where_the_account_says_so(vector):
+    post = Post({name: vector[name] for name in ("signature", "timestamp", "nonce")}, vector["body"].encode())
+    now_ms = int(vector["timestamp"]) * 1000
+    (callback,) = channel(vector, plain=True).receive(post.request, now_ms=now_ms).callbacks
+    assert "debug_demo" == channel(vector).envelope(callback.content).system.event
+
+    with pytest.raises(Unverified) as caught:
+        channel(vector).receive(post.request, now_ms=now_ms)
+    assert "unsigned" == caught.value.reason
+
+
+def test_plain_signature_is_good_for_one_body():
+    shop = channel(plain=True)
+    post = Platform().plain(notice(Content="one", MsgId="1"))
+    first, again = (shop.receive(post.request, now_ms=NOW_MS) for _ in range(2))
+    assert first == again
+
+    with pytest.raises(Unverified) as caught:
+        shop.receive(Post(post.query, notice(Content="forged", MsgId="2")).request, now_ms=NOW_MS)
+    assert "replay" == caught.value.reason
+
+
+def test_plain_signature_stays_used_after_a_restart():
+    post = Platform().plain(notice(Content="one", MsgId="1"))
+    forged = Post(post.query, notice(Content="forged", MsgId="2"))
+    (one,), (other,) = (channel(plain=True).receive(each.request, now_ms=NOW_MS).callbacks for each in (post, forged))
+    assert 1 == len(set(one.keys) & set(other.keys))
+
+
+def test_plain_time_is_held_to_minutes_whatever_the_tolerance():
+    key = wxbizmsgcrypt.aes_key(T5["aes_key"])
+    patient = WeChat("shop", Seal(T5["token"], (key,), T5["app_id"], 86_400), plain=True)
+    with pytest.raises(Unverified) as caught:
+        patient.receive(Platform().plain(notice(MsgId="1")).request, now_ms=NOW_MS + 301_000)
+    assert "timestamp" == caught.value.reason
+
+
+def test_plain_account_with_a_key_still_takes_sealed_callbacks_and_no_weaker_ones():
+    shop = channel(plain=True)
+    assert shop.receive(recorded(T5).request, now_ms=NOW_MS).callbacks[0].code is None
+
+    post = recorded(T5)
+    signature = wxbizmsgcrypt.sign(T5["token"], T5["timestamp"], T5["nonce"])
+    with pytest.raises(Unverified):
+        shop.receive(
+            Post(post.query | {"signature": signature, "msg_signature": "0"}, post.body).request, now_ms=NOW_MS
+        )
+
+
+def test_secrets_are_not_shown():
+    assert T5["token"] not in repr(channel())

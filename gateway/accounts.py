@@ -1,0 +1,76 @@
+"""What the gateway is told of each account on a chat platform.
+
+Owns the form of the accounts and the resolving of secrets. A secret never stands in a setting: `env:NAME` or
+`file:PATH` says where it is, and code may hand in a function that returns it.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from crdt_sync.errors import Malformed
+
+
+def _source(reference: object) -> object:
+    if not isinstance(reference, str):
+        return reference
+    scheme, _, place = reference.partition(":")
+    if scheme == "env" and place:
+        return lambda: _from_environment(place)
+    if scheme == "file" and place:
+        return lambda: _from_file(Path(place))
+    raise ValueError("a secret is given by reference: env:NAME or file:PATH")
+
+
+def _from_environment(name: str) -> str:
+    value = os.environ.get(name)  # noqa: TID251 - the setting is the reference, and this is what it refers to
+    if not value:
+        raise Malformed(f"The secret env:{name} is not set.", code="secret", advice=f"Set {name} in the environment.")
+    return value
+
+
+def _from_file(path: Path) -> str:
+    try:
+        value = path.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        value = ""
+    if not value:
+        raise Malformed(f"The secret file:{path} holds nothing that can be read.", code="secret", advice="Write it.")
+    return value
+
+
+Secret = Annotated[Callable[[], str], BeforeValidator(_source)]
+"""A function that reads the secret; raises `Malformed` (code `secret`) where there is none."""
+
+
+class _Account(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    account: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    """Our name of it, as in `/channels/{account}` and in the gateway's token."""
+
+
+class WeChatAccount(_Account):
+    """One WeChat Official Account. Safe and compatible mode need nothing said: the ciphertext alone counts in both."""
+
+    channel: Literal["wechat"] = "wechat"
+    app_id: str = Field(pattern=r"^[A-Za-z0-9]{1,64}$")
+    token: Secret
+    aes_key: Secret | None = None
+    """The EncodingAESKey of the console, 43 characters; left out in plaintext mode alone."""
+    previous_aes_key: Secret | None = None
+    """The one before, while callbacks under it may still arrive."""
+    plain: bool = False
+    """Take plaintext callbacks too. Their signature does not cover the body: leave it off where WeChat can encrypt."""
+
+    @model_validator(mode="after")
+    def _has_a_key_unless_plain(self) -> Self:
+        if self.aes_key is None and not self.plain:
+            raise ValueError("aes_key is needed; only plaintext mode (plain = true) does without")
+        return self
+
+
+Account = WeChatAccount

@@ -1,0 +1,71 @@
+"""Every channel passes the one suite."""
+
+import pytest
+
+from gateway.channels import wxbizmsgcrypt
+from tests.gateway.channels.channel_contract import ChannelContract
+from tests.gateway.platform import T5, T5_NOW_S, Platform, Post, notice, text
+from tests.gateway.rig import account
+
+
+class TestWeChatSafe(ChannelContract):
+    @pytest.fixture(autouse=True)
+    def fresh(self):
+        self.sent = 0
+
+    def account(self):
+        return account()
+
+    def post(self, content, *, age_s=0, **changes):
+        self.sent += 1  # each delivery is sealed anew, as a retry is
+        return Platform(now_s=T5_NOW_S - age_s, _sent=self.sent, **changes).post(content)
+
+    def text(self, number, *, age_s=0):
+        return self.post(text(number), age_s=age_s)
+
+    def for_another(self):
+        return self.post(text(1), app_id="wx0000000000000000")
+
+    def unreadable(self):
+        return self.post(b'{"FromUserName": :mycreate"}')
+
+    def unknown(self):
+        return self.post(notice(kind="hologram", MsgId="9"))
+
+    def tampered(self):
+        post = self.text(1)
+        unsigned = {name: value for name, value in post.query.items() if name != "msg_signature"}
+        place = post.body.rindex(b"CDATA[") + 30
+        changed = post.body[:place] + bytes([post.body[place] ^ 1]) + post.body[place + 1 :]
+        queries = [post.query | {name: "0" + post.query[name]} for name in ("nonce", "timestamp", "msg_signature")]
+        return [Post(unsigned, post.body), Post(post.query, changed), *(Post(query, post.body) for query in queries)]
+
+    def handshake(self):
+        query = {"timestamp": str(T5_NOW_S), "nonce": "n"}
+        signature = wxbizmsgcrypt.sign(T5["token"], *query.values())
+        return Post(query | {"signature": signature, "echostr": "4375120948345356249"}, b""), b"4375120948345356249"
+
+
+class TestWeChatCompatible(TestWeChatSafe):
+    """The same ciphertext with the plain fields beside it, which anybody can change and nobody reads."""
+
+    def post(self, content, *, age_s=0, **changes):
+        sealed = super().post(content, age_s=age_s, **changes)
+        plain = notice(sender="somebody-else", Content="forged", MsgId="666")
+        return Post(sealed.query, plain.replace(b"</xml>", sealed.body.partition(b"</ToUserName>")[2]))
+
+
+class TestWeChatPlain(TestWeChatSafe):
+    def account(self):
+        return account(aes_key=None, plain=True)
+
+    def post(self, content, *, age_s=0, app_id=None):
+        self.sent += 1
+        token = "another token" if app_id else T5["token"]
+        return Platform(token=token, now_s=T5_NOW_S - age_s, _sent=self.sent).plain(content)
+
+    def tampered(self):
+        post = self.text(1)
+        unsigned = {name: value for name, value in post.query.items() if name != "signature"}
+        queries = [post.query | {name: "0" + post.query[name]} for name in ("nonce", "timestamp", "signature")]
+        return [Post(query, post.body) for query in (unsigned, *queries)]
