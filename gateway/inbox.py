@@ -9,9 +9,8 @@ next one. So a quiet gateway answers after one fsync, and a busy one does not pa
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -19,32 +18,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    Select,
-    bindparam,
-    create_engine,
-    event,
-    func,
-    insert,
-    select,
-    tuple_,
-    update,
-)
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, tuple_, update
+from sqlalchemy.dialects import sqlite
 
-from crdt_sync.errors import ServiceError, Unavailable
-from gateway.tables import SCHEMA_VERSION, WAITING, inbox, inbox_key, metadata
+from crdt_sync.errors import Unavailable
+from gateway.inbox_file import WRITES, engine_of, make_directory, prepare, store_errors
+from gateway.tables import WAITING, inbox, inbox_key, pull, reply
 
 _GROUP_MAX = 200  # callbacks in one transaction: some milliseconds of work, and far below SQLite's 32,766 parameters
 _BUSY_TIMEOUT_MS = 2_000  # another process may hold the file; WeChat waits 5 s in all
 
 _THREADS = 2  # one writes, and one reads
-
-_WRITES = "gateway_writes"  # our own execution option: this transaction takes the write lock at its beginning
 
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
@@ -67,7 +51,10 @@ class Kept(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A verified callback on its way into the inbox. With a `code` it is kept as dead."""
+    """A verified callback on its way into the inbox. With a `code` it is kept as dead.
+
+    A new one's `reply_to` becomes that of its conversation.
+    """
 
     account: str
     conversation: str
@@ -76,6 +63,20 @@ class Arrival:
     received_at_ms: int
     traceparent: str
     code: str | None = None
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """How far one source of an account was pulled: to `cursor`, the platform's own word, empty at the beginning.
+
+    `pulled_at_ms` is when it had nothing more for us, or when we first heard of it.
+    """
+
+    account: str
+    source: str
+    cursor: str
+    pulled_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class Inbox:
     def __init__(self, path: Path, *, spool_rows_max: int, busy_timeout_ms: int = _BUSY_TIMEOUT_MS) -> None:
         self._path = path
         self._spool_rows_max = spool_rows_max
-        self._engine = _engine(path, busy_timeout_ms)
+        self._engine = engine_of(path, busy_timeout_ms)
         self._threads = ThreadPoolExecutor(_THREADS)
         self._write_lock = asyncio.Lock()
         self._pending: list[_Pending] = []
@@ -163,8 +164,8 @@ class Inbox:
             Unavailable: the file cannot be used.
             ServiceError: it was written by a newer gateway (code `schema`).
         """
-        _make_directory(self._path.parent)
-        await self._change(_prepare)
+        make_directory(self._path.parent)
+        await self._change(prepare)
         self._writer = asyncio.create_task(self._write(), name="inbox writer")
 
     async def close(self) -> None:
@@ -181,12 +182,41 @@ class Inbox:
         Raises:
             Unavailable: it is not committed: the store failed, the spool is full, or the gateway is stopping.
         """
-        if self._writer is None or self._closing:
-            raise Unavailable("The gateway is not running.", advice="Send the callback again.")
+        self._check_running()
         done: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
         self._pending.append(_Pending(arrival, done))
         self._wake.set()
         return await done
+
+    async def keep_page(self, arrivals: Sequence[Arrival], pulled: Pulled) -> list[Kept]:
+        """Return after the one commit that holds the arrivals of a page, and how far the page goes.
+
+        Raises:
+            Unavailable: nothing of it is committed.
+        """
+        self._check_running()
+        return await self._change(partial(self._place_page, arrivals=arrivals, pulled=pulled))
+
+    async def hear_of(self, account: str, source: str, *, now_ms: int) -> None:
+        """Return after the commit that knows the source, so that it is pulled even if this process ends now.
+
+        Raises:
+            Unavailable: it is not known.
+        """
+        self._check_running()
+        row = {"account": account, "source": source, "cursor": "", "pulled_at_ms": now_ms}
+        statement = sqlite.insert(pull).values(row).on_conflict_do_nothing()
+        await self._change(lambda connection: connection.execute(statement))
+
+    async def pulled(self, account: str) -> list[Pulled]:
+        """How far each source of the account was pulled; raises `Unavailable`."""
+        query = select(pull).where(pull.c.account == account).order_by(pull.c.source)
+        return await self._do(lambda connection: [Pulled(*row) for row in connection.execute(query)])
+
+    async def reply_to(self, account: str, conversation: str) -> str | None:
+        """The newest `Arrival.reply_to` of a conversation; raises `Unavailable`."""
+        query = select(reply.c.reply_to).where(reply.c.account == account, reply.c.conversation == conversation)
+        return await self._do(lambda connection: connection.scalar(query))
 
     async def lanes(self, accounts: Sequence[str], *, limit: int) -> list[Waiting]:
         """The oldest waiting row of each conversation, the first due one first; raises `Unavailable`."""
@@ -212,6 +242,10 @@ class Inbox:
         """How many rows are in each state; raises `Unavailable`."""
         query = select(inbox.c.state, func.count()).group_by(inbox.c.state)
         return await self._do(lambda connection: {State(state): count for state, count in connection.execute(query)})
+
+    def _check_running(self) -> None:
+        if self._writer is None or self._closing:
+            raise Unavailable("The gateway is not running.", advice="Send the callback again.")
 
     async def _write(self) -> None:
         while not self._closing or self._pending:
@@ -250,7 +284,22 @@ class Inbox:
         for row_id, count in group.duplicates.items():
             again = update(inbox).where(inbox.c.id == row_id).values(duplicates=inbox.c.duplicates + count)
             connection.execute(again)
+        replies = [
+            {"account": one.account, "conversation": one.conversation, "reply_to": one.reply_to}
+            for one, kept in zip(arrivals, results, strict=True)
+            if kept is Kept.NEW and one.reply_to is not None
+        ]
+        if replies:
+            connection.execute(_put_reply(), replies)
         return results
+
+    def _place_page(self, connection: Connection, arrivals: Sequence[Arrival], pulled: Pulled) -> list[Kept]:
+        kept = [one for one in self._place(connection, arrivals) if one is not None]
+        if len(kept) < len(arrivals):
+            raise Unavailable("The inbox has no room for the page.", advice="Pull it again later.")
+        changed = {"cursor": pulled.cursor, "pulled_at_ms": pulled.pulled_at_ms}
+        connection.execute(sqlite.insert(pull).values(asdict(pulled)).on_conflict_do_update(set_=changed))
+        return kept
 
     def _group(self, connection: Connection, arrivals: Sequence[Arrival]) -> _Group:
         keys = [(arrival.account, key) for arrival in arrivals for key in arrival.keys]
@@ -274,11 +323,11 @@ class Inbox:
 
     async def _do(self, work: Callable[[Connection], _T], *, writes: bool = False) -> _T:
         """Do `work` in a transaction and in a thread; raises `Unavailable`, and then nothing is written."""
-        with _store_errors():
+        with store_errors():
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work, writes)
 
     def _transact(self, work: Callable[[Connection], _T], writes: bool) -> _T:
-        with self._engine.execution_options(**{_WRITES: writes}).begin() as connection:
+        with self._engine.execution_options(**{WRITES: writes}).begin() as connection:
             return work(connection)
 
     def _let_go(self) -> None:
@@ -307,60 +356,6 @@ def _row(row_id: int, arrival: Arrival) -> dict[str, object]:
     }
 
 
-def _engine(path: Path, busy_timeout_ms: int) -> Engine:
-    url = URL.create("sqlite", database=str(path))
-    engine = create_engine(url, connect_args={"timeout": busy_timeout_ms / 1000})
-
-    def settle(connection: DBAPIConnection, _record: object) -> None:
-        """Rest on nothing that a log may have in the kernel's memory alone, as the service's store does not either."""
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        cursor.close()
-
-    def configure(connection: DBAPIConnection, _record: object) -> None:
-        # The driver must not begin transactions by itself: it would read before it locks, and fail with SQLITE_BUSY.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    event.listen(engine, "first_connect", settle)
-    event.listen(engine, "connect", configure)
-    event.listen(engine, "begin", begin)
-    return engine
-
-
-def _make_directory(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)  # customers' messages wait here in the clear
-    except OSError as error:
-        raise Unavailable(
-            f"The directory {path} cannot be made: {error.strerror}.", advice="Give the gateway another `data`."
-        ) from None
-
-
-def _prepare(connection: Connection) -> None:
-    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    if version > SCHEMA_VERSION:
-        raise ServiceError(
-            f"The inbox has form {version}, and this gateway knows {SCHEMA_VERSION}.",
-            code="schema",
-            advice="Start the gateway that wrote it, or a newer one.",
-        )
-    metadata.create_all(connection)
-    connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-@contextmanager
-def _store_errors() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise Unavailable(
-            f"The inbox cannot be used now ({type(error).__name__}).", advice="See the disk and the file's permissions."
-        ) from error
+def _put_reply() -> sqlite.Insert:
+    statement = sqlite.insert(reply)
+    return statement.on_conflict_do_update(set_={"reply_to": statement.excluded.reply_to})

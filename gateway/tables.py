@@ -1,8 +1,8 @@
-"""The two tables of the inbox, and the version of their form. Owns no query.
+"""The tables of the inbox, and the version of their form. Owns no query.
 
 A row of `inbox` is one callback for ever; `state` alone says what became of it. A row of `inbox_key` is one key under
 which its platform may send it again, so the same callback can never become a second row, and a forwarding that failed
-never blocks the key's owner.
+never blocks the key's owner. A row of `pull` is written with the rows that it counts as pulled.
 """
 
 from sqlalchemy import (
@@ -19,7 +19,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-SCHEMA_VERSION = 1  # kept in SQLite's own `user_version`, which a fresh file has at 0
+SCHEMA_VERSION = 2  # kept in SQLite's own `user_version`, which a fresh file has at 0
 
 metadata = MetaData()
 
@@ -56,5 +56,26 @@ inbox_key = Table(
     Column("key", String, nullable=False),
     Column("inbox_id", Integer, ForeignKey("inbox.id"), nullable=False),
     PrimaryKeyConstraint("account", "key"),
+    sqlite_with_rowid=False,
+)
+
+pull = Table(
+    "pull",
+    metadata,
+    Column("account", String, nullable=False),
+    Column("source", String, nullable=False),  # what the platform lets us pull apart, such as one customer service
+    Column("cursor", String, nullable=False),
+    Column("pulled_at_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("account", "source"),
+    sqlite_with_rowid=False,
+)
+
+reply = Table(
+    "reply",
+    metadata,
+    Column("account", String, nullable=False),
+    Column("conversation", String, nullable=False),
+    Column("reply_to", String, nullable=False),  # said by the newest callback, in the channel's own form
+    PrimaryKeyConstraint("account", "conversation"),
     sqlite_with_rowid=False,
 )

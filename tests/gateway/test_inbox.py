@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from crdt_sync.errors import ServiceError, Unavailable
-from gateway.inbox import Arrival, Inbox, Kept, Outcome, State, oldest
+from gateway.inbox import Arrival, Inbox, Kept, Outcome, Pulled, State, oldest
+from gateway.tables import SCHEMA_VERSION
 from tests.gateway.rig import rows
 
 
@@ -213,10 +214,10 @@ async def test_inbox_of_a_newer_gateway_is_left_alone(tmp_path):
     async with opened(tmp_path):
         pass
     with closing(sqlite3.connect(tmp_path / "inbox.db")) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 99")
 
     inbox = Inbox(tmp_path / "inbox.db", spool_rows_max=1)
-    with pytest.raises(ServiceError, match="form 2"):
+    with pytest.raises(ServiceError, match="form 99"):
         await inbox.open()
     await inbox.close()
 
@@ -227,3 +228,78 @@ async def test_place_that_cannot_hold_an_inbox_is_named(tmp_path):
     with pytest.raises(Unavailable, match="cannot be made"):
         await inbox.open()
     await inbox.close()
+
+
+async def test_page_and_its_cursor_are_one_commit(tmp_path):
+    async with opened(tmp_path) as inbox:
+        await inbox.keep(arrival(1))
+        page = [arrival(number) for number in (1, 2, 2, 3)]
+        kept = await inbox.keep_page(page, Pulled("shop", "kf1", "c1", 7))
+
+        assert [Kept.DUPLICATE, Kept.NEW, Kept.DUPLICATE, Kept.NEW] == kept
+        assert [Pulled("shop", "kf1", "c1", 7)] == await inbox.pulled("shop")
+        assert [] == await inbox.keep_page([], Pulled("shop", "kf1", "c2", 8))
+        assert [Pulled("shop", "kf1", "c2", 8)] == await inbox.pulled("shop")
+        assert [] == await inbox.pulled("other")
+
+
+async def test_page_that_does_not_fit_leaves_its_cursor_and_no_row(tmp_path):
+    async with opened(tmp_path, spool_rows_max=1) as inbox:
+        with pytest.raises(Unavailable, match="no room"):
+            await inbox.keep_page([arrival(1), arrival(2)], Pulled("shop", "kf1", "c1", 7))
+
+        assert [] == await inbox.pulled("shop")
+        assert [] == rows(tmp_path, "id")
+
+
+async def test_page_whose_cursor_cannot_be_written_leaves_no_row(tmp_path):
+    async with opened(tmp_path) as inbox:
+        with closing(sqlite3.connect(tmp_path / "inbox.db")) as other:
+            other.execute("DROP TABLE pull")
+        with pytest.raises(Unavailable):
+            await inbox.keep_page([arrival(1)], Pulled("shop", "kf1", "c1", 7))
+        assert [] == rows(tmp_path, "id")
+
+
+async def test_source_is_known_once_heard_of_and_keeps_its_cursor(tmp_path):
+    async with opened(tmp_path) as inbox:
+        await inbox.hear_of("shop", "kf1", now_ms=5)
+        assert [Pulled("shop", "kf1", "", 5)] == await inbox.pulled("shop")
+
+        await inbox.keep_page([], Pulled("shop", "kf1", "c1", 7))
+        await inbox.hear_of("shop", "kf1", now_ms=9)
+        assert [Pulled("shop", "kf1", "c1", 7)] == await inbox.pulled("shop")
+
+
+async def test_newest_callback_says_how_its_conversation_is_answered(tmp_path):
+    async with opened(tmp_path) as inbox:
+        for number, reply_to in ((1, "one"), (2, "two"), (1, "of a duplicate"), (3, None)):
+            await inbox.keep(arrival(number, conversation="c", reply_to=reply_to))
+
+        assert "two" == await inbox.reply_to("shop", "c")
+        assert await inbox.reply_to("other", "c") is None
+
+
+FORM_1 = """
+CREATE TABLE inbox (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, account VARCHAR NOT NULL,
+    conversation VARCHAR NOT NULL, received_at_ms BIGINT NOT NULL, raw BLOB NOT NULL, state VARCHAR NOT NULL,
+    code VARCHAR, ticket VARCHAR, message VARCHAR, traceparent VARCHAR NOT NULL,
+    duplicates INTEGER DEFAULT '0' NOT NULL, attempts INTEGER DEFAULT '0' NOT NULL, next_attempt_ms BIGINT NOT NULL);
+CREATE INDEX inbox_waiting ON inbox (account, conversation, id, state) WHERE state = 'received';
+CREATE TABLE inbox_key (account VARCHAR NOT NULL, "key" VARCHAR NOT NULL, inbox_id INTEGER NOT NULL,
+    PRIMARY KEY (account, "key"), FOREIGN KEY(inbox_id) REFERENCES inbox (id)) WITHOUT ROWID;
+INSERT INTO inbox VALUES (1, 'shop', 'openid-1', 1001, x'00', 'received', NULL, NULL, NULL, 'trace', 0, 0, 1001);
+INSERT INTO inbox_key VALUES ('shop', 'key-1', 1);
+PRAGMA user_version = 1;
+"""
+
+
+async def test_file_of_the_first_form_is_brought_up_to_date_with_all_that_it_holds(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "inbox.db")) as old:
+        old.executescript(FORM_1)
+    async with opened(tmp_path) as inbox:
+        assert Kept.DUPLICATE == await inbox.keep(arrival(1))
+        await inbox.keep_page([arrival(2)], Pulled("shop", "kf1", "c1", 7))
+        assert ["openid-1", "openid-2"] == [row.conversation for row in await inbox.lanes(["shop"], limit=10)]
+    with closing(sqlite3.connect(tmp_path / "inbox.db")) as now:
+        assert (SCHEMA_VERSION,) == now.execute("PRAGMA user_version").fetchone()

@@ -1,0 +1,83 @@
+"""The inbox's SQLite file: how it is opened, written ahead and synced, and brought to the form of `gateway.tables`.
+
+Owns no row.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
+
+from crdt_sync.errors import ServiceError, Unavailable
+from gateway.tables import SCHEMA_VERSION, metadata
+
+WRITES = "gateway_writes"  # our own execution option: this transaction takes the write lock at its beginning
+
+
+def engine_of(path: Path, busy_timeout_ms: int) -> Engine:
+    """Where transactions of the file are made; one with the option `WRITES` takes the write lock at its beginning."""
+    url = URL.create("sqlite", database=str(path))
+    engine = create_engine(url, connect_args={"timeout": busy_timeout_ms / 1000})
+
+    def settle(connection: DBAPIConnection, _record: object) -> None:
+        """Rest on nothing that a log may have in the kernel's memory alone, as the service's store does not either."""
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.close()
+
+    def configure(connection: DBAPIConnection, _record: object) -> None:
+        # The driver must not begin transactions by itself: it would read before it locks, and fail with SQLITE_BUSY.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine, "first_connect", settle)
+    event.listen(engine, "connect", configure)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def make_directory(path: Path) -> None:
+    """Make it, readable for its owner alone; raises `Unavailable`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)  # customers' messages wait here in the clear
+    except OSError as error:
+        raise Unavailable(
+            f"The directory {path} cannot be made: {error.strerror}.", advice="Give the gateway another `data`."
+        ) from None
+
+
+def prepare(connection: Connection) -> None:
+    """Make the tables that are missing; raises `ServiceError` (code `schema`) if a newer gateway made the file.
+
+    Each form so far only added tables, so that is all there is to bring an older file up to date.
+    """
+    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    if version > SCHEMA_VERSION:
+        raise ServiceError(
+            f"The inbox has form {version}, and this gateway knows {SCHEMA_VERSION}.",
+            code="schema",
+            advice="Start the gateway that wrote it, or a newer one.",
+        )
+    metadata.create_all(connection)
+    connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Whatever the store says becomes `Unavailable`."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise Unavailable(
+            f"The inbox cannot be used now ({type(error).__name__}).", advice="See the disk and the file's permissions."
+        ) from error
