@@ -12,6 +12,7 @@ from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position, TicketId, TransitionId
 from crdt_sync.domain.tripwire import Alarm
 from crdt_sync.ports.operator import OperatorStore, Refusal
+from crdt_sync.ports.outbox import DeliveryChange, NewDelivery, OutboxStore
 from crdt_sync.ports.sources import Clock as Clock
 from crdt_sync.ports.sources import Ids as Ids
 from crdt_sync.ports.stored import Compaction, StoredDocument
@@ -164,6 +165,8 @@ class Batch:
     results: Sequence[NewResult] = ()
     quarantined: Sequence[Quarantined] = ()
     refusals: Sequence[Refusal] = ()
+    deliveries: Sequence[NewDelivery] = ()
+    delivery_changes: Sequence[DeliveryChange] = ()
 
     @property
     def empty(self) -> bool:
@@ -246,7 +249,7 @@ class TicketFilter:
     together_with: Department | None = None  # another department that takes part in them, too
 
 
-class Store(OperatorStore, Protocol):
+class Store(OperatorStore, OutboxStore, Protocol):
     """The log and what is derived from it, written together and only together.
 
     `commit` writes the whole batch in one durable transaction or nothing. When it returns, the batch survives the loss
@@ -257,9 +260,10 @@ class Store(OperatorStore, Protocol):
         """Write the batch durably, all of it or none.
 
         Raises:
-            StoreConflict: a document position, transition id, message id, subject or idempotency key exists already, or
-                a ticket's row is not at its expected position. `keys` holds the document names, ticket ids, transition
-                ids, message ids, subjects or idempotency keys concerned.
+            StoreConflict: a document position, transition id, message id, subject, idempotency key or delivery id
+                exists already, or a ticket's row is not at its expected position, or a delivery not as its change
+                expects. `keys` holds the document names, ticket ids, transition ids, message ids, subjects,
+                idempotency keys or delivery ids concerned.
             StoreUnavailable: the transaction could not be made durable.
 
         """
@@ -324,6 +328,10 @@ class Store(OperatorStore, Protocol):
 
     async def subject(self, subject: str) -> TicketId | None:
         """Return the ticket that a subject is bound to."""
+        ...
+
+    async def readable(self, subject: str) -> str:
+        """Return whom a chat's subject stands for, as `NewSubject` says it; empty where nobody, or nobody any more."""
         ...
 
     async def result(self, actor: ActorId, key: str) -> StoredResult | None:

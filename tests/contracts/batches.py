@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from crdt_sync.domain.delivery import Conversation, delivery_id
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position, TicketId, TransitionId
 from crdt_sync.domain.tripwire import Alarm, Evidence
 from crdt_sync.ports import (
@@ -16,6 +17,7 @@ from crdt_sync.ports import (
     TicketWrite,
 )
 from crdt_sync.ports.operator import Refusal
+from crdt_sync.ports.outbox import Claim, NewDelivery
 from crdt_sync.ports.stored import Author, Compaction, Snapshot
 
 AT_MS = 1_700_000_000_000
@@ -109,6 +111,17 @@ def alarm(ticket: str = "one", department: str = "sales", heads: str = "a", text
     believed = Evidence(f"{text}\nNothing is owed.", '{"stage":"won"}')
     seen = (name(ticket), Department(department), ActorId("ada"), Digest(f"{heads:0>64}"))
     return Alarm(*seen, replica=believed, service=Evidence("Sales has lost. 王", "{}"), at_ms=AT_MS)
+
+
+def delivery(key: str, index: int = 0, *, to: str = "chen", account: str = "shop", ticket: str = "one") -> NewDelivery:
+    """A part of the message `key`, which must be of the same batch."""
+    id_ = delivery_id(name(ticket), MessageId(key), index)
+    conversation = Conversation("wechat", account, to)
+    return NewDelivery(id_, name(ticket), MessageId(key), index, conversation, '{"text":"王"}', AT_MS, TRACE)
+
+
+def claim(owner: str = "g1", now_ms: int = 0, *, accounts=("shop",), idempotent=(), limit: int = 100) -> Claim:
+    return Claim(owner, tuple(accounts), tuple(idempotent), now_ms, now_ms + 100, limit)
 
 
 def refusal(**changes) -> Refusal:

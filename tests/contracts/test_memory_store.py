@@ -1,10 +1,11 @@
 import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
+from tests.contracts.outbox_contract import OutboxContract
 from tests.contracts.store_contract import StoreContract
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(OutboxContract, StoreContract):
     @pytest.fixture
     async def store(self):
         return MemoryStore()

@@ -1,10 +1,11 @@
 import pytest
 
 from crdt_sync.adapters.storage.sql import SqlStore
+from tests.contracts.outbox_contract import OutboxContract
 from tests.contracts.store_contract import StoreContract
 
 
-class TestSqlStore(StoreContract):
+class TestSqlStore(OutboxContract, StoreContract):
     @pytest.fixture
     async def store(self, tmp_path):
         store = await SqlStore.open(f"sqlite:///{tmp_path}/log.db")

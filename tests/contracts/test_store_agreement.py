@@ -10,12 +10,16 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.adapters.storage.sql import SqlStore
+from crdt_sync.domain.delivery import DeliveryState
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position
 from crdt_sync.domain.tripwire import Alarm
 from crdt_sync.ports import Batch, Committed, NewEvent, Store, StoreConflict, StoreDamaged, TicketFilter, TicketWrite
+from crdt_sync.ports.outbox import DeliveryChange, OutboxFilter
 from tests.contracts.batches import (
     alarm,
+    claim,
     compaction,
+    delivery,
     event,
     message,
     name,
@@ -67,6 +71,7 @@ batches = st.builds(
 )
 
 past = st.integers(0, 20)
+delivery_states = st.sampled_from(DeliveryState)
 
 filters = st.builds(
     TicketFilter,
@@ -154,8 +159,51 @@ class StoreAgreement(RuleBasedStateMachine):
                 await store.events(Position(position), limit=limit),
                 await store.message(MessageId(key)),
                 await store.subject(key),
+                await store.readable(key),
                 await store.result(ActorId("ada"), key),
             )
+
+        self.agree(answers)
+
+    @rule(key=keys, parts=st.integers(1, 3), to=words, account=lanes)
+    def answer(self, key: str, parts: int, to: str, account: str) -> None:
+        new = [delivery(key, index, to=to, account=account) for index in range(parts)]
+        self.agree(lambda store: outcome(store, Batch(messages=[message(key)], deliveries=new)))
+
+    @rule(
+        owner=words,
+        now_ms=st.integers(0, 400),
+        accounts=st.lists(lanes, unique=True),
+        idempotent=st.lists(lanes, max_size=1),
+        limit=st.integers(1, 2),
+    )
+    def claim(self, owner: str, now_ms: int, accounts, idempotent, limit: int) -> None:
+        asked = claim(owner, now_ms, accounts=accounts, idempotent=idempotent, limit=limit)
+        self.agree(lambda store: store.claim(asked))
+
+    @rule(owner=words)
+    def release(self, owner: str) -> None:
+        self.agree(lambda store: store.release(owner))
+
+    @rule(at=st.integers(0, 5), state=delivery_states, due_ms=st.integers(0, 400), stale=st.booleans(), code=words)
+    def report(self, at: int, state: DeliveryState, due_ms: int, stale: bool, code: str) -> None:
+        rows = self.runner.run(self.memory.deliveries(OutboxFilter()))
+        if len(rows) > at:
+            before = replace(rows[at], attempts=rows[at].attempts + stale)
+            after = replace(rows[at], state=state, due_ms=due_ms, platform_id=code, code=code)
+            batch = Batch(delivery_changes=[DeliveryChange(before, after)])
+            self.agree(lambda store: outcome(store, batch))
+
+    @rule(at=st.integers(0, 5), before=st.lists(delivery_states), after=delivery_states)
+    def amend(self, at: int, before: list[DeliveryState], after: DeliveryState) -> None:
+        rows = self.runner.run(self.memory.deliveries(OutboxFilter()))
+        if len(rows) > at:
+            self.agree(lambda store: store.amend_delivery(rows[at].id, before, after))
+
+    @rule(where=st.builds(OutboxFilter, st.none() | delivery_states, st.none() | lanes, past), called=words)
+    def ask_for_deliveries(self, where: OutboxFilter, called: str) -> None:
+        async def answers(store: Store):
+            return await store.deliveries(where, limit=3), await store.sent_as("sales", called)
 
         self.agree(answers)
 
@@ -172,7 +220,8 @@ class StoreAgreement(RuleBasedStateMachine):
                 )
                 for word in WORDS
             ]
-            return of_words, await store.documents(), await store.position(), await store.lifecycles()
+            rows = await store.deliveries(OutboxFilter(), limit=1000)
+            return rows, of_words, await store.documents(), await store.position(), await store.lifecycles()
 
         self.agree(answers)
 

@@ -30,6 +30,10 @@ def unique_keys(batch: Batch) -> Iterator[tuple[Key, str]]:
         yield ("subject", subject.subject), subject.subject
     for result in batch.results:
         yield ("result", result.actor, result.key), result.key
+    for delivery in batch.deliveries:
+        yield ("delivery", delivery.id), delivery.id
+    for change in batch.delivery_changes:
+        yield ("delivery_change", change.before.id), change.before.id
 
 
 def collisions(batch: Batch, taken: Iterable[Key]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from crdt_sync.adapters.storage.keys import (
     unique_keys,
     wanted,
 )
+from crdt_sync.adapters.storage.memory_outbox import MemoryOutbox
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId, TransitionId
 from crdt_sync.domain.restriction import Restriction
@@ -37,7 +38,6 @@ from crdt_sync.ports import (
     StoredEvent,
     StoredMessage,
     StoredResult,
-    StoreUnavailable,
     TicketFilter,
     TicketRow,
     TicketWrite,
@@ -46,10 +46,11 @@ from crdt_sync.ports.operator import Refusal, RefusalFilter, StoredRestriction
 from crdt_sync.ports.stored import Compaction, Snapshot, StoredDocument, StoredUpdate
 
 
-class MemoryStore:
+class MemoryStore(MemoryOutbox):
     """A `Store` in memory."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._position = Position(0)
         self._taken: set[Key] = set()
         self._updates: dict[str, list[StoredUpdate]] = {}
@@ -61,6 +62,7 @@ class MemoryStore:
         self._events: list[StoredEvent] = []
         self._tickets: dict[TicketId, TicketRow] = {}
         self._subjects: dict[str, TicketId] = {}
+        self._readable: dict[str, str] = {}
         self._results: dict[tuple[str, str], StoredResult] = {}
         self._lifecycles: dict[Digest, str] = {}
         self._alarms: list[Alarm] = []
@@ -69,13 +71,13 @@ class MemoryStore:
         self._restrictions: dict[ActorId, StoredRestriction] = {}
         self._changes = 0
         self._refusals: dict[tuple[object, ...], Refusal] = {}
-        self._closed = False
         self.quarantine: deque[Quarantined] = deque(maxlen=QUARANTINE_ROWS_MAX)
 
     async def commit(self, batch: Batch) -> Committed:
         """Work out every row before the first is kept, so that a faulty batch leaves nothing."""
         self._check_open()
-        stale = {("ticket", new.id) for new in batch.tickets if self._ticket_position(new.id) != new.expected_position}
+        stale: set[Key] = {("delivery_change", id_) for id_ in self._stale_deliveries(batch.delivery_changes)}
+        stale |= {("ticket", new.id) for new in batch.tickets if self._ticket_position(new.id) != new.expected_position}
         if keys := collisions(batch, self._taken | stale):
             raise StoreConflict(keys)
         count = len(batch.updates) + len(batch.transitions) + len(batch.messages) + len(batch.events)
@@ -115,6 +117,9 @@ class MemoryStore:
         self._events += events
         self._tickets |= tickets
         self._subjects |= {new.subject: new.ticket for new in batch.subjects}
+        self._readable |= {new.subject: new.readable for new in batch.subjects}
+        positions_of = {row.id: row.position for _, row in messages}
+        self._write_deliveries(batch.deliveries, batch.delivery_changes, positions_of)
         self._results |= {
             (new.actor, new.key): StoredResult(new.request, new.result, committed.last) for new in batch.results
         }
@@ -123,7 +128,7 @@ class MemoryStore:
             self.quarantine.popleft()
         for refusal in batch.refusals:
             self._keep_refusal(refusal)
-        self._taken |= {key for key, _ in unique_keys(batch) if key[0] != "ticket"}
+        self._taken |= {key for key, _ in unique_keys(batch) if key[0] not in {"ticket", "delivery_change"}}
         self._position = committed.last
         return committed
 
@@ -168,6 +173,7 @@ class MemoryStore:
         del at_ms
         self._check_open()
         self._epoch += 1
+        self._lose_deliveries()
         self._position = max(self._position, position)
         for id_, row in self._tickets.items():
             self._tickets[id_] = replace(row, position=max(row.position, position))
@@ -213,6 +219,11 @@ class MemoryStore:
         """Return the ticket that was bound first."""
         self._check_open()
         return self._subjects.get(subject)
+
+    async def readable(self, subject: str) -> str:
+        """Return what was bound with it."""
+        self._check_open()
+        return self._readable.get(subject, "")
 
     async def result(self, actor: ActorId, key: str) -> StoredResult | None:
         """Return the result that was stored first."""
@@ -293,10 +304,6 @@ class MemoryStore:
         self._refusals[kind] = new if known is None else replace(new, count=known.count + new.count)
         while len(self._refusals) > REFUSAL_ROWS_MAX:
             del self._refusals[next(iter(self._refusals))]
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise StoreUnavailable("the store is closed")
 
     def _ticket_position(self, ticket: TicketId) -> Position | None:
         return self._tickets[ticket].position if ticket in self._tickets else None

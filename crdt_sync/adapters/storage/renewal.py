@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from crdt_sync.adapters.storage import tables, transaction
+from crdt_sync.adapters.storage import outbox_rows, tables, transaction
 from crdt_sync.adapters.storage.rows import clients_of
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import Position
@@ -20,6 +20,7 @@ def begin(connection: Connection, *, position: Position, at_ms: int) -> None:
     counter, tickets = tables.service_position.c.value, tables.tickets.c.position
     connection.execute(update(tables.service_position).where(counter < position).values(value=position))
     connection.execute(update(tables.tickets).where(tickets < position).values(position=position))
+    outbox_rows.restored(connection)
 
 
 def renew(connection: Connection, *, name: str, updates: Sequence[NewUpdate], ended: frozenset[int]) -> None:

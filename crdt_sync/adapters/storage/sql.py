@@ -19,6 +19,7 @@ from crdt_sync.adapters.storage import (
     bulk,
     engines,
     operator_rows,
+    outbox_rows,
     quarantine,
     renewal,
     service_position,
@@ -57,7 +58,7 @@ _EPOCH = select(
 _TICKET_COLUMNS = [tables.tickets.c[field.name] for field in fields(TicketRow)]
 
 
-class SqlStore(operator_rows.OperatorQueries):
+class SqlStore(operator_rows.OperatorQueries, outbox_rows.OutboxQueries):
     """A `Store` on SQLAlchemy Core: one connection that writes, a few that read."""
 
     def __init__(self, database: Database) -> None:
@@ -103,7 +104,7 @@ class SqlStore(operator_rows.OperatorQueries):
         """Insert first and ask afterwards: what collided is looked up only if something did."""
         try:
             return await self._database.write(partial(transaction.append, batch=batch))
-        except (exc.IntegrityError, transaction.StaleTicket, transaction.CoveredUpdate) as error:
+        except (exc.IntegrityError, *transaction.CONFLICTS) as error:
             taken = await self._database.read(partial(transaction.taken, batch=batch))
             if keys := collisions(batch, taken):
                 raise StoreConflict(keys) from error
@@ -188,6 +189,11 @@ class SqlStore(operator_rows.OperatorQueries):
         """Read by the primary key."""
         rows = await self._select(select(tables.subjects.c.ticket).where(tables.subjects.c.subject == subject))
         return TicketId(rows[0]["ticket"]) if rows else None
+
+    async def readable(self, subject: str) -> str:
+        """Read by the primary key."""
+        rows = await self._select(select(tables.subjects.c.readable).where(tables.subjects.c.subject == subject))
+        return str(rows[0]["readable"]) if rows else ""
 
     async def result(self, actor: ActorId, key: str) -> StoredResult | None:
         """Read by the primary key."""

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -172,6 +173,47 @@ results = Table(
     Column("position", BigInteger, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("checksum", BigInteger),
+)
+
+# What is to be sent to chat platforms: a row a part of an answer, see `ports.outbox`. `place` is the position of the
+# message and the part's index in one number, so that the order of a conversation is that of one column. A literal
+# condition, because SQLite uses a partial index only where it can prove that the query implies it.
+OPEN = text("state IN ('pending', 'leased', 'sending', 'retry', 'unknown', 'dropped')")
+SENT_AS = text("platform_id != ''")
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("place", _ROW_KEY, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("ticket", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("index", SmallInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("conversation", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("traceparent", Text),
+    Column("state", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("attempts", BigInteger, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("platform_id", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    UniqueConstraint("id", name="outbox_id"),
+    # SQLite counts an index as covering only with the columns of its own condition.
+    Index(
+        "outbox_open",
+        "account",
+        "conversation",
+        "place",
+        "state",
+        "due_ms",
+        sqlite_where=OPEN,
+        postgresql_where=OPEN,
+    ),
+    Index("outbox_platform_id", "account", "platform_id", sqlite_where=SENT_AS, postgresql_where=SENT_AS),
 )
 
 quarantine = Table(

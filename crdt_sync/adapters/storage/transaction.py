@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Insert, Select, Table, bindparam, delete, insert, select, tuple_
 
-from crdt_sync.adapters.storage import bulk, operator_rows, quarantine, service_position, tables
+from crdt_sync.adapters.storage import bulk, operator_rows, outbox_rows, quarantine, service_position, tables
 from crdt_sync.adapters.storage.checksums import CHECKSUMS
 from crdt_sync.adapters.storage.keys import Facet, Key, facets, owing_lanes, unique_keys
 from crdt_sync.domain import canonical
@@ -47,6 +47,7 @@ _UNIQUE_COLUMNS = {
     "message": (tables.messages.c.id,),
     "subject": (tables.subjects.c.subject,),
     "result": (tables.results.c.actor, tables.results.c.key),
+    "delivery": (tables.outbox.c.id,),
 }
 
 
@@ -58,6 +59,9 @@ class CoveredUpdate(Exception):
     """An update of the batch would stand where a snapshot has taken the place of the log."""
 
 
+CONFLICTS = (StaleTicket, CoveredUpdate, outbox_rows.StaleDelivery)
+
+
 def append(connection: Connection, batch: Batch) -> Committed:
     """Write the batch.
 
@@ -65,7 +69,7 @@ def append(connection: Connection, batch: Batch) -> Committed:
     afterwards stays true until the end.
 
     Raises:
-        StaleTicket, CoveredUpdate: see there.
+        StaleTicket, CoveredUpdate, StaleDelivery: see there.
         IntegrityError: a key of the batch exists already.
         StoreDamaged: the row of positions is not there.
 
@@ -74,6 +78,8 @@ def append(connection: Connection, batch: Batch) -> Committed:
     last = service_position.advance(connection, count)
     committed, written = _positioned(batch, last - count + 1)
     written[tables.subjects] = [(new.subject, new.ticket, new.readable) for new in batch.subjects]
+    positions = {row[1]: row[0] for row in written[tables.messages]}
+    written[tables.outbox] = outbox_rows.rows(batch.deliveries, positions)
     written[tables.results] = [
         (new.actor, new.key, new.request, new.result, committed.last, new.at_ms) for new in batch.results
     ]
@@ -83,6 +89,8 @@ def append(connection: Connection, batch: Batch) -> Committed:
             add_rows(connection, table, rows)
     if batch.updates and bulk.query(connection, _COVERED, ("first",), (committed.first,)).first() is not None:
         raise CoveredUpdate
+    if batch.delivery_changes:
+        outbox_rows.apply(connection, batch.delivery_changes)
     if batch.tickets:
         _write_tickets(connection, batch.tickets, committed)
     if batch.quarantined:
@@ -106,6 +114,7 @@ def taken(connection: Connection, batch: Batch) -> set[Key]:
             found.update((kind, *row) for row in rows)
     found |= _covered(connection, claimed.get("update", []))
     stored = _stored_tickets(connection, batch.tickets)
+    found |= {("delivery_change", id_) for id_ in outbox_rows.stale(connection, batch.delivery_changes)}
     return found | {("ticket", ticket) for ticket in _stale(batch.tickets, stored)}
 
 

@@ -1,0 +1,147 @@
+"""What is to be sent, in a dictionary: the memory store's part of `ports.outbox`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from crdt_sync.adapters.storage.outbox_rows import place
+from crdt_sync.domain.delivery import OPEN, DeliveryState
+from crdt_sync.ports import StoreUnavailable
+from crdt_sync.ports.outbox import Claim, Claimed, DeliveryChange, NewDelivery, OutboxFilter, StoredDelivery
+
+_TIMED = (DeliveryState.LEASED, DeliveryState.SENDING, DeliveryState.RETRY)
+
+
+class MemoryOutbox:
+    """Rows by id. Nothing is answered once the store is closed."""
+
+    def __init__(self) -> None:
+        self._deliveries: dict[str, StoredDelivery] = {}
+        self._closed = False
+
+    async def claim(self, asked: Claim) -> Claimed:
+        """Find each conversation's first open row, and lease what may be."""
+        self._check_open()
+        if not [row for row in self._heads(asked) if _is_due(row, asked)]:
+            return Claimed([], self._next_ms(asked))
+        for row in self._ordered():
+            if row.account in asked.accounts and row.state is DeliveryState.SENDING and row.due_ms <= asked.now_ms:
+                self._deliveries[row.id] = replace(row, state=DeliveryState.UNKNOWN, code="lapsed")
+        found = [row for row in self._heads(asked) if _is_due(row, asked)][: asked.limit]
+        next_ms = self._next_ms(asked)
+        leased = [
+            replace(
+                row,
+                state=DeliveryState.LEASED,
+                owner=asked.owner,
+                attempts=row.attempts + 1,
+                due_ms=asked.until_ms,
+                code="",
+            )
+            for row in found
+        ]
+        self._deliveries |= {row.id: row for row in leased}
+        return Claimed(leased, next_ms)
+
+    async def release(self, owner: str) -> None:
+        """Look through all of them."""
+        self._check_open()
+        for row in self._ordered():
+            if row.owner == owner and row.state is DeliveryState.LEASED:
+                self._deliveries[row.id] = replace(row, state=DeliveryState.PENDING, due_ms=0)
+
+    async def delivery(self, id_: str) -> StoredDelivery | None:
+        """Find it by its id."""
+        self._check_open()
+        return self._deliveries.get(id_)
+
+    async def sent_as(self, account: str, platform_id: str) -> StoredDelivery | None:
+        """Look through all of them, the newest first."""
+        self._check_open()
+        named = (row for row in reversed(self._ordered()) if (row.account, row.platform_id) == (account, platform_id))
+        return next(named, None) if platform_id else None
+
+    async def deliveries(self, where: OutboxFilter, *, limit: int = 100) -> Sequence[StoredDelivery]:
+        """Compare every row with the filter."""
+        self._check_open()
+        return [
+            row
+            for row in self._ordered()
+            if row.place > where.after and where.state in {None, row.state} and where.account in {None, row.account}
+        ][:limit]
+
+    async def amend_delivery(self, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
+        """Change the one row."""
+        self._check_open()
+        row = self._deliveries.get(id_)
+        if row is None or row.state not in before:
+            return False
+        self._deliveries[id_] = replace(row, state=after, due_ms=0)
+        return True
+
+    def _stale_deliveries(self, changes: Iterable[DeliveryChange]) -> set[str]:
+        """Return the ids of rows that are not as they were seen."""
+        return {change.before.id for change in changes if not self._is_as_seen(change.before)}
+
+    def _write_deliveries(
+        self, new: Iterable[NewDelivery], changes: Iterable[DeliveryChange], positions: Mapping[str, int]
+    ) -> None:
+        """Keep what a batch holds, where `positions` are those of its messages."""
+        for one in new:
+            self._deliveries[one.id] = StoredDelivery(
+                place=place(positions[one.message], one.index),
+                id=one.id,
+                ticket=one.ticket,
+                message=one.message,
+                index=one.index,
+                channel=one.to.channel,
+                account=one.to.account,
+                conversation=one.to.conversation,
+                content=one.content,
+                at_ms=one.at_ms,
+                traceparent=one.traceparent,
+            )
+        for change in changes:
+            row, after = self._deliveries[change.before.id], change.after
+            self._deliveries[row.id] = replace(
+                row, state=after.state, due_ms=after.due_ms, platform_id=after.platform_id, code=after.code
+            )
+
+    def _lose_deliveries(self) -> None:
+        """What was open when a backup was made may have been sent since."""
+        for row in self._ordered():
+            if row.state in OPEN and row.state is not DeliveryState.DROPPED:
+                self._deliveries[row.id] = replace(row, state=DeliveryState.UNKNOWN, owner="", code="restored")
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+
+    def _ordered(self) -> list[StoredDelivery]:
+        return sorted(self._deliveries.values(), key=lambda row: row.place)
+
+    def _heads(self, asked: Claim) -> Sequence[StoredDelivery]:
+        heads: dict[tuple[str, str], StoredDelivery] = {}
+        for row in self._ordered():
+            if row.account in asked.accounts and row.state in OPEN:
+                heads.setdefault((row.account, row.conversation), row)
+        return list(heads.values())
+
+    def _next_ms(self, asked: Claim) -> int | None:
+        timed = [row.due_ms for row in self._heads(asked) if row.state in _TIMED and row.due_ms > asked.now_ms]
+        return min(timed, default=None)
+
+    def _is_as_seen(self, seen: StoredDelivery) -> bool:
+        row = self._deliveries.get(seen.id)
+        return row is not None and (row.state, row.owner, row.attempts) == (seen.state, seen.owner, seen.attempts)
+
+
+def _is_due(row: StoredDelivery, asked: Claim) -> bool:
+    match row.state:
+        case DeliveryState.PENDING:
+            return True
+        case DeliveryState.RETRY | DeliveryState.LEASED | DeliveryState.SENDING:
+            return row.due_ms <= asked.now_ms
+        case DeliveryState.UNKNOWN:
+            return row.account in asked.idempotent
+        case _:
+            return False

@@ -1,0 +1,200 @@
+"""What is to be sent, as statements on a connection. It begins and commits nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
+
+from crdt_sync.adapters.storage import bulk, service_position, tables
+from crdt_sync.adapters.storage.database import Database
+from crdt_sync.domain.delivery import DeliveryState
+from crdt_sync.domain.message import PARTS_MAX
+from crdt_sync.ports.outbox import Claim, Claimed, DeliveryChange, NewDelivery, OutboxFilter, StoredDelivery
+
+_COLUMNS = tables.outbox.c
+_ROW = tuple(_COLUMNS[field.name] for field in fields(StoredDelivery))
+_IN_HANDS = (DeliveryState.LEASED, DeliveryState.SENDING)
+
+
+class StaleDelivery(Exception):
+    """A delivery of the batch is not as its change expects."""
+
+
+def rows(deliveries: Sequence[NewDelivery], positions: Mapping[str, int]) -> list[bulk.Row]:
+    """Return the rows of new parts, where `positions` are those of their messages."""
+    return [
+        (
+            place(positions[new.message], new.index),
+            new.id,
+            new.ticket,
+            new.message,
+            new.index,
+            new.to.channel,
+            new.to.account,
+            new.to.conversation,
+            new.content,
+            new.at_ms,
+            new.traceparent,
+            DeliveryState.PENDING,
+            "",
+            0,
+            0,
+            "",
+            "",
+        )
+        for new in deliveries
+    ]
+
+
+def place(position: int, index: int) -> int:
+    """Return where a part of the message at a position stands among all parts."""
+    return position * PARTS_MAX + index
+
+
+def apply(connection: Connection, changes: Sequence[DeliveryChange]) -> None:
+    """Change rows that are as they were seen.
+
+    Raises:
+        StaleDelivery: one is not.
+
+    """
+    for change in changes:
+        after = change.after
+        values = {name: getattr(after, name) for name in ("state", "due_ms", "platform_id", "code")}
+        if connection.execute(update(tables.outbox).where(_as_seen(change)).values(values)).rowcount != 1:
+            raise StaleDelivery(change.before.id)
+
+
+def stale(connection: Connection, changes: Sequence[DeliveryChange]) -> list[str]:
+    """Return the ids of rows that are not as they were seen."""
+    found = select(_COLUMNS.id)
+    return [change.before.id for change in changes if connection.scalar(found.where(_as_seen(change))) is None]
+
+
+def claimable(connection: Connection, asked: Claim) -> Claimed:
+    """Find what may be leased, and when more may be; what was being sent when its lease lapsed is among it."""
+    head = _COLUMNS.place.in_(
+        select(func.min(_COLUMNS.place))
+        .where(tables.OPEN, _COLUMNS.account.in_(asked.accounts))
+        .group_by(_COLUMNS.account, _COLUMNS.conversation)
+    )
+    now = _COLUMNS.due_ms <= asked.now_ms
+    may = or_(
+        _COLUMNS.state == DeliveryState.PENDING,
+        and_(_COLUMNS.state.in_((DeliveryState.RETRY, *_IN_HANDS)), now),
+        and_(_COLUMNS.state == DeliveryState.UNKNOWN, _COLUMNS.account.in_(asked.idempotent)),
+    )
+    found = connection.execute(select(*_ROW).where(head, may).order_by(_COLUMNS.place).limit(asked.limit))
+    timed = _COLUMNS.state.in_((DeliveryState.RETRY, *_IN_HANDS))
+    next_ms = connection.scalar(select(func.min(_COLUMNS.due_ms)).where(head, timed, _COLUMNS.due_ms > asked.now_ms))
+    return Claimed([_stored(row) for row in found.mappings()], next_ms)
+
+
+def claim(connection: Connection, *, asked: Claim) -> Claimed:
+    """Look again under the lock of commits, and lease."""
+    service_position.touch(connection)
+    lapsed = update(tables.outbox).where(
+        _COLUMNS.state == DeliveryState.SENDING,
+        _COLUMNS.due_ms <= asked.now_ms,
+        _COLUMNS.account.in_(asked.accounts),
+        tables.OPEN,
+    )
+    connection.execute(lapsed.values(state=DeliveryState.UNKNOWN, code="lapsed"))
+    found = claimable(connection, asked)
+    ids = [row.id for row in found.rows]
+    leased = update(tables.outbox).where(_COLUMNS.id.in_(ids))
+    values = {"state": DeliveryState.LEASED, "owner": asked.owner, "due_ms": asked.until_ms, "code": ""}
+    connection.execute(leased.values(attempts=_COLUMNS.attempts + 1, **values))
+    return Claimed([_one(connection, _COLUMNS.id == id_) for id_ in ids], found.next_ms)
+
+
+def release(connection: Connection, *, owner: str) -> None:
+    """Give back what was not begun."""
+    held = and_(_COLUMNS.owner == owner, _COLUMNS.state == DeliveryState.LEASED, tables.OPEN)
+    connection.execute(update(tables.outbox).where(held).values(state=DeliveryState.PENDING, due_ms=0))
+
+
+def restored(connection: Connection) -> None:
+    """What was open when a backup was made may have been sent since; nobody holds it any more."""
+    gone = and_(tables.OPEN, _COLUMNS.state != DeliveryState.DROPPED)
+    values = {"state": DeliveryState.UNKNOWN, "owner": "", "code": "restored"}
+    connection.execute(update(tables.outbox).where(gone).values(values))
+
+
+def listing(where: OutboxFilter, limit: int) -> Select[Any]:
+    """Walk the primary key."""
+    found = select(*_ROW).where(_COLUMNS.place > where.after).order_by(_COLUMNS.place).limit(limit)
+    if where.state is not None:
+        found = found.where(_COLUMNS.state == where.state)
+    if where.account is not None:
+        found = found.where(_COLUMNS.account == where.account)
+    return found
+
+
+def amend(connection: Connection, *, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
+    """Change the one row."""
+    row = update(tables.outbox).where(_COLUMNS.id == id_, _COLUMNS.state.in_(before))
+    return bool(connection.execute(row.values(state=after, due_ms=0)).rowcount)
+
+
+def _as_seen(change: DeliveryChange) -> ColumnElement[bool]:
+    seen = change.before
+    return and_(
+        _COLUMNS.id == seen.id,
+        _COLUMNS.state == seen.state,
+        _COLUMNS.owner == seen.owner,
+        _COLUMNS.attempts == seen.attempts,
+    )
+
+
+def _one(connection: Connection, where: ColumnElement[bool]) -> StoredDelivery:
+    return _stored(connection.execute(select(*_ROW).where(where)).mappings().one())
+
+
+def _stored(row: Mapping[Any, Any]) -> StoredDelivery:
+    return StoredDelivery(**{**row, "state": DeliveryState(row["state"])})
+
+
+class OutboxQueries:
+    """What a store on a SQL database does of the above, each in a transaction of its own."""
+
+    _database: Database
+
+    async def claim(self, asked: Claim) -> Claimed:
+        """Look first, and lock only where there is something: most looks find nothing."""
+        found = await self._database.read(partial(claimable, asked=asked))
+        return await self._database.write(partial(claim, asked=asked)) if found.rows else found
+
+    async def release(self, owner: str) -> None:
+        """Look through what is open."""
+        await self._database.write(partial(release, owner=owner))
+
+    async def delivery(self, id_: str) -> StoredDelivery | None:
+        """Read by the index on ids."""
+        return await self._first(select(*_ROW).where(_COLUMNS.id == id_))
+
+    async def sent_as(self, account: str, platform_id: str) -> StoredDelivery | None:
+        """Read by the index on what platforms call them."""
+        if not platform_id:
+            return None
+        called = and_(_COLUMNS.account == account, _COLUMNS.platform_id == platform_id, tables.SENT_AS)
+        return await self._first(select(*_ROW).where(called).order_by(_COLUMNS.place.desc()).limit(1))
+
+    async def deliveries(self, where: OutboxFilter, *, limit: int = 100) -> Sequence[StoredDelivery]:
+        """Walk the primary key."""
+        return await self._all(listing(where, limit))
+
+    async def amend_delivery(self, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
+        """Change the one row."""
+        return await self._database.write(partial(amend, id_=id_, before=before, after=after))
+
+    async def _first(self, statement: Select[Any]) -> StoredDelivery | None:
+        found = await self._all(statement)
+        return found[0] if found else None
+
+    async def _all(self, statement: Select[Any]) -> Sequence[StoredDelivery]:
+        return await self._database.read(
+            lambda connection: [_stored(row) for row in connection.execute(statement).mappings()]
+        )

@@ -1,0 +1,118 @@
+"""What is to be sent to chat platforms, as contracts. A row is one part of one answer; a conversation keeps its order.
+
+A row is written by the commit that admits its message. From then on it changes by comparison: whoever changes it says
+in which state, under which owner and at which attempt they have seen it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from crdt_sync.domain.delivery import Conversation, DeliveryState
+from crdt_sync.domain.ids import MessageId, TicketId
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """One part to be sent, of a message of the same batch. `content` is the part as canonical JSON."""
+
+    id: str
+    ticket: TicketId
+    message: MessageId
+    index: int
+    to: Conversation
+    content: str
+    at_ms: int
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDelivery:
+    """One part, as stored. `place` orders all of them: by the position of the message, then by the part."""
+
+    place: int
+    id: str
+    ticket: TicketId
+    message: MessageId
+    index: int
+    channel: str
+    account: str
+    conversation: str
+    content: str
+    at_ms: int
+    traceparent: str | None
+    state: DeliveryState = DeliveryState.PENDING
+    owner: str = ""  # to whom it was leased last
+    attempts: int = 0  # leases, the present one among them
+    due_ms: int = 0  # when a lease lapses, or a retry is due
+    platform_id: str = ""  # the platform's name of what was sent
+    code: str = ""  # why it is not sent
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryChange:
+    """What becomes of a row, if it is still in `before`'s state, under its owner and at its attempt."""
+
+    before: StoredDelivery
+    after: StoredDelivery
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who asks for rows of which accounts. What is unknown is given again for the accounts in `idempotent` alone."""
+
+    owner: str
+    accounts: tuple[str, ...]
+    idempotent: tuple[str, ...]
+    now_ms: int
+    until_ms: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Rows that are leased to the claimer now, and when a further one may be claimed by the passing of time alone."""
+
+    rows: Sequence[StoredDelivery]
+    next_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxFilter:
+    """Which rows to list; None restricts nothing."""
+
+    state: DeliveryState | None = None
+    account: str | None = None
+    after: int = 0  # a `place`
+
+
+class OutboxStore(Protocol):
+    """The part of the store that holds what is to be sent. Every method raises `StoreUnavailable`."""
+
+    async def claim(self, asked: Claim) -> Claimed:
+        """Lease up to `limit` rows: the first open one of each conversation, if it may be sent now. All of it or none.
+
+        That is what is pending, a retry that is due, a lease that has lapsed before anything was sent, and what is
+        unknown where that may be sent again. Whatever was being sent when its lease lapsed becomes unknown first.
+        """
+        ...
+
+    async def release(self, owner: str) -> None:
+        """Let go of what was leased to an owner who has gone, and not begun."""
+        ...
+
+    async def delivery(self, id_: str) -> StoredDelivery | None:
+        """Return one row."""
+        ...
+
+    async def sent_as(self, account: str, platform_id: str) -> StoredDelivery | None:
+        """Return the newest row that a platform calls so."""
+        ...
+
+    async def deliveries(self, where: OutboxFilter, *, limit: int = 100) -> Sequence[StoredDelivery]:
+        """Return rows in the order of their places."""
+        ...
+
+    async def amend_delivery(self, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
+        """Move a row to a state, due at once, and tell whether it was in one of those before."""
+        ...
