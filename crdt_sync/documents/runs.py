@@ -73,11 +73,12 @@ def _merged(deletes: list[Deletion]) -> tuple[Deletion, ...]:
     if len(deletes) < 2:
         return tuple(deletes)
     deletes.sort()
-    merged = deletes[:1]
-    for deletion in deletes[1:]:
-        last = merged[-1]
-        if last.client == deletion.client and last.end >= deletion.clock:
-            merged[-1] = Deletion(last.client, last.clock, max(last.end, deletion.end) - last.clock)
+    merged: list[Deletion] = []
+    client, clock, end = deletes[0].client, deletes[0].clock, 0
+    for deleter, begin, length in deletes:
+        if deleter == client and begin <= max(clock, end):
+            end = max(end, begin + length)
         else:
-            merged.append(deletion)
-    return tuple(merged)
+            merged.append(Deletion(client, clock, end - clock))
+            client, clock, end = deleter, begin, begin + length
+    return (*merged, Deletion(client, clock, end - clock))

@@ -360,10 +360,10 @@ def _type_at(data: bytes, at: int, _clock: int) -> tuple[int, object, int]:
 
 
 def _values_at(data: bytes, at: int, _clock: int) -> tuple[int, object, int]:
-    count, at = var_uint_at(data, at)
-    if count == 1:
-        value, at = any_at(data, at)
+    if data[at] == 1:
+        value, at = any_at(data, at + 1)
         return 1, (value,), at
+    count, at = var_uint_at(data, at)
     values: list[object] = []
     for _ in range(count):
         value, at = any_at(data, at)

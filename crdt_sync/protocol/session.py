@@ -204,9 +204,11 @@ class Session:
                 effects += self.broken(subscription.held[0], _never_filled())
         return effects
 
-    def acknowledged(self, key: str, ref: bytes, position: int) -> list[Effect]:
-        """Tell the author that an update is committed."""
-        return _sends(self.dialect.acknowledged(key, ref, position)) if key in self._subscriptions else []
+    def acknowledged(self, key: str, refs: Sequence[bytes], position: int) -> list[Effect]:
+        """Tell the author that updates are committed, each by itself."""
+        if key not in self._subscriptions:
+            return []
+        return [Send(frame) for ref in refs for frame in self.dialect.acknowledged(key, ref, position)]
 
     def broken(self, push: Push, error: TicketSyncError) -> list[Effect]:
         """Refuse an update that breaks a rule: nack, quarantine, and the document closed on this connection."""

@@ -267,10 +267,8 @@ class Connection:
             self._change(member, push)
 
     def _acknowledge(self, member: Membership, pushes: Sequence[Push], position: int) -> None:
-        if self._members.get(member.key) is member:
-            for push in pushes:
-                if said := self.session.acknowledged(push.key, push.ref, position):
-                    self._execute(said)
+        refs = [push.ref for push in pushes]
+        self._tell(member, partial(self.session.acknowledged, member.key, refs, position))
 
     def _enqueue(self, member: Membership, pushes: Sequence[Push], data: bytes, received: Received) -> None:
         """Have one update committed, which is all that was pushed, and tell what becomes of each."""

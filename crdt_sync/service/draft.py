@@ -218,6 +218,8 @@ class Draft:
         self._note_changes(touched)
 
     def _note_changes(self, touched: Touched) -> None:
+        if not touched.admitted:
+            return
         live, audience, trace = touched.live, touched.live.lifecycle.departments, touched.traceparent
         for transition in touched.admitted:
             kind = EventType.OPENED if transition.is_opening else EventType.TRANSITIONED
@@ -225,8 +227,6 @@ class Draft:
             if transition.is_opening:
                 data["lifecycle"] = live.lifecycle.digest
             self._event(kind, live, data, audience, trace)
-        if not touched.admitted:
-            return
         after, before = live.fold.state(), touched.before
         if before is None or before.stage != after.stage:
             data = {"stage": after.stage or "", "kind": after.kind or "", "was": before.stage or "" if before else ""}

@@ -1,7 +1,7 @@
 """One subscription of one connection, as its room sees it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from crdt_sync.domain.access import Principal
@@ -21,11 +21,11 @@ class Membership:
     key: str
     principal: Principal
     writable: bool
+    dialect: Dialect = field(init=False)  # kept at hand: it is asked for with every relay
 
-    @property
-    def dialect(self) -> Dialect:
-        """How this member is spoken to."""
-        return self.connection.session.dialect
+    def __post_init__(self) -> None:
+        """Note how this member is spoken to."""
+        self.dialect = self.connection.session.dialect
 
     def put(self, frame: object) -> None:
         """Queue a frame for the end of this turn."""

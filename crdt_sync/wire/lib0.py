@@ -28,7 +28,12 @@ def var_uint_at(data: bytes, at: int) -> tuple[int, int]:
 
 def var_string_at(data: bytes, at: int) -> tuple[str, int]:
     """Return the text that begins at `at` with its length in bytes of UTF-8, and where it ends."""
-    length, start = var_uint_at(data, at)
+    try:
+        length, start = data[at], at + 1
+    except IndexError:
+        raise truncated(len(data)) from None
+    if length > 0x7F:
+        length, start = var_uint_at(data, at)
     end = start + length
     if end > len(data):
         raise _overrun(length, start, len(data))

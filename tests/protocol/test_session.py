@@ -281,8 +281,8 @@ def test_a_failure_of_ours_never_closes_a_document_of_a_provider_that_would_not_
 def test_an_acknowledgement_is_one_status_a_frame():
     session = collab()
 
-    assert [Send(hocuspocus.encode_sync_status(ADDRESS, accepted=True))] == session.acknowledged(DOC, b"", 7)
-    assert [] == yjs().acknowledged(DOC, b"", 7), "the echo says it"
+    assert [Send(hocuspocus.encode_sync_status(ADDRESS, accepted=True))] == session.acknowledged(DOC, [b""], 7)
+    assert [] == yjs().acknowledged(DOC, [b""], 7), "the echo says it"
 
 
 def test_a_failure_of_ours_is_a_nack_and_the_session_stays():
@@ -493,5 +493,5 @@ def test_updates_of_unknown_documents_are_never_pushed():
     session = Session(CollabDialect())
 
     assert [] == session.receive(hocuspocus.encode_update(ADDRESS, UPDATE))
-    assert [] == session.acknowledged("nothing", b"", 1)
+    assert [] == session.acknowledged("nothing", [b""], 1)
     assert [] == session.failed("nothing", b"", Unavailable("Not now."))
