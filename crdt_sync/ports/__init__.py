@@ -88,8 +88,8 @@ class TicketWrite:
 
     `expected_position` is the stored row's position that the writer folded from, None if it creates the row; any other
     value in the store is a `StoreConflict`. `newest_transition` names a transition of this batch whose position becomes
-    the row's `version`; None keeps the version of a row that is there, and with it everything that follows from
-    transitions: stage, kind, lanes, flags, obligations and participants.
+    the row's `version`; None keeps the version of a row that is there, and everything else but its card and its times:
+    it follows from transitions.
     """
 
     id: TicketId

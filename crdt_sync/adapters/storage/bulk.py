@@ -41,6 +41,17 @@ def execute(connection: Connection, statement: _Statement, names: tuple[str, ...
     connection.exec_driver_sql(_compiled(statement, names, connection.dialect), list(rows))
 
 
+def execute_values(connection: Connection, template: str, types: tuple[str, ...], rows: Sequence[Row]) -> int:
+    """Execute a statement over a table of values, which stands in it as `{rows}`; return how many rows it changed."""
+    start = changed = 0
+    for count in _sizes(len(rows)):
+        parameters = tuple(chain.from_iterable(rows[start : start + count]))
+        text = _valued(template, types, count, connection.dialect.paramstyle)
+        changed += connection.exec_driver_sql(text, parameters).rowcount
+        start += count
+    return changed
+
+
 def query(
     connection: Connection, statement: _Statement, names: tuple[str, ...], values: Row
 ) -> CursorResult[*tuple[Any, ...]]:
@@ -74,3 +85,11 @@ def _repeated(text: str, columns: int, count: int) -> str:
     row = f"({', '.join('?' * columns)})"
     assert row in text
     return text.replace(row, ", ".join([row] * count), 1)
+
+
+@lru_cache(maxsize=64)
+def _valued(template: str, types: tuple[str, ...], count: int, paramstyle: str) -> str:
+    places = ["?" if paramstyle == "qmark" else f"${number}" for number in range(1, len(types) * count + 1)]
+    casts = [f"CAST({place} AS {each})" for place, each in zip(places, types * count, strict=True)]
+    rows = (", ".join(casts[start : start + len(types)]) for start in range(0, len(casts), len(types)))
+    return template.format(rows=", ".join(f"({row})" for row in rows))

@@ -311,15 +311,7 @@ class MemoryStore(MemoryOutbox):
     def _row(self, new: TicketWrite, committed: Committed) -> TicketRow:
         before = self._tickets.get(new.id)
         if new.newest_transition is None and before is not None:
-            return replace(
-                before,
-                lifecycle=new.lifecycle,
-                subject=new.subject,
-                card=_plain(new.card),
-                position=committed.last,
-                opened_at_ms=new.opened_at_ms,
-                updated_at_ms=new.updated_at_ms,
-            )
+            return replace(before, card=_plain(new.card), position=committed.last, updated_at_ms=new.updated_at_ms)
         version = Position(0) if new.newest_transition is None else committed.transitions[new.newest_transition]
         return TicketRow(
             id=new.id,

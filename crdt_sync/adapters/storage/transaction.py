@@ -41,6 +41,14 @@ _DELETE_FACET = delete(tables.ticket_facets).where(
     *(column == bindparam(column.name) for column in tables.ticket_facets.primary_key)
 )
 
+# Of tickets that had no transition: their rows change as they are found, if they are where they are expected.
+_TOUCH = (
+    "UPDATE tickets SET card = new.column3, position = new.column4, updated_at_ms = new.column5,"
+    " traceparent = new.column6 FROM (VALUES {rows}) AS new"
+    " WHERE tickets.id = new.column1 AND tickets.position = new.column2"
+)
+_TOUCH_TYPES = ("TEXT", "BIGINT", "TEXT", "BIGINT", "BIGINT", "TEXT")
+
 _UNIQUE_COLUMNS = {
     "update": (tables.updates.c.document, tables.updates.c.document_position),
     "transition": (tables.transitions.c.id,),
@@ -204,7 +212,6 @@ class _Stored:
     """What a ticket's row says before the batch. `state` are the columns that follow from transitions."""
 
     position: Position
-    version: Position
     state: tuple[str, ...]
 
 
@@ -218,20 +225,34 @@ def _state(new: TicketWrite) -> tuple[str, ...]:
 
 
 def _write_tickets(connection: Connection, tickets: Sequence[TicketWrite], committed: Committed) -> None:
+    """Write what a batch makes of tickets: the rows of those that had no transition in one statement, unread."""
+    touched = [new for new in tickets if new.newest_transition is None and new.expected_position is not None]
+    if touched:
+        _touch_tickets(connection, touched, committed)
+    if len(touched) < len(tickets):
+        moved = [new for new in tickets if new.newest_transition is not None or new.expected_position is None]
+        _move_tickets(connection, moved, committed)
+
+
+def _touch_tickets(connection: Connection, tickets: Sequence[TicketWrite], committed: Committed) -> None:
+    rows = [
+        (new.id, new.expected_position, canonical.dumps(new.card), committed.last, new.updated_at_ms, new.traceparent)
+        for new in tickets
+    ]
+    if bulk.execute_values(connection, _TOUCH, _TOUCH_TYPES, rows) != len(tickets):
+        raise StaleTicket("one was written meanwhile")
+
+
+def _move_tickets(connection: Connection, tickets: Sequence[TicketWrite], committed: Committed) -> None:
     stored = _stored_tickets(connection, tickets)
     if stale := _stale(tickets, stored):
         raise StaleTicket(f"written meanwhile: {', '.join(stale)}")
     rows, gone, come = [], list[bulk.Row](), list[bulk.Row]()
     for new in tickets:
-        before = stored.get(new.id)
-        if new.newest_transition is None and before is not None:
-            version, state = before.version, before.state
-        else:
-            version = Position(0) if new.newest_transition is None else committed.transitions[new.newest_transition]
-            state = _state(new)
-            had, has = _facets(before.state) if before is not None else frozenset(), _facets(state)
-            gone += [(*facet, new.id) for facet in sorted(had - has)]
-            come += [(*facet, new.id) for facet in sorted(has - had)]
+        before, state = stored.get(new.id), _state(new)
+        had, has = _facets(before.state) if before is not None else frozenset(), _facets(state)
+        gone += [(*facet, new.id) for facet in sorted(had - has)]
+        come += [(*facet, new.id) for facet in sorted(has - had)]
         rows.append(
             (
                 new.id,
@@ -240,7 +261,7 @@ def _write_tickets(connection: Connection, tickets: Sequence[TicketWrite], commi
                 *state[:-1],
                 canonical.dumps(new.card),
                 state[-1],
-                version,
+                Position(0) if new.newest_transition is None else committed.transitions[new.newest_transition],
                 committed.last,
                 new.opened_at_ms,
                 new.updated_at_ms,
@@ -269,14 +290,14 @@ def _stored_tickets(connection: Connection, tickets: Sequence[TicketWrite]) -> d
         ids += ids[-1:] * (2 ** (len(ids) - 1).bit_length() - len(ids))  # so that there are few statements
         statement, names = _tickets_by_id(len(ids))
         for row in bulk.query(connection, statement, names, tuple(ids)):
-            stored[row[0]] = _Stored(row[1], row[2], tuple(row[3:]))
+            stored[row[0]] = _Stored(row[1], tuple(row[2:]))
     return stored
 
 
 @lru_cache(maxsize=16)
 def _tickets_by_id(count: int) -> tuple[Select[Any], tuple[str, ...]]:
     columns, names = tables.tickets.c, tuple(f"id_{number}" for number in range(count))
-    selected = select(columns.id, columns.position, columns.version, *_STATE)
+    selected = select(columns.id, columns.position, *_STATE)
     return selected.where(columns.id.in_([bindparam(name) for name in names])), names
 
 
