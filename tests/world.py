@@ -25,6 +25,7 @@ from crdt_sync.service.ingest import Arrival
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
+from crdt_sync.service.outbox import Outbox
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.standing import Standing
 from crdt_sync.service.tickets import Tickets
@@ -82,7 +83,9 @@ class World:
         self.leases = Leases(clock, self.standing)
         self.audit = Audit(self.meter, clock, b"k" * 32)
         self.events = Events(store, self.leases)
-        self.committer = Committer(self.desk, clock, self.meter, notice=self.events.notice)
+        self.outbox = Outbox(store, self.leases, clock, self.ids)
+        noticed = {"notice": self.events.notice, "outbox": self.outbox.notice}
+        self.committer = Committer(self.desk, clock, self.meter, **noticed)
         shared = {"store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": lifecycles}
         self.tickets = Tickets(**shared, clock=clock, ids=self.ids, secret=b"k" * 32)
         self.connections = Connections(
@@ -99,11 +102,13 @@ class World:
         world.committer._task.add_done_callback(_end_what_waits)
         world.connections.start()
         world.events.start()
+        world.outbox.start(world.committer)
         return world
 
     async def stop(self) -> None:
         await self.connections.stop(1012, "stopping")
         await self.events.stop()
+        await self.outbox.stop()
         await self.committer.stop()
         self.committer._task.result()
         await self.compactor.stop()

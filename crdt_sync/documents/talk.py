@@ -26,6 +26,11 @@ class TalkDocument(ServiceDocument):
         """Return the delivery state of each message and part by its key."""
         return dict(self._delivery.to_py() or {})
 
+    def delivery(self, key: str) -> str | None:
+        """Return the delivery state of one part."""
+        state: str | None = self._delivery.get(key)
+        return state
+
     def append(self, records: Iterable[str]) -> bytes:
         """Append admitted records; return the one update that does it."""
         return self._write(lambda: self._messages.extend(records))

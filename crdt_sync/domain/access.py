@@ -128,6 +128,16 @@ def watch(principal: Principal) -> Denial | None:
     return None
 
 
+def send(principal: Principal, accounts: Collection[str]) -> Denial | None:
+    """Say whether the caller may send what is for these accounts, and say what became of it."""
+    if not principal.is_gateway:
+        return Denial("not_a_gateway", "Only a gateway sends.")
+    other = next((one for one in accounts if one not in principal.accounts), None)
+    if other is not None:
+        return Denial("account", f"The token does not name the account {other[:60]!r}.")
+    return _writes(principal)
+
+
 def hear(principal: Principal, ticket: TicketId, audience: Collection[Department]) -> bool:
     """Say whether an event of this ticket, for this audience, is for the caller."""
     return principal.department in audience and (principal.tickets is None or ticket in principal.tickets)

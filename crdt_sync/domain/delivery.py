@@ -21,7 +21,7 @@ Fate = Literal["sent", "delivered", "read", "failed"]
 # Failed stands beside the others: it follows `sent`, and what was delivered after all did not fail. So the order in
 # which a platform tells them does not matter.
 _RANKS: Mapping[Fate, int] = {"sent": 1, "failed": 2, "delivered": 3, "read": 4}
-FATES = frozenset(_RANKS)
+FATES: frozenset[Fate] = frozenset(_RANKS)
 
 
 class DeliveryState(StrEnum):
@@ -73,6 +73,11 @@ def outgoing(posted: Message) -> tuple[tuple[int, Part], ...]:
     if posted.kind != "agent" or posted.origin is not None:
         return ()
     return tuple((index, part) for index, part in enumerate(posted.parts) if part["type"] != "event")
+
+
+def as_fate(text: str | None) -> Fate | None:
+    """Return a state by its name, None for what is none: a platform may say whatever it likes."""
+    return text if text in FATES else None
 
 
 def joined(known: Fate | None, told: Fate) -> Fate:

@@ -16,5 +16,5 @@ class EventType(StrEnum):
     OBLIGATION_RAISED = "obligation_raised"
     OBLIGATION_DISCHARGED = "obligation_discharged"
     MESSAGE = "message"
-    DELIVERY = "delivery"  # what became of an answer to the customer; made once answers are sent from here
+    DELIVERY = "delivery"  # what became of a part of an answer to the customer
     REFUSED = "refused"

@@ -40,6 +40,7 @@ from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
+from crdt_sync.service.outbox import Outbox
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.standing import Standing
 from crdt_sync.service.tickets import Tickets
@@ -73,6 +74,7 @@ class Service:
         self._connections: Connections | None = None
         self._leases: Leases | None = None
         self._events: Events | None = None
+        self._outbox: Outbox | None = None
         self._audit: Audit | None = None
         self._readiness: Readiness | None = None
 
@@ -111,6 +113,8 @@ class Service:
             await self._connections.stop(RESTARTING, "stopping: The service is stopping.")
         if self._events is not None:
             await self._events.stop()
+        if self._outbox is not None:
+            await self._outbox.stop()
         if self._http is not None:
             await self._http.stop()
         if self._grpc is not None:
@@ -142,7 +146,8 @@ class Service:
         rooms = Rooms(store, ids, compactor)
         events = self._events = Events(store, leases)
         desk = Desk(store, rooms, lifecycles, ids)
-        committer = self._committer = Committer(desk, clock, telemetry, notice=events.notice)
+        outbox = self._outbox = Outbox(store, leases, clock, ids)
+        committer = self._committer = Committer(desk, clock, telemetry, notice=events.notice, outbox=outbox.notice)
         connections = self._connections = Connections(
             store=store,
             rooms=rooms,
@@ -164,35 +169,36 @@ class Service:
         for part in (compactor, committer, connections, leases, events):
             part.start()
         audit.start(committer)
-        grpc = GrpcServer(
-            GrpcParts(
-                authenticator=authenticator,
-                tickets=tickets,
-                lifecycles=lifecycles,
-                connections=connections,
-                events=events,
-                readiness=readiness,
-                clock=clock,
-                audit=audit,
-                rate=rate,
-                room=sockets.stream,
-            )
+        outbox.start(committer)
+        parts = GrpcParts(
+            authenticator=authenticator,
+            tickets=tickets,
+            lifecycles=lifecycles,
+            connections=connections,
+            events=events,
+            readiness=readiness,
+            clock=clock,
+            audit=audit,
+            rate=rate,
+            room=sockets.stream,
         )
-        app = create_app(
+        await self._listen(self._http, self._app(parts, telemetry), sockets, GrpcServer(parts))
+
+    def _app(self, parts: GrpcParts, telemetry: Telemetry) -> FastAPI:
+        return create_app(
             Parts(
-                tickets=tickets,
-                lifecycles=lifecycles,
-                authenticator=authenticator,
-                readiness=readiness,
-                clock=clock,
-                audit=audit,
-                metrics=Metrics(telemetry.render, CONTENT_TYPE, settings.metrics),
-                events=events,
-                origins=settings.origins,
+                tickets=parts.tickets,
+                lifecycles=parts.lifecycles,
+                authenticator=parts.authenticator,
+                readiness=parts.readiness,
+                clock=parts.clock,
+                audit=parts.audit,
+                metrics=Metrics(telemetry.render, CONTENT_TYPE, self.settings.metrics),
+                events=parts.events,
+                origins=self.settings.origins,
                 channels=self.channels,
             )
         )
-        await self._listen(self._http, app, sockets, grpc)
 
     async def _listen(self, http: HttpServer, app: FastAPI, sockets: Sockets, grpc: GrpcServer) -> None:
         settings, self._grpc = self.settings, grpc

@@ -68,12 +68,15 @@ class Job(Protocol):
 class Committer:
     """The queue of jobs and its one consumer."""
 
-    def __init__(self, desk: Desk, clock: Clock, meter: Meter, *, notice: Callable[[], None]) -> None:
-        """`notice` hears of each commit that held events."""
+    def __init__(
+        self, desk: Desk, clock: Clock, meter: Meter, *, notice: Callable[[], None], outbox: Callable[[], None]
+    ) -> None:
+        """`notice` hears of each commit that held events, `outbox` of each after which something may be sent."""
         self._desk = desk
         self._clock = clock
         self._meter = meter
         self._notice = notice
+        self._outbox = outbox
         self._queue: deque[Job] = deque()
         self._queued_bytes = 0  # what waits costs so much; counted anew behind each batch
         self._held: dict[Transport, None] = {}
@@ -307,6 +310,9 @@ class Committer:
         if draft.has_events:
             with _kept("noticing"):
                 self._notice()
+        if draft.has_deliveries:
+            with _kept("noticing what is to be sent"):
+                self._outbox()
         for job in jobs:
             try:
                 job.succeed(committed)

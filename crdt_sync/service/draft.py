@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.canonical import dumps
+from crdt_sync.domain.delivery import Fate, as_fate, delivery_id, joined, outgoing
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import ActorId, Department, MessageId, TicketId
 from crdt_sync.domain.lifecycle.result import TicketState
@@ -25,6 +26,7 @@ from crdt_sync.ports import (
     TicketWrite,
 )
 from crdt_sync.ports.operator import HOUR_MS, Refusal
+from crdt_sync.ports.outbox import DeliveryChange, NewDelivery, StoredDelivery
 from crdt_sync.protocol.room import Member, Relay, Room
 from crdt_sync.service.live_ticket import LiveTicket
 
@@ -41,6 +43,7 @@ class Touched:
     messages: list[Message] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     cleared: set[str] = field(default_factory=set)
+    fates: dict[str, Fate] = field(default_factory=dict)  # of parts of answers, by their keys in the conversation
     traceparent: str | None = None
 
 
@@ -59,6 +62,8 @@ class Draft:
         self._updates: list[NewUpdate] = []
         self._events: list[NewEvent] = []
         self._quarantined: list[Quarantined] = []
+        self._deliveries: list[NewDelivery] = []
+        self._delivery_changes: dict[str, DeliveryChange] = {}
         self._refusals: list[Refusal] = []
         self._refused: Counter[tuple[str, str, ActorId, Department]] = Counter()  # entries; one update may hold many
         self._writes: dict[TicketId, TicketWrite] = {}
@@ -139,6 +144,33 @@ class Draft:
         self.messages[message.id] = live.id, message.record
         self._event(EventType.MESSAGE, live, {"message": message.id, "kind": message.kind}, live.lifecycle.talk, trace)
 
+        self._send(live, message, trace)
+
+    def delivery(self, id_: str) -> StoredDelivery | None:
+        """Return a part to be sent as this batch has changed it, None if it has not."""
+        change = self._delivery_changes.get(id_)
+        return change.after if change is not None else None
+
+    def change_delivery(self, before: StoredDelivery, after: StoredDelivery) -> None:
+        """Change a part to be sent, which stands as `before` in the store or in this batch."""
+        known = self._delivery_changes.get(before.id)
+        self._delivery_changes[before.id] = DeliveryChange(known.before if known is not None else before, after)
+
+    def tell_fate(self, live: LiveTicket, row: StoredDelivery, fate: Fate, *, anew: bool = False) -> None:
+        """Show what became of a part of an answer, if that says more than is shown.
+
+        `anew` is what became of a later attempt, before which a failure counts no more.
+        """
+        key = f"{row.message}/{row.index}"
+        touched = self.tickets.get(live.id)
+        shown = touched.fates.get(key) if touched is not None else None
+        known = shown or as_fate(live.talk.delivery(key))
+        grown = joined(None if anew and known == "failed" else known, fate)
+        if grown != known:
+            self.touch(live, row.traceparent).fates[key] = grown
+            data = {"message": row.message, "part": row.index, "state": grown}
+            self._event(EventType.DELIVERY, live, data, live.lifecycle.talk, row.traceparent)
+
     def batch(self) -> Batch:
         """Finish: append to each log and conversation once, note the events, and return every row."""
         for touched in self.tickets.values():
@@ -162,12 +194,19 @@ class Draft:
             results=list(self.results.values()),
             quarantined=self._quarantined,
             refusals=[*self._refusals, *self._refused_entries()],
+            deliveries=self._deliveries,
+            delivery_changes=list(self._delivery_changes.values()),
         )
 
     @property
     def has_events(self) -> bool:
         """Tell whether departments hear of something in it."""
         return bool(self._events)
+
+    @property
+    def has_deliveries(self) -> bool:
+        """Tell whether something is to be sent, or may be sent after this."""
+        return bool(self._deliveries or self._delivery_changes)
 
     def committed(self, committed: Committed) -> None:
         """Bring the tickets in memory to what is committed now."""
@@ -215,6 +254,8 @@ class Draft:
         if touched.messages:
             data = live.talk.append([message.record for message in touched.messages])
             self.update(live.talk_room, data, SERVICE, trace=touched.traceparent)
+        if touched.fates:
+            self.update(live.talk_room, live.talk.set_deliveries(touched.fates), SERVICE, trace=touched.traceparent)
         self._note_changes(touched)
 
     def _note_changes(self, touched: Touched) -> None:
@@ -236,6 +277,15 @@ class Draft:
             self._event(EventType.OBLIGATION_RAISED, live, owes[key], audience, trace)
         for key in owed.keys() - owes.keys():
             self._event(EventType.OBLIGATION_DISCHARGED, live, owed[key], audience, trace)
+
+    def _send(self, live: LiveTicket, message: Message, trace: str | None) -> None:
+        """Have an answer sent, by a row in the commit that admits it; unless the ticket is no chat's."""
+        if live.customer is None:
+            return
+        for index, part in outgoing(message):
+            id_ = delivery_id(live.id, message.id, index)
+            new = NewDelivery(id_, live.id, message.id, index, live.customer, dumps(part), self.now_ms, trace)
+            self._deliveries.append(new)
 
     def _event(
         self,

@@ -15,11 +15,13 @@ from typing import ClassVar, Literal
 from crdt_sync.domain import access, message, transition
 from crdt_sync.domain.access import GATEWAY, Principal
 from crdt_sync.domain.canonical import dumps
+from crdt_sync.domain.delivery import Conversation, Fate, as_fate
 from crdt_sync.domain.ids import ActorId, MessageId, Role, TicketId
 from crdt_sync.domain.message import Message, MessageKind, Part
 from crdt_sync.domain.transition import Undecodable
 from crdt_sync.errors import CallerError, Forbidden, TicketSyncError
 from crdt_sync.ports import Committed
+from crdt_sync.ports.outbox import StoredDelivery
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.admission import MESSAGES_PER_TICKET_MAX, judge_transition
 from crdt_sync.service.draft import SERVICE, Draft
@@ -73,6 +75,7 @@ class Ingest:
     _subject: str = field(init=False, default="")
     _opening: transition.Transition | None = field(init=False, default=None)
     _known: tuple[TicketId, str] | None = field(init=False, default=None)
+    _told: tuple[StoredDelivery, Fate] | None = field(init=False, default=None)
     _result: Ingested | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -84,6 +87,11 @@ class Ingest:
         if self.arrival.account not in self.principal.accounts:
             raise Forbidden(f"The token does not name the account {self.arrival.account[:60]!r}.", code="account")
         self._opening = None
+        self._told = await self._notice(desk)
+        if self._told is not None:
+            self.live = await desk.get(self._told[0].ticket)
+            await desk.with_talk(self.live)
+            return
         id_ = message.origin_id(self.arrival.account, self.arrival.key)
         stored = None if id_ in draft.messages else await desk.store.message(id_)
         self._known = draft.messages.get(id_) or ((stored.ticket, stored.record) if stored else None)
@@ -97,6 +105,11 @@ class Ingest:
             self._result = self._again(*self._known)
             return
         assert self.live is not None, "prepare found or made the ticket"
+        if self._told is not None:
+            row, fate = self._told
+            draft.tell_fate(self.live, row, fate)
+            self._result = Ingested(self.arrival.key, "accepted", row.ticket, row.message)
+            return
         live, arrival = self.live, self.arrival
         posted = self._message(live.id)
         assert live.messages is not None, "prepare loaded the conversation"
@@ -123,6 +136,15 @@ class Ingest:
         status: IngestStatus = "rejected" if isinstance(error, CallerError) and not error.retryable else "retry_later"
         if not self.outcome.done():
             self.outcome.set_result(Ingested(self.arrival.key, status, code=error.code, reason=error.message))
+
+    async def _notice(self, desk: Desk) -> tuple[StoredDelivery, Fate] | None:
+        """Return what a platform tells of a part that was sent from here; any other notice is kept as a message."""
+        if self.arrival.kind != "delivery":
+            return None
+        fate = as_fate(next((part["event"] for part in self.arrival.parts if part["type"] == "event"), None))
+        called = next((part["text"] for part in self.arrival.parts if part["type"] == "text"), "")
+        row = await desk.store.sent_as(self.arrival.account, called)
+        return (row, fate) if row is not None and fate is not None else None
 
     async def _conversation(self, desk: Desk, draft: Draft) -> LiveTicket:
         newest: TicketId | None = None
@@ -159,8 +181,8 @@ class Ingest:
         name = arrival.display_name[:200]
         card = live.card.set_fields({"customer": name}) if name else b""
         live.opened(self._subject, draft.now_ms)
-        readable = {"channel": arrival.channel, "account": arrival.account, "conversation": arrival.conversation}
-        draft.bind(self._subject, live.id, dumps(readable))
+        live.customer = Conversation(arrival.channel, arrival.account, arrival.conversation)
+        draft.bind(self._subject, live.id, live.customer.to_json())
         draft.admit(live, opening, arrival.trace)
         if card:
             draft.update(live.card_room, card, SERVICE, trace=arrival.trace)

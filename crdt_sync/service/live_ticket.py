@@ -14,6 +14,7 @@ from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.log import LogDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.documents.talk import TalkDocument
+from crdt_sync.domain.delivery import Conversation
 from crdt_sync.domain.ids import (
     Department,
     DocumentKind,
@@ -55,6 +56,7 @@ class LiveTicket:
     positions: list[Position] = field(default_factory=list)
     order: list[TransitionId] = field(default_factory=list)  # as journaled; order[i] is at positions[i]
     messages: set[MessageId] | None = None  # their ids; None until the conversation was needed
+    customer: Conversation | None = None  # to whom answers are sent, known with the messages; None: it is no chat
     waiting: dict[Department, WaitingList] = field(default_factory=dict)
 
     def name(self, kind: DocumentKind, part: str | None = None) -> str:
@@ -233,6 +235,7 @@ class Desk:
         """Load the conversation."""
         await self._with(live, live.name(DocumentKind.TALK))
         if live.messages is None:
+            live.customer = Conversation.read(await self.store.readable(live.subject))
             live.messages = {MessageId(row.id) for row in await self.store.messages(live.id)}
 
     async def with_form(self, live: LiveTicket, lane: LaneId) -> None:

@@ -16,6 +16,7 @@ from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
+from crdt_sync.service.outbox import Outbox
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.standing import Standing
 from crdt_sync.service.tickets import Tickets
@@ -71,7 +72,9 @@ class Service:
         self.compactor = Compactor(store, ids, meter)
         self.rooms = Rooms(store, ids, self.compactor)
         self.desk = Desk(store, self.rooms, self.lifecycles, ids)
-        self.committer = Committer(self.desk, self.clock, meter, notice=self.events.notice)
+        self.outbox = Outbox(store, leases, self.clock, ids)
+        noticed = {"notice": self.events.notice, "outbox": self.outbox.notice}
+        self.committer = Committer(self.desk, self.clock, meter, **noticed)
         shared: dict[str, Any] = {
             "store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": self.lifecycles
         }  # fmt: skip
@@ -83,6 +86,7 @@ class Service:
         self.committer.start()
         self.connections.start()
         self.events.start()
+        self.outbox.start(self.committer)
 
     def fall(self) -> None:
         """Be dead from this moment on; `kill` cleans up."""
@@ -106,6 +110,7 @@ class Service:
     async def _stop(self) -> None:
         await self.connections.stop(*RESTARTING)
         await self.events.stop()
+        await self.outbox.stop()
         await self.committer.stop()
         await self.compactor.stop()
 

@@ -449,7 +449,7 @@ async def test_what_is_queued_is_committed_before_the_end_and_what_comes_later_r
 
 
 async def test_a_committer_that_was_never_started_stops_at_once(world):
-    await Committer(world.desk, world.clock, world.meter, notice=world.events.notice).stop()
+    await Committer(world.desk, world.clock, world.meter, notice=world.events.notice, outbox=world.outbox.notice).stop()
 
 
 async def test_the_consumer_is_found_by_its_name(world):

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from crdt_sync.adapters.storage import bulk, service_position, tables
 from crdt_sync.adapters.storage.database import Database
-from crdt_sync.domain.delivery import DeliveryState
+from crdt_sync.domain.delivery import OPEN, DeliveryState
 from crdt_sync.domain.message import PARTS_MAX
 from crdt_sync.ports.outbox import Claim, Claimed, DeliveryChange, NewDelivery, OutboxFilter, StoredDelivery
 
@@ -127,7 +127,7 @@ def listing(where: OutboxFilter, limit: int) -> Select[Any]:
     """Walk the primary key."""
     found = select(*_ROW).where(_COLUMNS.place > where.after).order_by(_COLUMNS.place).limit(limit)
     if where.state is not None:
-        found = found.where(_COLUMNS.state == where.state)
+        found = found.where(_COLUMNS.state == where.state, *([tables.OPEN] if where.state in OPEN else []))
     if where.account is not None:
         found = found.where(_COLUMNS.account == where.account)
     return found
