@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from crdt_sync.errors import Malformed
 
@@ -46,6 +46,10 @@ Secret = Annotated[Callable[[], str], BeforeValidator(_source)]
 """A function that reads the secret; raises `Malformed` (code `secret`) where there is none."""
 
 
+Origin = Annotated[str, Field(pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]+)?|http://127\.0\.0\.1:[0-9]+)$")]
+"""Where a platform's interface is called: encrypted, unless it is this machine itself."""
+
+
 class _Account(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -58,6 +62,8 @@ class WeChatAccount(_Account):
 
     channel: Literal["wechat"] = "wechat"
     app_id: str = Field(pattern=r"^[A-Za-z0-9]{1,64}$")
+    app_secret: Secret | None = None
+    """With it the account can answer."""
     token: Secret
     aes_key: Secret | None = None
     """The EncodingAESKey of the console, 43 characters; left out in plaintext mode alone."""
@@ -65,6 +71,7 @@ class WeChatAccount(_Account):
     """The one before, while callbacks under it may still arrive."""
     plain: bool = False
     """Take plaintext callbacks too. Their signature does not cover the body: leave it off where WeChat can encrypt."""
+    api: Origin = "https://api.weixin.qq.com"
 
     @model_validator(mode="after")
     def _has_a_key_unless_plain(self) -> Self:
@@ -73,4 +80,24 @@ class WeChatAccount(_Account):
         return self
 
 
-Account = WeChatAccount
+class WeComAccount(_Account):
+    """The customer services (kf) of one WeCom corporation that call back to one address."""
+
+    channel: Literal["wecom"]
+    corp_id: str = Field(pattern=r"^[A-Za-z0-9]{1,64}$")
+    secret: Secret
+    """Of the customer service, for pulling and answering."""
+    token: Secret
+    aes_key: Secret
+    previous_aes_key: Secret | None = None
+    api: Origin = "https://qyapi.weixin.qq.com"
+
+
+def _kind(given: object) -> str:
+    """WeChat was the first, so an account that does not say is one of it."""
+    return str(given.get("channel", "wechat") if isinstance(given, dict) else getattr(given, "channel", ""))
+
+
+Account = Annotated[
+    Annotated[WeChatAccount, Tag("wechat")] | Annotated[WeComAccount, Tag("wecom")], Discriminator(_kind)
+]

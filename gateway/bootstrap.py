@@ -1,5 +1,6 @@
 """Puts a gateway together from its settings. The only place where channels and the machine's own clock are chosen."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 import grpc
@@ -7,17 +8,16 @@ import structlog
 from starlette.applications import Starlette
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import IngressServiceStub
-from gateway.accounts import Account
-from gateway.channels.base import Channel
-from gateway.channels.tencent import Seal
-from gateway.channels.wechat import WeChat
-from gateway.channels.wxbizmsgcrypt import aes_key
 from gateway.clock import SystemChance, SystemClock
 from gateway.counts import Counts
 from gateway.forwarder import Forwarder, Pace
 from gateway.http import Intake
 from gateway.inbox import Inbox, State
+from gateway.keeper import Keeper
+from gateway.outbound import Sender
+from gateway.platforms.http import PlatformHttp
 from gateway.ports import Chance, Clock
+from gateway.registry import Surroundings, channel_of, line_of
 from gateway.settings import GatewaySettings
 
 # gRPC's own back-off grows to two minutes; a service that came back should be found within seconds.
@@ -34,7 +34,8 @@ class Gateway:
     """One running gateway: `app` takes the platforms' callbacks, `forwarder` brings them to the service.
 
     `app` serves `/channels/{account}` and nothing else, and may be a part of another application. Its callbacks are
-    answered with 503 before `start` and after `stop`. Secrets are read here, once, but for the service's token.
+    answered with 503 before `start` and after `stop`. `senders` are those of its accounts that can answer. Secrets are
+    looked for here, once, so that none is found missing later.
 
     Raises:
         Malformed: a secret is missing (code `secret`) or is not an AES key (code `aes_key`).
@@ -60,13 +61,20 @@ class Gateway:
             chance=chance,
             counts=self.counts,
         )
+        keeper = Keeper(self.inbox, self.forwarder, clock=clock, chance=chance, counts=self.counts)
+        self._http = PlatformHttp()
+        around = Surroundings(self._http, self.inbox, keeper, clock, chance, self.counts)
+        lines = {one.account: line_of(one, channels[one.account], around) for one in settings.accounts}
+        self._feeds = {name: line.feed for name, line in lines.items() if line.feed is not None}
+        self.senders: Mapping[str, Sender] = {
+            name: line.sender for name, line in lines.items() if line.sender is not None
+        }
         intake = Intake(
             channels,
-            self.inbox,
-            self.forwarder,
+            keeper,
+            self._feeds,
             body_bytes_max=settings.body_bytes_max,
             clock=clock,
-            chance=chance,
             counts=self.counts,
         )
         self.app: Starlette = intake.app()
@@ -79,6 +87,7 @@ class Gateway:
             Unavailable: the inbox cannot be opened.
         """
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._http.close)
             stack.push_async_callback(self.inbox.close)
             await self.inbox.open()
             left = await self.inbox.states()
@@ -86,6 +95,9 @@ class Gateway:
             stack.push_async_callback(channel.close, None)
             self.forwarder.start(IngressServiceStub(channel))
             stack.push_async_callback(self.forwarder.stop)
+            for feed in self._feeds.values():
+                feed.start()
+                stack.push_async_callback(feed.stop)
             self._running = stack.pop_all()
         _log.info("gateway started", accounts=len(self._settings.accounts), waiting=left.get(State.RECEIVED, 0))
 
@@ -101,9 +113,3 @@ def open_channel(settings: GatewaySettings) -> grpc.aio.Channel:
         return grpc.aio.insecure_channel(settings.core, options=_CHANNEL_OPTIONS)
     trusted = grpc.ssl_channel_credentials(settings.core_certificate.read_bytes())
     return grpc.aio.secure_channel(settings.core, trusted, options=_CHANNEL_OPTIONS)
-
-
-def channel_of(account: Account, tolerance_s: int) -> Channel:
-    """The registry of kinds: a further platform is one more arm."""
-    keys = tuple(aes_key(read()) for read in (account.aes_key, account.previous_aes_key) if read is not None)
-    return WeChat(account.account, Seal(account.token(), keys, account.app_id, tolerance_s), plain=account.plain)

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 
 
 class Counts:
-    """How often each thing happened since the start, such as `callback.accepted` or `callback.refused.signature`."""
+    """How often each thing happened since the start, such as `callback.accepted` or `callback.refused.signature`.
+
+    Beside them, how a few things stand now, such as `pull.cursor_age_s.shop`.
+    """
 
     def __init__(self) -> None:
         self._counter: Counter[str] = Counter()
@@ -13,6 +16,10 @@ class Counts:
     def add(self, name: str, count: int = 1) -> None:
         """`name` happened `count` more times."""
         self._counter[name] += count
+
+    def show(self, name: str, value: int) -> None:
+        """`name` is `value` now, such as an age or a state; names of this kind are never added to."""
+        self._counter[name] = value
 
     def __getitem__(self, name: str) -> int:
         return self._counter[name]

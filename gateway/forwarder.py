@@ -27,10 +27,10 @@ from gateway.channels.base import Channel
 from gateway.counts import Counts
 from gateway.inbox import Inbox, Outcome, State, Waiting
 from gateway.ports import Chance, Clock
+from gateway.waiting import grown_ms, woken
 
 _BATCH_MAX = 100  # gateway.proto
 _BATCH_BYTES_MAX = 1_048_576  # gRPC refuses a request above 4 MiB; one callback has at most 1 MiB
-_DOUBLINGS_MAX = 16  # the delay has reached its bound long before
 
 _log = structlog.get_logger(__name__)
 
@@ -127,14 +127,7 @@ class Forwarder:
             self._idle.set()
             await self._wake.wait()
             return
-        news = asyncio.create_task(self._wake.wait())
-        timer = asyncio.create_task(self._clock.sleep(pause_ms / 1000))
-        try:
-            await asyncio.wait((news, timer), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            news.cancel()
-            timer.cancel()
-            await asyncio.gather(news, timer, return_exceptions=True)
+        await woken(self._wake, self._clock, pause_ms)
 
     async def _forward(self, stub: IngressServiceStub, rows: Sequence[Waiting]) -> list[Outcome]:
         mapped = [self._map(row) for row in rows]
@@ -204,11 +197,8 @@ class Forwarder:
         return Outcome(row.id, State.DEAD, code=code)
 
     def _later(self, row: Waiting) -> Outcome:
-        grown_ms = self._pace.retry_delay_ms_min << min(row.attempts, _DOUBLINGS_MAX)
-        delay_ms = min(grown_ms, self._pace.retry_delay_ms_max)
-        # Between half of the delay and the whole, so that gateways do not come back in step.
-        jittered_ms = max(1, int(delay_ms * (1 + self._chance.jitter()) / 2))
-        return Outcome(row.id, State.RECEIVED, next_attempt_ms=self._clock.now_ms() + jittered_ms)
+        delay_ms = grown_ms(row.attempts, self._pace.retry_delay_ms_min, self._pace.retry_delay_ms_max, self._chance)
+        return Outcome(row.id, State.RECEIVED, next_attempt_ms=self._clock.now_ms() + delay_ms)
 
 
 def _bounded(rows: Sequence[Waiting]) -> Sequence[Waiting]:

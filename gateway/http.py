@@ -13,12 +13,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from crdt_sync.errors import NotFound, TicketSyncError, TooLarge, Unauthenticated, Unavailable
-from gateway.channels.base import Callback, Channel, Received, Unverified
+from gateway.channels.base import Channel, Received, Unverified
 from gateway.channels.base import Request as PlatformRequest
 from gateway.counts import Counts
-from gateway.forwarder import Forwarder
-from gateway.inbox import Arrival, Inbox, Kept
-from gateway.ports import Chance, Clock
+from gateway.keeper import Keeper
+from gateway.ports import Clock
+from gateway.pull import Puller
 
 # The most specific first; the platform retries whatever is not a 2xx.
 _STATUS: tuple[tuple[type[TicketSyncError], int, str], ...] = (
@@ -38,20 +38,18 @@ class Intake:
     def __init__(
         self,
         channels: Mapping[str, Channel],
-        inbox: Inbox,
-        forwarder: Forwarder,
+        keeper: Keeper,
+        pullers: Mapping[str, Puller],
         *,
         body_bytes_max: int,
         clock: Clock,
-        chance: Chance,
         counts: Counts,
     ) -> None:
         self._channels = channels
-        self._inbox = inbox
-        self._forwarder = forwarder
+        self._keeper = keeper
+        self._pullers = pullers
         self._body_bytes_max = body_bytes_max
         self._clock = clock
-        self._chance = chance
         self._counts = counts
 
     def app(self) -> Starlette:
@@ -86,20 +84,13 @@ class Intake:
 
     async def _callback(self, channel: Channel, request: Request) -> Received:
         told = PlatformRequest(request.query_params, request.headers, await self._body(request))
-        now_ms = self._clock.now_ms()
-        received = channel.receive(told, now_ms=now_ms)
+        received = channel.receive(told, now_ms=self._clock.now_ms())
         for callback in received.callbacks:
-            await self._keep(channel.account, callback, now_ms)
+            await self._keeper.keep(channel.account, callback)
+        if received.hint is not None:
+            await self._pullers[channel.account].hint(received.hint)
+            self._counts.add("callback.hint")
         return received
-
-    async def _keep(self, account: str, callback: Callback, now_ms: int) -> None:
-        kept = await self._inbox.keep(self._arrival(account, callback, now_ms))
-        self._counts.add("callback.accepted" if kept is Kept.NEW else "callback.duplicate")
-        if callback.code is not None:
-            _log.warning("callback set aside unread", account=account, code=callback.code)
-            self._counts.add("callback.dead")
-        elif kept is Kept.NEW:
-            self._forwarder.wake()
 
     async def _body(self, request: Request) -> bytes:
         """The raw body; one that is too large is refused before it is read to its end."""
@@ -112,18 +103,6 @@ class Intake:
             if len(body) > self._body_bytes_max:
                 raise TooLarge("The callback is too large.")
         return bytes(body)
-
-    def _arrival(self, account: str, callback: Callback, now_ms: int) -> Arrival:
-        return Arrival(
-            account=account,
-            conversation=callback.conversation,
-            keys=callback.keys,
-            raw=callback.content,
-            received_at_ms=now_ms,
-            # The trace begins here: what a platform might send under this name is not ours.
-            traceparent=f"00-{self._chance.octets(16).hex()}-{self._chance.octets(8).hex()}-01",
-            code=callback.code,
-        )
 
 
 def problem(error: TicketSyncError) -> Response:

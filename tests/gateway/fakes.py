@@ -38,6 +38,37 @@ class SteppingClock:
         self._now_ms += round(delay_s * 1000)
 
 
+class HeldClock:
+    """A clock that moves only when a test says so; whoever sleeps until then wakes. `asleep` is set while one does."""
+
+    def __init__(self, now_s: int) -> None:
+        self._now_ms = now_s * 1000
+        self._moved = asyncio.Event()
+        self._sleepers = 0
+        self.asleep = asyncio.Event()
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    async def sleep(self, delay_s: float) -> None:
+        until_ms = self._now_ms + round(delay_s * 1000)
+        self._sleepers += 1
+        self.asleep.set()
+        try:
+            while self._now_ms < until_ms:
+                await self._moved.wait()
+        finally:
+            self._sleepers -= 1
+            if not self._sleepers:
+                self.asleep.clear()
+
+    def advance(self, by_s: float) -> None:
+        """Move on."""
+        self._now_ms += round(by_s * 1000)
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+
 class FixedChance:
     """The same bytes and the same jitter every time."""
 

@@ -14,7 +14,7 @@ import uvicorn
 from gateway.accounts import WeChatAccount
 from gateway.bootstrap import Gateway
 from gateway.settings import GatewaySettings
-from tests.gateway.fakes import FixedChance, SteppingClock
+from tests.gateway.fakes import FixedChance, HeldClock, SteppingClock
 from tests.gateway.platform import T5, T5_NOW_S, Post
 
 TOKEN = "the gateway's own token"
@@ -46,7 +46,7 @@ def settings(data: Path, core_port: int, **changes: object) -> GatewaySettings:
 class Rig:
     gateway: Gateway
     client: httpx.AsyncClient
-    clock: SteppingClock
+    clock: SteppingClock | HeldClock
     data: Path
 
     async def post(self, post: Post, name: str = "shop") -> httpx.Response:
@@ -82,25 +82,32 @@ class _ReadyServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def http(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
-    """The gateway's app behind a real uvicorn."""
-    config = uvicorn.Config(gateway.app, access_log=False, log_level="warning", lifespan="off", ws="none")
+async def serving(app: object) -> AsyncIterator[str]:
+    """An application behind a real uvicorn; its address."""
+    config = uvicorn.Config(app, access_log=False, log_level="warning", lifespan="off", ws="websockets-sansio")
     server = _ReadyServer(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         task = asyncio.create_task(server.serve(sockets=[listener]))
         await server.ready.wait()
         try:
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-                yield client
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             await task
 
 
 @asynccontextmanager
-async def running(data: Path, core_port: int, **changes: object) -> AsyncIterator[Rig]:
-    clock = SteppingClock(T5_NOW_S)
+async def http(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
+    """The gateway's app behind a real uvicorn."""
+    async with serving(gateway.app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        yield client
+
+
+@asynccontextmanager
+async def running(
+    data: Path, core_port: int, *, clock: SteppingClock | HeldClock | None = None, **changes: object
+) -> AsyncIterator[Rig]:
+    clock = clock or SteppingClock(T5_NOW_S)
     gateway = Gateway(settings(data, core_port, **changes), clock=clock, chance=FixedChance())
     async with http(gateway) as client:
         await gateway.start()

@@ -1,3 +1,4 @@
+import asyncio
 from collections import deque
 
 import grpc
@@ -10,7 +11,7 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import (
     IngestRequest,
 )
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import IngressServiceStub
-from tests.gateway.fakes import FakeIngress, SteppingClock
+from tests.gateway.fakes import FakeIngress, HeldClock, SteppingClock
 
 
 async def test_fake_service_takes_a_key_once_and_follows_its_script():
@@ -43,3 +44,15 @@ async def test_stepping_clock_moves_only_when_somebody_sleeps():
 
     await clock.sleep(2.5)
     assert 3_500 == clock.now_ms()
+
+
+async def test_held_clock_wakes_those_whose_time_has_come_and_no_others():
+    clock = HeldClock(1)
+    naps = [asyncio.create_task(clock.sleep(delay_s)) for delay_s in (1, 2)]
+    await clock.asleep.wait()
+    clock.advance(1.5)
+    await naps[0]
+
+    assert (2_500, False) == (clock.now_ms(), naps[1].done())
+    clock.advance(0.5)
+    await naps[1]

@@ -24,7 +24,7 @@ def test_environment_gives_every_setting(monkeypatch, tmp_path):
     assert ("core.example:1", "jwt", 7) == (settings.core, settings.core_token(), settings.spool_rows_max)
     (account,) = settings.accounts
     assert ("secret token", "secret key") == (account.token(), account.aes_key())
-    assert "secret" not in repr(settings)
+    assert [] == [value for value in ("secret token", "secret key") if value in repr(settings)]
 
 
 def test_accounts_of_the_file_are_added(tmp_path):

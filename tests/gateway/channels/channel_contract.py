@@ -4,12 +4,14 @@ The subclass gives an account and the platform's side of it. What differs betwee
 a key, stands in the channel's own tests.
 """
 
+import asyncio
+
 import pytest
 
 from crdt_sync.errors import Malformed
-from gateway.bootstrap import channel_of
 from gateway.channels.base import Unverified
-from tests.gateway.fakes import FakeIngress
+from gateway.registry import channel_of
+from tests.gateway.fakes import FakeIngress, HeldClock
 from tests.gateway.platform import T5_NOW_S, Post
 from tests.gateway.rig import NO_SERVICE, running
 
@@ -60,24 +62,33 @@ class ChannelContract:
         """The GET by which the platform checks our address, and what it must be told."""
         raise NotImplementedError
 
+    @pytest.fixture(autouse=True)
+    async def platform(self):
+        """Run what must be there beside the requests, such as a server to pull from; nothing, for most."""
+
+    def callbacks(self, channel, received):
+        """What a POST brought; what a hint leads to, for those that are pulled."""
+        return received.callbacks
+
     @pytest.fixture
     def channel(self):
         return channel_of(self.account(), TOLERANCE_S)
 
     @pytest.fixture
-    async def rig(self, tmp_path):
-        changes = {
+    async def rig(self, tmp_path, platform):
+        given = {
             "accounts": (self.account(),),
+            "clock": HeldClock(T5_NOW_S),
             "body_bytes_max": BODY_BYTES_MAX,
             "timestamp_tolerance_s": TOLERANCE_S,
         }
-        async with running(tmp_path, NO_SERVICE, **changes) as rig:
+        async with running(tmp_path, NO_SERVICE, **given) as rig:
             yield rig
 
     # The port
 
     def receive(self, channel, post: Post):
-        (callback,) = channel.receive(post.request, now_ms=NOW_MS).callbacks
+        (callback,) = self.callbacks(channel, channel.receive(post.request, now_ms=NOW_MS))
         return callback
 
     def test_account_is_the_scope_of_its_keys(self, channel):
@@ -168,10 +179,15 @@ class ChannelContract:
 
     async def test_text_reaches_the_service_once_however_often_it_is_sent(self, tmp_path):
         ingress = FakeIngress()
-        async with ingress.serving() as port, running(tmp_path, port, accounts=(self.account(),)) as rig:
+        given = {"accounts": (self.account(),), "clock": HeldClock(T5_NOW_S)}
+        async with ingress.serving() as port, running(tmp_path, port, **given) as rig:
             name = self.account().account
             answers = [await rig.post(self.text(number), name) for number in (1, 1, 2, 1)]
             assert [200] * 4 == [answer.status_code for answer in answers]
+            async with asyncio.timeout(20):
+                while len(ingress.taken) < 2:
+                    await ingress.entered.wait()
+                    ingress.entered.clear()
             await rig.forwarded()
             assert 2 == len(rig.rows("id"))
         assert ["text 1", "text 2"] == [one.customer.parts[0].text for one in ingress.taken.values()]

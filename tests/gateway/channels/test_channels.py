@@ -6,6 +6,7 @@ from gateway.channels import wxbizmsgcrypt
 from tests.gateway.channels.channel_contract import ChannelContract
 from tests.gateway.platform import T5, T5_NOW_S, Platform, Post, notice, text
 from tests.gateway.rig import account
+from tests.gateway.wecom_server import WeComServer, hint, message, sealed, wecom_account
 
 
 class TestWeChatSafe(ChannelContract):
@@ -69,3 +70,50 @@ class TestWeChatPlain(TestWeChatSafe):
         unsigned = {name: value for name, value in post.query.items() if name != "signature"}
         queries = [post.query | {name: "0" + post.query[name]} for name in ("nonce", "timestamp", "signature")]
         return [Post(query, post.body) for query in (unsigned, *queries)]
+
+
+class TestWeCom(ChannelContract):
+    """What a hint leads to is what the simulated server lets be pulled."""
+
+    @pytest.fixture(autouse=True)
+    async def platform(self):
+        self.server = WeComServer()
+        self.sent = 0
+        async with self.server.serving() as url:
+            self.url = url
+            yield
+
+    def account(self):
+        return wecom_account(self.url)
+
+    def callbacks(self, channel, received):
+        if received.hint is None:
+            return received.callbacks
+        return [channel.pulled("kf1", self.server.messages["kf1"][-1])]
+
+    def text(self, number, *, age_s=0):
+        self.sent += 1
+        self.server.messages.setdefault("kf1", []).append(message(number))
+        return hint(now_s=T5_NOW_S - age_s, nonce=f"n{self.sent}")
+
+    def for_another(self):
+        return hint(corp_id="wx0000000000000000")
+
+    def unreadable(self):
+        return sealed('{"FromUserName": :mycreate"}')
+
+    def unknown(self):
+        return sealed("<xml><FromUserName>mycreate</FromUserName><MsgType>hologram</MsgType></xml>")
+
+    def tampered(self):
+        post = self.text(1)
+        unsigned = {name: value for name, value in post.query.items() if name != "msg_signature"}
+        place = post.body.index(b"<Encrypt><![CDATA[") + 40
+        changed = post.body[:place] + bytes([post.body[place] ^ 1]) + post.body[place + 1 :]
+        queries = [post.query | {name: "0" + post.query[name]} for name in ("nonce", "timestamp", "msg_signature")]
+        return [Post(unsigned, post.body), Post(post.query, changed), *(Post(query, post.body) for query in queries)]
+
+    def handshake(self):
+        body = sealed("1616140317555161061")
+        encrypted = body.body.partition(b"<Encrypt><![CDATA[")[2].partition(b"]]>")[0].decode()
+        return Post(body.query | {"echostr": encrypted}, b""), b"1616140317555161061"

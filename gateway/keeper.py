@@ -1,0 +1,58 @@
+"""Takes verified callbacks into the inbox, however they came: by a platform's POST, by a pull, or on a stream.
+
+Owns what goes with each row: when it came, the beginning of its trace, and the counts. Never verifies anything.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from gateway.channels.base import Callback
+from gateway.counts import Counts
+from gateway.forwarder import Forwarder
+from gateway.inbox import Arrival, Inbox, Kept, Pulled
+from gateway.ports import Chance, Clock
+
+_log = structlog.get_logger(__name__)
+
+
+class Keeper:
+    """The way into the inbox."""
+
+    def __init__(self, inbox: Inbox, forwarder: Forwarder, *, clock: Clock, chance: Chance, counts: Counts) -> None:
+        self._inbox = inbox
+        self._forwarder = forwarder
+        self._clock = clock
+        self._chance = chance
+        self._counts = counts
+
+    async def keep(self, account: str, callback: Callback) -> None:
+        """Return after the commit that holds it; raises `Unavailable`."""
+        self._tell(account, callback, await self._inbox.keep(self._arrival(account, callback)))
+
+    async def keep_page(self, callbacks: Sequence[Callback], pulled: Pulled) -> None:
+        """Return after the one commit that holds them all and how far they go; raises `Unavailable`."""
+        arrivals = [self._arrival(pulled.account, callback) for callback in callbacks]
+        for callback, kept in zip(callbacks, await self._inbox.keep_page(arrivals, pulled), strict=True):
+            self._tell(pulled.account, callback, kept)
+
+    def _tell(self, account: str, callback: Callback, kept: Kept) -> None:
+        self._counts.add("callback.accepted" if kept is Kept.NEW else "callback.duplicate")
+        if callback.code is not None:
+            _log.warning("callback set aside unread", account=account, code=callback.code)
+            self._counts.add("callback.dead")
+        elif kept is Kept.NEW:
+            self._forwarder.wake()
+
+    def _arrival(self, account: str, callback: Callback) -> Arrival:
+        return Arrival(
+            account=account,
+            conversation=callback.conversation,
+            keys=callback.keys,
+            raw=callback.content,
+            received_at_ms=self._clock.now_ms(),
+            # The trace begins here: what a platform might send under this name is not ours.
+            traceparent=f"00-{self._chance.octets(16).hex()}-{self._chance.octets(8).hex()}-01",
+            code=callback.code,
+            reply_to=callback.reply_to,
+        )

@@ -1,0 +1,55 @@
+"""Calls of WeChat's and WeCom's interfaces, which are alike: the token in the query, and `errcode` in every answer."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from gateway.platforms.http import Answer, CallFailed, NotSent, PlatformHttp, Refused
+from gateway.platforms.tokens import AccessToken, Grant
+from gateway.ports import Clock
+
+_TOKEN_REFUSED = {40001, 40014, 42001}
+_BUSY = {-1, 45009, 45011, 45033}  # the platform's own trouble, and its limits of calls
+_BUSY_DELAY_MS = 10_000
+
+
+class TencentApi:
+    """The calls of one app at `origin`. `ask_for_token` makes the call that grants a token."""
+
+    def __init__(
+        self, http: PlatformHttp, origin: str, ask_for_token: Callable[[PlatformHttp], Awaitable[Answer]], clock: Clock
+    ) -> None:
+        self._http = http
+        self._origin = origin
+        self._ask_for_token = ask_for_token
+        self._token = AccessToken(self._grant, clock)
+
+    async def call(self, path: str, body: Mapping[str, object]) -> Answer:
+        """The answer of a call that was made, whose `errcode` is 0.
+
+        Raises:
+            NotSent: it was not made, or there is no token to make it with.
+            NoAnswer: nobody knows whether it was made.
+            Refused: the platform says no (code `errcode_<number>`), or that it is too busy (`busy`).
+        """
+        for _ in range(2):
+            token = await self._token.get()
+            answer = await self._http.post(f"{self._origin}{path}", body, query={"access_token": token})
+            errcode = answer.number("errcode")
+            if errcode not in _TOKEN_REFUSED:
+                break
+            self._token.refused(token)
+        else:
+            raise NotSent("token")
+        if errcode in _BUSY:
+            raise Refused("busy", retry_ms=_BUSY_DELAY_MS)
+        if errcode or answer.status >= 300:
+            raise Refused(f"errcode_{errcode}" if errcode else f"http_{answer.status}")
+        return answer
+
+    async def _grant(self) -> Grant:
+        try:
+            answer = await self._ask_for_token(self._http)
+        except CallFailed:
+            raise NotSent("token") from None
+        if not answer.text("access_token"):
+            raise NotSent("token")
+        return Grant(answer.text("access_token"), answer.number("expires_in"))

@@ -1,0 +1,82 @@
+"""The kinds of accounts: what reads an account's callbacks, what brings others, and what sends.
+
+A further platform is one more arm of each. Owns no account.
+"""
+
+from dataclasses import dataclass
+
+from gateway.accounts import Account, WeChatAccount, WeComAccount
+from gateway.channels.base import Channel
+from gateway.channels.tencent import Seal
+from gateway.channels.wechat import WeChat
+from gateway.channels.wecom import WeCom
+from gateway.channels.wxbizmsgcrypt import aes_key
+from gateway.counts import Counts
+from gateway.inbox import Inbox
+from gateway.keeper import Keeper
+from gateway.outbound import Sender
+from gateway.platforms.http import PlatformHttp
+from gateway.platforms.wechat import WeChatSender, wechat_api
+from gateway.platforms.wecom import WeComPages, WeComSender, wecom_api
+from gateway.ports import Chance, Clock
+from gateway.pull import Puller
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the accounts of one gateway share."""
+
+    http: PlatformHttp
+    inbox: Inbox
+    keeper: Keeper
+    clock: Clock
+    chance: Chance
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What an account has beside its channel, if anything: `feed` brings callbacks that nobody posts."""
+
+    sender: Sender | None = None
+    feed: Puller | None = None
+
+
+def channel_of(account: Account, tolerance_s: int) -> Channel:
+    """Return what reads the account's callbacks; raises `Malformed` where a secret is missing or of the wrong form."""
+    match account:
+        case WeChatAccount():
+            return WeChat(account.account, _seal(account, account.app_id, tolerance_s), plain=account.plain)
+        case WeComAccount():
+            return WeCom(account.account, _seal(account, account.corp_id, tolerance_s))
+
+
+def line_of(account: Account, channel: Channel, around: Surroundings) -> Line:
+    """Return the rest of it; raises `Malformed` where a secret is missing."""
+    match account:
+        case WeChatAccount(app_secret=secret) if secret is not None:
+            secret()  # a missing one should be found now, and not at the first answer
+            api = wechat_api(around.http, account.api, account.app_id, secret, around.clock)
+            return Line(WeChatSender(account.account, api))
+        case WeChatAccount():
+            return Line()
+        case WeComAccount():
+            assert isinstance(channel, WeCom)
+            account.secret()
+            api = wecom_api(around.http, account.api, account.corp_id, account.secret, around.clock)
+            pages = WeComPages(channel, api)
+            puller = Puller(
+                account.account,
+                pages,
+                around.inbox,
+                around.keeper,
+                clock=around.clock,
+                chance=around.chance,
+                counts=around.counts,
+            )
+            return Line(WeComSender(account.account, api), puller)
+
+
+def _seal(account: WeChatAccount | WeComAccount, receiver: str, tolerance_s: int) -> Seal:
+    keys = tuple(aes_key(read()) for read in (account.aes_key, account.previous_aes_key) if read is not None)
+    return Seal(account.token(), keys, receiver, tolerance_s)

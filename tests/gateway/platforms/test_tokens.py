@@ -1,0 +1,72 @@
+import asyncio
+
+import pytest
+
+from gateway.platforms.http import NotSent
+from gateway.platforms.tokens import AccessToken, Grant
+from tests.gateway.fakes import HeldClock
+
+
+class Granting:
+    def __init__(self, lives_s=7_200):
+        self.asked = 0
+        self.lives_s = lives_s
+        self.fails = False
+
+    async def __call__(self):
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.fails:
+            raise NotSent("token")
+        return Grant(f"t{self.asked}", self.lives_s)
+
+
+async def test_many_who_ask_at_once_get_what_one_fetched():
+    fetch = Granting()
+    token = AccessToken(fetch, HeldClock(0))
+    assert {"t1"} == set(await asyncio.gather(*(token.get() for _ in range(20))))
+    assert 1 == fetch.asked
+
+
+async def test_token_is_renewed_five_minutes_before_it_ends():
+    clock = HeldClock(0)
+    token = AccessToken(Granting(), clock)
+    assert "t1" == await token.get()
+    clock.advance(6_899)
+    assert "t1" == await token.get()
+    clock.advance(1)
+    assert "t2" == await token.get()
+
+
+async def test_token_of_a_short_life_is_good_for_half_of_it():
+    clock = HeldClock(0)
+    token = AccessToken(Granting(lives_s=60), clock)
+    assert "t1" == await token.get()
+    clock.advance(29)
+    assert "t1" == await token.get()
+    clock.advance(1)
+    assert "t2" == await token.get()
+
+
+async def test_refused_token_is_replaced_once_however_many_were_refused_it():
+    fetch = Granting()
+    token = AccessToken(fetch, HeldClock(0))
+    await token.get()
+    token.refused("t1")
+    assert "t2" == await token.get()
+    token.refused("t1")
+    assert "t2" == await token.get()
+
+
+async def test_failure_is_told_to_who_asked_and_the_next_one_asks_again():
+    fetch = Granting()
+    fetch.fails = True
+    token = AccessToken(fetch, HeldClock(0))
+    with pytest.raises(NotSent):
+        await token.get()
+    fetch.fails = False
+    assert "t2" == await token.get()
+
+
+def test_token_is_not_shown():
+    assert "secret" not in repr(Grant("secret", 1))
