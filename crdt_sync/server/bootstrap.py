@@ -176,6 +176,7 @@ class Service:
             lifecycles=lifecycles,
             connections=connections,
             events=events,
+            outbox=outbox,
             readiness=readiness,
             clock=clock,
             audit=audit,

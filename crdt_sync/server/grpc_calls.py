@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -19,6 +19,7 @@ from crdt_sync.server.auth import Authenticator, bearer
 from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.server.requests import request_id_of, traceparent_of
 from crdt_sync.service.audit import Asked, Audit
+from crdt_sync.wire import limits
 
 CALL_S = 30.0  # of a unary call, whatever deadline its caller set: a commit takes milliseconds
 
@@ -89,6 +90,23 @@ def unary(
         return error
 
     return answer
+
+
+@contextmanager
+def read_in_time(audit: Audit, asked: Asked) -> Iterator[None]:
+    """End the stream of somebody who does not read what is given within; a status would wait behind that."""
+    call = asyncio.current_task()
+    assert call is not None, "gRPC runs each call in a task"
+
+    def cut_off() -> None:
+        audit.refused(asked, "slow_reader")
+        call.cancel()
+
+    timer = asyncio.get_running_loop().call_later(limits.STALLED_S, cut_off)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def metadata_of(context: Context) -> Mapping[str, str]:

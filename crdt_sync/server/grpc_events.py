@@ -4,10 +4,8 @@ The token of a stream may end while it lasts: it asks for a fresh one, as SyncSe
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, suppress
 
 import structlog
 
@@ -19,11 +17,10 @@ from crdt_sync.rpc.status import abort
 from crdt_sync.rpc.ticketsync.v1 import events_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import events_pb2_grpc, sync_pb2
 from crdt_sync.server.auth import Authenticator, bearer
-from crdt_sync.server.grpc_calls import Context, Room, metadata_of, source_of
+from crdt_sync.server.grpc_calls import Context, Room, metadata_of, read_in_time, source_of
 from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.events import Events, Watch
-from crdt_sync.wire import limits
 
 START_S = 10.0  # for the message that says where to start
 POSITION_MAX = 2**63 - 1  # a database's whole numbers end there
@@ -60,13 +57,12 @@ class EventServicer(events_pb2_grpc.EventServiceServicer):
             principal = identity.principal
             watch = await self._events.watch(identity, await _start(requests), wire="grpc")
             reading = asyncio.ensure_future(_read(requests, watch, authenticate))
-            stalled = partial(self._stalled, asyncio.current_task(), Asked("grpc", "Watch", source, principal))
             try:
                 async for page in watch:
                     response = pb.WatchResponse(events=[told.text for told in page.events], position=page.position)
                     if watch.asking:
                         response.token_request.CopyFrom(sync_pb2.TokenRequest())
-                    with _otherwise(stalled):
+                    with read_in_time(self._audit, Asked("grpc", "Watch", source, principal)):
                         yield response
             finally:
                 reading.cancel()
@@ -83,22 +79,6 @@ class EventServicer(events_pb2_grpc.EventServiceServicer):
             if watch is not None:
                 watch.close()
         await abort(context, error)
-
-    def _stalled(self, call: asyncio.Task[Any] | None, asked: Asked) -> None:
-        """End the call of somebody who reads nothing; a status would wait behind what he does not read."""
-        assert call is not None, "gRPC runs each call in a task"
-        self._audit.refused(asked, "slow_reader")
-        call.cancel()
-
-
-@contextmanager
-def _otherwise(stalled: Callable[[], None]) -> Iterator[None]:
-    """Do this if it takes too long until a page is read."""
-    timer = asyncio.get_running_loop().call_later(limits.STALLED_S, stalled)
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 async def _start(requests: AsyncIterator[pb.WatchRequest]) -> Position | None:

@@ -23,6 +23,7 @@ from crdt_sync.rpc.ticketsync.v1 import (
 from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.grpc_calls import Room
 from crdt_sync.server.grpc_decoding import DecodingInterceptor
+from crdt_sync.server.grpc_egress import EgressServicer
 from crdt_sync.server.grpc_events import EventServicer
 from crdt_sync.server.grpc_ingress import IngressServicer
 from crdt_sync.server.grpc_sync import SyncServicer
@@ -34,6 +35,7 @@ from crdt_sync.service.audit import Audit
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.events import Events
 from crdt_sync.service.lifecycles import Lifecycles
+from crdt_sync.service.outbox import Outbox
 from crdt_sync.service.tickets import Tickets
 from crdt_sync.wire import limits
 
@@ -62,6 +64,7 @@ class GrpcParts:
     lifecycles: Lifecycles
     connections: Connections
     events: Events
+    outbox: Outbox
     readiness: Readiness
     clock: Clock
     audit: Audit
@@ -116,6 +119,8 @@ class GrpcServer:
         events_pb2_grpc.add_EventServiceServicer_to_server(events, self._server)
         ingress = IngressServicer(parts.authenticator, parts.audit, parts.tickets)
         gateway_pb2_grpc.add_IngressServiceServicer_to_server(ingress, self._server)
+        egress = EgressServicer(parts.authenticator, parts.audit, parts.outbox, parts.room)
+        gateway_pb2_grpc.add_EgressServiceServicer_to_server(egress, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*self.services, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)

@@ -95,6 +95,7 @@ OPENS        = cells("ok        ok         open_by    ok         department tick
 HEARS        = cells("ok        ok         ok         ok         ok         ok           gateway  token_missing")
 LISTS        = cells("ok        ok         ok         ok         ok         ok           gateway  token_missing")
 INGESTS      = everybody("not_a_gateway") | {GATEWAY: "ok", NOBODY: "token_missing"}
+SENDS        = everybody("not_a_gateway") | {GATEWAY: "ok", NOBODY: "token_missing"}
 SIGNED_IN    = everybody("ok") | {NOBODY: "token_missing"}
 PUBLIC       = everybody("ok")
 
@@ -186,12 +187,18 @@ RPCS = (
         {"id": "{ticket}", "fingerprint": {"heads": "{heads}", "state": WRONG_STATE}},
     ),
     Rpc("ticketsync.v1.IngressService/Ingest", INGESTS),
+    Rpc(
+        "ticketsync.v1.EgressService/Report",
+        SENDS,
+        {"id": "{delivery}", "lease": "{lease}", "outcome": "DELIVERY_OUTCOME_SENT"},
+    ),
     Rpc("grpc.health.v1.Health/Check", PUBLIC),
     Rpc("grpc.health.v1.Health/List", everybody("UNIMPLEMENTED")),
 )
 
 STREAMS = {  # calls that stream, and what proves each
     "ticketsync.v1.SyncService/Sync": "every document row runs over it",
+    "ticketsync.v1.EgressService/Claim": "every caller claims, as SENDS says",
     "ticketsync.v1.EventService/Watch": "every event row runs over it",
     "grpc.health.v1.Health/Watch": "public: the state of the log, no ticket",
     "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": "public: the interface, no ticket",

@@ -13,8 +13,6 @@ from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain import transition
-from crdt_sync.domain.event import EventType
-from crdt_sync.ports import Batch, NewEvent
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2, gateway_pb2_grpc
 from crdt_sync.wire import awareness, ysync
 from tests.access.matrix import CALLERS, GATEWAY, NARROW, NOBODY, OTHER, OWNER, READER, STRANGER, TALKER
@@ -30,6 +28,7 @@ CLAIMS = {
     NARROW: {"department": "sales", "actor": "sales-9", "tickets": ["b" * 51 + "a"]},
     GATEWAY: {"department": "gateway", "actor": "gateway-1", "accounts": ["shop"]},
 }
+OTHER_GATEWAY = {"department": "gateway", "actor": "gateway-2", "accounts": ["other-shop"]}
 LANES = {"case": OTHER, "sales": OWNER, "tech": READER, "support": TALKER}  # and who owns each
 INSIDERS = frozenset({OWNER, OTHER, READER, TALKER})
 
@@ -40,6 +39,8 @@ WORDS = {
     "wordcard": INSIDERS,
     "wordcustomer": frozenset({OWNER, TALKER}),
     "wordanswer": frozenset({OWNER, TALKER}),
+    "wordreply": frozenset({OWNER, TALKER, GATEWAY}),
+    "wordelsewhere": frozenset({OWNER, TALKER}),  # an answer through an account that the gateway does not have
     "wordprice": frozenset({OWNER, READER}),
     "wordfield_sales": frozenset({OWNER, READER}),
     "wordnote_sales": frozenset({OWNER, READER}),
@@ -59,6 +60,8 @@ class Site:
     running: Running
     ticket: str
     customer_ticket: str
+    other_ticket: str  # of a conversation through another gateway's account
+    delivery: gateway_pb2.Delivery  # an answer that was sent
     lifecycle: str
     refused: dict[str, str]  # department -> the key under which the log names its refused entry
     tokens: dict[str, str | None]
@@ -90,6 +93,7 @@ class Site:
     async def fill_in(self, given, caller):
         """Put the ticket's own words into a row's placeholders."""
         words = {"{ticket}": self.ticket, "{lifecycle}": self.lifecycle, "{token}": self.tokens[caller] or ""}
+        words |= {"{delivery}": self.delivery.id, "{lease}": self.delivery.lease}
         if "{version}" in str(given):
             words["{version}"] = (await self.shown())["version"]
         if "{heads}" in str(given):
@@ -130,7 +134,7 @@ async def filled_site(tmp_path):
     ):
         tokens = {caller: running.token(**CLAIMS[caller]) if caller in CLAIMS else None for caller in CALLERS}
         assert tokens[NOBODY] is None
-        site = Site(running, "", "", "", {}, tokens)
+        site = Site(running, "", "", "", gateway_pb2.Delivery(), "", {}, tokens)
         await _open(site)
         await _fill_forms(site)
         await _talk(site)
@@ -170,22 +174,29 @@ async def _fill_forms(site):
 
 async def _talk(site):
     await _post(site, OWNER, f"/api/tickets/{site.ticket}/messages", {"text": "wordanswer"})
+    site.customer_ticket = await _ingest(site, envelope("first", "wordcustomer"), site.metadata(GATEWAY))
+    elsewhere = metadata_of(site.running.token(**OTHER_GATEWAY))
+    site.other_ticket = await _ingest(site, envelope("third", "hello", account="other-shop"), elsewhere)
+    await _post(site, OWNER, f"/api/tickets/{site.other_ticket}/messages", {"text": "wordelsewhere"})
+
+
+async def _ingest(site, one, metadata):
     answer = await gateway_pb2_grpc.IngressServiceStub(site.running.channel).Ingest(
-        gateway_pb2.IngestRequest(envelopes=[envelope("first", "wordcustomer")]), metadata=site.metadata(GATEWAY)
+        gateway_pb2.IngestRequest(envelopes=[one]), metadata=metadata
     )
     (result,) = answer.results
     assert gateway_pb2.INGEST_STATUS_ACCEPTED == result.status
-    site.customer_ticket = result.ticket
+    return result.ticket
 
 
-def envelope(key, text):
+def envelope(key, text, conversation="openid-1", account="shop"):
     given = {
         "idempotency_key": key,
         "channel": "wechat",
-        "account": "shop",
-        "conversation": "openid-1",
+        "account": account,
+        "conversation": conversation,
         "sent_at": 1_000,
-        "customer": {"sender": "openid-1", "parts": [{"text": text}]},
+        "customer": {"sender": conversation, "parts": [{"text": text}]},
     }
     return json_format.ParseDict(given, gateway_pb2.Envelope())
 
@@ -201,10 +212,18 @@ async def _refused(site, department, caller):
 
 
 async def _delivered(site):
-    """Tell what became of an answer, as the service will once it sends answers."""
-    data = {"message": "a" * 52, "part": 0, "state": "delivered"}
-    event = NewEvent(EventType.DELIVERY, site.ticket, data, site.running.service.lifecycle.talk, 1)
-    await site.running.service._store.commit(Batch(events=[event]))
+    """Have one answer sent, and leave another to be claimed."""
+    ticket = await _ingest(site, envelope("second", "hello", "openid-2"), site.metadata(GATEWAY))
+    await _post(site, OWNER, f"/api/tickets/{ticket}/messages", {"text": "sent"})
+    stub = gateway_pb2_grpc.EgressServiceStub(site.running.channel)
+    claim = stub.Claim(gateway_pb2.ClaimRequest(), metadata=site.metadata(GATEWAY))
+    site.delivery = await claim.read()
+    report = gateway_pb2.DeliveryReport(
+        id=site.delivery.id, lease=site.delivery.lease, outcome=gateway_pb2.DELIVERY_OUTCOME_SENT
+    )
+    await stub.Report(report, metadata=site.metadata(GATEWAY))
+    claim.cancel()
+    await _post(site, OWNER, f"/api/tickets/{site.customer_ticket}/messages", {"text": "wordreply"})
 
 
 async def _present(site, stack, part, word):

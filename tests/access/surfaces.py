@@ -4,8 +4,9 @@ import grpc
 from google.protobuf import descriptor_pool, json_format, message_factory
 
 from crdt_sync.rpc.status import code_of
+from crdt_sync.rpc.ticketsync.v1 import gateway_pb2, gateway_pb2_grpc
 from tests.access.site import edit_of, envelope
-from tests.access.wires import WATCHES, WIRES, bytes_of
+from tests.access.wires import PATIENCE_S, WATCHES, WIRES, bytes_of
 
 
 async def ask_route(site, row, caller, heard):
@@ -48,6 +49,20 @@ async def ask_rpc(site, row, caller, heard):
         heard.append(bytes_of(error))
         return code_of(error) or error.code().name
     heard.append(answer.SerializeToString())
+    return "ok"
+
+
+async def ask_claim(site, metadata, heard, **request):
+    """Claim until one part came, which goes back with the end of the stream; or return the code of the refusal."""
+    stub = gateway_pb2_grpc.EgressServiceStub(site.running.channel)
+    call = stub.Claim(gateway_pb2.ClaimRequest(**request), metadata=metadata, timeout=PATIENCE_S)
+    try:
+        heard.append((await call.read()).SerializeToString())
+    except grpc.aio.AioRpcError as error:
+        heard.append(bytes_of(error))
+        return code_of(error) or error.code().name
+    finally:
+        call.cancel()
     return "ok"
 
 

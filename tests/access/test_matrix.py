@@ -9,9 +9,9 @@ from crdt_sync.ports import Position
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from tests.access import matrix
 from tests.access.matrix import CALLERS, DOCUMENTS, EVENTS, NARROW, OTHER, ROUTES, RPCS, STRANGER
-from tests.access.site import CLAIMS, LANES, WORDS, filled_site
-from tests.access.surfaces import Clients, ask_document, ask_events, ask_route, ask_rpc
-from tests.access.wires import WATCHES, WIRES, grpc_stream, open_frame
+from tests.access.site import CLAIMS, LANES, OTHER_GATEWAY, WORDS, filled_site
+from tests.access.surfaces import Clients, ask_claim, ask_document, ask_events, ask_route, ask_rpc
+from tests.access.wires import WATCHES, WIRES, grpc_stream, metadata_of, open_frame
 from tests.wire import schemas
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -37,6 +37,20 @@ async def test_a_route_answers_each_caller_as_its_row_says(shared, row, caller):
 @pytest.mark.parametrize("row", RPCS, ids=lambda row: row.key)
 async def test_a_call_answers_each_caller_as_its_row_says(shared, row, caller):
     assert row.expected[caller] == await ask_rpc(shared, row, caller, [])
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+async def test_a_claim_answers_each_caller_as_its_row_says(shared, caller):
+    assert matrix.SENDS[caller] == await ask_claim(shared, shared.metadata(caller), [])
+
+
+async def test_a_gateway_is_given_answers_through_its_own_accounts_alone(shared):
+    heard = []
+    elsewhere = metadata_of(shared.running.token(**OTHER_GATEWAY))
+    assert "account" == await ask_claim(shared, elsewhere, heard, accounts=["shop"])
+    assert set() == words_in(b"".join(heard))
+    assert "ok" == await ask_claim(shared, elsewhere, heard)
+    assert {"wordelsewhere"} == words_in(b"".join(heard))
 
 
 @pytest.mark.parametrize("caller", CALLERS)
@@ -106,8 +120,10 @@ async def everything_that(site, caller):
     for lane in LANES:
         row = matrix.Route("GET /", {}, path=f"/api/tickets/{{ticket}}/forms/{lane}")
         await ask_route(site, row, caller, heard)
-    row = matrix.Route("GET /", {}, path=f"/api/tickets/{site.customer_ticket}/messages")
-    await ask_route(site, row, caller, heard)
+    for ticket in (site.customer_ticket, site.other_ticket):
+        row = matrix.Route("GET /", {}, path=f"/api/tickets/{ticket}/messages")
+        await ask_route(site, row, caller, heard)
+    await ask_claim(site, site.metadata(caller), heard)
     documents = [("log", "log"), ("talk", "talk"), ("card", "card"), ("card", "nonsense")]
     documents += [("submit", f"submit/{department}") for department in DEPARTMENTS]
     documents += [("form", f"form/{lane}") for lane in LANES]

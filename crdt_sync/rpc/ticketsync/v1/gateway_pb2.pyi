@@ -14,11 +14,28 @@ class IngestStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INGEST_STATUS_DUPLICATE: _ClassVar[IngestStatus]
     INGEST_STATUS_REJECTED: _ClassVar[IngestStatus]
     INGEST_STATUS_RETRY_LATER: _ClassVar[IngestStatus]
+
+class DeliveryOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DELIVERY_OUTCOME_UNSPECIFIED: _ClassVar[DeliveryOutcome]
+    DELIVERY_OUTCOME_BEGUN: _ClassVar[DeliveryOutcome]
+    DELIVERY_OUTCOME_SENT: _ClassVar[DeliveryOutcome]
+    DELIVERY_OUTCOME_RETRY: _ClassVar[DeliveryOutcome]
+    DELIVERY_OUTCOME_UNKNOWN: _ClassVar[DeliveryOutcome]
+    DELIVERY_OUTCOME_WINDOW_CLOSED: _ClassVar[DeliveryOutcome]
+    DELIVERY_OUTCOME_DEAD: _ClassVar[DeliveryOutcome]
 INGEST_STATUS_UNSPECIFIED: IngestStatus
 INGEST_STATUS_ACCEPTED: IngestStatus
 INGEST_STATUS_DUPLICATE: IngestStatus
 INGEST_STATUS_REJECTED: IngestStatus
 INGEST_STATUS_RETRY_LATER: IngestStatus
+DELIVERY_OUTCOME_UNSPECIFIED: DeliveryOutcome
+DELIVERY_OUTCOME_BEGUN: DeliveryOutcome
+DELIVERY_OUTCOME_SENT: DeliveryOutcome
+DELIVERY_OUTCOME_RETRY: DeliveryOutcome
+DELIVERY_OUTCOME_UNKNOWN: DeliveryOutcome
+DELIVERY_OUTCOME_WINDOW_CLOSED: DeliveryOutcome
+DELIVERY_OUTCOME_DEAD: DeliveryOutcome
 
 class IngestRequest(_message.Message):
     __slots__ = ("envelopes",)
@@ -148,6 +165,16 @@ class IngestResponse(_message.Message):
     results: _containers.RepeatedCompositeFieldContainer[IngestResult]
     def __init__(self, results: _Optional[_Iterable[_Union[IngestResult, _Mapping]]] = ...) -> None: ...
 
+class ClaimRequest(_message.Message):
+    __slots__ = ("accounts", "idempotent_accounts", "in_flight_max")
+    ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENT_ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_MAX_FIELD_NUMBER: _ClassVar[int]
+    accounts: _containers.RepeatedScalarFieldContainer[str]
+    idempotent_accounts: _containers.RepeatedScalarFieldContainer[str]
+    in_flight_max: int
+    def __init__(self, accounts: _Optional[_Iterable[str]] = ..., idempotent_accounts: _Optional[_Iterable[str]] = ..., in_flight_max: _Optional[int] = ...) -> None: ...
+
 class Delivery(_message.Message):
     __slots__ = ("id", "ticket", "message", "index", "channel", "account", "conversation", "part", "attempt", "lease", "leased_until", "heard_at", "sent_since", "traceparent")
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -179,3 +206,25 @@ class Delivery(_message.Message):
     sent_since: int
     traceparent: str
     def __init__(self, id: _Optional[str] = ..., ticket: _Optional[str] = ..., message: _Optional[str] = ..., index: _Optional[int] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., conversation: _Optional[str] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., attempt: _Optional[int] = ..., lease: _Optional[str] = ..., leased_until: _Optional[int] = ..., heard_at: _Optional[int] = ..., sent_since: _Optional[int] = ..., traceparent: _Optional[str] = ...) -> None: ...
+
+class DeliveryReport(_message.Message):
+    __slots__ = ("id", "lease", "outcome", "platform_id", "code", "delay_ms")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LEASE_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    PLATFORM_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    lease: str
+    outcome: DeliveryOutcome
+    platform_id: str
+    code: str
+    delay_ms: int
+    def __init__(self, id: _Optional[str] = ..., lease: _Optional[str] = ..., outcome: _Optional[_Union[DeliveryOutcome, str]] = ..., platform_id: _Optional[str] = ..., code: _Optional[str] = ..., delay_ms: _Optional[int] = ...) -> None: ...
+
+class DeliveryAck(_message.Message):
+    __slots__ = ("leased_until",)
+    LEASED_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    leased_until: int
+    def __init__(self, leased_until: _Optional[int] = ...) -> None: ...

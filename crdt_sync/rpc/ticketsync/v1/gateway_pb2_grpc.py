@@ -96,3 +96,121 @@ class IngressService:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class EgressServiceStub:
+    """Missing associated documentation comment in .proto file."""
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Claim = channel.unary_stream(
+                '/ticketsync.v1.EgressService/Claim',
+                request_serializer=ticketsync_dot_v1_dot_gateway__pb2.ClaimRequest.SerializeToString,
+                response_deserializer=ticketsync_dot_v1_dot_gateway__pb2.Delivery.FromString,
+                _registered_method=True)
+        self.Report = channel.unary_unary(
+                '/ticketsync.v1.EgressService/Report',
+                request_serializer=ticketsync_dot_v1_dot_gateway__pb2.DeliveryReport.SerializeToString,
+                response_deserializer=ticketsync_dot_v1_dot_gateway__pb2.DeliveryAck.FromString,
+                _registered_method=True)
+
+
+class EgressServiceServicer:
+    """Missing associated documentation comment in .proto file."""
+
+    def Claim(self, request, context):
+        """Claim gives what is to be sent, each part under a lease, as it comes: of each conversation the first that is open.
+        A lease that lapses before `begun` was reported goes back, as does every such lease when the stream ends.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Report(self, request, context):
+        """Report says what became of a part. Made again, it changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_EgressServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Claim': grpc.unary_stream_rpc_method_handler(
+                    servicer.Claim,
+                    request_deserializer=ticketsync_dot_v1_dot_gateway__pb2.ClaimRequest.FromString,
+                    response_serializer=ticketsync_dot_v1_dot_gateway__pb2.Delivery.SerializeToString,
+            ),
+            'Report': grpc.unary_unary_rpc_method_handler(
+                    servicer.Report,
+                    request_deserializer=ticketsync_dot_v1_dot_gateway__pb2.DeliveryReport.FromString,
+                    response_serializer=ticketsync_dot_v1_dot_gateway__pb2.DeliveryAck.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'ticketsync.v1.EgressService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('ticketsync.v1.EgressService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class EgressService:
+    """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def Claim(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/ticketsync.v1.EgressService/Claim',
+            ticketsync_dot_v1_dot_gateway__pb2.ClaimRequest.SerializeToString,
+            ticketsync_dot_v1_dot_gateway__pb2.Delivery.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Report(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ticketsync.v1.EgressService/Report',
+            ticketsync_dot_v1_dot_gateway__pb2.DeliveryReport.SerializeToString,
+            ticketsync_dot_v1_dot_gateway__pb2.DeliveryAck.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
