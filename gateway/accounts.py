@@ -93,11 +93,31 @@ class WeComAccount(_Account):
     api: Origin = "https://qyapi.weixin.qq.com"
 
 
+class DingTalkAccount(_Account):
+    """One DingTalk robot. In Stream mode, the safer one, nothing is taken over HTTP."""
+
+    channel: Literal["dingtalk"]
+    client_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    """The app's key."""
+    client_secret: Secret
+    robot_code: str = Field(pattern=r"^[!-~]{1,128}$")
+    """As callbacks name it; for most robots it is the app's key."""
+    corp_id: str | None = Field(None, pattern=r"^[!-~]{1,128}$")
+    """The corporation whose robot it is; None takes callbacks of any."""
+    mode: Literal["stream", "http"] = "stream"
+    api: Origin = "https://api.dingtalk.com"
+    webhook_origins: tuple[Origin, ...] = ("https://oapi.dingtalk.com", "https://api.dingtalk.com")
+    """Where a `sessionWebhook` may lead; any other is never called."""
+
+
 def _kind(given: object) -> str:
     """WeChat was the first, so an account that does not say is one of it."""
     return str(given.get("channel", "wechat") if isinstance(given, dict) else getattr(given, "channel", ""))
 
 
 Account = Annotated[
-    Annotated[WeChatAccount, Tag("wechat")] | Annotated[WeComAccount, Tag("wecom")], Discriminator(_kind)
+    Annotated[WeChatAccount, Tag("wechat")]
+    | Annotated[WeComAccount, Tag("wecom")]
+    | Annotated[DingTalkAccount, Tag("dingtalk")],
+    Discriminator(_kind),
 ]

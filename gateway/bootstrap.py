@@ -17,6 +17,7 @@ from gateway.keeper import Keeper
 from gateway.outbound import Sender
 from gateway.platforms.http import PlatformHttp
 from gateway.ports import Chance, Clock
+from gateway.pull import Puller
 from gateway.registry import Surroundings, channel_of, line_of
 from gateway.settings import GatewaySettings
 
@@ -63,7 +64,7 @@ class Gateway:
         )
         keeper = Keeper(self.inbox, self.forwarder, clock=clock, chance=chance, counts=self.counts)
         self._http = PlatformHttp()
-        around = Surroundings(self._http, self.inbox, keeper, clock, chance, self.counts)
+        around = Surroundings(self._http, self.inbox, keeper, clock, chance, self.counts, settings.body_bytes_max)
         lines = {one.account: line_of(one, channels[one.account], around) for one in settings.accounts}
         self._feeds = {name: line.feed for name, line in lines.items() if line.feed is not None}
         self.senders: Mapping[str, Sender] = {
@@ -72,7 +73,7 @@ class Gateway:
         intake = Intake(
             channels,
             keeper,
-            self._feeds,
+            {name: feed for name, feed in self._feeds.items() if isinstance(feed, Puller)},
             body_bytes_max=settings.body_bytes_max,
             clock=clock,
             counts=self.counts,

@@ -4,9 +4,11 @@ A further platform is one more arm of each. Owns no account.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from gateway.accounts import Account, WeChatAccount, WeComAccount
+from gateway.accounts import Account, DingTalkAccount, WeChatAccount, WeComAccount
 from gateway.channels.base import Channel
+from gateway.channels.dingtalk import DingTalk
 from gateway.channels.tencent import Seal
 from gateway.channels.wechat import WeChat
 from gateway.channels.wecom import WeCom
@@ -15,6 +17,8 @@ from gateway.counts import Counts
 from gateway.inbox import Inbox
 from gateway.keeper import Keeper
 from gateway.outbound import Sender
+from gateway.platforms.dingtalk import DingTalkApi, DingTalkSender
+from gateway.platforms.dingtalk_stream import DingTalkStream
 from gateway.platforms.http import PlatformHttp
 from gateway.platforms.wechat import WeChatSender, wechat_api
 from gateway.platforms.wecom import WeComPages, WeComSender, wecom_api
@@ -32,14 +36,27 @@ class Surroundings:
     clock: Clock
     chance: Chance
     counts: Counts
+    body_bytes_max: int
+
+
+class Feed(Protocol):
+    """What brings callbacks that nobody posts. It may be started again after a stop."""
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        ...
+
+    async def stop(self) -> None:
+        """Bring no more."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What an account has beside its channel, if anything: `feed` brings callbacks that nobody posts."""
+    """What an account has beside its channel, if anything."""
 
     sender: Sender | None = None
-    feed: Puller | None = None
+    feed: Feed | None = None
 
 
 def channel_of(account: Account, tolerance_s: int) -> Channel:
@@ -49,6 +66,8 @@ def channel_of(account: Account, tolerance_s: int) -> Channel:
             return WeChat(account.account, _seal(account, account.app_id, tolerance_s), plain=account.plain)
         case WeComAccount():
             return WeCom(account.account, _seal(account, account.corp_id, tolerance_s))
+        case DingTalkAccount(client_secret=secret, robot_code=robot, corp_id=corp):
+            return DingTalk(account.account, secret(), robot, corp, account.mode == "http", tolerance_s)
 
 
 def line_of(account: Account, channel: Channel, around: Surroundings) -> Line:
@@ -75,6 +94,35 @@ def line_of(account: Account, channel: Channel, around: Surroundings) -> Line:
                 counts=around.counts,
             )
             return Line(WeComSender(account.account, api), puller)
+        case DingTalkAccount():
+            assert isinstance(channel, DingTalk)
+            return _dingtalk(account, channel, around)
+
+
+def _dingtalk(account: DingTalkAccount, channel: DingTalk, around: Surroundings) -> Line:
+    api = DingTalkApi(around.http, account.api, account.client_id, account.client_secret, around.clock)
+    sender = DingTalkSender(
+        account.account,
+        account.robot_code,
+        api,
+        around.http,
+        around.inbox.reply_to,
+        account.webhook_origins,
+        around.clock,
+        around.counts,
+    )
+    if account.mode == "http":
+        return Line(sender)
+    stream = DingTalkStream(
+        channel,
+        api,
+        around.keeper,
+        frame_bytes_max=around.body_bytes_max,
+        clock=around.clock,
+        chance=around.chance,
+        counts=around.counts,
+    )
+    return Line(sender, stream)
 
 
 def _seal(account: WeChatAccount | WeComAccount, receiver: str, tolerance_s: int) -> Seal:

@@ -39,12 +39,12 @@ class SteppingClock:
 
 
 class HeldClock:
-    """A clock that moves only when a test says so; whoever sleeps until then wakes. `asleep` is set while one does."""
+    """A clock that moves only when a test says so. `asleep` is set while somebody waits for a time still to come."""
 
     def __init__(self, now_s: int) -> None:
         self._now_ms = now_s * 1000
         self._moved = asyncio.Event()
-        self._sleepers = 0
+        self._until_ms: list[int] = []
         self.asleep = asyncio.Event()
 
     def now_ms(self) -> int:
@@ -52,21 +52,27 @@ class HeldClock:
 
     async def sleep(self, delay_s: float) -> None:
         until_ms = self._now_ms + round(delay_s * 1000)
-        self._sleepers += 1
-        self.asleep.set()
+        self._until_ms.append(until_ms)
+        self._look()
         try:
             while self._now_ms < until_ms:
                 await self._moved.wait()
         finally:
-            self._sleepers -= 1
-            if not self._sleepers:
-                self.asleep.clear()
+            self._until_ms.remove(until_ms)
+            self._look()
 
     def advance(self, by_s: float) -> None:
         """Move on."""
         self._now_ms += round(by_s * 1000)
         self._moved.set()
         self._moved = asyncio.Event()
+        self._look()
+
+    def _look(self) -> None:
+        if any(until_ms > self._now_ms for until_ms in self._until_ms):
+            self.asleep.set()
+        else:
+            self.asleep.clear()
 
 
 class FixedChance:

@@ -1,9 +1,12 @@
 """Every channel passes the one suite."""
 
+import json
+
 import pytest
 
 from gateway.channels import wxbizmsgcrypt
 from tests.gateway.channels.channel_contract import ChannelContract
+from tests.gateway.dingtalk_server import dingtalk_account, said, signed
 from tests.gateway.platform import T5, T5_NOW_S, Platform, Post, notice, text
 from tests.gateway.rig import account
 from tests.gateway.wecom_server import WeComServer, hint, message, sealed, wecom_account
@@ -117,3 +120,29 @@ class TestWeCom(ChannelContract):
         body = sealed("1616140317555161061")
         encrypted = body.body.partition(b"<Encrypt><![CDATA[")[2].partition(b"]]>")[0].decode()
         return Post(body.query | {"echostr": encrypted}, b""), b"1616140317555161061"
+
+
+class TestDingTalk(ChannelContract):
+    def account(self):
+        return dingtalk_account(mode="http")
+
+    def text(self, number, *, age_s=0):
+        return signed(json.dumps(said(number)).encode(), now_s=T5_NOW_S - age_s)
+
+    def for_another(self):
+        return signed(json.dumps(said(1, robotCode="other")).encode())
+
+    def unreadable(self):
+        return signed(b'{"msgId": :1}')
+
+    def unknown(self):
+        return signed(json.dumps(said(9, msgtype="hologram")).encode())
+
+    def tampered(self):
+        post = self.text(1)
+        changed = [post.headers | {name: "0" + post.headers[name]} for name in post.headers]
+        missing = [{other: post.headers[other] for other in post.headers if other != name} for name in post.headers]
+        return [Post({}, post.body, headers) for headers in (*changed, *missing, {})]
+
+    def handshake(self):
+        return None

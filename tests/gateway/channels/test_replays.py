@@ -18,7 +18,7 @@ def test_signature_is_remembered_for_two_windows_as_its_time_may_lie_on_either_s
 
 
 def test_oldest_is_given_up_where_there_are_too_many(monkeypatch):
-    monkeypatch.setattr(replays, "_BODIES_MAX", 2)
+    monkeypatch.setattr(replays, "_SIGNATURES_MAX", 2)
     seen = Replays(window_s=10)
     for signed in ("a", "b", "c"):
         assert seen.admit(signed, b"one", now_ms=0)

@@ -1,0 +1,176 @@
+"""DingTalk robots: answers by the session's own address until it lapses, then by the robot's interface.
+
+DingTalk has no field that would make a second send harmless: an attempt of unknown fate is never repeated by itself.
+"""
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from crdt_sync.errors import Unavailable
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery
+from gateway.counts import Counts
+from gateway.outbound import Dead, Limits, Outcome, RetryLater, Sent
+from gateway.platforms.http import Answer, CallFailed, NotSent, PlatformHttp, Refused
+from gateway.platforms.outcomes import failed, text_of
+from gateway.platforms.tokens import AccessToken, Grant
+from gateway.ports import Clock
+
+_TEXT_BYTES_MAX = 20_000  # the whole body may have 20 kB
+_WEBHOOK_MARGIN_MS = 60_000
+_BUSY_DELAY_MS = 60_000  # a robot may send 20 messages a minute
+_WEBHOOK_BUSY = {130101, 410100}  # too many a minute
+# Nothing but a plain host may stand before the path, so that no reader of addresses sees another one there.
+_WEBHOOK = re.compile(r"(https?://[A-Za-z0-9.:-]+)/robot/sendBySession[!-~]{0,1000}")
+
+_log = structlog.get_logger(__name__)
+
+
+class DingTalkApi:
+    """The calls of one app at `origin`."""
+
+    def __init__(self, http: PlatformHttp, origin: str, key: str, secret: Callable[[], str], clock: Clock) -> None:
+        self._http = http
+        self._origin = origin
+        self._key = key
+        self._secret = secret
+        self._token = AccessToken(self._grant, clock)
+
+    async def call(self, path: str, body: Mapping[str, object]) -> Answer:
+        """The answer of a call that was made; raises as `TencentApi.call`."""
+        for _ in range(2):
+            token = await self._token.get()
+            answer = await self._http.post(
+                f"{self._origin}{path}", body, headers={"x-acs-dingtalk-access-token": token}
+            )
+            if answer.status != 401:
+                break
+            self._token.refused(token)
+        else:
+            raise NotSent("token")
+        if "Throttling" in answer.text("code"):
+            raise Refused("busy", retry_ms=_BUSY_DELAY_MS)
+        if answer.status >= 300:
+            raise Refused(f"http_{answer.status}")
+        return answer
+
+    async def open_stream(self, topic: str) -> tuple[str, str]:
+        """The address of a stream that carries `topic`, and the ticket that opens it; raises `CallFailed`."""
+        body = {
+            "clientId": self._key,
+            "clientSecret": self._secret(),
+            "subscriptions": [{"type": "CALLBACK", "topic": topic}],
+            "ua": "crdt-sync-gateway",
+            "localIp": "127.0.0.1",
+        }
+        answer = await self._http.post(f"{self._origin}/v1.0/gateway/connections/open", body)
+        endpoint, ticket = answer.text("endpoint"), answer.text("ticket")
+        # Whoever answered there is believed, but not that the way to the stream may be less safe than the way there.
+        encrypted = endpoint.startswith("wss://") or self._origin.startswith("http://")
+        if answer.status >= 300 or not (endpoint and ticket and encrypted):
+            raise Refused(f"http_{answer.status}" if answer.status >= 300 else "endpoint")
+        return endpoint, ticket
+
+    async def _grant(self) -> Grant:
+        try:
+            body = {"appKey": self._key, "appSecret": self._secret()}
+            answer = await self._http.post(f"{self._origin}/v1.0/oauth2/accessToken", body)
+        except CallFailed:
+            raise NotSent("token") from None
+        if not answer.text("accessToken"):
+            raise NotSent("token")
+        return Grant(answer.text("accessToken"), answer.number("expireIn"))
+
+
+@dataclass(frozen=True, slots=True)
+class DingTalkSender:
+    """Answers the conversations of one robot. `reply_to` finds what the newest message of one said of how.
+
+    A session's address comes in a message, and over HTTP no signature covers it: only one of `webhook_origins` is ever
+    called, and no redirect is followed.
+    """
+
+    account: str
+    robot_code: str
+    api: DingTalkApi
+    http: PlatformHttp
+    reply_to: Callable[[str, str], Awaitable[str | None]]
+    webhook_origins: Collection[str]
+    clock: Clock
+    counts: Counts
+
+    @property
+    def has_idempotency(self) -> bool:
+        """Whether a second send does nothing: it does not."""
+        return False
+
+    @property
+    def limits(self) -> Limits:
+        """DingTalk closes no window on the robot's interface."""
+        return Limits()
+
+    async def send(self, delivery: Delivery) -> Outcome:
+        """One attempt, at the address of the session or at the interface."""
+        text = text_of(delivery, bytes_max=_TEXT_BYTES_MAX)
+        if isinstance(text, Dead):
+            return text
+        try:
+            known = await self.reply_to(self.account, delivery.conversation)
+        except Unavailable:
+            return RetryLater("store")
+        if known is None:
+            return Dead("no_address")
+        peer = json.loads(known)
+        try:
+            if self._may_call(peer) and await self._by_session(peer["webhook"], text):
+                return Sent()
+            return await self._by_interface(peer, text)
+        except CallFailed as error:
+            return failed(error, {})
+
+    async def close(self) -> None:
+        """Nothing of its own: the gateway closes the connections that all accounts share."""
+
+    def _may_call(self, peer: Mapping[str, object]) -> bool:
+        webhook, until_ms = peer["webhook"], peer["until_ms"]
+        assert isinstance(webhook, str)
+        assert isinstance(until_ms, int)
+        if not webhook or until_ms - _WEBHOOK_MARGIN_MS <= self.clock.now_ms():
+            return False
+        found = _WEBHOOK.fullmatch(webhook)
+        if found is not None and found[1] in self.webhook_origins:
+            return True
+        self.counts.add("send.webhook_refused")
+        _log.warning("address of a session refused: its host is not on the list", account=self.account)
+        return False
+
+    async def _by_session(self, webhook: str, text: str) -> bool:
+        """Whether it was sent; False if surely not, because the session is over sooner than it said."""
+        answer = await self.http.post(webhook, {"msgtype": "text", "text": {"content": text}})
+        if answer.number("errcode") in _WEBHOOK_BUSY:
+            raise Refused("busy", retry_ms=_BUSY_DELAY_MS)
+        return answer.status < 300 and answer.number("errcode") == 0
+
+    async def _by_interface(self, peer: Mapping[str, object], text: str) -> Outcome:
+        content = json.dumps({"content": text}, ensure_ascii=False)
+        body = {"robotCode": self.robot_code, "msgKey": "sampleText", "msgParam": content}
+        if peer["group"]:
+            group = {"openConversationId": peer["group"]}
+            answer = await self.api.call("/v1.0/robot/groupMessages/send", body | group)
+        elif user := peer["user"]:
+            answer = await self.api.call("/v1.0/robot/oToMessages/batchSend", {**body, "userIds": [user]})
+            if user in _list(answer, "invalidStaffIdList"):
+                return Dead("invalid_user")
+            if user in _list(answer, "flowControlledStaffIdList"):
+                return RetryLater("busy", _BUSY_DELAY_MS)
+        else:
+            return Dead("no_address")
+        return Sent(answer.text("processQueryKey"))
+
+
+def _list(answer: Answer, name: str) -> list[object]:
+    found = answer.fields.get(name)
+    return found if isinstance(found, list) else []
