@@ -27,7 +27,8 @@ def restore(
 ) -> None:
     """Put a backup in the place of the database; the service must not run.
 
-    Clients drop their copies when they come back, and submit again what the backup lacks.
+    Clients drop their copies when they come back, and submit again what the backup lacks. What was taken from people
+    since the backup stays taken.
     """
     clock = SystemClock()
     restored = bootstrap.run(backups.restore(context.obj.url, file, clock=clock, ids=SystemIds(clock)))
@@ -37,5 +38,7 @@ def restore(
         typer.echo("The replaced database could not be read to its end; copies of its documents may come back.")
     elif epoch.unread:
         typer.echo(f"{epoch.unread} documents of the replaced database could not be read; their copies may come back.")
+    if not epoch.knows_access:
+        typer.echo("Whatever `admin access` took since the backup is not known and given back; take it again.")
     if restored.aside is not None:
         typer.echo(f"The replaced database is {restored.aside}.")

@@ -1,10 +1,13 @@
 """What an operator has taken from a person since that person's token was signed. Knows no token and no store."""
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ActorId, Role, TicketId
 from crdt_sync.errors import Unauthenticated
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,19 @@ class Restriction:
         )
         return replace(identity, principal=narrowed, granted=granted)
 
+    def joined(self, other: "Restriction") -> "Restriction":
+        """Return what takes all that either takes from the actor."""
+        return Restriction(
+            self.actor,
+            revoked=self.revoked or other.revoked,
+            read_only=self.read_only or other.read_only,
+            roles=_both(self.roles, other.roles),
+            tickets=_both(self.tickets, other.tickets),
+            valid_from_ms=max(self.valid_from_ms, other.valid_from_ms),
+        )
 
-def _both(one: tuple[TicketId, ...] | None, other: tuple[TicketId, ...] | None) -> tuple[TicketId, ...] | None:
+
+def _both(one: tuple[_T, ...] | None, other: tuple[_T, ...] | None) -> tuple[_T, ...] | None:
     if one is None or other is None:
         return other if one is None else one
-    return tuple(ticket for ticket in one if ticket in other)
+    return tuple(each for each in one if each in other)

@@ -5,6 +5,7 @@ conversation from its messages, and each submission under a client id of its aut
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +17,7 @@ from crdt_sync.documents.submit import TRANSITIONS, SubmitDocument
 from crdt_sync.documents.talk import TalkDocument
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import ActorId, DocumentKind, DocumentName, Position
+from crdt_sync.domain.restriction import Restriction
 from crdt_sync.errors import TicketSyncError
 from crdt_sync.ports import Ids, NewUpdate, Store, StoreUnavailable
 from crdt_sync.protocol.room import Room
@@ -34,28 +36,31 @@ class Epoch:
     """What was begun.
 
     `unread` are the documents of the replaced store that could not be read; None if nobody knows how many: it could not
-    be read to its end, or at all.
+    be read to its end, or at all. `knows_access` tells whether it said what operators have taken from people.
     """
 
     position: Position
     documents: int
     unread: int | None
+    knows_access: bool
 
 
 async def begin_epoch(store: Store, ids: Ids, now_ms: int, *, replaced: Store | None) -> Epoch:
     """Make every document of `store` anew; `replaced` is the store whose place it takes, if that can be read.
 
-    The replaced store says which client ids were used since the backup, so that they can be ended, too. Plain documents
-    stay as they are: nobody knows what they mean.
+    The replaced store says which client ids were used since the backup, so that they can be ended, too, and what was
+    taken from people, which stays taken. Plain documents stay as they are: nobody knows what they mean.
 
     Raises:
         StoreUnavailable: `store` cannot be read or written.
         ServiceError: a document in `store` is damaged.
 
     """
-    former = await _former(replaced, ids) if replaced is not None else _Former(Position(0), {}, {}, 0)
+    former = await _former(replaced, ids) if replaced is not None else _Former(Position(0), {}, {}, 0, None)
     position = Position(max(await store.position(), former.position) + POSITIONS_SKIPPED)
     await store.begin_epoch(position, now_ms)
+    for restriction in former.restrictions or ():
+        await store.restrict(restriction.actor, restriction.joined, now_ms)
     count = 0
     async for name in _names(store):
         room = await Rooms(store, ids).get(str(name))
@@ -71,7 +76,7 @@ async def begin_epoch(store: Store, ids: Ids, now_ms: int, *, replaced: Store | 
         gone = clients if DocumentName.parse(text).kind in _NEVER_TAKEN_BACK else former.ended[text]
         if gone:  # what had ended before does not begin again
             await store.renew(text, (), gone)
-    return Epoch(position, count, former.unread)
+    return Epoch(position, count, former.unread, former.restrictions is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +87,20 @@ class _Former:
     clients: dict[str, frozenset[int]]
     ended: dict[str, frozenset[int]]  # those of them that had ended there already
     unread: int | None
+    restrictions: Sequence[Restriction] | None  # None if they could not be read
 
 
 async def _former(replaced: Store, ids: Ids) -> _Former:
     clients: dict[str, frozenset[int]] = {}
     ended: dict[str, frozenset[int]] = {}
     position, unread, is_whole = Position(0), 0, True
+    restrictions = None
     try:
         position = await replaced.position()
     except StoreUnavailable:
         is_whole = False
+    with suppress(StoreUnavailable):  # the caller is told
+        restrictions = [stored.restriction for stored in await replaced.restrictions()]
     try:
         async for name in _names(replaced):
             try:
@@ -102,7 +111,7 @@ async def _former(replaced: Store, ids: Ids) -> _Former:
                 unread += 1
     except StoreUnavailable:
         is_whole = False
-    return _Former(position, clients, ended, unread if is_whole else None)
+    return _Former(position, clients, ended, unread if is_whole else None, restrictions)
 
 
 async def _names(store: Store) -> AsyncIterator[DocumentName]:

@@ -75,6 +75,24 @@ def test_a_restore_puts_the_backup_in_place_and_keeps_what_was_there(data, tmp_p
     assert {"crdt-sync.db", "crdt-sync.db.lock", aside.name} == {path.name for path in data.iterdir()}
 
 
+def test_a_restore_gives_back_nothing_that_was_taken_from_people(data, tmp_path):
+    admin(data, "access", "limit", "ann", "--read-only")
+    admin(data, "access", "revoke", "mallory")
+    admin(data, "backup", tmp_path / "backup.db")
+    admin(data, "access", "restore", "mallory")
+    admin(data, "access", "limit", "ann", "--role", "sales")
+    admin(data, "access", "revoke", "eve")
+
+    restored = admin(data, "restore", tmp_path / "backup.db")
+
+    assert "is not known" not in restored.output
+    assert [
+        "ann: nothing may be written; roles at most sales",
+        "eve: everything is refused",
+        "mallory: everything is refused",
+    ] == sorted(admin(data, "access", "show").output.splitlines())
+
+
 def test_a_restore_works_where_the_database_is_lost(data, tmp_path):
     admin(data, "backup", tmp_path / "backup.db")
     (data / "crdt-sync.db").unlink()
@@ -83,6 +101,9 @@ def test_a_restore_works_where_the_database_is_lost(data, tmp_path):
 
     assert 0 == restored.exit_code
     assert "replaced" not in restored.output
+    assert "Whatever `admin access` took since the backup is not known and given back; take it again." in (
+        restored.output
+    )
     assert 1 == len(rows(data / "crdt-sync.db", "SELECT * FROM restores"))
 
 
@@ -96,6 +117,9 @@ def test_a_restore_works_where_the_database_is_ruined(data, tmp_path):
     (aside,) = [path for path in data.iterdir() if "replaced" in path.name]
     assert aside.read_bytes().startswith(b"ruined")
     assert "The replaced database could not be read to its end; copies of its documents may come back." in (
+        restored.output
+    )
+    assert "Whatever `admin access` took since the backup is not known and given back; take it again." in (
         restored.output
     )
 
