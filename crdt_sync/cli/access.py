@@ -89,20 +89,14 @@ def _change(context: typer.Context, actor: str, **changes: object) -> None:
 
 
 async def _restrict(url: str, actor: str, changes: dict[str, object]) -> Restriction:
-    store = await database.open_store(url)
-    try:
-        amend = partial(replace, **changes)  # of its fields, which the commands above name
+    amend = partial(replace, **changes)  # of its fields, which the commands above name
+    async with database.opened(url) as store:
         return (await store.restrict(ActorId(actor), amend, SystemClock().now_ms())).restriction
-    finally:
-        await store.close()
 
 
 async def _restrictions(url: str) -> Sequence[StoredRestriction]:
-    store = await database.open_store(url, must_be_newest=True)
-    try:
+    async with database.opened(url) as store:
         return await store.restrictions()
-    finally:
-        await store.close()
 
 
 def _described(restriction: Restriction) -> str:

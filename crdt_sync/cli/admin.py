@@ -36,7 +36,8 @@ def migrate(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 if there is something to do.")] = False,
 ) -> None:
     """Bring the schema up to date, as the service does when it starts."""
-    bootstrap.run(_migrate(context.obj, check=check))
+    with database.held(context.obj.url):
+        bootstrap.run(_migrate(context.obj, check=check))
 
 
 async def _migrate(settings: Settings, *, check: bool) -> None:

@@ -34,11 +34,8 @@ def audit(
 
 
 async def _refusals(url: str, where: RefusalFilter, limit: int) -> Sequence[Refusal]:
-    store = await database.open_store(url, must_be_newest=True)
-    try:
+    async with database.opened(url) as store:
         return await store.refusals(where, limit=limit)
-    finally:
-        await store.close()
 
 
 def _line(refusal: Refusal) -> str:

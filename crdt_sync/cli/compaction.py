@@ -42,9 +42,8 @@ def verify(context: typer.Context) -> None:
 
 
 async def _compact(settings: Settings, document: str | None) -> None:
-    with database.held(settings.url):
-        store = await database.open_store(settings.url, must_be_newest=True)
-        try:
+    try:
+        async with database.opened(settings.url) as store:
             if document is not None and await _is_unknown(store, document):
                 raise NotFound(f"There is no document {document[:80]!r}.", code="unknown_document")
             documents = rows = failures = 0
@@ -57,10 +56,8 @@ async def _compact(settings: Settings, document: str | None) -> None:
                 if document is not None:
                     break
                 after = names[-1]
-        except StoreUnavailable as error:
-            raise Unavailable(f"The database does not answer: {error}.", advice="What was done stays done.") from error
-        finally:
-            await store.close()
+    except StoreUnavailable as error:
+        raise Unavailable(f"The database does not answer: {error}.", advice="What was done stays done.") from error
     typer.echo(f"{documents} documents were compacted, and {rows} updates removed.")
     if failures:
         raise typer.Exit(EXIT_FOUND)
@@ -88,17 +85,14 @@ async def _is_unknown(store: Store, name: str) -> bool:
 
 async def _verify(settings: Settings) -> None:
     count = 0
-    with database.held(settings.url):
-        store = await database.open_store(settings.url, must_be_newest=True)
-        try:
+    try:
+        async with database.opened(settings.url) as store:
             ids = SystemIds(SystemClock())
             async for fault in verify_store(store, store.inspector(), lifecycle_files.load_accepted, ids):
                 count += 1
                 typer.echo(escaped(f"{fault.where}: {fault.what}. {fault.advice}"))
-        except StoreUnavailable as error:
-            raise Unavailable(f"The database does not answer: {error}.", advice="Restore a backup.") from error
-        finally:
-            await store.close()
+    except StoreUnavailable as error:
+        raise Unavailable(f"The database does not answer: {error}.", advice="Restore a backup.") from error
     if count:
         typer.echo(f"{count} faults.")
         raise typer.Exit(EXIT_FOUND)

@@ -23,17 +23,19 @@ async def open_store(url: str, *, must_be_newest: bool = False) -> SqlStore:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[SqlStore]:
-    """Open a database of the newest schema, for as long as a command works on it.
+    """Open a database of the newest schema, for as long as a command works on it; nobody replaces it meanwhile.
 
     Raises:
+        Conflict: it is being replaced.
         Unavailable: it does not open.
 
     """
-    store = await open_store(url, must_be_newest=True)
-    try:
-        yield store
-    finally:
-        await store.close()
+    with held(url):
+        store = await open_store(url, must_be_newest=True)
+        try:
+            yield store
+        finally:
+            await store.close()
 
 
 async def schema(url: str) -> Schema:

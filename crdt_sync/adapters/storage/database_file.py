@@ -53,7 +53,7 @@ def held(path: Path, *, alone: bool) -> Iterator[None]:
             raise Conflict(
                 f"The database {path} is in use." if alone else f"The database {path} is being replaced.",
                 code="database_in_use",
-                advice="Stop the service first." if alone else "Start the service when that is done.",
+                advice="Stop the service first." if alone else "Try again when that is done.",
             ) from error
         yield
 
