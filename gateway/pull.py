@@ -92,13 +92,20 @@ class Puller:
             await woken(self._wake, self._clock, pause_ms)
 
     async def _pull_all(self) -> bool:
-        """Whether every source was pulled to its end; one that fails does not keep the others waiting."""
+        """Whether every source was pulled to its end; one that fails does not keep the others waiting.
+
+        Task boundary: whatever goes wrong, it is tried again later.
+        """
         try:
             sources = await self._inbox.pulled(self._account)
             done = [await self._pull(one) for one in sources]
             self._show_age(await self._inbox.pulled(self._account))
         except Unavailable as error:
             self._failed(error.code)
+            return False
+        except Exception as error:  # noqa: BLE001 - a dead puller would bring nothing more until somebody looks
+            _log.error("puller failed", account=self._account, error=type(error).__name__)
+            self._failed("bug")
             return False
         return all(done)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from crdt_sync.errors import Unavailable
+from crdt_sync.errors import Malformed, Unavailable
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery
 from gateway.counts import Counts
 from gateway.outbound import Dead, Limits, Outcome, RetryLater, Sent
@@ -78,7 +78,7 @@ class DingTalkApi:
         try:
             body = {"appKey": self._key, "appSecret": self._secret()}
             answer = await self._http.post(f"{self._origin}/v1.0/oauth2/accessToken", body)
-        except CallFailed:
+        except (CallFailed, Malformed):  # the second: the secret is not where it was at the start
             raise NotSent("token") from None
         if not answer.text("accessToken"):
             raise NotSent("token")

@@ -14,7 +14,7 @@ import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from crdt_sync.errors import Unavailable
+from crdt_sync.errors import Malformed, Unavailable
 from gateway.channels.base import Unverified
 from gateway.channels.dingtalk import DingTalk
 from gateway.counts import Counts
@@ -68,15 +68,22 @@ class DingTalkStream:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
+        """Task boundary: whatever ends a session, there is another."""
         while True:
             try:
                 await self._session()
-            except (CallFailed, OSError, TimeoutError, WebSocketException) as error:
-                code = error.code if isinstance(error, CallFailed) else "broken_off"
-                self._counts.add(f"stream.failed.{code}")
-                _log.warning("stream ended", account=self._channel.account, code=code)
-                await self._clock.sleep(grown_ms(self._failures, _RETRY_MS_MIN, _RETRY_MS_MAX, self._chance) / 1000)
-                self._failures += 1
+                continue
+            except (OSError, TimeoutError, WebSocketException):
+                code = "broken_off"
+            except (CallFailed, Malformed) as error:  # the second: the secret is not where it was at the start
+                code = error.code
+            except Exception as error:  # noqa: BLE001 - a dead stream would bring nothing more until somebody looks
+                _log.error("stream failed", account=self._channel.account, error=type(error).__name__)
+                code = "bug"
+            self._counts.add(f"stream.failed.{code}")
+            _log.warning("stream ended", account=self._channel.account, code=code)
+            await self._clock.sleep(grown_ms(self._failures, _RETRY_MS_MIN, _RETRY_MS_MAX, self._chance) / 1000)
+            self._failures += 1
 
     async def _session(self) -> None:
         """One connection, until DingTalk asks for another; an end that it did not announce is an error."""
@@ -134,6 +141,10 @@ class DingTalkStream:
             return _MALFORMED, "{}"
         except Unavailable as error:
             self._counts.add(f"callback.refused.{error.code}")
+            return _FAILED, "{}"
+        except Exception as error:  # noqa: BLE001 - one message that finds a bug must not end the stream of all others
+            _log.error("frame not read", account=self._channel.account, error=type(error).__name__)
+            self._counts.add("callback.refused.bug")
             return _FAILED, "{}"
         return _ACCEPTED, '{"response":"OK"}'
 

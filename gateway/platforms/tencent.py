@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from crdt_sync.errors import Malformed
 from gateway.platforms.http import Answer, CallFailed, NotSent, PlatformHttp, Refused
 from gateway.platforms.tokens import AccessToken, Grant
 from gateway.ports import Clock
@@ -48,7 +49,7 @@ class TencentApi:
     async def _grant(self) -> Grant:
         try:
             answer = await self._ask_for_token(self._http)
-        except CallFailed:
+        except (CallFailed, Malformed):  # the second: the secret is not where it was at the start
             raise NotSent("token") from None
         if not answer.text("access_token"):
             raise NotSent("token")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from gateway.channels.wecom import WeCom
 from tests.gateway.fakes import FakeIngress, HeldClock
 from tests.gateway.platform import T5_NOW_S
 from tests.gateway.rig import NO_SERVICE, Rig, running
@@ -231,3 +232,18 @@ async def test_hint_without_a_seal_is_refused(tmp_path, body):
         answer = await rig.client.post("/channels/kf", params=post.query, content=body)
         assert 401 == answer.status_code
     assert [] == cursors(tmp_path)
+
+
+async def test_bug_in_reading_a_page_is_tried_again_and_ends_nothing(tmp_path, monkeypatch):
+    def broken(self, source, message):
+        raise ZeroDivisionError
+
+    async with pulling(tmp_path) as it:
+        it.server.messages["kf1"] = [message(1)]
+        with monkeypatch.context() as patch:
+            patch.setattr(WeCom, "pulled", broken)
+            await it.hinted()
+            await it.until(lambda: it.rig.gateway.counts["pull.failed.bug"])
+            await it.rested()
+        it.rig.clock.advance(60)
+        await it.until(lambda: it.ingress.taken)

@@ -7,11 +7,14 @@ from contextlib import asynccontextmanager, closing
 
 import pytest
 
+from crdt_sync.errors import Malformed
+from gateway.channels.dingtalk import DingTalk
+from gateway.platforms.dingtalk import DingTalkApi
 from gateway.platforms.dingtalk_stream import ROBOT_TOPIC
 from tests.gateway.dingtalk_server import DingTalkServer, call, dingtalk_account, frame, said
 from tests.gateway.fakes import FakeIngress, HeldClock
 from tests.gateway.platform import T5_NOW_S
-from tests.gateway.rig import running
+from tests.gateway.rig import NO_SERVICE, running
 
 
 @asynccontextmanager
@@ -156,3 +159,50 @@ async def test_account_of_the_stream_takes_nothing_over_http_and_logs_no_secret(
     written = "".join(capsys.readouterr())
     assert "stream ended" in written
     assert "this is secret" not in written
+
+
+async def test_message_that_finds_a_bug_fails_alone(tmp_path, server, monkeypatch):
+    def broken(self, content, *more_keys):
+        raise ZeroDivisionError
+
+    async with streaming(tmp_path, server) as rig:
+        stream = await server.stream()
+        with monkeypatch.context() as patch:
+            patch.setattr(DingTalk, "callback", broken)
+            assert 500 == (await server.push(call(1), stream))["code"]
+        assert 200 == (await server.push(call(1), stream))["code"]
+        assert 1 == rig.gateway.counts["callback.refused.bug"]
+
+
+async def test_bug_in_opening_a_stream_is_tried_again(tmp_path, server, monkeypatch):
+    async def broken(self, topic):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DingTalkApi, "open_stream", broken)
+        async with streaming(tmp_path, server) as rig:
+            async with asyncio.timeout(20):
+                await rig.clock.asleep.wait()
+            assert 1 == rig.gateway.counts["stream.failed.bug"]
+            patch.undo()
+            rig.clock.advance(1)
+            assert 200 == (await server.push(call(1), await server.stream()))["code"]
+
+
+async def test_secret_that_is_gone_for_a_while_is_looked_for_again(tmp_path, server):
+    secrets = ["this is secret", None, "this is secret"]
+
+    def secret():
+        value = secrets.pop(0)
+        if value is None:
+            raise Malformed("not set", code="secret")
+        return value
+
+    async with server.serving() as url:
+        given = {"accounts": (dingtalk_account(url, client_secret=secret),), "clock": HeldClock(T5_NOW_S)}
+        async with running(tmp_path, NO_SERVICE, **given) as rig:
+            async with asyncio.timeout(20):
+                await rig.clock.asleep.wait()
+            assert 1 == rig.gateway.counts["stream.failed.secret"]
+            rig.clock.advance(1)
+            assert 200 == (await server.push(call(1), await server.stream()))["code"]

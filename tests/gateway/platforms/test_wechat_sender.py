@@ -3,6 +3,7 @@
 import pytest
 from starlette.responses import PlainTextResponse
 
+from crdt_sync.errors import Malformed
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery, Media, Part
 from gateway.outbound import Dead, RetryLater, Sent, Unknown, WindowClosed
 from gateway.platforms.http import PlatformHttp
@@ -86,6 +87,14 @@ async def test_without_a_token_nothing_is_sent(server, sender):
     server.no_token = True
     assert RetryLater("token") == await sender.send(delivery())
     assert [] == server.sends
+
+
+async def test_secret_that_is_no_longer_there_is_no_token(server, http):
+    def gone():
+        raise Malformed("not set", code="secret")
+
+    sender = WeChatSender("shop", wechat_api(http, server.url, T5["app_id"], gone, HeldClock(0)))
+    assert RetryLater("token") == await sender.send(delivery())
 
 
 async def test_platform_that_is_away_is_tried_again_later(http):
