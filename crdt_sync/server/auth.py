@@ -31,6 +31,7 @@ CLOCK_SKEW_S = 30  # an issuer's clock may be ahead of ours; it delays `nbf` and
 
 _FORWARDED = re.compile(r"forwarded|x-forwarded-.+|x-real-ip|via")
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+))(?::[0-9]+)?")
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}")  # RFC 7515, unpadded: PyJWT takes any padding
 _PRINTABLE = r"^[\x20-\x7e]+$"
 
 Actor = Annotated[str, StringConstraints(pattern=_PRINTABLE, max_length=128)]
@@ -115,6 +116,8 @@ class TokenAuthenticator:
             raise Unauthenticated("A token is needed.", code="token_missing", advice="Send Authorization: Bearer.")
         if len(token) > TOKEN_CHARACTERS_MAX:
             raise _wrong("The token is too long.")
+        if not _COMPACT.fullmatch(token):
+            raise _wrong("The token is not valid.")
         try:
             key = await self._keys.find(_key_id(token))
             payload = jwt.decode(
@@ -245,6 +248,14 @@ def bearer(header: str | None) -> str | None:
     if scheme.lower() != "bearer" or not token.strip():
         raise _wrong("The Authorization header is not a bearer token.")
     return token.strip()
+
+
+def shown_token(header: str | None, in_address: str | None) -> str | None:
+    """Return the token that a handshake shows, for whoever counts handshakes: None also for what `bearer` refuses."""
+    try:
+        return bearer(header) or in_address
+    except Unauthenticated:
+        return None
 
 
 def _key_id(token: str) -> str | None:

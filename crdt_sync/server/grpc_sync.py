@@ -28,7 +28,7 @@ from crdt_sync.errors import (
 from crdt_sync.rpc.status import abort
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
-from crdt_sync.server.auth import Authenticator, bearer
+from crdt_sync.server.auth import Authenticator, bearer, shown_token
 from crdt_sync.server.grpc_calls import Context, Room, metadata_of, source_of
 from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.server.handshake_rate import HandshakeRate
@@ -83,9 +83,9 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
         with ExitStack() as room:
             try:
                 room.enter_context(self._room())
-                self._rate.arrive(source)
-                identity = await authenticate(bearer(headers.get("authorization")))
-                self._rate.enter(identity)
+                token = shown_token(headers.get("authorization"), None)
+                self._rate.arrive(source, token)
+                identity = await self._rate.judged(authenticate(bearer(headers.get("authorization"))), token)
             except TicketSyncError as error:
                 stream.fail(error)
                 await abort(context, error)

@@ -1,19 +1,20 @@
 """How often one may come: a rate of handshakes for each address, and a sharper one for each person.
 
 An address may be a whole office, which comes back at once when the service was restarted; a person has a few screens.
-Whose token was judged before is known by it, and so refused before anything is done for him.
+Who is known by a token that was found good before counts for himself alone: he is refused before anything is done for
+him, and takes nothing from those behind his address.
 """
 
 import hashlib
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ActorId, Department
-from crdt_sync.errors import TooMany
+from crdt_sync.errors import TicketSyncError, TooMany
 from crdt_sync.wire import limits
 
 SECOND_NS = 1_000_000_000
@@ -40,30 +41,40 @@ class HandshakeRate:
     def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._sources = Buckets[str](limits.SOURCE_HANDSHAKES_MAX, limits.SOURCE_HANDSHAKES_PER_S_MAX, now_ns)
         self._actors = Buckets[Actor](limits.ACTOR_HANDSHAKES_MAX, limits.ACTOR_HANDSHAKES_PER_S_MAX, now_ns)
-        self._shown = Newest[bytes, Actor]()
+        self._known = Newest[bytes, Actor]()
 
-    def arrive(self, source: str) -> None:
-        """Count a handshake from an address.
+    def arrive(self, source: str, token: str | None = None) -> None:
+        """Count a handshake from an address before its token is judged, unless the token was good the last time.
+
+        Raises:
+            TooOften: it is one too many for the address, or for whom the token names.
+
+        """
+        actor = self._known.get(_digest(token)) if token else None
+        if actor is None:
+            self._sources.take(source)
+        else:
+            self._actors.check(actor)
+
+    async def judged(self, judging: Awaitable[Identity], token: str | None = None) -> Identity:
+        """Return who came, and count him; `token` is the handshake's, none if it came later.
 
         Raises:
             TooOften: it is one too many.
+            TicketSyncError: it was judged so; the token is not known any more.
 
         """
-        self._sources.take(source)
+        try:
+            identity = await judging
+        except TicketSyncError:
+            if token:
+                self._known.forget(_digest(token))
+            raise
+        self.enter(identity, token)
+        return identity
 
-    def present(self, presented: str | None) -> None:
-        """Look at what a handshake shows of its caller, before it is judged.
-
-        Raises:
-            TooOften: it was good before, and who it names was here too often.
-
-        """
-        actor = self._shown.get(_digest(presented)) if presented else None
-        if actor is not None:
-            self._actors.check(actor)
-
-    def enter(self, identity: Identity, presented: str | None = None) -> None:
-        """Count a handshake of somebody who was judged.
+    def enter(self, identity: Identity, token: str | None = None) -> None:
+        """Count a handshake of somebody who was judged, and know him by its token from now on.
 
         Raises:
             TooOften: it is one too many.
@@ -73,9 +84,9 @@ class HandshakeRate:
         if not principal.department:
             return  # without tokens everybody is the same stranger
         actor = (principal.actor, principal.department)
-        if presented:
-            self._shown.put(_digest(presented), actor)
         self._actors.take(actor)
+        if token:
+            self._known.put(_digest(token), actor)
 
 
 class Newest(Generic[_K, _V]):
@@ -94,6 +105,10 @@ class Newest(Generic[_K, _V]):
         self._held.move_to_end(key)
         if len(self._held) > KEYS_MAX:
             self._held.popitem(last=False)
+
+    def forget(self, key: _K) -> None:
+        """Keep nothing there."""
+        self._held.pop(key, None)
 
 
 class Buckets(Generic[_K]):
@@ -130,5 +145,5 @@ class Buckets(Generic[_K]):
         return max(0, (self._full_at_ns.get(key) or 0) - self._now_ns())
 
 
-def _digest(presented: str) -> bytes:
-    return hashlib.sha256(presented.encode("utf-8", "surrogatepass")).digest()
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

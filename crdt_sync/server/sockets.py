@@ -19,7 +19,7 @@ from crdt_sync.errors import Malformed, NotFound, TicketSyncError, Unavailable
 from crdt_sync.protocol.collab_dialect import CollabDialect
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.yjs_dialect import YjsDialect
-from crdt_sync.server.auth import Authenticator, bearer, vouching
+from crdt_sync.server.auth import Authenticator, bearer, shown_token, vouching
 from crdt_sync.server.deadlines import Deadlines
 from crdt_sync.server.frame_readers import FrameReaders
 from crdt_sync.server.handshake_rate import HandshakeRate, TooOften
@@ -141,8 +141,7 @@ class Sockets:
             return Denial(error)
         assert self._readers is not None, "the service was started"
         try:
-            self._rate.arrive(handshake.source)
-            self._rate.present(_presented(handshake))
+            self._rate.arrive(handshake.source, _shown(handshake))
         except TooOften as error:
             return Denial(error, {"Retry-After": str(error.retry_after_s)})
         document = None if path == COLLAB else unquote(path.removeprefix(SYNC).decode("latin-1"))
@@ -171,7 +170,7 @@ class Sockets:
         """Judge the token of the handshake, and begin; nothing is read before."""
         vouched = vouching(handshake.headers)  # the others are not kept for as long as a socket lives
         caller = Caller(self._authenticator, vouched, self._rate)
-        judge = partial(caller.authenticate, presented=_presented(handshake))
+        judge = partial(caller.authenticate, shown=_shown(handshake))
         try:
             identity = await _at_handshake(judge, token, required=document is not None)
         except TicketSyncError as error:
@@ -204,12 +203,13 @@ class Caller:
         self._rate = rate
         self._counted = False
 
-    async def authenticate(self, token: str | None, presented: str | None = None) -> Identity:
-        """Judge a token; `presented` is what the handshake held of it."""
-        identity = await self._authenticator.authenticate(token or None, self._headers)
-        if not self._counted:
-            self._rate.enter(identity, presented)
-            self._counted = True
+    async def authenticate(self, token: str | None, shown: str | None = None) -> Identity:
+        """Judge a token; `shown` is what the handshake showed of it."""
+        judging = self._authenticator.authenticate(token or None, self._headers)
+        if self._counted:
+            return await judging
+        identity = await self._rate.judged(judging, shown)
+        self._counted = True
         return identity
 
 
@@ -225,9 +225,8 @@ async def _at_handshake(
         return None
 
 
-def _presented(handshake: Handshake) -> str | None:
-    """Return what a handshake shows of its caller, as it stands there."""
-    return handshake.headers.get("authorization") or _query_token(handshake.query)
+def _shown(handshake: Handshake) -> str | None:
+    return shown_token(handshake.headers.get("authorization"), _query_token(handshake.query))
 
 
 def _query_token(query: bytes) -> str | None:

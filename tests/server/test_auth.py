@@ -165,6 +165,12 @@ async def test_junk_is_refused(junk):
     assert "token_invalid" == await refusal(junk)
 
 
+@pytest.mark.parametrize("more", ["=", "====", "!", "\n"])
+async def test_a_token_is_written_in_one_way(more):
+    """PyJWT takes any padding: each spelling would be another token to whoever counts by tokens."""
+    assert "token_invalid" == await refusal(hmac_token(SECRET) + more)
+
+
 async def test_a_token_for_another_service_of_the_issuer_is_refused():
     mine = signed(GOOD | {"iss": "https://i", "aud": "desk"})
 

@@ -6,6 +6,7 @@ import websockets
 
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.identity import Identity
+from crdt_sync.errors import Unauthenticated
 from crdt_sync.server import handshake_rate
 from crdt_sync.server.auth import NoAuthenticator
 from crdt_sync.server.handshake_rate import SECOND_NS, HandshakeRate, TooOften
@@ -72,14 +73,35 @@ def test_who_comes_a_hundred_times_a_second_is_refused_soon(time, rate):
     assert 100 == taken(lambda: rate.enter(BEN), 100), "others are let in"
 
 
-def test_who_was_judged_before_is_known_by_what_he_shows(rate):
-    rate.present("token")
+def test_who_was_judged_before_is_known_by_his_token_and_takes_nothing_from_his_address(rate):
+    rate.arrive("192.0.2.1", "token")
     assert limits.ACTOR_HANDSHAKES_MAX == taken(lambda: rate.enter(ANN, "token"), 2 * limits.ACTOR_HANDSHAKES_MAX)
 
+    assert 0 == taken(lambda: rate.arrive("192.0.2.1", "token"), 2 * limits.SOURCE_HANDSHAKES_MAX)
+    assert limits.SOURCE_HANDSHAKES_MAX - 1 == taken(lambda: rate.arrive("192.0.2.1", "another's"), 3 * OFFICE)
     with pytest.raises(TooOften):
-        rate.present("token")
-    rate.present("another's")
-    rate.present(None)
+        rate.arrive("192.0.2.1")
+
+
+async def test_a_token_that_is_good_no_more_counts_for_its_address(rate):
+    async def judged(identity):
+        if identity is None:
+            raise Unauthenticated("The token has expired.")
+        return identity
+
+    assert ANN == await rate.judged(judged(ANN), "token")
+    assert 2 * OFFICE + 1 == taken(lambda: rate.arrive("192.0.2.1", "token"), 2 * OFFICE + 1)
+    with pytest.raises(Unauthenticated):
+        await rate.judged(judged(None), "token")
+    assert limits.SOURCE_HANDSHAKES_MAX == taken(lambda: rate.arrive("192.0.2.1", "token"), 3 * OFFICE)
+
+
+def test_who_is_refused_pushes_nobody_out(rate):
+    taken(lambda: rate.enter(ANN, "token"), limits.ACTOR_HANDSHAKES_MAX)
+    for index in range(10):
+        assert 0 == taken(lambda index=index: rate.enter(ANN, f"token-{index}"), 1)
+
+    assert 1 == len(rate._known._held)
 
 
 def test_where_nobody_has_a_token_nobody_is_counted(rate):
@@ -96,7 +118,7 @@ def test_what_is_remembered_is_bounded(rate, monkeypatch):
         rate.arrive(f"192.0.2.{index}")
         rate.enter(Identity(Principal(f"actor-{index}", "sales"), None), f"token-{index}")
 
-    held = [rate._sources._full_at_ns, rate._actors._full_at_ns, rate._shown]
+    held = [rate._sources._full_at_ns, rate._actors._full_at_ns, rate._known]
     assert [100] * 3 == [len(each._held) for each in held]
 
 
@@ -140,6 +162,24 @@ async def test_a_client_that_comes_too_often_is_answered_429_and_nobody_else_is(
         assert bystander.websocket.close_code is None
         async with sync_socket(strict, "notes", strict.token(actor="sales-2")) as other:
             await other.hear(object)
+
+
+async def test_a_page_that_loops_locks_nobody_out_of_its_address_however_it_writes_its_token(strict):
+    token = strict.token()
+
+    def come(spaces):
+        headers = {"authorization": f"Bearer{' ' * spaces}{token}"}
+        return websockets.connect(strict.ws("/sync/notes"), additional_headers=headers)
+
+    for _ in range(5):
+        async with come(1) as socket:
+            await socket.recv()
+    for spaces in range(1, 21):
+        status, _, _, _ = await denied(come(spaces))
+        assert 429 == status
+    async with sync_socket(strict, "notes", strict.token(actor="sales-2")) as colleague:
+        await colleague.hear(object)
+    assert 20 == (await refusals(strict))["too_many_handshakes"]
 
 
 async def test_whose_token_comes_in_band_is_closed_by_the_code_once_it_is_judged(strict):
