@@ -7,9 +7,10 @@ import grpc
 import structlog
 from starlette.applications import Starlette
 
-from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import IngressServiceStub
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import EgressServiceStub, IngressServiceStub
 from gateway.clock import SystemChance, SystemClock
 from gateway.counts import Counts
+from gateway.dispatcher import Dispatcher
 from gateway.forwarder import Forwarder, Pace
 from gateway.http import Intake
 from gateway.inbox import Inbox, State
@@ -26,6 +27,8 @@ _CHANNEL_OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.keepalive_time_ms", 30_000),  # a claim may be silent for hours; a service that is gone is noticed
+    ("grpc.keepalive_timeout_ms", 10_000),
 )
 
 _log = structlog.get_logger(__name__)
@@ -70,6 +73,14 @@ class Gateway:
         self.senders: Mapping[str, Sender] = {
             name: line.sender for name, line in lines.items() if line.sender is not None
         }
+        self._dispatcher = Dispatcher(
+            self.senders,
+            token=settings.core_token,
+            pace=pace,
+            clock=clock,
+            chance=chance,
+            counts=self.counts,
+        )
         intake = Intake(
             channels,
             keeper,
@@ -96,6 +107,8 @@ class Gateway:
             stack.push_async_callback(channel.close, None)
             self.forwarder.start(IngressServiceStub(channel))
             stack.push_async_callback(self.forwarder.stop)
+            self._dispatcher.start(EgressServiceStub(channel))
+            stack.push_async_callback(self._dispatcher.stop)
             for feed in self._feeds.values():
                 feed.start()
                 stack.push_async_callback(feed.stop)
