@@ -26,6 +26,7 @@ class Readiness:
         self._store = store
         self._dead = dead
         self._asking = asyncio.Lock()
+        self._commit: asyncio.Task[str | None] | None = None
         self._checked_at_s: float | None = None
         self._failure: str | None = None
         self.stopping = False
@@ -42,22 +43,26 @@ class Readiness:
         if self._dead():
             raise Unavailable("The committer has ended.", code="log_unavailable", advice="Start the service anew.")
         async with self._asking:
-            now_s = asyncio.get_running_loop().time()
-            if self._checked_at_s is None or now_s - self._checked_at_s >= CHECK_LIFETIME_S:
+            loop = asyncio.get_running_loop()
+            if self._checked_at_s is None or loop.time() - self._checked_at_s >= CHECK_LIFETIME_S:
                 self._failure = await self._ask()
-                self._checked_at_s = now_s
+                self._checked_at_s = loop.time()
         if self._failure is not None:
             raise Unavailable(self._failure, code="log_unavailable", advice="Look at the database.")
 
     async def _ask(self) -> str | None:
+        """Wait for the commit that is under way, if one is: a disk that hangs is not asked again and again."""
+        if self._commit is None or self._commit.done():
+            self._commit = asyncio.create_task(self._committed())
+        done, _ = await asyncio.wait([self._commit], timeout=CHECK_TIMEOUT_S)
+        return self._commit.result() if done else f"The log did not commit within {CHECK_TIMEOUT_S:g} seconds."
+
+    async def _committed(self) -> str | None:
         try:
-            async with asyncio.timeout(CHECK_TIMEOUT_S):
-                await self._store.check()
+            await self._store.check()
         except StoreUnavailable as error:
             _log.warning("log cannot commit", error=repr(error))
             return "The log cannot commit."
-        except TimeoutError:
-            return f"The log did not commit within {CHECK_TIMEOUT_S:g} seconds."
         return None
 
 

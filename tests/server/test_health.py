@@ -47,6 +47,42 @@ async def test_it_is_not_ready_while_it_stops(site):
     assert "stopping" == (await site.client.get("/readyz")).json()["code"]
 
 
+async def test_probes_that_wait_for_a_slow_failure_take_it_for_theirs(site, monkeypatch):
+    checks = []
+
+    async def fail():
+        checks.append(1)
+        await asyncio.sleep(health.CHECK_LIFETIME_S)
+        raise StoreUnavailable("gone")
+
+    monkeypatch.setattr(health, "CHECK_LIFETIME_S", 0.5)
+    monkeypatch.setattr(site.store, "check", fail)
+    answers = await asyncio.gather(*(site.client.get("/readyz") for _ in range(20)))
+
+    assert ({503}, 1) == ({answer.status_code for answer in answers}, len(checks))
+
+
+async def test_a_disk_that_hangs_is_asked_once_and_when_it_answers_again(site, monkeypatch):
+    checks, answering = [], asyncio.Event()
+
+    async def hang():
+        checks.append(1)
+        await answering.wait()
+
+    monkeypatch.setattr(health, "CHECK_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(health, "CHECK_LIFETIME_S", 0.0)
+    monkeypatch.setattr(site.store, "check", hang)
+    for _ in range(3):
+        assert 503 == (await site.client.get("/readyz")).status_code
+    assert 1 == len(checks)
+
+    answering.set()
+    monkeypatch.setattr(health, "CHECK_TIMEOUT_S", 2.0)
+    assert 200 == (await site.client.get("/readyz")).status_code
+    assert 200 == (await site.client.get("/readyz")).status_code
+    assert 2 == len(checks)
+
+
 @pytest.mark.parametrize("probes", [100])
 async def test_a_flood_of_probes_makes_one_commit(site, probes):
     await asyncio.gather(*(site.client.get("/readyz") for _ in range(probes)))
