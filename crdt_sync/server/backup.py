@@ -47,7 +47,7 @@ async def restore(url: str, backup: Path, *, clock: Clock, ids: Ids) -> Restored
     """
     path = _file(url)
     now_ms = clock.now_ms()
-    work, aside = path.with_name(f"{path.name}.restoring"), path.with_name(f"{path.name}.replaced-{now_ms}")
+    work, aside = path.with_name(f"{path.name}.restoring"), database_file.aside_of(path, now_ms)
     with database_file.held(path, alone=True):
         there = path.exists()
         database_file.remove(work)

@@ -137,6 +137,10 @@ class Crash(BaseException):
     """The process ends here."""
 
 
+def crash(*_):
+    raise Crash
+
+
 @pytest.mark.parametrize("left", ["old", "ruined", "lost"])
 def test_whenever_a_replacement_ends_what_stands_there_is_one_database_and_whole(tmp_path, monkeypatch, left):
     """Interrupted before each call that changes a directory or waits for the disk, and looked at by SQLite."""
@@ -151,7 +155,7 @@ def test_whenever_a_replacement_ends_what_stands_there_is_one_database_and_whole
             (folder / "log.db-wal").write_bytes(b"log")
         calls = itertools.count()
 
-        def crash(call, calls=calls, number=number):
+        def crashing(call, calls=calls, number=number):
             def called(*arguments, **more):
                 if next(calls) == number:
                     raise Crash
@@ -161,7 +165,7 @@ def test_whenever_a_replacement_ends_what_stands_there_is_one_database_and_whole
 
         with monkeypatch.context() as patched:
             for name in ("link", "rename", "replace", "fsync"):
-                patched.setattr(os, name, crash(getattr(os, name)))
+                patched.setattr(os, name, crashing(getattr(os, name)))
             try:
                 database_file.replace(folder / "log.db", folder / "new.db", folder / "aside.db")
             except Crash:
@@ -179,6 +183,24 @@ def test_whenever_a_replacement_ends_what_stands_there_is_one_database_and_whole
     assert [before] * (len(found) - 1) + ["new"] == found
     assert 5 <= len(found)
     assert ["new"] == values(folder / "log.db")
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_whoever_holds_a_database_whose_replacement_was_killed_finds_it_under_one_name(tmp_path, monkeypatch, alone):
+    path, before = tmp_path / "log[1].db", tmp_path / "log[1].db.replaced-1"
+    aside = database_file.aside_of(path, 2)
+    database(path, "old")
+    database(before, "older")
+    database(tmp_path / "new.db", "new")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", crash)
+        with pytest.raises(Crash):
+            database_file.replace(path, tmp_path / "new.db", aside)
+    assert aside.samefile(path)
+
+    with database_file.held(path, alone=alone):
+        assert not aside.exists()
+    assert (["old"], ["older"]) == (values(path), values(before))
 
 
 def test_a_database_that_others_have_open_is_not_replaced(tmp_path):

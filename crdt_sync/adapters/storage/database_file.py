@@ -4,6 +4,7 @@ It knows no row of ours. A service shares the file for as long as it runs; whoev
 """
 
 import fcntl
+import glob
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from crdt_sync.errors import Conflict, Unavailable
 
 # SQLite's own files beside a database. It takes what they hold for the database's, whichever stands there by then.
 _BESIDE = ("-wal", "-shm", "-journal")
+_ASIDE = ".replaced-"
 
 
 def path_of(url: str) -> Path | None:
@@ -35,7 +37,7 @@ def url_of(path: Path) -> str:
 
 @contextmanager
 def held(path: Path, *, alone: bool) -> Iterator[None]:
-    """Hold a database: with others who share it, or alone.
+    """Hold a database: with others who share it, or alone; what a killed `replace` left is put right.
 
     Raises:
         Conflict: others have it (`alone`), or somebody has it alone.
@@ -55,6 +57,7 @@ def held(path: Path, *, alone: bool) -> Iterator[None]:
                 code="database_in_use",
                 advice="Stop the service first." if alone else "Try again when that is done.",
             ) from error
+        _name_once(path)
         yield
 
 
@@ -93,8 +96,13 @@ def remove(path: Path) -> None:
         _beside(path, suffix).unlink(missing_ok=True)
 
 
+def aside_of(path: Path, at_ms: int) -> Path:
+    """Return under which name a database is kept that is replaced now."""
+    return path.with_name(f"{path.name}{_ASIDE}{at_ms}")
+
+
 def replace(path: Path, new: Path, aside: Path) -> None:
-    """Put the database `new` in the place of `path`, and keep what was there under `aside`.
+    """Put the database `new` in the place of `path`, and keep what was there under `aside`, which `aside_of` gave.
 
     At every moment a whole database stands at `path`, if one did before: each is made one file, so that one rename does
     it. Moved before it, the log would be missing in the old database, and moved behind it, SQLite would write it into
@@ -143,6 +151,14 @@ def _make_one_file(path: Path) -> None:
             if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
                 raise _Ruined from error
             raise
+
+
+def _name_once(path: Path) -> None:
+    """Remove the second name of a database whose replacement was killed: under two names SQLite would have two logs."""
+    for aside in path.parent.glob(f"{glob.escape(path.name)}{_ASIDE}*"):
+        with suppress(FileNotFoundError):  # there is no database, or somebody else has just done it
+            if aside.samefile(path):
+                aside.unlink()
 
 
 def _beside(path: Path, suffix: str) -> Path:
