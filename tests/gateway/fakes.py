@@ -16,7 +16,9 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import (
     IngestResult,
 )
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import (
+    EgressServiceServicer,
     IngressServiceServicer,
+    add_EgressServiceServicer_to_server,
     add_IngressServiceServicer_to_server,
 )
 
@@ -85,6 +87,13 @@ class FixedChance:
         return 0.5
 
 
+class NothingToSend(EgressServiceServicer):
+    """The service's side of `Claim` while nobody answers."""
+
+    async def Claim(self, request, context: grpc.aio.ServicerContext) -> None:  # noqa: N802
+        await asyncio.Event().wait()
+
+
 class FakeIngress(IngressServiceServicer):
     """The service's side of `Ingest`: takes each key once, unless a script says otherwise.
 
@@ -130,6 +139,7 @@ class FakeIngress(IngressServiceServicer):
         """Serve on loopback; the port."""
         server = grpc.aio.server()
         add_IngressServiceServicer_to_server(self, server)
+        add_EgressServiceServicer_to_server(NothingToSend(), server)
         bound = server.add_insecure_port(f"127.0.0.1:{port}")
         await server.start()
         try:
