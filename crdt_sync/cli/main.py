@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from crdt_sync.adapters.clock import SystemClock
-from crdt_sync.cli import access, admin, audit, backup, compaction, lifecycle, quarantine, replica, ticket
+from crdt_sync.cli import access, admin, audit, backup, compaction, lifecycle, outbox, quarantine, replica, ticket
 from crdt_sync.cli import demo as walkthrough
 from crdt_sync.cli.options import setting
 from crdt_sync.cli.process import development_token, running, until_signal
@@ -31,6 +31,7 @@ app.add_typer(admin.app)
 admin.app.add_typer(backup.app)
 admin.app.add_typer(compaction.app)
 admin.app.add_typer(quarantine.app)
+admin.app.add_typer(outbox.app)
 admin.app.add_typer(access.app)
 admin.app.add_typer(audit.app)
 
