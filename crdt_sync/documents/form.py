@@ -50,6 +50,11 @@ class FormDocument(RuledDocument):
         """Return the payloads' texts by digest."""
         return dict(self._payloads.to_py() or {})
 
+    def payload(self, digest: Digest) -> str | None:
+        """Return the text of one payload, None if the form does not hold it; the others are not read."""
+        text: str | None = self._payloads.get(digest)
+        return text
+
     def set_fields(self, fields: Mapping[str, Scalar]) -> bytes:
         """Set fields and leave the others; null removes one. Return the update.
 

@@ -296,7 +296,7 @@ class Ticket:
             return await self.say(entry.label)
         made = transition.decode(entry.record.encode())
         assert isinstance(made, Transition), "a replica makes nothing else"
-        sealed = self._form(made.lane, access.read).payloads().get(made.payload) if made.payload else None
+        sealed = self._form(made.lane, access.read).payload(made.payload) if made.payload else None
         return await self.do(made.lane, made.name, payload.unseal(sealed) if sealed else None)
 
     async def delivered(self, id_: str, timeout_s: float) -> bool:

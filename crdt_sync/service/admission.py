@@ -152,7 +152,7 @@ def _judge_message(draft: Draft, live: LiveTicket, posted: Message, principal: P
 def _judge_payload(live: LiveTicket, made: Transition, sealed: str | None) -> str:
     if made.payload is None:
         return ""
-    text = sealed if sealed is not None else live.form(made.lane).payloads().get(made.payload)
+    text = sealed if sealed is not None else live.form(made.lane).payload(made.payload)
     if text is None:
         return WAIT
     data = payload.unseal(text)

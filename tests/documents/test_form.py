@@ -68,6 +68,7 @@ def test_new_payloads_are_told():
     data = form.put_payload(digest('{"data":{}}'), '{"data":{}}')
     assert other.receive(data, actor="ann") == Received(Outcome.APPLIED, payloads=(digest('{"data":{}}'),))
     assert other.payloads() == {digest('{"data":{}}'): '{"data":{}}'}
+    assert (other.payload(digest('{"data":{}}')), other.payload(digest("none"))) == ('{"data":{}}', None)
     assert other.receive(data, actor="ann") == Received(Outcome.DUPLICATE)
 
 

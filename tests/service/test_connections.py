@@ -234,6 +234,22 @@ async def test_an_entry_whose_payload_is_missing_waits_until_the_form_has_it(wor
     assert "quoted" == (await world.tickets.get(SALES, view.id)).lanes["sales"]
 
 
+async def test_of_a_form_the_payload_that_is_named_is_read_and_no_other(world, monkeypatch):
+    """A full form is some megabytes, and one frame may submit a thousand transitions that name its payloads."""
+    view = await world.opened()
+    submissions, _ = await world.yjs(f"ticket/{view.id}/submit/sales", SALES)
+    form, _ = await world.yjs(f"ticket/{view.id}/form/sales", SALES)
+    sealed = payload.seal({"price": "99.50"}, "ab" * 16)
+    quote = world.made(SALES, view, "sales", "quote", [view.id], payload=sealed.digest)
+    form.receive(ysync.encode_update(FormDocument(10).put_payload(sealed.digest, sealed.text)))
+    await world.settle()
+    monkeypatch.delattr(FormDocument, "payloads")
+    submissions.receive(ysync.encode_update(SubmitDocument(9).append_transition(quote.record)))
+    await world.settle()
+
+    assert quote.id == await world.newest(view.id)
+
+
 async def test_a_payload_of_the_wrong_type_is_refused(world):
     view = await world.opened()
     submit, _ = await world.yjs(f"ticket/{view.id}/submit/sales", SALES)
