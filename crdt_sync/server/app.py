@@ -11,6 +11,7 @@ from crdt_sync.ports import Clock
 from crdt_sync.server import health, metrics, page, problems, reference, tickets_api
 from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.event_streams import EventStreams
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.middleware import AccessLog, BodyLimit, SafeHeaders
@@ -47,6 +48,7 @@ class Parts:
     readiness: Readiness
     clock: Clock
     audit: Audit
+    rate: HandshakeRate
     metrics: Metrics
     events: Events
     origins: tuple[str, ...]
@@ -61,7 +63,7 @@ def create_app(parts: Parts) -> FastAPI:
     problems.install(app)
     for router in (tickets_api.router, health.router, metrics.router, page.router, reference.router):
         app.include_router(router)
-    streams = EventStreams(parts.events, parts.authenticator, parts.audit, parts.origins)
+    streams = EventStreams(parts.events, parts.authenticator, parts.audit, parts.rate, parts.origins)
     app.router.routes.extend(streams.routes())
     app.router.routes.append(Route("/channels/{account:path}", parts.channels, name="channels"))
     for layer in (BodyLimit, SafeHeaders, AccessLog):  # the last is outermost

@@ -194,6 +194,7 @@ class Service:
                 readiness=parts.readiness,
                 clock=parts.clock,
                 audit=parts.audit,
+                rate=parts.rate,
                 metrics=Metrics(telemetry.render, CONTENT_TYPE, self.settings.metrics),
                 events=parts.events,
                 origins=self.settings.origins,

@@ -20,8 +20,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.ids import Position
 from crdt_sync.errors import CallerError, Malformed, TicketSyncError
-from crdt_sync.server.auth import Authenticator, bearer
-from crdt_sync.server.problems import as_ours, log_failure
+from crdt_sync.server.auth import Authenticator, bearer, shown_token
+from crdt_sync.server.handshake_rate import HandshakeRate, TooOften
+from crdt_sync.server.problems import as_ours, log_failure, problem
 from crdt_sync.server.requests import check_origin, source_of
 from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.events import Events, Page, Watch
@@ -38,8 +39,16 @@ _POSITION = re.compile(r"[0-9]{1,18}")  # below 2**63, where a database's whole 
 class EventStreams:
     """The two forms of `/events`."""
 
-    def __init__(self, events: Events, authenticator: Authenticator, audit: Audit, origins: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        events: Events,
+        authenticator: Authenticator,
+        audit: Audit,
+        rate: HandshakeRate,
+        origins: tuple[str, ...],
+    ) -> None:
         self._events = events
+        self._rate = rate
         self._audit = audit
         self._authenticator = authenticator
         self._origins = origins
@@ -53,8 +62,16 @@ class EventStreams:
         ]
 
     async def socket(self, websocket: WebSocket) -> None:
-        """Give each event and heartbeat as a text message; what is refused is accepted first, then closed with why."""
+        """Give each event and heartbeat as a text message.
+
+        Who comes too often is answered in HTTP; whatever else is refused is accepted first, then closed with why.
+        """
         session, asked = None, Asked("events", "/events", source_of(websocket))
+        try:
+            self._arrive(websocket)
+        except TooOften as too_often:
+            await websocket.send_denial_response(problem(too_often))
+            return
         try:
             await websocket.accept()
             session = await self._begin(websocket, websocket.query_params.get("after"))
@@ -75,6 +92,7 @@ class EventStreams:
         check_origin(request, self._origins)
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
+        self._arrive(request)
         after = request.headers.get("last-event-id") or request.query_params.get("after")
         return ServerSentEvents(partial(self._begin, request, after), self._blocks, _cors(request))
 
@@ -88,10 +106,14 @@ class EventStreams:
         }
         return Response(status_code=204, headers=_cors(request) | headers)
 
+    def _arrive(self, connection: HTTPConnection) -> None:
+        self._rate.arrive(source_of(connection), _shown(connection))
+
     async def _begin(self, connection: HTTPConnection, after: str | None) -> "Session":
         check_origin(connection, self._origins)
         token = bearer(connection.headers.get("authorization")) or connection.query_params.get("token")
-        identity = await self._authenticator.authenticate(token, connection.headers)
+        judging = self._authenticator.authenticate(token, connection.headers)
+        identity = await self._rate.judged(judging, _shown(connection))
         watch = await self._events.watch(identity, _position(after), wire="events")
         return Session(watch, Asked("events", "/events", source_of(connection), identity.principal))
 
@@ -150,6 +172,10 @@ class ServerSentEvents(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             session.watch.close()
+
+
+def _shown(connection: HTTPConnection) -> str | None:
+    return shown_token(connection.headers.get("authorization"), connection.query_params.get("token"))
 
 
 def _block(page: Page) -> str:

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from crdt_sync.errors import Malformed, NotFound, ServiceError, TicketSyncError, Unauthenticated, Unavailable
 from crdt_sync.ports import StoreConflict, StoreUnavailable
+from crdt_sync.server.handshake_rate import TooOften
 from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.wire.status import status_of
 
@@ -45,7 +46,8 @@ def note(scope: Scope, code: str) -> None:
     """Have a refusal of this request counted and written down."""
     client, principal = scope.get("client") or ("",), scope.get("state", {}).get("principal")
     audit: Audit = scope["app"].state.audit
-    audit.refused(Asked("http", f"{scope['method']} {scope['path']}", client[0], principal), code)
+    method = scope.get("method", "GET")  # as that of a WebSocket's handshake
+    audit.refused(Asked("http", f"{method} {scope['path']}", client[0], principal), code)
 
 
 def as_ours(error: Exception) -> TicketSyncError:
@@ -73,6 +75,8 @@ def problem(error: TicketSyncError, headers: Mapping[str, str] | None = None, *,
         told["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Unavailable):
         told["Retry-After"] = "1"
+    if isinstance(error, TooOften):
+        told["Retry-After"] = str(error.retry_after_s)
     return _answer(status or status_of(error).http, error.code, error.message, error.advice, told | dict(headers or {}))
 
 

@@ -143,7 +143,7 @@ class Sockets:
         try:
             self._rate.arrive(handshake.source, _shown(handshake))
         except TooOften as error:
-            return Denial(error, {"Retry-After": str(error.retry_after_s)})
+            return Denial(error)
         document = None if path == COLLAB else unquote(path.removeprefix(SYNC).decode("latin-1"))
         dialect: Dialect = CollabDialect() if document is None else YjsDialect(document)
         keepalive = KEEPALIVE[COLLAB if document is None else SYNC]

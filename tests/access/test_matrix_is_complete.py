@@ -32,6 +32,7 @@ def routes():
         readiness=None,
         clock=ManualClock(),
         audit=None,
+        rate=None,
         metrics=None,
         events=None,
         origins=(),

@@ -10,6 +10,7 @@ import trustme
 from crdt_sync.server.app import Channels, Parts, create_app
 from crdt_sync.server.auth import TokenAuthenticator, VerificationKey, issue
 from crdt_sync.server.bootstrap import Service
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.keys import DevelopmentKey, development_key
 from crdt_sync.server.metrics import Metrics
@@ -52,6 +53,7 @@ async def site():
         readiness=readiness,
         clock=clock,
         audit=audit(meter),
+        rate=HandshakeRate(),
         metrics=Metrics(lambda: b"numbers", "text/plain", "local"),
         events=Events(store, Leases(clock, Standing(store))),
         origins=("https://board.example",),

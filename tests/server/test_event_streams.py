@@ -10,6 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from crdt_sync.server.event_streams import EventStreams
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.service import events as hub
 from tests.fakes import CountingMeter
 from tests.replica.loopback import until
@@ -255,6 +256,8 @@ async def test_nothing_watches_for_an_answer_that_was_never_sent(running):
             "headers": [(b"host", b"localhost"), (b"authorization", f"Bearer {running.token()}".encode())],
         }
     )
-    await EventStreams(running.service._events, FakeAuthenticator(), audit(CountingMeter()), ()).stream(request)
+    await EventStreams(
+        running.service._events, FakeAuthenticator(), audit(CountingMeter()), HandshakeRate(), ()
+    ).stream(request)
 
     assert not running.service._events._watchers

@@ -206,6 +206,48 @@ async def test_streams_are_counted_as_sockets_are(strict):
         assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "too_many_handshakes") == await stream.end()
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["known by the token", "known once the token is judged"])
+async def test_who_follows_events_is_counted_as_sockets_are(strict, known):
+    token = strict.token()
+
+    def follow(token):
+        return websockets.connect(strict.ws(f"/events?after=0&token={token}"))
+
+    async def listen(token):
+        async with strict.http.stream("GET", f"/events?token={token}") as answer:
+            return answer.status_code, answer.headers.get("retry-after"), await anext(answer.aiter_lines())
+
+    async with follow(token):
+        pass
+    for _ in range(4):
+        assert (200, None, "retry: 1000") == await listen(token)
+
+    token = token if known else strict.token(seconds=500)
+    status, retry_after, body = await listen(token)
+    assert (429, "1", True) == (status, retry_after, '"code":"too_many_handshakes"' in body)
+    if known:
+        status, kind, _, body = await denied(follow(token))
+        assert (429, "application/problem+json") == (status, kind)
+        assert b'"code":"too_many_handshakes"' in body
+    else:
+        async with follow(token) as socket:
+            await socket.wait_closed()
+        assert (1013, "too_many_handshakes") == (socket.close_code, socket.close_reason.partition(":")[0])
+    assert 2 == (await refusals(strict))["too_many_handshakes"]
+    async with follow(strict.token(actor="sales-2")) as colleague:
+        assert colleague.close_code is None
+
+
+async def test_who_follows_events_is_counted_by_his_address(strict):
+    for _ in range(15):
+        answer = await strict.http.get("/events?token=wrong")
+        assert 401 == answer.status_code
+    answer = await strict.http.get("/events?token=wrong")
+    status, _, _, _ = await denied(websockets.connect(strict.ws("/events?token=wrong")))
+
+    assert (429, 429) == (answer.status_code, status)
+
+
 async def test_an_address_that_comes_too_often_is_answered_before_anybody_is_judged(strict):
     async def silent():
         async with collab_socket(strict):
