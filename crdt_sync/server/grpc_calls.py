@@ -93,13 +93,16 @@ def unary(
 
 
 @contextmanager
-def read_in_time(audit: Audit, asked: Asked) -> Iterator[None]:
-    """End the stream of somebody who does not read what is given within; a status would wait behind that."""
+def read_in_time(refused: Callable[[str], None]) -> Iterator[None]:
+    """End the stream of somebody who does not read what is given within; a status would wait behind that.
+
+    `refused` is told the code first.
+    """
     call = asyncio.current_task()
     assert call is not None, "gRPC runs each call in a task"
 
     def cut_off() -> None:
-        audit.refused(asked, "slow_reader")
+        refused("slow_reader")
         call.cancel()
 
     timer = asyncio.get_running_loop().call_later(limits.STALLED_S, cut_off)

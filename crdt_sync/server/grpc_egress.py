@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 
 from crdt_sync.domain.access import Principal
 from crdt_sync.errors import CallerError, Malformed
@@ -59,7 +60,7 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
                 in_flight_max=request.in_flight_max,
             )
             async for row in claiming:
-                with read_in_time(self.audit, Asked("grpc", "Claim", source, principal)):
+                with read_in_time(partial(self.audit.refused, Asked("grpc", "Claim", source, principal))):
                     yield _delivery(row)
         except Exception as raised:  # noqa: BLE001 (the task boundary of a stream: nobody else is disturbed)
             error = as_ours(raised)

@@ -6,6 +6,7 @@ The token of a stream may end while it lasts: it asks for a fresh one, as SyncSe
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 
 import structlog
 
@@ -62,7 +63,7 @@ class EventServicer(events_pb2_grpc.EventServiceServicer):
                     response = pb.WatchResponse(events=[told.text for told in page.events], position=page.position)
                     if watch.asking:
                         response.token_request.CopyFrom(sync_pb2.TokenRequest())
-                    with read_in_time(self._audit, Asked("grpc", "Watch", source, principal)):
+                    with read_in_time(partial(self._audit.refused, Asked("grpc", "Watch", source, principal))):
                         yield response
             finally:
                 reading.cancel()

@@ -29,7 +29,7 @@ from crdt_sync.rpc.status import abort
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
 from crdt_sync.server.auth import Authenticator, bearer, shown_token
-from crdt_sync.server.grpc_calls import Context, Room, metadata_of, source_of
+from crdt_sync.server.grpc_calls import Context, Room, metadata_of, read_in_time, source_of
 from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.problems import as_ours, log_failure
@@ -40,7 +40,7 @@ from crdt_sync.service.connections import Connections
 from crdt_sync.wire import limits
 from crdt_sync.wire.status import TABLE
 
-BATCH_BYTES = 1024 * 1024  # of one message, unless a frame alone is larger: a client takes 4 MiB unless it says more
+BATCH_BYTES = 64 * 1024  # of one message, unless a frame alone is larger: for each a reader has `STALLED_S`
 
 _BY_CLOSE: Mapping[int, type[TicketSyncError]] = {
     TABLE[kind].close: kind
@@ -100,14 +100,16 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
             reading = asyncio.ensure_future(_read(requests, connection, stream))
             try:
                 async for batch in stream:
-                    yield batch
+                    with read_in_time(stream.refused):
+                        yield batch
             finally:
                 reading.cancel()
                 connection.ended()
                 with suppress(asyncio.CancelledError):
                     await reading
             assert stream.failure is not None, "a stream ends with a reason"
-            await abort(context, stream.failure)
+            with read_in_time(stream.refused):
+                await abort(context, stream.failure)
 
 
 class Stream:
@@ -158,8 +160,13 @@ class Stream:
 
     def fail(self, error: TicketSyncError) -> None:
         """End the stream after what is queued, and have it counted; the first reason counts."""
-        self._refused(error.code)
+        self.refused(error.code)
         self._end(error)
+
+    def refused(self, code: str) -> None:
+        """Have a reason to end counted, if it is the first."""
+        if self.failure is None:
+            self._refused(code)
 
     def _end(self, error: TicketSyncError) -> None:
         self.failure = self.failure or error.detached()
@@ -189,6 +196,8 @@ class Stream:
 async def _read(requests: AsyncIterator[pb.ClientFrames], connection: Connection, stream: Stream) -> None:
     try:
         async for batch in requests:
+            if stream.failure is not None:
+                return  # the caller has yet to read why; what it says meanwhile is of no session
             connection.receive(batch, len(batch.frames))
             await stream.readable.wait()
     except Exception as error:  # noqa: BLE001 (the task boundary of a connection: nobody else is disturbed)
