@@ -92,6 +92,25 @@ test("what the log, the conversation, the submissions and the refusals lack is s
   expect(outbox.submitAgain({ submit, log, talk })).toBe(0);
 });
 
+test("what was refused because somebody else had submitted a copy of it is submitted again, once in each life", () => {
+  const outbox = new Outbox([entry("copied"), entry("refused")]);
+  const life = () => ({
+    submit: copy({ transitions: [entry("copied").record] }),
+    log: copy({}, { copied: "actor", refused: "from" }),
+  });
+
+  for (const copies of [life(), life()]) {
+    expect([outbox.submitAgain(copies), outbox.submitAgain(copies)]).toEqual([1, 0]);
+    expect(texts(copies.submit, "transitions")).toEqual([entry("copied").record, entry("copied").record]);
+  }
+});
+
+test("what was refused as a copy and taken since is not submitted again", () => {
+  const log = copy({ log: [entry("copied").record] }, { copied: "actor" });
+
+  expect(new Outbox([entry("copied")]).lacking({ submit: copy(), log })).toEqual([]);
+});
+
 test("an outbox comes back from storage", () => {
   const outbox = new Outbox();
   outbox.submit(copy(), entry("lost"));

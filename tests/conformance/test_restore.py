@@ -129,5 +129,44 @@ async def test_everybody_comes_back_to_a_restored_service_with_what_it_lacks(nod
             assert ("signed", []) == (there.lanes["sales"], list((await tech.status()).alarms))
 
 
+@pytest.mark.parametrize("script", ["y_websocket_client.mjs", "hocuspocus_client.mjs"])
+async def test_an_author_submits_what_was_refused_as_somebody_elses_copy(node, tmp_path, script):
+    """A colleague, whose copy has the author's entry, brings it to the restored service before the author does."""
+    with ServerProcess(tmp_path / "data") as server:
+        async with AsyncExitStack() as stack:
+            sales = await stack.enter_async_context(NodeClient(node, script, server.ws))
+            rest = await stack.enter_async_context(server.client("sales"))
+            names = await opened(rest)
+            await subscribe(server, sales, names, "sales")
+            code, told = await admin(server, "backup", str(tmp_path / "backup.db"))
+            assert 0 == code, told
+            quote, _ = made(names, "sales", "quote")
+            await submit(sales, names, "sales", quote)
+            await sales.until(lambda held: quote.id in ids(held[names.log]["log"]))
+            before = await sales.tell("disconnect")
+            await sales.hear("close", since=before)
+            server.stop()
+            code, told = await admin(server, "restore", str(tmp_path / "backup.db"))
+            assert 0 == code, told
+            server.start()
+            colleague = await stack.enter_async_context(NodeClient(node, script, server.ws))
+            token = server.token("sales", actor="sales-2")
+            for name in names.of("sales"):
+                await colleague.tell("open", document=name, token=token)
+                await colleague.hear("synced", document=name, synced=True)
+            copied = {"root": "transitions", "values": [quote.record]}
+            await colleague.tell("push", document=names.submit("sales"), **copied)
+            await colleague.until(lambda held: {quote.id: "actor"} == held[names.log]["refused"])
+
+            since = len(sales.events)
+            await sales.tell("connect")
+            await hear_reset(sales, since, names.submit("sales"))
+            await sales.tell("recover", ticket=names.ticket, names=names.of("sales"), token=server.token("sales"))
+            assert 1 == (await sales.hear("recovered"))["count"]
+            await colleague.until(lambda held: quote.id in ids(held[names.log]["log"]))
+            await colleague.until(lambda held: {} == held[names.log]["refused"])
+            assert sorted([names.ticket, quote.id]) == journal(server, names.ticket)
+
+
 async def _until_lane(ticket, lane, state):
     assert await ticket.desk.wait_until(lambda: ticket.lanes.get(lane) == state, SYNC_S)

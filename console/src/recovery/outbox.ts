@@ -72,6 +72,7 @@ export interface Closing {
 }
 
 const RESET_CODE = 4410;
+const NOT_THE_AUTHOR = "actor";
 
 /** Tell whether the service has closed a document because this copy of it is of a former life. */
 export function isReset(closing: Closing): boolean {
@@ -82,6 +83,8 @@ export function isReset(closing: Closing): boolean {
 export class Outbox {
   readonly #made: Entry[];
   #edits: readonly Edit[];
+  /** The ids of what was submitted again, by the copy in which that was done. */
+  readonly #again = new WeakMap<SharedDocument, ReadonlySet<string>>();
 
   /** An array is what was stored when only entries were kept. */
   constructor(stored: Stored | readonly Entry[] = []) {
@@ -124,26 +127,32 @@ export class Outbox {
     );
   }
 
-  /** Return what was made here and is in none of the copies, which must be synced. */
+  /**
+   * Return what was made here and is in none of the copies, which must be synced. What was refused because somebody
+   * else had submitted a copy of it is lacking too, although that copy stands there, until it is submitted again.
+   */
   lacking({ submit, log, talk }: Copies): readonly Entry[] {
-    const held = new Set<unknown>(
-      [
-        submit.getArray("transitions").toJSON(),
-        submit.getArray("messages").toJSON(),
-        log.getArray("log").toJSON(),
-        talk?.getArray("messages").toJSON() ?? [],
-      ].flat(),
+    const taken = new Set<unknown>([log.getArray("log").toJSON(), talk?.getArray("messages").toJSON() ?? []].flat());
+    const submitted = new Set<unknown>(
+      [submit.getArray("transitions").toJSON(), submit.getArray("messages").toJSON()].flat(),
     );
-    const refused = new Set(this.refused(log).map((entry) => entry.id));
-    return this.#made.filter((entry) => !held.has(entry.record) && !refused.has(entry.id));
+    const codes = new Map(this.refused(log).map(({ id, code }) => [id, code]));
+    const again = this.#again.get(submit);
+    return this.#made.filter(({ id, record }) => {
+      const code = codes.get(id);
+      const isLacking = code === undefined ? !submitted.has(record) : code === NOT_THE_AUTHOR && !again?.has(id);
+      return isLacking && !taken.has(record);
+    });
   }
 
   /** Submit again what the copies lack; return how many entries that were. */
   submitAgain(copies: Copies): number {
+    const { submit } = copies;
     const lacking = this.lacking(copies);
     for (const { root, record } of lacking) {
-      copies.submit.getArray(root).push([record]);
+      submit.getArray(root).push([record]);
     }
+    this.#again.set(submit, new Set([...(this.#again.get(submit) ?? []), ...lacking.map(({ id }) => id)]));
     return lacking.length;
   }
 
