@@ -60,6 +60,8 @@ def decode_run(parts: Sequence[bytes]) -> tuple[bytes, Update] | None:
             deleted, end = deletes_at(data, at, UPDATE_STRUCTS_MAX, client, own)
             end_at(data, end)
             deletes += deleted
+            if len(deletes) > UPDATE_STRUCTS_MAX:
+                return None
     except IndexError:  # the functions of `updates` look at single bytes without asking whether they are there
         raise truncated(len(data)) from None
     head = bytes((_ONE_CLIENT,)) + var_uint(len(structs)) + own + var_uint(structs[0].clock)

@@ -135,9 +135,14 @@ class Room:
         del self.members[member]
         self._asking.pop(member, None)
 
+    @property
+    def defers(self) -> bool:
+        """Tell whether changes wait for others, who wait for the room to settle."""
+        return bool(self.on_settled or self._deferred)
+
     def changing(self, change: Callable[[], None]) -> None:
         """Run a change now, or after what waits for the room to settle."""
-        if self.on_settled or self._deferred:
+        if self.defers:
             self._deferred.append(change)
         else:
             change()

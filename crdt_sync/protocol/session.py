@@ -172,7 +172,9 @@ class Session:
 
     def gap(self, push: Push, state_vector: bytes, now_ms: int) -> list[Effect]:
         """Hold an update that builds on what the room lacks, and ask for the rest."""
-        subscription = self._subscriptions[push.key]
+        subscription = self._subscriptions.get(push.key)
+        if subscription is None or subscription.stage is not Stage.OPEN:
+            return []  # it was left or closed by what came behind the update
         subscription.held.append(push)
         subscription.held_bytes += len(push.data)
         if subscription.held_since_ms is None:
@@ -181,14 +183,14 @@ class Session:
             return self.broken(push, _never_filled())
         return [Send(self.dialect.step1(push.key, state_vector))]
 
-    def filled(self, key: str) -> list[Effect]:
-        """Try again what was held, in order, now that the room knows more."""
+    def filled(self, key: str) -> list[Push]:
+        """Return what was held, in order, to be tried again now that the room knows more."""
         subscription = self._subscriptions.get(key)
         if subscription is None or not subscription.held:
             return []
         held, subscription.held, subscription.held_bytes = subscription.held, [], 0
         subscription.held_since_ms = None
-        return list(held)
+        return held
 
     def owes(self, key: str) -> bool:
         """Tell whether an update waits for a document that is being opened: it is taken though its sender has left."""

@@ -9,7 +9,6 @@ from itertools import groupby
 from operator import attrgetter
 from typing import assert_never
 
-from crdt_sync.documents.document import Outcome, Received
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import CallerError, ServiceError, TicketSyncError
@@ -32,12 +31,13 @@ from crdt_sync.protocol.session import Session
 from crdt_sync.service.arrivals import Arrivals
 from crdt_sync.service.audit import Asked
 from crdt_sync.service.house import House
-from crdt_sync.service.jobs import Change, KeepRefused, not_stored
+from crdt_sync.service.jobs import KeepRefused
 from crdt_sync.service.leases import Lease
 from crdt_sync.service.membership import Membership
 from crdt_sync.service.pace import Pace, too_fast
 from crdt_sync.service.tokens import Authenticator, Tokens
 from crdt_sync.service.transport import Transport
+from crdt_sync.service.writes import Writes
 
 
 class Connection:
@@ -58,13 +58,13 @@ class Connection:
         self._source = source
         self._house = house
         self._transport = transport
-        self._trace = trace
         self._pace = Pace()
         per_document = session.dialect.token_per_document
         self._tokens = Tokens(house.leases, self, authenticate, identity, per_document=per_document)
         self._members: dict[str, Membership] = {}
         self._arrivals = Arrivals()
         self._pushed: list[Push] = []  # in this turn
+        self._writes = Writes(house, session, transport, self.tell, trace)
         self._frames: list[object] = []
         self._closed = False
 
@@ -93,7 +93,7 @@ class Connection:
         pushed, self._pushed = self._pushed, []
         for key, pushes in groupby(pushed, attrgetter("key")):
             if (member := self._members.get(key)) is not None:
-                self._push(member, list(pushes))
+                self._writes.take(member, list(pushes))
 
     def fail(self) -> None:
         """Close after a mistake of ours."""
@@ -162,7 +162,7 @@ class Connection:
             if (member := self._members.get(key)) is not None:
                 self._arrive(key, self._look_again(member, principal))
 
-    def _execute(self, effects: list[Effect]) -> None:
+    def _execute(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Push):
                 if not self._pushed:
@@ -204,96 +204,10 @@ class Connection:
             case _:
                 assert_never(effect)
 
-    def _push(self, member: Membership, pushes: Sequence[Push]) -> None:
-        if member.room.stale:  # they would be refused in the end, and wait without a bound
-            for push in pushes:
-                self._tell(member, partial(self.session.failed, push.key, push.ref, not_stored()))
-        elif len(pushes) == 1:
-            member.room.changing(partial(self._change, member, pushes[0]))
-        else:
-            member.room.changing(partial(self._change_together, member, pushes))
-
-    def _change_together(self, member: Membership, pushes: Sequence[Push]) -> None:
-        """Take updates as one if they follow each other and nothing is wrong with them, else one by one."""
-        run = None
-        if member.writable:
-            parts = [push.data for push in pushes]
-            run = member.room.document.receive_run(parts, actor=member.principal.actor)
-        if run is not None:
-            self._enqueue(member, pushes, *run)
-            return
-        there = self._members.get(member.key) is member  # else its sender has left, and still has it taken
-        for push in pushes:
-            self._change(member, push)
-            if there and self._members.get(member.key) is not member:
-                return  # something was wrong with this one, and closed the document
-
-    def _change(self, member: Membership, push: Push) -> None:
-        """Take an update, which may have waited for the room; its sender may have left meanwhile."""
-        room, session = member.room, self.session
-        try:
-            if not member.writable and not room.document.holds(push.data):
-                self._tell(member, partial(session.read_only, push.key, push.ref))
-                return
-            received = room.document.receive(push.data, actor=member.principal.actor)
-        except CallerError as error:
-            if room.document.is_damaged:
-                self._house.committer.spoil(room)
-            self._tell(member, partial(session.broken, push, error))
-            return
-        except ServiceError as error:
-            self._house.committer.spoil(room)
-            self._tell(member, partial(session.failed, push.key, push.ref, error))
-            return
-        if received.kind is Outcome.GAP and room.unasked:
-            self._tell(member, partial(session.failed, push.key, push.ref, not_stored()))
-        elif received.kind is Outcome.GAP:
-            self._tell(member, partial(session.gap, push, room.document.state_vector(), self._house.clock.now_ms()))
-        elif received.kind is Outcome.DUPLICATE:
-            room.settled(partial(self._repeated, member, push, room.generation))
-        else:
-            self._enqueue(member, [push], push.data, received)
-
-    def _tell(self, member: Membership, say: Callable[[], list[Effect]]) -> None:
+    def tell(self, member: Membership, say: Callable[[], Sequence[Effect]]) -> None:
         """Do what the session says, unless its subscription has ended: a later one of the same name has its own."""
         if self._members.get(member.key) is member:
             self._execute(say())
-
-    def _repeated(self, member: Membership, push: Push, generation: int) -> None:
-        """Acknowledge a duplicate, unless what it repeats was given up meanwhile: then it counts as new."""
-        if member.room.generation == generation:
-            self._acknowledge(member, [push], 0)
-        else:
-            self._change(member, push)
-
-    def _acknowledge(self, member: Membership, pushes: Sequence[Push], position: int) -> None:
-        refs = [push.ref for push in pushes]
-        self._tell(member, partial(self.session.acknowledged, member.key, refs, position))
-
-    def _enqueue(self, member: Membership, pushes: Sequence[Push], data: bytes, received: Received) -> None:
-        """Have one update committed, which is all that was pushed, and tell what becomes of each."""
-
-        def failed(error: TicketSyncError) -> None:
-            for push in pushes:
-                if isinstance(error, ServiceError):
-                    self._tell(member, partial(self.session.failed, push.key, push.ref, error))
-                else:
-                    self._tell(member, partial(self.session.broken, push, error))
-
-        self._house.committer.enqueue_from(
-            self._transport,
-            Change(
-                room=member.room,
-                data=data,
-                received=received,
-                principal=member.principal,
-                member=member,
-                on_success=partial(self._acknowledge, member, pushes),
-                on_failure=failed,
-                trace=self._trace,
-            ),
-        )
-        self._tell(member, partial(self.session.filled, member.key))
 
     def _answer(self, answer: Answer) -> None:
         member = self._members.get(answer.key)
@@ -387,10 +301,10 @@ class Connection:
         try:
             _, writable = await self._house.admit(member.room.text, principal)
         except TicketSyncError as error:
-            self._tell(member, partial(self.session.forbidden, member.key, error))
+            self.tell(member, partial(self.session.forbidden, member.key, error))
             return
         if self._tokens.principal(member.key) not in {None, principal}:
             return  # it has changed again meanwhile, and that look decides
         was, member.principal, member.writable = member.writable, principal, writable
         if was != writable:
-            self._tell(member, partial(self.session.permitted, member.key, writable=writable))
+            self.tell(member, partial(self.session.permitted, member.key, writable=writable))

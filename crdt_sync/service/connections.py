@@ -6,6 +6,7 @@ Frames for one transport are collected over a turn of the event loop and written
 import asyncio
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 
 import structlog
 
@@ -156,17 +157,13 @@ class Connections:
         self._flushing = False
         pushed, self._pushed = self._pushed, []
         for connection in pushed:
-            try:
-                connection.take()
-            except Exception:  # noqa: BLE001 (the boundary of a connection: nobody else is disturbed)
-                _log.exception("connection failed")
-                connection.fail()
+            _attempt(connection, connection.take)
         present, self._present = self._present, set()
         for room in present:
-            room.relay_presence()
+            _attempt(None, room.relay_presence)
         written, self._written = self._written, []
         for connection in written:
-            connection.flush()
+            _attempt(connection, connection.flush)
 
     def levels(self, *, watching: Counter[Wire]) -> Levels:
         """Say how much of everything there is, with who watches events; it looks at all there is, so ask seldom."""
@@ -241,12 +238,22 @@ class Connections:
         while True:
             await asyncio.sleep(OVERDUE_CHECK_S)
             for connection in list(self._connections):
-                connection.sweep()
+                _attempt(connection, connection.sweep)
 
     def _schedule(self) -> None:
         if not self._flushing:
             self._flushing = True
             asyncio.get_running_loop().call_soon(self.flush)
+
+
+def _attempt(connection: Connection | None, work: Callable[[], None]) -> None:
+    """Do what concerns one connection or room. A fault of ours ends the connection, and disturbs nobody else."""
+    try:
+        work()
+    except Exception:  # noqa: BLE001 (the boundary of a connection)
+        _log.exception("connection failed")
+        if connection is not None:
+            _attempt(None, connection.fail)
 
 
 def _not_there_yet() -> NotThereYet:

@@ -9,7 +9,7 @@ from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import ActorId, Department, DocumentKind, DocumentName, LaneId, TransitionId
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
-from crdt_sync.errors import Refused, TicketSyncError, Unavailable
+from crdt_sync.errors import CallerError, Refused, TicketSyncError, Unavailable
 from crdt_sync.ports import Committed
 from crdt_sync.protocol.room import Member, Room
 from crdt_sync.service.admission import UNSETTLED, admit_entries, check_opening
@@ -33,6 +33,7 @@ class Change:
     on_success: Succeed
     on_failure: Fail
     trace: str | None = None
+    is_run: bool = False  # of several updates, each of which would have been judged alone
     builds_on: Sequence[Room] = field(init=False, default=())  # what it builds on came before it
     generation: int = field(init=False)
     pending: bool = field(init=False, default=True)
@@ -102,7 +103,12 @@ class Change:
 
     def _receive_again(self) -> None:
         room = self.room
-        self.received = room.document.receive(self.data, actor=self.principal.actor)
+        try:
+            self.received = room.document.receive(self.data, actor=self.principal.actor)
+        except CallerError as error:
+            if self.is_run:  # its sender is asked for all that is missing, and hears which of them is wrong
+                raise _unfounded() from error
+            raise
         self.generation = room.generation
         if self.received.kind is Outcome.GAP:
             raise _unfounded()

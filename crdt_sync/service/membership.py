@@ -27,6 +27,11 @@ class Membership:
         """Note how this member is spoken to."""
         self.dialect = self.connection.session.dialect
 
+    @property
+    def is_current(self) -> bool:
+        """Tell whether it has not ended; a later one of the same name is another."""
+        return self in self.room.members
+
     def put(self, frame: object) -> None:
         """Queue a frame for the end of this turn."""
         self.connection.put(frame)

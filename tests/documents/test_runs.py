@@ -138,6 +138,13 @@ def test_a_run_is_no_larger_than_an_update_may_be(monkeypatch):
     assert decode_run(parts) is None
 
 
+def test_a_run_has_no_more_deletions_than_an_update_may_have(monkeypatch):
+    monkeypatch.setattr("crdt_sync.documents.runs.UPDATE_STRUCTS_MAX", 3)
+    parts = [one(1, 0, deletes={9: [(0, 1), (2, 1)]}), one(1, 1, deletes={9: [(4, 1), (6, 1)]})]
+    assert decode_run(parts[:1]) is not None
+    assert decode_run(parts) is None
+
+
 @given(CLIENTS, EDITS, st.data())
 def test_no_part_takes_what_it_lacks_from_the_next(client, edits, data):
     """Cut anywhere else, the same bytes are no updates, and no run."""

@@ -6,7 +6,7 @@ from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.documents.updates import decode
-from crdt_sync.errors import ServiceError
+from crdt_sync.errors import Malformed, ServiceError, Unauthenticated
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.wire import hocuspocus, ysync
@@ -173,3 +173,107 @@ async def test_a_mistake_of_ours_closes_one_connection_alone(world, store, docum
     assert ServiceError("").code in wire.closed[1]
     assert other_wire.closed is None
     assert 1 == len((await store.document("ticket/" + document.split("/")[1] + "/form/tech")).updates)
+
+
+# What else may happen in the same turn
+
+
+def gap() -> bytes:
+    return edits(2)[1]
+
+
+async def test_a_gap_that_is_left_at_once_disturbs_no_other_document(world, document):
+    author, wire = await collab(world, document)
+    author.receive(hocuspocus.encode_update(document.encode(), gap()))
+    author.receive(hocuspocus.encode_close(document.encode()))
+    await world.settle()
+
+    assert wire.closed is None
+    assert [] == list(world.connections.rooms._rooms[document].members)
+
+
+async def test_a_gap_does_not_keep_a_connection_whose_access_is_taken(world, document):
+    author, wire = await world.yjs(document, SALES)
+    room = await world.rooms.get(document)
+    author.receive(ysync.encode_update(gap()))
+    author.lose(None, Unauthenticated("It has ended."))
+    await world.settle()
+
+    assert 4401 == wire.closed[0]
+    assert [] == list(room.members)
+
+
+async def test_a_gap_behind_which_the_document_was_closed_is_not_held(world, document):
+    author, _ = await collab(world, document)
+    author.receive(hocuspocus.encode_update(document.encode(), gap()))
+    author.receive(hocuspocus.encode_awareness(document.encode(), b"\xff"))
+    await world.settle()
+
+    assert [] == [one.held for one in author.session._subscriptions.values() if one.held]
+
+
+async def test_what_was_held_goes_before_what_follows(world, document):
+    author, wire = await grpc(world, document)
+    first, second, *more = edits(30)
+    author.receive(batch(document, [second]))
+    await world.settle()
+    author.receive(batch(document, [first, *more]))
+    await world.settle()
+
+    said = [frame.WhichOneof("body") for frame in wire.frames]
+    assert (1, 30) == (said.count("step1"), said.count("ack"))
+
+
+async def test_one_that_damages_the_document_is_found_once_it_is_loaded_anew(world, document, monkeypatch):
+    author, wire = await grpc(world, document)
+    fine, poison = edits(2)
+    apply = CardDocument._apply
+
+    def panics(self, data):
+        if decode(data).structs[-1] == decode(poison).structs[-1]:
+            self._damaged = True
+            raise Malformed("The update cannot be integrated.")
+        apply(self, data)
+
+    monkeypatch.setattr(CardDocument, "_apply", panics)
+    author.receive(batch(document, [fine, poison]))
+    await world.settle()
+
+    acks = [(frame.ack.batch_id[-1], frame.ack.status) for frame in wire.frames if frame.WhichOneof("body") == "ack"]
+    assert [(1, pb.ACK_STATUS_INVALID_UPDATE)] == acks
+    assert 1 == sum(frame.WhichOneof("body") == "closed" for frame in wire.frames)
+    assert not (await world.rooms.get(document)).document.is_damaged
+
+
+async def test_who_writes_into_a_room_that_waits_is_not_read_meanwhile(world, store, document):
+    author, author_wire = await world.yjs(document, SALES)
+    asking, _ = await world.yjs(document, TECH)
+    first, second = edits(2)
+    store.gate.clear()
+    author.receive(ysync.encode_update(first))
+    author.take()
+    asking.receive(ysync.encode_step1(b"\0"))
+    author.receive(ysync.encode_update(second))
+    author.take()
+    assert 1 == author_wire.pauses
+    store.gate.set()
+    await world.settle()
+
+    assert 0 == author_wire.pauses
+    assert [first, second] == relayed(author_wire)
+
+
+async def test_a_socket_that_cannot_be_written_keeps_nobody_else_waiting(world, document, monkeypatch):
+    author, _ = await world.yjs(document, SALES)
+    _, broken = await world.yjs(document, TECH)
+    _, there = await world.yjs(document, SALES)
+
+    def fails(_):
+        raise ValueError("a mistake")
+
+    monkeypatch.setattr(broken, "write", fails)
+    for number, data in enumerate(edits(2)):
+        author.receive(ysync.encode_update(data))
+        await world.settle()
+        assert number + 1 == len(relayed(there))
+    assert 1011 == broken.closed[0]

@@ -1,0 +1,137 @@
+"""What becomes of the updates that one connection's client sends: judged, applied, committed, answered one by one."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from crdt_sync.documents.document import Outcome, Received
+from crdt_sync.errors import CallerError, ServiceError, TicketSyncError
+from crdt_sync.protocol.effects import Effect, Push
+from crdt_sync.protocol.session import Session
+from crdt_sync.service.house import House
+from crdt_sync.service.jobs import Change, not_stored
+from crdt_sync.service.membership import Membership
+from crdt_sync.service.transport import Transport
+
+Tell = Callable[[Membership, Callable[[], Sequence[Effect]]], None]
+
+
+class Writes:
+    """The updates of one connection."""
+
+    def __init__(self, house: House, session: Session, transport: Transport, tell: Tell, trace: str | None) -> None:
+        """`tell` does what the session says, unless the membership has ended."""
+        self._house = house
+        self._session = session
+        self._transport = transport
+        self._tell = tell
+        self._trace = trace
+
+    def take(self, member: Membership, pushes: Sequence[Push]) -> None:
+        """Take updates of one document in their order, now or when the room has settled."""
+        room = member.room
+        if room.stale:  # they would be refused in the end, and wait without a bound
+            self._fail(member, pushes, not_stored())
+        elif room.defers:  # its sender waits too, or what it goes on sending would have no bound
+            self._transport.pause()
+            room.changing(partial(self._change_later, member, pushes))
+        else:
+            self._change_all(member, pushes)
+
+    def _change_later(self, member: Membership, pushes: Sequence[Push]) -> None:
+        self._transport.resume()
+        self._change_all(member, pushes)
+
+    def _change_all(self, member: Membership, pushes: Sequence[Push]) -> None:
+        """Take updates as one if they follow each other and nothing is wrong with them, else one by one."""
+        room = member.room
+        if len(pushes) == 1 or not member.writable:
+            self._change_each(member, pushes)
+            return
+        try:
+            run = room.document.receive_run([push.data for push in pushes], actor=member.principal.actor)
+        except ServiceError as error:
+            self._house.committer.spoil(room)
+            self._fail(member, pushes, error)
+            return
+        if run is not None:
+            self._enqueue(member, pushes, *run)
+        elif room.document.is_damaged:  # by one of them; which one is found once the document is loaded anew
+            self._house.committer.spoil(room)
+            room.settled(partial(self._change_each, member, pushes))
+        else:
+            self._change_each(member, pushes)
+
+    def _change_each(self, member: Membership, pushes: Sequence[Push]) -> None:
+        there = member.is_current  # if not, its sender has left, and still has it taken
+        for push in pushes:
+            self._change(member, push)
+            if there and not member.is_current:
+                return  # something was wrong with this one, and closed the document
+
+    def _change(self, member: Membership, push: Push) -> None:
+        """Take an update, which may have waited for the room; its sender may have left meanwhile."""
+        room, session = member.room, self._session
+        try:
+            if not member.writable and not room.document.holds(push.data):
+                self._tell(member, partial(session.read_only, push.key, push.ref))
+                return
+            received = room.document.receive(push.data, actor=member.principal.actor)
+        except CallerError as error:
+            if room.document.is_damaged:
+                self._house.committer.spoil(room)
+            self._tell(member, partial(session.broken, push, error))
+            return
+        except ServiceError as error:
+            self._house.committer.spoil(room)
+            self._tell(member, partial(session.failed, push.key, push.ref, error))
+            return
+        if received.kind is Outcome.GAP and room.unasked:
+            self._tell(member, partial(session.failed, push.key, push.ref, not_stored()))
+        elif received.kind is Outcome.GAP:
+            self._tell(member, partial(session.gap, push, room.document.state_vector(), self._house.clock.now_ms()))
+        elif received.kind is Outcome.DUPLICATE:
+            room.settled(partial(self._repeated, member, push, room.generation))
+        else:
+            self._enqueue(member, [push], push.data, received)
+
+    def _fail(self, member: Membership, pushes: Sequence[Push], error: ServiceError) -> None:
+        for push in pushes:
+            self._tell(member, partial(self._session.failed, push.key, push.ref, error))
+
+    def _repeated(self, member: Membership, push: Push, generation: int) -> None:
+        """Acknowledge a duplicate, unless what it repeats was given up meanwhile: then it counts as new."""
+        if member.room.generation == generation:
+            self._acknowledge(member, [push], 0)
+        else:
+            self._change(member, push)
+
+    def _acknowledge(self, member: Membership, pushes: Sequence[Push], position: int) -> None:
+        refs = [push.ref for push in pushes]
+        self._tell(member, partial(self._session.acknowledged, member.key, refs, position))
+
+    def _enqueue(self, member: Membership, pushes: Sequence[Push], data: bytes, received: Received) -> None:
+        """Have one update committed, which is all that was pushed, and tell what becomes of each."""
+
+        def failed(error: TicketSyncError) -> None:
+            if isinstance(error, ServiceError):
+                self._fail(member, pushes, error)
+            else:
+                for push in pushes:
+                    self._tell(member, partial(self._session.broken, push, error))
+
+        self._house.committer.enqueue_from(
+            self._transport,
+            Change(
+                room=member.room,
+                data=data,
+                received=received,
+                principal=member.principal,
+                member=member,
+                on_success=partial(self._acknowledge, member, pushes),
+                on_failure=failed,
+                trace=self._trace,
+                is_run=len(pushes) > 1,
+            ),
+        )
+        if member.is_current and (held := self._session.filled(member.key)):
+            self.take(member, held)
