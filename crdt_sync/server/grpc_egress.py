@@ -60,8 +60,9 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
                 in_flight_max=request.in_flight_max,
             )
             async for row in claiming:
+                heard = await self._outbox.heard(row)
                 with read_in_time(partial(self.audit.refused, Asked("grpc", "Claim", source, principal))):
-                    yield _delivery(row)
+                    yield _delivery(row, *heard)
         except Exception as raised:  # noqa: BLE001 (the task boundary of a stream: nobody else is disturbed)
             error = as_ours(raised)
             if isinstance(error, CallerError) or error.code == "full":
@@ -93,7 +94,7 @@ def _report(request: pb.DeliveryReport) -> Report:
     return Report(request.id, request.lease, outcome, request.platform_id, request.code, delay_ms)
 
 
-def _delivery(row: StoredDelivery) -> pb.Delivery:
+def _delivery(row: StoredDelivery, heard_at_ms: int, sent_since: int) -> pb.Delivery:
     return pb.Delivery(
         id=row.id,
         ticket=row.ticket,
@@ -106,6 +107,8 @@ def _delivery(row: StoredDelivery) -> pb.Delivery:
         attempt=row.attempts,
         lease=lease_of(row),
         leased_until=row.due_ms,
+        heard_at=heard_at_ms,
+        sent_since=sent_since,
         traceparent=row.traceparent or "",
     )
 

@@ -11,11 +11,12 @@ from contextlib import suppress
 
 import structlog
 
-from crdt_sync.domain import access
+from crdt_sync.domain import access, message
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.delivery import DeliveryState
+from crdt_sync.domain.delivery import DeliveryState, delivery_id, outgoing
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ActorId
+from crdt_sync.domain.message import Message
 from crdt_sync.errors import TicketSyncError, TooMany, Unavailable
 from crdt_sync.ports import Clock, Ids, Store, StoreUnavailable
 from crdt_sync.ports.outbox import Claim, OutboxFilter, StoredDelivery
@@ -26,6 +27,7 @@ from crdt_sync.service.sending import Bury, Report, TakeReport
 LEASE_MS = 30_000  # a part is sent within seconds; a gateway that died keeps nobody waiting for longer
 LOOK_S = 2.0  # how late it may be noticed what another node or an operator has changed
 IN_FLIGHT_MAX = 1_000  # leases of one claimer at once, some kilobytes each
+SENT_COUNTED_MAX = 100  # no platform allows as many before the other side writes again
 CLAIMERS_PER_CALLER_MAX = 20  # a few processes under one token, each of which has not noticed yet that it lost another
 
 _log = structlog.get_logger(__name__)
@@ -122,6 +124,22 @@ class Outbox:
         except StoreUnavailable as error:
             raise Unavailable("What is to be sent could not be read.", advice="Claim again in a moment.") from error
         return claimed.rows, claimed.next_ms
+
+    async def heard(self, row: StoredDelivery) -> tuple[int, int]:
+        """Return when the customer last wrote, in the platform's time, and how many parts were sent since.
+
+        Both are 0 where nobody wrote. Raises `StoreUnavailable`.
+        """
+        answers: list[Message] = []
+        for stored in reversed(await self._store.messages(row.ticket)):
+            posted = message.decode(stored.record.encode())
+            assert isinstance(posted, Message), "the journal holds admitted messages only"
+            if posted.kind == "customer":
+                ids = [delivery_id(row.ticket, one.id, index) for one in answers for index, _ in outgoing(one)]
+                parts = [await self._store.delivery(id_) for id_ in ids[-SENT_COUNTED_MAX:]]
+                return posted.at, sum(part is not None and part.state is DeliveryState.SENT for part in parts)
+            answers.append(posted)
+        return 0, 0
 
     async def forget(self, claiming: "Claiming") -> None:
         """Drop a claimer that has ended, and give back what it has not begun."""

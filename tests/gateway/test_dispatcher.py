@@ -14,7 +14,7 @@ from gateway.clock import SystemChance, SystemClock
 from gateway.counts import Counts
 from gateway.dispatcher import Dispatcher
 from gateway.forwarder import Pace
-from gateway.outbound import Limits, Rate
+from gateway.outbound import Limits, Rate, Window
 from tests.gateway.answering import IMPATIENCE_S, HttpSender, Platform
 from tests.replica.loopback import until
 from tests.server.conftest import run_service
@@ -153,6 +153,20 @@ async def test_what_cannot_be_sent_is_shown_on_its_ticket_and_passed(desk, statu
         await desk.settled(state, "sent")
 
     assert ["failed", "sent"] == await desk.fates()
+
+
+@pytest.mark.parametrize(
+    ("window", "codes"),
+    [(Window(duration_ms=60_000), ["window"] * 2), (Window(duration_ms=10**15, parts_max=1), ["", "quota"])],
+)
+async def test_a_platform_is_not_asked_for_what_it_will_not_allow(desk, window, codes):
+    await desk.answer("chen", "one", "two")
+    async with desk.dispatching(HttpSender(desk.url, limits=Limits(window=window))):
+        await desk.settled(*["window_closed" if code else "sent" for code in codes])
+
+    assert codes == [row.code for row in await desk.rows()]
+    assert codes.count("") == len(desk.platform.asked)
+    assert ["failed" if code else "sent" for code in codes] == await desk.fates()
 
 
 async def test_a_sender_that_breaks_leaves_its_part_unknown_and_the_others_go_on(desk):

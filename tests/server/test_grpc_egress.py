@@ -34,7 +34,8 @@ class Gateway:
     async def hear_from(self, conversation):
         """Bring a customer's message; return the ticket."""
         said = pb.CustomerMessage(sender=conversation, parts=[pb.Part(text="hello")])
-        one = pb.Envelope(idempotency_key=conversation, channel="wechat", account="shop", conversation=conversation)
+        keys = {"idempotency_key": conversation, "conversation": conversation, "sent_at": 1_000}
+        one = pb.Envelope(channel="wechat", account="shop", **keys)
         one.customer.CopyFrom(said)
         answer = await self._ingress.Ingest(pb.IngestRequest(envelopes=[one]), metadata=self._metadata)
         return answer.results[0].ticket
