@@ -197,7 +197,7 @@ class Committer:
         draft = Draft(self._clock.now_ms())
         queue, decided = deque(jobs), list[Job]()
         try:
-            while queue:
+            while queue or self._take_along(queue, draft):
                 await self._take(queue, draft, decided)
             committed = await self._write(draft, len(decided))
         except (StoreConflict, StoreUnavailable) as error:
@@ -239,17 +239,16 @@ class Committer:
 
     def _before(self, job: Job, queue: deque[Job]) -> list[Job]:
         """Take the undecided jobs, whose changes `job` would build on, out of the queues."""
-        if not job.builds_on:
-            return []
-        undecided = {other for room in job.builds_on for other in room.undecided}
-        if not undecided:
-            return []
-        found = [other for other in (*queue, *self._queue) if other in undecided]
-        for jobs in (queue, self._queue):
-            kept = [other for other in jobs if other not in undecided]
-            jobs.clear()
-            jobs.extend(kept)
-        return found
+        return _taken(job.builds_on, queue, self._queue) if job.builds_on else []
+
+    def _take_along(self, queue: deque[Job], draft: Draft) -> bool:
+        """Queue the undecided changes of the cards whose tickets the batch touches; True if there are any.
+
+        A ticket's row says what its card holds, and may say nothing that is not committed with it.
+        """
+        if self._queue:  # else nothing is undecided
+            queue.extend(_taken([touched.live.card_room for touched in draft.tickets.values()], self._queue))
+        return bool(queue)
 
     async def _prepared(self, job: Job, draft: Draft) -> bool:
         try:
@@ -354,6 +353,19 @@ class Committer:
         else:
             self._store_fails = False
         return not self._store_fails
+
+
+def _taken(rooms: Sequence[Room], *queues: deque[Job]) -> list[Job]:
+    """Take the undecided jobs of rooms out of the queues, in order."""
+    undecided = {job for room in rooms for job in room.undecided}
+    if not undecided:
+        return []
+    found = [job for jobs in queues for job in jobs if job in undecided]
+    for jobs in queues:
+        kept = [job for job in jobs if job not in undecided]
+        jobs.clear()
+        jobs.extend(kept)
+    return found
 
 
 @contextmanager

@@ -163,6 +163,28 @@ async def test_a_command_on_a_document_is_stored_behind_the_edits_that_it_builds
     assert "low" == (await card_after_restart(store, document))["priority"]
 
 
+@pytest.mark.parametrize("touch", ["card", "transition"])
+async def test_a_ticket_shows_nothing_of_its_card_that_is_not_committed(world, store, monkeypatch, touch):
+    """The second change is applied when the first batch is decided, but is in no batch that the store takes."""
+    monkeypatch.setattr(committer, "BATCH_JOBS_MAX", 1)
+    view = await world.opened()
+    author, _ = await world.yjs(f"ticket/{view.id}/card", SALES)
+    lost = CardDocument(78).set_fields({"customer": "never committed"})
+    store.refuses = lambda batch: any(row.data == lost for row in batch.updates)
+    if touch == "card":
+        author.receive(ysync.encode_update(CardDocument(77).set_fields({"priority": "high"})))
+        author.take()  # in a turn of its own
+    else:
+        made = asyncio.ensure_future(world.do(SALES, view, "sales", "quote", payload={"price": "1"}))
+        await asyncio.sleep(0)  # it is queued
+    author.receive(ysync.encode_update(lost))
+    await world.settle()
+
+    row = await store.ticket(view.id)
+    assert "customer" not in row.card
+    assert "high" == row.card["priority"] if touch == "card" else row.version == (await made).version
+
+
 async def test_notes_of_a_command_are_stored_behind_those_that_they_follow(world, store):
     view = await world.opened()
     document = f"ticket/{view.id}/form/sales"
