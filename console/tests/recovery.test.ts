@@ -190,6 +190,15 @@ test("the edits of a refused document are offered, and those of others stay", as
   expect([steps, outbox.untaken()]).toEqual([["drop", "open"], EDITS.slice(0, 1)]);
 });
 
+test("an edit that is made while a refused document is opened anew stays in the outbox", async () => {
+  const outbox = new Outbox({ made: [], edits: EDITS });
+  const late: Edit = { document: FORM, root: "notes", text: "late" };
+  const offered = await giveUp(FORM, outbox, { drop: () => {}, open: () => outbox.write(paper(), late) });
+
+  expect(offered).toEqual(EDITS.slice(1));
+  expect(outbox.untaken(FORM)).toEqual([late]);
+});
+
 test("edits stay where a refused document cannot be opened anew", async () => {
   const outbox = new Outbox({ made: [], edits: EDITS });
   const open = () => Promise.reject(new Error("offline"));

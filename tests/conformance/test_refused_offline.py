@@ -60,13 +60,16 @@ async def test_of_a_card_that_is_refused_a_javascript_client_is_offered_what_it_
             await sales.tell("edit", ticket=names.ticket, document=names.card, root="card", values=values)
         await sales.tell("connect")
         denied = await sales.hear("denied", document=names.card)
-        since = await sales.tell("give_up", ticket=names.ticket, document=names.card, token=server.token("sales"))
+        late = {"document": names.card, "root": "card", "values": {"tags": "late"}}
+        again = {"document": names.card, "token": server.token("sales"), "meanwhile": late}
+        since = await sales.tell("give_up", ticket=names.ticket, **again)
         offered = await sales.hear("offered", since=since, document=names.card)
         await sales.tell("edit", ticket=names.ticket, document=names.card, root="card", values=good)
         await sales.settle("unsynced", names.card, number=0)
 
         assert "key" == denied["reason"].partition(":")[0]
         assert [good, wrong] == [edit["values"] for edit in offered["edits"]]
+        assert [late["values"]] == [edit["values"] for edit in offered["kept"]]
         assert "Bakery" == (await rest.get(f"/api/tickets/{names.ticket}")).json()["card"]["customer"]
 
 

@@ -111,7 +111,12 @@ export class Outbox {
 
   /** Forget the edits of a document: its provider says that the service has taken everything. */
   taken(name: string): void {
-    this.#edits = this.#edits.filter((edit) => edit.document !== name);
+    this.forget(this.untaken(name));
+  }
+
+  /** Forget these edits, which `untaken` returned. */
+  forget(edits: readonly Edit[]): void {
+    this.#edits = this.#edits.filter((edit) => !edits.includes(edit));
   }
 
   /** Return the edits that the service has not taken, as far as is known; of one document if it is named. */

@@ -54,7 +54,7 @@ export async function giveUp(
     const offered = outbox.untaken(document);
     await steps.drop();
     await steps.open();
-    outbox.taken(document);
+    outbox.forget(offered);
     return offered;
   });
 }

@@ -90,7 +90,7 @@ const recovering = (documents, open, connect, disconnect) => {
   return {
     edit: ({ ticket, ...edit }) => outbox(ticket).write(documents.get(edit.document).doc, edit),
     taken: ({ ticket, document }) => outbox(ticket).taken(document),
-    give_up: ({ ticket, document, token }) =>
+    give_up: ({ ticket, document, token, meanwhile }) => // `meanwhile` is an edit that is made before it is synced
       giveUp(document, outbox(ticket), {
         async drop () {
           drop(document)
@@ -100,10 +100,11 @@ const recovering = (documents, open, connect, disconnect) => {
         },
         async open () {
           open({ document, token })
+          if (meanwhile !== undefined) outbox(ticket).write(documents.get(document).doc, meanwhile)
           connect()
           await synced(documents.get(document).provider)
         }
-      }).then((edits) => say({ event: 'offered', document, edits })),
+      }).then((edits) => say({ event: 'offered', document, edits, kept: outbox(ticket).untaken(document) })),
     submit: ({ ticket, document, root, record, id }) =>
       outbox(ticket).submit(documents.get(document).doc, { root, record, id }),
     recover: ({ ticket, names, token }) =>
