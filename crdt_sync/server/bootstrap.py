@@ -21,7 +21,7 @@ from crdt_sync.server import database
 from crdt_sync.server.app import Channels, Parts, create_app
 from crdt_sync.server.auth import Authenticator, Keys, NoAuthenticator, StandingAuthenticator, TokenAuthenticator
 from crdt_sync.server.deadlines import Deadlines
-from crdt_sync.server.descriptors import make_room
+from crdt_sync.server.descriptors import grpc_connections, make_room
 from crdt_sync.server.grpc_server import GrpcParts, GrpcServer
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.health import Readiness
@@ -165,7 +165,8 @@ class Service:
         authenticator = StandingAuthenticator(self._authenticator(keys, clock), standing)
         readiness = self._readiness = Readiness(store, lambda: committer.dead)
         rate = HandshakeRate()
-        sockets = self._sockets(connections, authenticator, audit, rate)
+        room = make_room(settings.connections)
+        sockets = Sockets(connections, authenticator, Deadlines(), audit, rate, settings.origins, room)
         for part in (compactor, committer, connections, leases, events):
             part.start()
         audit.start(committer)
@@ -183,7 +184,8 @@ class Service:
             rate=rate,
             room=sockets.stream,
         )
-        await self._listen(self._http, self._app(parts, telemetry), sockets, GrpcServer(parts))
+        grpc = GrpcServer(parts, grpc_connections(room))
+        await self._listen(self._http, self._app(parts, telemetry), sockets, grpc)
 
     def _app(self, parts: GrpcParts, telemetry: Telemetry) -> FastAPI:
         return create_app(
@@ -219,13 +221,6 @@ class Service:
         if self.settings.jwks_url is None:
             return DevelopmentKeyFiles(self.settings.data)
         return IssuerKeys(self.settings.jwks_url, clock, self._client)
-
-    def _sockets(
-        self, connections: Connections, authenticator: Authenticator, audit: Audit, rate: HandshakeRate
-    ) -> Sockets:
-        settings = self.settings
-        room = make_room(settings.connections)
-        return Sockets(connections, authenticator, Deadlines(), audit, rate, settings.origins, room)
 
     def _authenticator(self, keys: Keys | None, clock: Clock) -> Authenticator:
         if keys is None:

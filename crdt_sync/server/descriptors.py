@@ -4,7 +4,9 @@ import structlog
 
 from crdt_sync.server.http_protocol import SPARE_CONNECTIONS
 
-RESERVED = 200  # the database, its write-ahead log, gRPC's sockets, files that are served, what libraries open
+RESERVED = 200  # the database, its write-ahead log, files that are served, what libraries open
+GRPC_CONNECTIONS_MAX = 2_000  # a service or a desk has one for all its calls, with 1,000 streams at once
+GRPC_SPARE_CONNECTIONS = 50  # beyond those for streams: a full service still answers gateways and probes
 
 _log = structlog.get_logger(__name__)
 
@@ -14,13 +16,19 @@ def make_room(connections: int) -> int:
 
     The soft limit is raised as far as the hard one, which is the operator's to set, allows.
     """
-    needed = connections + SPARE_CONNECTIONS + RESERVED
+    needed = connections + grpc_connections(connections) + SPARE_CONNECTIONS + RESERVED
     allowed = _raised(needed)
     if allowed >= needed:
         return connections
-    fewer = max(1, allowed - SPARE_CONNECTIONS - RESERVED)
+    left = allowed - GRPC_SPARE_CONNECTIONS - SPARE_CONNECTIONS - RESERVED
+    fewer = max(1, left // 2, left - GRPC_CONNECTIONS_MAX)
     _log.warning("too few file descriptors", wanted=connections, connections=fewer, advice=f"Raise them to {needed}.")
     return fewer
+
+
+def grpc_connections(connections: int) -> int:
+    """Return how many connections the gRPC port may have in a service that may hold so many streams and sockets."""
+    return min(connections, GRPC_CONNECTIONS_MAX) + GRPC_SPARE_CONNECTIONS
 
 
 def _raised(needed: int) -> int:

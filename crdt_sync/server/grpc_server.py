@@ -52,6 +52,8 @@ OPTIONS: list[tuple[str, int]] = [
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),  # a caller may ask thrice as often as we do
     ("grpc.http2.max_ping_strikes", 2),
+    ("grpc.server_handshake_timeout_ms", limits.UNAUTHENTICATED_S * 1000),  # until TLS and HTTP/2 have begun
+    ("grpc.max_connection_idle_ms", 60_000),  # without a call: who calls again connects again, within a round trip
 ]
 
 
@@ -105,8 +107,9 @@ class StoreHealth(health.aio.HealthServicer):  # type: ignore[misc, name-defined
 class GrpcServer:
     """The server and its one port."""
 
-    def __init__(self, parts: GrpcParts) -> None:
-        self._server = grpc.aio.server(options=OPTIONS, interceptors=[DecodingInterceptor(parts.audit)])
+    def __init__(self, parts: GrpcParts, connections_max: int) -> None:
+        options = [*OPTIONS, ("grpc.max_allowed_incoming_connections", connections_max)]  # more are closed at once
+        self._server = grpc.aio.server(options=options, interceptors=[DecodingInterceptor(parts.audit)])
         files = (sync_pb2, tickets_pb2, events_pb2, gateway_pb2)
         self.services = tuple(s.full_name for file in files for s in file.DESCRIPTOR.services_by_name.values())
         self._health = StoreHealth(parts.readiness, self.services)

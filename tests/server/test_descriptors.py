@@ -2,13 +2,14 @@ import resource
 import subprocess
 import sys
 
+import pytest
 import structlog
 
 from crdt_sync.server import descriptors
-from crdt_sync.server.descriptors import RESERVED, make_room
+from crdt_sync.server.descriptors import GRPC_CONNECTIONS_MAX, GRPC_SPARE_CONNECTIONS, RESERVED, make_room
 from crdt_sync.server.http_protocol import SPARE_CONNECTIONS
 
-BESIDE = SPARE_CONNECTIONS + RESERVED
+BESIDE = GRPC_SPARE_CONNECTIONS + SPARE_CONNECTIONS + RESERVED
 
 
 def test_the_soft_limit_is_raised_as_far_as_is_needed():
@@ -21,14 +22,21 @@ print(make_room(50), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert f"50 {50 + BESIDE}" == ran.stdout.strip()
+    assert f"50 {50 + 50 + BESIDE}" == ran.stdout.strip()
 
 
-def test_where_the_system_allows_fewer_there_are_fewer_and_the_operator_is_told(monkeypatch):
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (BESIDE + 7, BESIDE + 7))
+@pytest.mark.parametrize(
+    ("allowed", "wanted", "connections"),
+    [(7 + 7, 50, 7), (5_000 + GRPC_CONNECTIONS_MAX, 9_000, 5_000), (GRPC_CONNECTIONS_MAX, 9_000, 1_000), (0, 50, 1)],
+)
+def test_where_the_system_allows_fewer_there_are_fewer_and_the_operator_is_told(
+    monkeypatch, allowed, wanted, connections
+):
+    """As many are left for gRPC, up to a bound of its own."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (BESIDE + allowed, BESIDE + allowed))
     with structlog.testing.capture_logs() as lines:
-        assert 7 == make_room(50)
-    assert [("too few file descriptors", 7)] == [(line["event"], line["connections"]) for line in lines]
+        assert connections == make_room(wanted)
+    assert [("too few file descriptors", connections)] == [(line["event"], line["connections"]) for line in lines]
 
 
 def test_a_limit_that_is_none_is_left_alone(monkeypatch):

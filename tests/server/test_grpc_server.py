@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from crdt_sync.rpc.ticketsync.v1 import tickets_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import tickets_pb2_grpc
-from crdt_sync.server import grpc_server
+from crdt_sync.server import descriptors, grpc_server
 from crdt_sync.wire import limits
 from gateway.bootstrap import open_channel
 from gateway.settings import GatewaySettings
@@ -29,7 +29,8 @@ UPGRADE = {
 
 
 def bounded(monkeypatch, name, value):
-    """Let the next server have another value of an option."""
+    """Let the next server have another value of an option that it has."""
+    assert name in dict(grpc_server.OPTIONS)
     monkeypatch.setattr(grpc_server, "OPTIONS", list((dict(grpc_server.OPTIONS) | {name: value}).items()))
 
 
@@ -100,6 +101,48 @@ async def test_streams_and_watches_take_places_among_the_connections_and_are_sho
 
     assert ({"grpc": 2}, {"events": 1}) == (shown, later)
     assert (503, "full", 2) == (refused.status_code, refused.json()["code"], counted)
+
+
+HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # RFC 9113, 3.4: with no settings
+
+
+async def connected(running, preface=HTTP2):
+    """A connection of somebody without a token, and what the service says at first: nothing to who is one too many."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.service.grpc_port)
+    writer.write(preface)
+    try:
+        return writer, reader, await reader.read(9)
+    except ConnectionResetError:
+        return writer, reader, b""
+
+
+async def test_a_full_port_lets_no_more_connections_in_and_http_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr(descriptors, "GRPC_SPARE_CONNECTIONS", 1)
+    async with run_service(tmp_path / "data", connections=2, gateway=False) as running:
+        made = [await connected(running) for _ in range(5)]
+        probed = await running.http.get("/healthz")
+        made[0][0].close()
+        async with asyncio.timeout(20):
+            while not made[-1][2]:
+                made.append(await connected(running))
+        for writer, *_ in made:
+            writer.close()
+
+    assert ([True] * 3 + [False] * 2, 200) == ([bool(said) for *_, said in made[:5]], probed.status_code)
+
+
+@pytest.mark.parametrize(
+    ("option", "preface"),
+    [("grpc.server_handshake_timeout_ms", b""), ("grpc.max_connection_idle_ms", HTTP2)],
+    ids=["says nothing", "calls nothing"],
+)
+async def test_who_connects_and_calls_nothing_is_let_go(tmp_path, monkeypatch, option, preface):
+    bounded(monkeypatch, option, 100)
+    async with run_service(tmp_path / "data", gateway=False) as running:
+        writer, reader, _ = await connected(running, preface)
+        async with asyncio.timeout(20):
+            await reader.read()
+        writer.close()
 
 
 async def levels(running):
