@@ -41,40 +41,40 @@ class SteppingClock:
 
 
 class HeldClock:
-    """A clock that moves only when a test says so. `asleep` is set while somebody waits for a time still to come."""
+    """A clock that moves only when a test says so."""
 
     def __init__(self, now_s: int) -> None:
         self._now_ms = now_s * 1000
-        self._moved = asyncio.Event()
-        self._until_ms: list[int] = []
-        self.asleep = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._sleepers: list[tuple[float, int]] = []
 
     def now_ms(self) -> int:
         return self._now_ms
 
     async def sleep(self, delay_s: float) -> None:
-        until_ms = self._now_ms + round(delay_s * 1000)
-        self._until_ms.append(until_ms)
-        self._look()
+        sleeper = (delay_s, self._now_ms + round(delay_s * 1000))
+        self._sleepers.append(sleeper)
+        self._tell()
         try:
-            while self._now_ms < until_ms:
-                await self._moved.wait()
+            while self._now_ms < sleeper[1]:
+                await self._changed.wait()
         finally:
-            self._until_ms.remove(until_ms)
-            self._look()
+            self._sleepers.remove(sleeper)
+
+    async def asleep(self, *delays_s: float) -> None:
+        """Return once somebody waits for one of these delays, which is not over."""
+        async with asyncio.timeout(20):
+            while not any(delay_s in delays_s and until_ms > self._now_ms for delay_s, until_ms in self._sleepers):
+                await self._changed.wait()
 
     def advance(self, by_s: float) -> None:
         """Move on."""
         self._now_ms += round(by_s * 1000)
-        self._moved.set()
-        self._moved = asyncio.Event()
-        self._look()
+        self._tell()
 
-    def _look(self) -> None:
-        if any(until_ms > self._now_ms for until_ms in self._until_ms):
-            self.asleep.set()
-        else:
-            self.asleep.clear()
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 class FixedChance:

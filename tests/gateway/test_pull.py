@@ -31,8 +31,7 @@ class Pulling:
 
     async def rested(self):
         """Until the puller waits for its next time."""
-        async with asyncio.timeout(20):
-            await self.rig.clock.asleep.wait()
+        await self.rig.clock.asleep(300, 0.75, 1.5)  # five minutes, or three quarters of one second and of two
 
 
 def cursors(data):

@@ -1,6 +1,5 @@
 """The stream against a simulated DingTalk, over a real WebSocket, into a real inbox and on to a fake service."""
 
-import asyncio
 import json
 import sqlite3
 from contextlib import asynccontextmanager, closing
@@ -120,18 +119,14 @@ async def test_announced_end_is_followed_by_another_stream_at_once(tmp_path, ser
 async def test_broken_stream_is_opened_again_after_a_while_and_a_failing_one_later_and_later(tmp_path, server):
     server.refuse_opening = 2
     async with streaming(tmp_path, server) as rig:
-        waited_s = []
-        for _ in range(2):
-            async with asyncio.timeout(20):
-                await rig.clock.asleep.wait()
-            waited_s.append(0.75 * 2 ** len(waited_s))  # the fixed jitter makes three quarters of the delay
-            rig.clock.advance(waited_s[-1])
+        for delay_s in (0.75, 1.5):  # the fixed jitter makes three quarters of one second, and of two
+            await rig.clock.asleep(delay_s)
+            rig.clock.advance(delay_s)
         stream = await server.stream()
         assert 200 == (await server.push(call(1), stream))["code"]
 
         await stream.close()
-        async with asyncio.timeout(20):
-            await rig.clock.asleep.wait()
+        await rig.clock.asleep(0.75)
         rig.clock.advance(0.75)
         assert 200 == (await server.push(call(2), await server.stream()))["code"]
         assert (2, 1) == (
@@ -144,8 +139,7 @@ async def test_frame_beyond_the_limit_ends_the_stream_and_not_the_gateway(tmp_pa
     async with streaming(tmp_path, server, body_bytes_max=1_024) as rig:
         stream = await server.stream()
         await stream.send_text("a" * 2_000)
-        async with asyncio.timeout(20):
-            await rig.clock.asleep.wait()
+        await rig.clock.asleep(0.75)
         rig.clock.advance(1)
         assert 200 == (await server.push(call(1, senderNick=None), await server.stream()))["code"]
 
@@ -154,8 +148,7 @@ async def test_account_of_the_stream_takes_nothing_over_http_and_logs_no_secret(
     server.refuse_opening = 1
     async with streaming(tmp_path, server) as rig:
         assert 401 == (await rig.client.post("/channels/robot", content=b"{}")).status_code
-        async with asyncio.timeout(20):
-            await rig.clock.asleep.wait()
+        await rig.clock.asleep(0.75)
     written = "".join(capsys.readouterr())
     assert "stream ended" in written
     assert "this is secret" not in written
@@ -181,8 +174,7 @@ async def test_bug_in_opening_a_stream_is_tried_again(tmp_path, server, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(DingTalkApi, "open_stream", broken)
         async with streaming(tmp_path, server) as rig:
-            async with asyncio.timeout(20):
-                await rig.clock.asleep.wait()
+            await rig.clock.asleep(0.75)
             assert 1 == rig.gateway.counts["stream.failed.bug"]
             patch.undo()
             rig.clock.advance(1)
@@ -201,8 +193,7 @@ async def test_secret_that_is_gone_for_a_while_is_looked_for_again(tmp_path, ser
     async with server.serving() as url:
         given = {"accounts": (dingtalk_account(url, client_secret=secret),), "clock": HeldClock(T5_NOW_S)}
         async with running(tmp_path, NO_SERVICE, **given) as rig:
-            async with asyncio.timeout(20):
-                await rig.clock.asleep.wait()
+            await rig.clock.asleep(0.75)
             assert 1 == rig.gateway.counts["stream.failed.secret"]
             rig.clock.advance(1)
             assert 200 == (await server.push(call(1), await server.stream()))["code"]
