@@ -105,7 +105,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and count those that are no body."""
-        if self.slot is None and (self.cycle is None or self.cycle.response_complete):
+        if self.slot is None and not self.flow.write_paused and (self.cycle is None or self.cycle.response_complete):
             self._deadlines.set(self, HEAD_S)
         self._overhead += len(data)
         super().data_received(data)
@@ -119,8 +119,9 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
-        self._deadlines.discard(self)
+        """Wait no more for a head; who does not read is waited for no longer because he asks for more."""
+        if not self.flow.write_paused:
+            self._deadlines.discard(self)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

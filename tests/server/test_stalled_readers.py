@@ -54,6 +54,22 @@ async def test_who_reads_nothing_of_the_events_is_cut_off_and_counted(running, l
         assert 1 == await stalled(running, wire)
 
 
+async def test_who_reads_no_answer_gains_no_time_by_asking_for_more(running, monkeypatch):
+    monkeypatch.setattr(limits, "STALLED_S", 1)
+    connections = running.service._http._server.server_state.connections
+    with closing(socket.socket()) as client:
+        client.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(client, ("127.0.0.1", running.service.port))
+        ask = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        await loop.sock_sendall(client, ask * 400)
+        await until(lambda: [each for each in connections if each.flow.write_paused])
+        await loop.sock_sendall(client, ask)
+        await until(lambda: not connections)
+
+    assert 1 == counted(running, "http")
+
+
 async def test_who_reads_nothing_of_a_watch_is_cut_off_and_counted(running, long, monkeypatch):
     monkeypatch.setattr(hub.cloudevents, "encode", lambda **_: "x" * 1_000_000)
     watching = Watching(running.channel, running.metadata())
