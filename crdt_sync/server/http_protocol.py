@@ -12,12 +12,18 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode, Frame
 
-from crdt_sync.errors import Malformed, TooLarge
+from crdt_sync.errors import Malformed, TicketSyncError, TooLarge
+from crdt_sync.ports import Clock
 from crdt_sync.server.problems import problem
 from crdt_sync.server.sockets import Denial, Handshake, Sockets
+from crdt_sync.server.websocket import QUIET_S
 from crdt_sync.service.audit import Asked
+from crdt_sync.service.pace import Pace, too_fast
 from crdt_sync.wire import limits
+from crdt_sync.wire.status import status_of
+from crdt_sync.wire.websocket import close_frame, too_large
 
 HEAD_S: float = limits.UNAUTHENTICATED_S  # from the open connection to a request's whole head
 SPARE_CONNECTIONS = 1_000  # beyond those for WebSockets: a full service still answers probes and requests
@@ -25,12 +31,15 @@ HEAD_BYTES_MAX = 32 * 1024  # of a request without its body: a token of 8 KiB, c
 
 
 class EventSocket(WebSocketsSansIOProtocol):
-    """One connection that has become a WebSocket of the application's, and is cut off if it reads nothing."""
+    """One connection that has become a WebSocket of the application's, and ends if it reads nothing or says a lot."""
 
-    def __init__(self, *, sockets: Sockets, **uvicorns: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, sockets: Sockets, clock: Clock, **uvicorns: Any) -> None:  # noqa: ANN401
         super().__init__(**uvicorns)
         self.slot: int | None = None
         self._sockets = sockets
+        self._clock = clock
+        self._pace = Pace()
+        self._deaf = False  # it has heard the last word, and what it still says is not taken
 
     def pause_writing(self) -> None:
         """Wait until what was written is read, but not for ever."""
@@ -49,9 +58,54 @@ class EventSocket(WebSocketsSansIOProtocol):
 
     def due(self) -> None:
         """Cut it off: a close frame would wait behind what nobody reads."""
-        source = self.client[0] if self.client else ""
-        self._sockets.audit.refused(Asked("events", "/events", source), "slow_reader")
+        self._count("slow_reader")
         self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, until it is told to go."""
+        if not self._deaf:
+            super().data_received(data)
+
+    def handle_ping(self) -> None:
+        """Answer, unless that is asked too often."""
+        if not self._too_fast():
+            super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        """Take it, unless it comes too often."""
+        if not self._too_fast():
+            super().handle_pong(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take a fragment, unless they come too often: empty ones have no size."""
+        if not self._too_fast():
+            super().handle_cont(event)
+
+    def handle_parser_exception(self) -> None:
+        """Tell in our words of a message that is too long; the library's are not counted."""
+        if self.conn.close_sent is not None and self.conn.close_sent.code == CloseCode.MESSAGE_TOO_BIG:
+            self._fail(too_large(self.config.ws_max_size))
+        else:
+            super().handle_parser_exception()
+
+    def _too_fast(self) -> bool:
+        """Count what is no message, and costs as much."""
+        if not self._deaf and self._pace.too_fast(self._clock):
+            self._fail(too_fast())
+        return self._deaf
+
+    def _fail(self, error: TicketSyncError) -> None:
+        """Close with a reason, a little later: to close while bytes come would reset it before that is read."""
+        self._count(error.code)
+        self._deaf = self.close_sent = self.disconnected = True
+        self.stop_keepalive()
+        status = status_of(error).close
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": status})
+        self.transport.write(close_frame(status, f"{error.code}: {error.message}"))
+        self.close_timer = self.loop.call_later(QUIET_S, self.transport.close)
+
+    def _count(self, code: str) -> None:
+        self._sockets.audit.refused(Asked("events", "/events", self.client[0] if self.client else ""), code)
 
 
 class HttpProtocol(HttpToolsProtocol):

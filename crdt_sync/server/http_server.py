@@ -41,7 +41,7 @@ class HttpServer:
         config = uvicorn.Config(
             app,
             ws=cast(
-                "type[asyncio.Protocol]", partial(EventSocket, sockets=sockets)
+                "type[asyncio.Protocol]", partial(EventSocket, sockets=sockets, clock=app.state.clock)
             ),  # it is only called  # for the application's own WebSockets
             ws_max_size=limits.FRAME_BYTES_MAX,
             ws_per_message_deflate=False,  # updates hardly shrink, and a bomb would have to be inflated to be seen

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import httpx
+import pytest
 import structlog
 from starlette.requests import Request
 from websockets.asyncio.client import connect
@@ -12,10 +13,13 @@ from websockets.exceptions import ConnectionClosed
 from crdt_sync.server.event_streams import EventStreams
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.service import events as hub
+from crdt_sync.service import pace
+from crdt_sync.wire import limits
 from tests.fakes import CountingMeter
 from tests.replica.loopback import until
 from tests.server.conftest import run_service
 from tests.server.fakes import FakeAuthenticator, audit
+from tests.server.test_http_protocol import refusals
 
 
 async def blocks(answer):
@@ -193,6 +197,32 @@ async def test_nothing_may_be_said_on_the_socket(running):
     async with dial(running) as websocket:
         await websocket.send("hello")
         assert (4422, "malformed") == await closed(websocket)
+
+
+async def test_a_long_message_on_the_socket_is_refused_in_our_words(running):
+    async with dial(running) as websocket:
+        websocket.transport.write(b"\x81\xff" + (limits.FRAME_BYTES_MAX + 1).to_bytes(8, "big") + b"mask")
+        assert (4413, "frame_size") == await closed(websocket)
+
+    assert 1 == (await refusals(running))["frame_size"]
+
+
+@pytest.mark.parametrize(
+    ("first", "frame"),
+    [(b"", b"\x89\x80mask"), (b"", b"\x8a\x80mask"), (b"\x01\x80mask", b"\x00\x80mask")],
+    ids=["pings", "pongs", "empty fragments"],
+)
+async def test_what_is_no_message_has_a_pace(running, monkeypatch, first, frame):
+    monkeypatch.setattr(pace, "MESSAGES_MAX", 100)
+    async with dial(running) as websocket, dial(running) as bystander:
+        await websocket.recv()
+        await bystander.recv()
+        websocket.transport.write(first + frame * 101)
+        assert (1013, "too_fast") == await closed(websocket)
+        await running.ticket()
+        assert "position" in json.loads(await bystander.recv())
+
+    assert 1 == (await refusals(running))["too_fast"]
 
 
 async def test_a_caller_that_goes_away_is_forgotten(running, monkeypatch):
