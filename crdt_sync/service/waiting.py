@@ -7,6 +7,8 @@ parents, its payload. So it is judged anew when something came or was decided th
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
 
 from crdt_sync.documents.document import Entry
 from crdt_sync.documents.submit import MESSAGES
@@ -46,8 +48,11 @@ class WaitingList:
 
     def __init__(self) -> None:
         self._entries: dict[str, Waiting] = {}
+        self._places: dict[str, int] = {}  # as they came
+        self._next_place = count()
         self._naming: dict[str, set[str]] = {}  # which entries name an id or a digest
         self._concerned: set[str] = set()  # which are to be judged
+        self._due: list[tuple[int, str]] = []  # a heap of these and their places, with some that are gone since
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -62,13 +67,16 @@ class WaitingList:
     def put(self, entry: Waiting) -> None:
         """Have an entry judged. If it waits already, it keeps its place."""
         self._entries[entry.key] = entry
-        self._concerned.add(entry.key)
+        if entry.key not in self._places:
+            self._places[entry.key] = next(self._next_place)
+        self._concern(entry.key)
         for name in entry.names:
             self._naming.setdefault(name, set()).add(entry.key)
 
     def remove(self, key: str) -> None:
         """Let an entry wait no more."""
         self._concerned.discard(key)
+        del self._places[key]
         for name in self._entries.pop(key).names:
             naming = self._naming[name]
             naming.discard(key)
@@ -77,15 +85,23 @@ class WaitingList:
 
     def concern(self, name: str) -> None:
         """Have those judged that name this."""
-        self._concerned |= self._naming.get(name, set())
+        for key in self._naming.get(name, ()):
+            self._concern(key)
 
     def concern_all(self) -> None:
         """Have everything judged."""
-        self._concerned |= self._entries.keys()
+        for key in self._entries:
+            self._concern(key)
 
     def concerned(self) -> Iterator[Waiting]:
-        """Go once through what is to be judged, with what comes to be so further down while it is gone through."""
-        for key, entry in list(self._entries.items()) if self._concerned else ():
+        """Go through what is to be judged, the earliest first, and what comes to be so while it is gone through."""
+        while self._due:
+            _, key = heappop(self._due)
             if key in self._concerned:
                 self._concerned.remove(key)
-                yield entry
+                yield self._entries[key]
+
+    def _concern(self, key: str) -> None:
+        if key not in self._concerned:
+            self._concerned.add(key)
+            heappush(self._due, (self._places[key], key))
