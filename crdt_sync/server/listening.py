@@ -23,11 +23,12 @@ class Tls:
         """Return the private key and the chain.
 
         Raises:
-            Malformed: they cannot be read, or are no pair (`tls`).
+            Malformed: they cannot be read, are no pair, or the key has a passphrase (`tls`).
 
         """
         try:
-            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self.certificate, self.key)
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(self.certificate, self.key, _passphrase)
             return self.key.read_bytes(), self.certificate.read_bytes()
         except (OSError, ssl.SSLError) as error:
             raise Malformed(
@@ -35,6 +36,15 @@ class Tls:
                 code="tls",
                 advice="Look at CRDT_SYNC_TLS_CERTIFICATE and CRDT_SYNC_TLS_KEY: both are PEM files, and a pair.",
             ) from error
+
+
+def _passphrase() -> str:
+    """Have none: OpenSSL itself would ask for it on the terminal, and wait there for ever."""
+    raise Malformed(
+        "The TLS key has a passphrase, and nobody is there to enter it.",
+        code="tls",
+        advice="Give CRDT_SYNC_TLS_KEY a key without one, in a file that only the service can read.",
+    )
 
 
 def bind(host: str, port: int, option: str) -> socket.socket:

@@ -7,6 +7,7 @@ import httpx
 import pycrdt
 import pytest
 import websockets
+from cryptography.hazmat.primitives import serialization
 
 from crdt_sync.errors import Malformed
 from crdt_sync.server import http_server
@@ -107,6 +108,17 @@ async def test_a_pair_that_will_not_do_is_told_before_anything_answers(pair, aut
         async with run_service(tmp_path / "data", **pair):
             pass
     assert "tls" == caught.value.code
+
+
+async def test_a_key_with_a_passphrase_is_refused_and_nobody_asked_for_it(pair, tmp_path):
+    key = serialization.load_pem_private_key(pair["tls_key"].read_bytes(), None)
+    sealed = serialization.BestAvailableEncryption(b"secret")
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    pair["tls_key"].write_bytes(key.private_bytes(*form, sealed))
+    with pytest.raises(Malformed) as caught:
+        async with run_service(tmp_path / "data", **pair):
+            pass
+    assert ("tls", True) == (caught.value.code, "passphrase" in caught.value.message)
 
 
 @pytest.mark.parametrize("alone", ["tls_certificate", "tls_key"])
