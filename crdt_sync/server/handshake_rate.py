@@ -10,6 +10,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from ipaddress import AddressValueError, IPv6Address
 from typing import Generic, TypeVar
 
 from crdt_sync.domain.identity import Identity
@@ -52,7 +53,7 @@ class HandshakeRate:
         """
         actor = self._known.get(_digest(token)) if token else None
         if actor is None:
-            self._sources.take(source)
+            self._sources.take(_household(source))
         else:
             self._actors.check(actor)
 
@@ -143,6 +144,17 @@ class Buckets(Generic[_K]):
 
     def _missing_ns(self, key: _K) -> int:
         return max(0, (self._full_at_ns.get(key) or 0) - self._now_ns())
+
+
+def _household(source: str) -> str:
+    """Return whom an address belongs to: one subscriber has 2**64 addresses of IPv6 (RFC 6177), and one of IPv4."""
+    if ":" not in source:
+        return source
+    try:
+        address = IPv6Address(source)
+    except AddressValueError:
+        return source  # a proxy of this machine may call its clients what it likes
+    return str(address.ipv4_mapped or f"{int(address) >> 64:x}/64")
 
 
 def _digest(token: str) -> bytes:

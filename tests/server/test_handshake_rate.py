@@ -83,6 +83,17 @@ def test_who_was_judged_before_is_known_by_his_token_and_takes_nothing_from_his_
         rate.arrive("192.0.2.1")
 
 
+def test_a_network_of_ipv6_is_counted_as_one_address(rate):
+    one = (f"2001:db8:0:1::{index:x}" for index in range(OFFICE * 3))
+    assert limits.SOURCE_HANDSHAKES_MAX == taken(lambda: rate.arrive(next(one)), 3 * OFFICE)
+
+    others = iter(
+        ["2001:db8:0:2::1", "::ffff:192.0.2.1", "::ffff:192.0.2.2", "fe80::1%eth0", "::1", "192.0.2.3", "", "a:b"]
+    )
+    assert 8 == taken(lambda: rate.arrive(next(others)), 8)
+    assert limits.SOURCE_HANDSHAKES_MAX - 1 == taken(lambda: rate.arrive("192.0.2.1"), 3 * OFFICE), "as it was mapped"
+
+
 async def test_a_token_that_is_good_no_more_counts_for_its_address(rate):
     async def judged(identity):
         if identity is None:
