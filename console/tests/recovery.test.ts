@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { type Edit, type Entry, isReset, Outbox, type Scalar, type SharedDocument } from "../src/recovery/outbox.ts";
+import {
+  type Edit,
+  type Entry,
+  isReset,
+  Outbox,
+  type Scalar,
+  type SharedDocument,
+  type Stored,
+} from "../src/recovery/outbox.ts";
 import { giveUp, recover } from "../src/recovery/recover.ts";
 
 const entry = (name: string, root: Entry["root"] = "transitions"): Entry => ({
@@ -61,6 +69,18 @@ const EDITS: readonly Edit[] = [
   { document: FORM, root: "notes", text: "on the " },
   { document: FORM, root: "notes", text: "stairs" },
 ];
+
+/** Where all tabs store one outbox; without one, nothing was stored. */
+function storage(outbox = new Outbox()) {
+  const place = { json: JSON.stringify(outbox) };
+  return {
+    load: () => new Outbox(JSON.parse(place.json)),
+    stored: (): Stored => JSON.parse(place.json),
+    store: (stored: Stored) => {
+      place.json = JSON.stringify(stored);
+    },
+  };
+}
 
 const texts = (document: SharedDocument, name: string) => document.getArray(name).toJSON();
 
@@ -133,6 +153,11 @@ test("copies are kept, dropped and opened anew, in this order and alone", async 
         steps.push("open");
         return fresh;
       },
+      stored: () => {
+        steps.push("stored");
+        return outbox.toJSON();
+      },
+      store: () => void steps.push("store"),
     },
     async (name, work) => {
       steps.push(name);
@@ -143,14 +168,19 @@ test("copies are kept, dropped and opened anew, in this order and alone", async 
   );
 
   expect(count).toBe(1);
-  expect(steps).toEqual(["crdt-sync recover t", "keep", "drop", "open", "free"]);
+  expect(steps).toEqual(["crdt-sync recover t", "keep", "drop", "open", "stored", "store", "free"]);
   expect(texts(fresh.submit, "transitions")).toEqual([entry("lost").record]);
 });
 
 test("two tabs that share locks recover one after the other, and submit once", async () => {
   const fresh = { submit: copy(), log: copy() };
   const tab = () =>
-    recover("t", new Outbox([entry("lost")]), { keep: () => {}, drop: () => {}, open: async () => fresh });
+    recover("t", new Outbox([entry("lost")]), {
+      keep: () => {},
+      drop: () => {},
+      open: async () => fresh,
+      ...storage(),
+    });
 
   expect((await Promise.all([tab(), tab()])).reduce((sum, count) => sum + count)).toBe(1);
 });
@@ -166,17 +196,36 @@ test("edits that were not taken are made again on new copies of cards and forms,
   const again = new Outbox(JSON.parse(JSON.stringify(outbox)));
   const open = async () => ({ submit: copy(), log: copy(), written: { [CARD]: card, [FORM]: form } });
 
-  expect(await recover("t", again, { keep: () => {}, drop: () => {}, open })).toBe(EDITS.length);
+  expect(await recover("t", again, { keep: () => {}, drop: () => {}, open, ...storage() })).toBe(EDITS.length);
   expect(card.maps).toEqual({ card: { customer: "Bakery" } });
   expect([form.maps, form.notes]).toEqual([{ fields: { price: 7 }, payloads: { d1: "{}" } }, "on the stairs"]);
-  expect(again.untaken()).toEqual(EDITS);
+  expect(again.untaken()).toMatchObject(EDITS);
+});
+
+test("two tabs that store one outbox make each edit again once in each life, and keep those of both", async () => {
+  const place = storage(new Outbox({ made: [entry("first")], edits: EDITS }));
+  const tabs = [place.load(), place.load()];
+  tabs[1]?.submit(copy(), entry("second"));
+  tabs[1]?.write(paper(), { document: FORM, root: "notes", text: ", and back" });
+
+  for (const _ of [1, 2]) {
+    const [card, form] = [paper(), paper()];
+    const copies = { submit: copy(), log: copy(), written: { [CARD]: card, [FORM]: form } };
+    const open = async () => copies;
+    const work = tabs.map((tab) => recover("t", tab, { keep: () => {}, drop: () => {}, open, ...place }));
+
+    await Promise.all(work);
+    expect(form.notes).toBe("on the stairs, and back");
+    expect(texts(copies.submit, "transitions")).toEqual([entry("first").record, entry("second").record]);
+    expect(place.load().untaken().length).toBe(EDITS.length + 1);
+  }
 });
 
 test("edits of a document that was not opened again stay in the outbox", () => {
   const outbox = new Outbox({ made: [], edits: EDITS });
 
   expect(outbox.writeAgain({ submit: copy(), log: copy() })).toBe(0);
-  expect(outbox.untaken()).toEqual(EDITS);
+  expect(outbox.untaken()).toMatchObject(EDITS);
 });
 
 test("the edits of a refused document are offered, and those of others stay", async () => {
@@ -186,8 +235,8 @@ test("the edits of a refused document are offered, and those of others stay", as
     open: () => void steps.push("open"),
   });
 
-  expect(offered).toEqual(EDITS.slice(1));
-  expect([steps, outbox.untaken()]).toEqual([["drop", "open"], EDITS.slice(0, 1)]);
+  expect(offered).toMatchObject(EDITS.slice(1));
+  expect([steps, outbox.untaken()]).toMatchObject([["drop", "open"], EDITS.slice(0, 1)]);
 });
 
 test("an edit that is made while a refused document is opened anew stays in the outbox", async () => {
@@ -195,8 +244,8 @@ test("an edit that is made while a refused document is opened anew stays in the 
   const late: Edit = { document: FORM, root: "notes", text: "late" };
   const offered = await giveUp(FORM, outbox, { drop: () => {}, open: () => outbox.write(paper(), late) });
 
-  expect(offered).toEqual(EDITS.slice(1));
-  expect(outbox.untaken(FORM)).toEqual([late]);
+  expect(offered).toMatchObject(EDITS.slice(1));
+  expect(outbox.untaken(FORM)).toMatchObject([late]);
 });
 
 test("edits stay where a refused document cannot be opened anew", async () => {
@@ -204,7 +253,7 @@ test("edits stay where a refused document cannot be opened anew", async () => {
   const open = () => Promise.reject(new Error("offline"));
 
   await expect(giveUp(FORM, outbox, { drop: () => {}, open })).rejects.toThrow("offline");
-  expect(outbox.untaken()).toEqual(EDITS);
+  expect(outbox.untaken()).toMatchObject(EDITS);
 });
 
 test("refused entries are told with their codes", () => {

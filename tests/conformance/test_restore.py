@@ -168,5 +168,45 @@ async def test_an_author_submits_what_was_refused_as_somebody_elses_copy(node, t
             assert sorted([names.ticket, quote.id]) == journal(server, names.ticket)
 
 
+@pytest.mark.parametrize("script", ["y_websocket_client.mjs", "hocuspocus_client.mjs"])
+async def test_two_tabs_that_store_one_outbox_make_an_edit_again_once(node, tmp_path, script):
+    """Each tab is a process; what the first one stores, the second one finds."""
+    with ServerProcess(tmp_path / "data") as server:
+        async with AsyncExitStack() as stack:
+            first, second = [await stack.enter_async_context(NodeClient(node, script, server.ws)) for _ in range(2)]
+            rest = await stack.enter_async_context(server.client("sales"))
+            names = await opened(rest)
+            form = names.form("sales")
+            for tab in (first, second):
+                await subscribe(server, tab, names, "sales")
+            await edit(first, names, form, "notes", text="rang, ")
+            await acknowledged(first, names, form)
+            code, told = await admin(server, "backup", str(tmp_path / "backup.db"))
+            assert 0 == code, told
+            server.stop()
+            await edit(first, names, form, "notes", text="on the stairs")
+            await first.tell("outbox", ticket=names.ticket)
+            stored = (await first.hear("outbox"))["outbox"]
+            await second.tell("load", ticket=names.ticket, stored=stored)
+            code, told = await admin(server, "restore", str(tmp_path / "backup.db"))
+            assert 0 == code, told
+            began = [len(tab.events) for tab in (first, second)]
+            server.start()
+            again = {"ticket": names.ticket, "names": names.of("sales"), "token": server.token("sales")}
+            counts = []
+            for tab, since in zip((first, second), began, strict=True):
+                await hear_reset(tab, since, form)
+                await tab.tell("recover", **again, stored=stored)
+                counts.append((await tab.hear("recovered"))["count"])
+                await tab.settle("unsynced", form, number=0)
+                asked = await tab.tell("outbox", ticket=names.ticket)
+                stored = (await tab.hear("outbox", since=asked))["outbox"]
+
+            assert [1, 0] == counts
+            notes = (await rest.get(f"/api/tickets/{names.ticket}/forms/sales")).json()["notes"]
+            assert "rang, on the stairs" == notes
+            assert ["on the stairs"] == [edit["text"] for edit in stored["edits"]]
+
+
 async def _until_lane(ticket, lane, state):
     assert await ticket.desk.wait_until(lambda: ticket.lanes.get(lane) == state, SYNC_S)

@@ -59,10 +59,14 @@ export interface Refused extends Entry {
   readonly code: string;
 }
 
-/** How an outbox is stored. */
+/** An edit that is kept; made again, it is another one. */
+export type Kept = Edit & { readonly id: string };
+
+/** How an outbox is stored. `remade` are the ids of the edits that were made again, in whichever tab. */
 export interface Stored {
   readonly made: readonly Entry[];
-  readonly edits: readonly Edit[];
+  readonly edits: readonly (Edit & { readonly id?: string })[];
+  readonly remade?: readonly string[];
 }
 
 /** How a provider tells that a connection or a document was closed. */
@@ -79,22 +83,24 @@ export function isReset(closing: Closing): boolean {
   return closing.code === RESET_CODE || (closing.reason ?? "").split(":", 1)[0] === "reset";
 }
 
-/** What this client made of one ticket. `toJSON` is to be stored wherever the documents are. */
+/** What this client made of one ticket. `toJSON` is to be stored wherever the documents are, by all tabs in one place. */
 export class Outbox {
   readonly #made: Entry[];
-  #edits: readonly Edit[];
+  #edits: readonly Kept[];
+  #remade: readonly string[];
   /** The ids of what was submitted again, by the copy in which that was done. */
   readonly #again = new WeakMap<SharedDocument, ReadonlySet<string>>();
 
   /** An array is what was stored when only entries were kept. */
   constructor(stored: Stored | readonly Entry[] = []) {
-    const { made, edits } = "made" in stored ? stored : { made: stored, edits: [] };
+    const { made, edits, remade = [] }: Stored = "made" in stored ? stored : { made: stored, edits: [] };
     this.#made = [...made];
-    this.#edits = edits;
+    this.#edits = named(edits);
+    this.#remade = remade;
   }
 
   toJSON(): Stored {
-    return { made: this.#made, edits: this.#edits };
+    return { made: this.#made, edits: this.#edits, remade: this.#remade };
   }
 
   /** Submit an entry; store the outbox with the document. */
@@ -105,22 +111,22 @@ export class Outbox {
 
   /** Edit a card or a form; store the outbox with the document. */
   write(document: SharedDocument, edit: Edit): void {
-    this.#edits = [...this.#edits, edit];
+    this.#edits = [...this.#edits, { ...edit, id: freshId() }];
     make(document, edit);
   }
 
-  /** Forget the edits of a document: its provider says that the service has taken everything. */
+  /** Forget the edits of a document: its provider says that the service has taken everything; store the outbox. */
   taken(name: string): void {
     this.forget(this.untaken(name));
   }
 
   /** Forget these edits, which `untaken` returned. */
-  forget(edits: readonly Edit[]): void {
+  forget(edits: readonly Kept[]): void {
     this.#edits = this.#edits.filter((edit) => !edits.includes(edit));
   }
 
   /** Return the edits that the service has not taken, as far as is known; of one document if it is named. */
-  untaken(name?: string): readonly Edit[] {
+  untaken(name?: string): readonly Kept[] {
     return this.#edits.filter((edit) => name === undefined || edit.document === name);
   }
 
@@ -161,14 +167,36 @@ export class Outbox {
     return lacking.length;
   }
 
-  /** Make the edits again that were not taken, on new copies; return how many. Those of other documents stay. */
-  writeAgain({ written = {} }: Copies): number {
-    const again = this.#edits.filter((edit) => edit.document in written);
+  /**
+   * Make the edits again that were not taken, on new copies; return how many. Those of other documents stay.
+   *
+   * `stored` is what is stored of the outbox now. What another tab has made again is that tab's, and is not made a second
+   * time; what only it holds is kept here too. Store the outbox before another tab does the same.
+   */
+  writeAgain({ written = {} }: Copies, stored: Stored = this.toJSON()): number {
+    const remade = new Set([...this.#remade, ...(stored.remade ?? [])]);
+    const own = this.#edits.filter(({ id }) => !remade.has(id));
+    const known = new Set([...remade, ...own.map(({ id }) => id)]);
+    const others = named(stored.edits).filter(({ id }) => !known.has(id));
+    const again = own.filter((edit) => edit.document in written);
     for (const edit of again) {
       make(written[edit.document] as SharedDocument, edit);
     }
+    this.#made.push(...stored.made.filter(({ id }) => !this.#made.some((entry) => entry.id === id)));
+    this.#edits = [...others, ...own.map((edit) => (again.includes(edit) ? { ...edit, id: freshId() } : edit))];
+    this.#remade = [...remade, ...again.map(({ id }) => id)];
     return again.length;
   }
+}
+
+/** What was stored without ids is named by its place: so all tabs that read it name it alike. */
+function named(edits: Stored["edits"]): readonly Kept[] {
+  return edits.map((edit, place) => ({ ...edit, id: edit.id ?? String(place) }));
+}
+
+/** A UUID would need a secure context. */
+function freshId(): string {
+  return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }
 
 function make(document: SharedDocument, edit: Edit): void {

@@ -1,20 +1,25 @@
 /**
- * The way back after a reset, in order: keep, drop, open anew, sync, make again. One tab of a browser does it at a time.
+ * The way back after a reset, in order: keep, drop, open anew, sync, make again, store. One tab of a browser does it at a
+ * time, and finds in the stored outbox what another one has made again.
  *
  * What a card or a form held is given to `keep`, and is not written back: a value that the service had acknowledged is
  * what the restore has undone. Edits that it had not taken are made again.
  */
 
-import type { Copies, Edit, Outbox } from "./outbox.ts";
+import type { Copies, Kept, Outbox, Stored } from "./outbox.ts";
 
 /** What differs from provider to provider. */
 export interface Steps {
-  /** Keep what is only in the old copies: store the outbox, and offer the rest as a file. */
+  /** Keep what is only in the old copies: offer it as a file. What is stored of the outbox stays as it is. */
   keep(): Promise<void> | void;
   /** Destroy providers and documents, and delete the local database. */
   drop(): Promise<void> | void;
   /** Open new documents, with a local database of another name; resolve when the service has given what it has. */
   open(): Promise<Copies>;
+  /** Return what is stored of the outbox, by whichever tab. */
+  stored(): Promise<Stored> | Stored;
+  /** Store the outbox in its place. */
+  store(outbox: Stored): Promise<void> | void;
 }
 
 /** Run `work` while nobody else with the same name does. */
@@ -36,7 +41,9 @@ export async function recover(ticket: string, outbox: Outbox, steps: Steps, hold
     await steps.keep();
     await steps.drop();
     const copies = await steps.open();
-    return outbox.submitAgain(copies) + outbox.writeAgain(copies);
+    const count = outbox.submitAgain(copies) + outbox.writeAgain(copies, await steps.stored());
+    await steps.store(outbox.toJSON());
+    return count;
   });
 }
 
@@ -49,7 +56,7 @@ export async function giveUp(
   outbox: Outbox,
   steps: { drop(): Promise<void> | void; open(): Promise<void> | void },
   hold: Hold = acrossTabs,
-): Promise<readonly Edit[]> {
+): Promise<readonly Kept[]> {
   return hold(`crdt-sync give up ${document}`, async () => {
     const offered = outbox.untaken(document);
     await steps.drop();

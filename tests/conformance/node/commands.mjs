@@ -107,7 +107,9 @@ const recovering = (documents, open, connect, disconnect) => {
       }).then((edits) => say({ event: 'offered', document, edits, kept: outbox(ticket).untaken(document) })),
     submit: ({ ticket, document, root, record, id }) =>
       outbox(ticket).submit(documents.get(document).doc, { root, record, id }),
-    recover: ({ ticket, names, token }) =>
+    outbox: ({ ticket }) => say({ event: 'outbox', ticket, outbox: outbox(ticket) }),
+    load: ({ ticket, stored }) => outboxes.set(ticket, new Outbox(stored)),
+    recover: ({ ticket, names, token, stored = outbox(ticket).toJSON() }) => // `stored` is what another tab has stored
       recover(ticket, outbox(ticket), {
         keep () {},
         drop: () => names.forEach(drop),
@@ -118,7 +120,9 @@ const recovering = (documents, open, connect, disconnect) => {
             documents.get(names.find((name) => name.split('/')[2] === kind)).doc)
           const papers = names.filter((name) => ['card', 'form'].includes(name.split('/')[2]))
           return { submit, log, written: Object.fromEntries(papers.map((name) => [name, documents.get(name).doc])) }
-        }
+        },
+        stored: () => stored,
+        store () {}
       }).then((count) => say({ event: 'recovered', ticket, count }))
   }
 }
