@@ -13,9 +13,11 @@ import grpc
 import structlog
 
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import ServiceError, TicketSyncError, Unavailable
 from crdt_sync.rpc.status import abort
-from crdt_sync.server.auth import Authenticator, bearer
+from crdt_sync.server.auth import Authenticator, bearer, shown_token
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.server.requests import request_id_of, traceparent_of
 from crdt_sync.service.audit import Asked, Audit
@@ -90,6 +92,21 @@ def unary(
         return error
 
     return answer
+
+
+async def caller_of(context: Context, authenticator: Authenticator, rate: HandshakeRate) -> Identity:
+    """Return who begins a stream, and count that as a handshake.
+
+    Raises:
+        TooOften: it is one too many for him or for his address.
+        TicketSyncError: his token was judged so.
+
+    """
+    headers = metadata_of(context)
+    header = headers.get("authorization")
+    token = shown_token(header, None)
+    rate.arrive(source_of(context), token)
+    return await rate.judged(authenticator.authenticate(bearer(header), headers), token)
 
 
 @contextmanager

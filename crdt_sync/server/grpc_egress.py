@@ -12,8 +12,9 @@ from crdt_sync.ports.outbox import StoredDelivery
 from crdt_sync.rpc.status import abort
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2_grpc
-from crdt_sync.server.auth import Authenticator, bearer
-from crdt_sync.server.grpc_calls import Call, Context, Room, Servicer, metadata_of, read_in_time, source_of, unary
+from crdt_sync.server.auth import Authenticator
+from crdt_sync.server.grpc_calls import Call, Context, Room, Servicer, caller_of, read_in_time, source_of, unary
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.outbox import Claiming, Outbox
@@ -36,8 +37,11 @@ _OUTCOMES: Mapping[int, Outcome] = {
 class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
     """The calls of EgressService."""
 
-    def __init__(self, authenticator: Authenticator, audit: Audit, outbox: Outbox, room: Room) -> None:
+    def __init__(
+        self, authenticator: Authenticator, audit: Audit, outbox: Outbox, rate: HandshakeRate, room: Room
+    ) -> None:
         super().__init__(authenticator, audit)
+        self._rate = rate
         self._outbox = outbox
         self._room = room
 
@@ -45,13 +49,13 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
         self, request: pb.ClaimRequest, context: Context
     ) -> AsyncIterator[pb.Delivery]:
         """Give what is to be sent until the stream ends."""
-        headers, source = metadata_of(context), source_of(context)
+        source = source_of(context)
         principal: Principal | None = None
         claiming: Claiming | None = None
         room = ExitStack()
         try:
             room.enter_context(self._room())
-            identity = await self.authenticator.authenticate(bearer(headers.get("authorization")), headers)
+            identity = await caller_of(context, self.authenticator, self._rate)
             principal = identity.principal
             claiming = self._outbox.claim(
                 identity,

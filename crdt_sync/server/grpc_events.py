@@ -17,8 +17,9 @@ from crdt_sync.errors import CallerError, Malformed, Unavailable
 from crdt_sync.rpc.status import abort
 from crdt_sync.rpc.ticketsync.v1 import events_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import events_pb2_grpc, sync_pb2
-from crdt_sync.server.auth import Authenticator, bearer
-from crdt_sync.server.grpc_calls import Context, Room, metadata_of, read_in_time, source_of
+from crdt_sync.server.auth import Authenticator
+from crdt_sync.server.grpc_calls import Context, Room, caller_of, metadata_of, read_in_time, source_of
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.events import Events, Watch
@@ -34,8 +35,11 @@ Authenticate = Callable[[str | None], Awaitable[Identity]]
 class EventServicer(events_pb2_grpc.EventServiceServicer):
     """The call of EventService."""
 
-    def __init__(self, authenticator: Authenticator, events: Events, audit: Audit, room: Room) -> None:
+    def __init__(
+        self, authenticator: Authenticator, events: Events, audit: Audit, rate: HandshakeRate, room: Room
+    ) -> None:
         self._authenticator = authenticator
+        self._rate = rate
         self._room = room
         self._audit = audit
         self._events = events
@@ -54,7 +58,7 @@ class EventServicer(events_pb2_grpc.EventServiceServicer):
 
         try:
             room.enter_context(self._room())
-            identity = await authenticate(bearer(headers.get("authorization")))
+            identity = await caller_of(context, self._authenticator, self._rate)
             principal = identity.principal
             watch = await self._events.watch(identity, await _start(requests), wire="grpc")
             reading = asyncio.ensure_future(_read(requests, watch, authenticate))

@@ -28,8 +28,8 @@ from crdt_sync.errors import (
 from crdt_sync.rpc.status import abort
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
-from crdt_sync.server.auth import Authenticator, bearer, shown_token
-from crdt_sync.server.grpc_calls import Context, Room, metadata_of, read_in_time, source_of
+from crdt_sync.server.auth import Authenticator
+from crdt_sync.server.grpc_calls import Context, Room, caller_of, metadata_of, read_in_time, source_of
 from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.problems import as_ours, log_failure
@@ -83,9 +83,7 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
         with ExitStack() as room:
             try:
                 room.enter_context(self._room())
-                token = shown_token(headers.get("authorization"), None)
-                self._rate.arrive(source, token)
-                identity = await self._rate.judged(authenticate(bearer(headers.get("authorization"))), token)
+                identity = await caller_of(context, self._authenticator, self._rate)
             except TicketSyncError as error:
                 stream.fail(error)
                 await abort(context, error)

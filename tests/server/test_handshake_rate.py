@@ -7,6 +7,8 @@ import websockets
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import Unauthenticated
+from crdt_sync.rpc.status import code_of
+from crdt_sync.rpc.ticketsync.v1 import events_pb2, events_pb2_grpc, gateway_pb2, gateway_pb2_grpc
 from crdt_sync.server import handshake_rate
 from crdt_sync.server.auth import NoAuthenticator
 from crdt_sync.server.handshake_rate import SECOND_NS, HandshakeRate, TooOften
@@ -215,6 +217,29 @@ async def test_streams_are_counted_as_sockets_are(strict):
             await stream.hear("opened")
     async with grpc_stream(strict, strict.token()) as stream:
         assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "too_many_handshakes") == await stream.end()
+
+
+@pytest.mark.parametrize("wire", ["Watch", "Claim"])
+@pytest.mark.parametrize("known", [True, False], ids=["known by the token", "known once the token is judged"])
+async def test_streams_of_events_and_of_deliveries_are_counted_as_sockets_are(strict, wire, known):
+    async def told(metadata):
+        if wire == "Claim":
+            call = gateway_pb2_grpc.EgressServiceStub(strict.channel).Claim(
+                gateway_pb2.ClaimRequest(), metadata=metadata, timeout=20
+            )
+        else:
+            asked = iter([events_pb2.WatchRequest(after_position=99)])
+            call = events_pb2_grpc.EventServiceStub(strict.channel).Watch(asked, metadata=metadata, timeout=20)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call.read()
+        return code_of(refused.value)
+
+    metadata = strict.metadata()
+    codes = [await told(metadata) for _ in range(5)]
+    again = await told(metadata if known else strict.metadata(seconds=500))
+
+    assert (1, False) == (len(set(codes)), "too_many_handshakes" in codes)
+    assert ("too_many_handshakes", 1) == (again, (await refusals(strict))["too_many_handshakes"])
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known by the token", "known once the token is judged"])
