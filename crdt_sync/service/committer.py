@@ -78,6 +78,7 @@ class Committer:
         self._notice = notice
         self._outbox = outbox
         self._queue: deque[Job] = deque()
+        self._owed: dict[Job, None] = {}  # who hears what became of them: the queued, and those of the batch in hand
         self._queued_bytes = 0  # what waits costs so much; counted anew behind each batch
         self._held: dict[Transport, None] = {}
         self._wake = asyncio.Event()
@@ -115,6 +116,7 @@ class Committer:
             self._fail(job, Unavailable(why, advice="Connect again in a moment."))
             return
         self._queue.append(job)
+        self._owed[job] = None
         self._queued_bytes += _size(job)
         self._wake.set()
 
@@ -157,9 +159,10 @@ class Committer:
             return
         self._dead = True
         _log.critical("committer ended", exc_info=error)
-        queue, self._queue = self._queue, deque()
-        for job in queue:
+        self._queue.clear()
+        for job in list(self._owed):
             self._fail(job, Unavailable("The service cannot commit any more.", advice="Send it again in a moment."))
+        self._let_go()
 
     async def _tidy(self) -> None:
         """Between batches: load anew what a failure spoiled, forget what is not used, and read from clients again."""
@@ -274,6 +277,7 @@ class Committer:
         return True
 
     def _fail(self, job: Job, error: TicketSyncError) -> None:
+        self._owed.pop(job, None)
         if job.room is not None:
             self._desk.rooms.spoil(job.room)
         with _kept("refusing"):
@@ -313,6 +317,7 @@ class Committer:
             with _kept("noticing what is to be sent"):
                 self._outbox()
         for job in jobs:
+            self._owed.pop(job, None)
             try:
                 job.succeed(committed)
             except Exception:  # noqa: BLE001 - the change is stored, whatever became of the answer

@@ -15,8 +15,9 @@ from crdt_sync.service import live_ticket
 from crdt_sync.service import rooms as rooms_module
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.draft import SERVICE
+from crdt_sync.wire import limits
 from tests.gated_store import GatedStore
-from tests.world import SALES, World
+from tests.world import SALES, Wire, World
 
 NOT_STORED = Unavailable("The change could not be stored.", advice="It was not accepted; send it again.")
 OUR_FAULT = ServiceError("The service failed on this change.", advice="It was not accepted.")
@@ -473,4 +474,30 @@ async def test_a_committer_that_dies_says_so_and_refuses_what_comes(store, diary
     assert [("fail", "a"), ("fail", "b")] == [entry[:2] for entry in diary]
     assert {"The service cannot commit any more."} == {entry[2][2] for entry in diary}
     with pytest.raises(ZeroDivisionError):
+        await world.stop()
+
+
+async def test_a_committer_that_dies_in_a_batch_fails_its_jobs_once_and_reads_on_from_who_was_held(
+    store, diary, monkeypatch
+):
+    """Who was told of his job before it died hears nothing more; the others come again."""
+    monkeypatch.setattr(limits, "COMMIT_QUEUE_BYTES_MAX", -1)
+    world, wire = await World.start(store), Wire()
+    store.gate.clear()
+    refused = Job(diary, "refused", decide=raises(Conflict("No.")))
+    for job in (refused, Job(diary, "a"), Job(diary, "b")):
+        world.committer.enqueue_from(wire, job)
+    await world.settle()
+    world.committer.enqueue(Job(diary, "queued"))
+    assert 1 == wire.pauses
+    monkeypatch.undo()
+    world.committer._task.cancel()
+    await world.settle()
+
+    assert world.committer.dead
+    assert ["refused", "a", "b", "queued"] == [entry[1] for entry in ends(diary)]
+    assert {"fail"} == {entry[0] for entry in ends(diary)}
+    assert {"The service cannot commit any more."} == {entry[2][2] for entry in ends(diary)[1:]}
+    assert 0 == wire.pauses
+    with pytest.raises(asyncio.CancelledError):
         await world.stop()
