@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 from threading import Barrier
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
@@ -152,8 +153,7 @@ async def test_what_a_log_brought_back_is_in_the_database_itself_before_anything
 async def test_a_log_that_another_process_still_reads_is_settled_before_the_first_commit_and_not_without(
     store, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 0)
-    monkeypatch.setattr(engines, "_SETTLE_TRIES", 1)
+    monkeypatch.setattr(engines, "_SETTLE_S", 0)
     await store.commit(EVERYTHING)
     reading = sqlite3.connect(tmp_path / "log.db")
     reading.execute("BEGIN")
@@ -183,8 +183,7 @@ async def test_a_log_that_another_process_still_reads_is_settled_before_the_firs
     ids=["compact", "renew", "epoch", "restrict", "drop", "lifecycle", "check"],
 )
 async def test_nothing_is_written_before_the_log_is_settled(store, tmp_path, monkeypatch, write):
-    monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 0)
-    monkeypatch.setattr(engines, "_SETTLE_TRIES", 1)
+    monkeypatch.setattr(engines, "_SETTLE_S", 0)
     await store.commit(EVERYTHING)
     await store.save_lifecycle(Digest("a" * 64), "source")
     reading = sqlite3.connect(tmp_path / "log.db")
@@ -199,6 +198,32 @@ async def test_nothing_is_written_before_the_log_is_settled(store, tmp_path, mon
     reading.close()
     await write(again)
     await again.close()
+
+
+async def test_to_settle_the_log_waits_for_its_readers_a_second_in_all(store, tmp_path, monkeypatch):
+    """SQLite itself would wait for them at each attempt, for as long as a writer waits for another."""
+    now_s, said = 0.0, []
+
+    def sleep(seconds):
+        nonlocal now_s
+        now_s += seconds
+
+    await store.commit(EVERYTHING)
+    reading = sqlite3.connect(tmp_path / "log.db")
+    reading.execute("BEGIN")
+    reading.execute("SELECT count(*) FROM updates").fetchone()
+    monkeypatch.setattr(engines, "time", SimpleNamespace(monotonic=lambda: now_s, sleep=sleep))
+    engine = engines.reader(url(tmp_path), "FULL")
+    with engine.connect() as connection:
+        connection.connection.driver_connection.set_trace_callback(said.append)
+        assert not engines.settle(connection)
+        assert 1 <= now_s < 1.1
+        assert "PRAGMA busy_timeout = 0" == said[0]
+        assert {"PRAGMA wal_checkpoint(TRUNCATE)"} == set(said[1:-1])
+        reading.close()
+        assert engines.settle(connection)
+        assert engines.BUSY_TIMEOUT_MS == connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    engine.dispose()
 
 
 async def test_a_database_without_its_position_is_damaged_whatever_is_asked_of_it(store, tmp_path):

@@ -26,7 +26,7 @@ BUSY_TIMEOUT_MS = 5_000  # another process (a backup, `admin`) may hold the writ
 
 PREPARED_MAX = 256  # statements that a connection to SQLite keeps: `bulk` has 32 sizes of each of some INSERTs
 
-_SETTLE_TRIES, _SETTLE_PAUSE_S = 20, 0.05  # a checkpoint takes some milliseconds
+_SETTLE_S, _SETTLE_PAUSE_S = 1.0, 0.05  # a checkpoint takes some milliseconds
 
 _RESET = None  # every use is one transaction that has ended; to roll back once more costs a sixth of a small commit
 
@@ -115,12 +115,16 @@ def settle(connection: Connection) -> bool:
     """
     if connection.dialect.name != "sqlite":
         return True
-    for _ in range(_SETTLE_TRIES):
-        busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
-        if not busy:
-            return True
-        time.sleep(_SETTLE_PAUSE_S)  # where another process checkpoints at this moment, SQLite does not wait
-    return False
+    give_up_s = time.monotonic() + _SETTLE_S
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")  # else it waits that long for readers, at each attempt
+    try:
+        while connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one():
+            if time.monotonic() >= give_up_s:
+                return False
+            time.sleep(_SETTLE_PAUSE_S)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    return True
 
 
 def _tell_connections(engine: Engine, synchronous: Synchronous) -> None:
