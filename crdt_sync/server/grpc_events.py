@@ -14,6 +14,7 @@ from crdt_sync.domain.access import Principal
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import Position
 from crdt_sync.errors import CallerError, Malformed, Unavailable
+from crdt_sync.ports import Clock
 from crdt_sync.rpc.status import abort
 from crdt_sync.rpc.ticketsync.v1 import events_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import events_pb2_grpc, sync_pb2
@@ -23,8 +24,12 @@ from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.events import Events, Watch
+from crdt_sync.service.pace import Pace, too_fast
 
 START_S = 10.0  # for the message that says where to start
+TOKEN_MESSAGES = (
+    300  # what a token counts for: judging a hundred of them takes some 15 ms, and a watch needs one an hour
+)
 POSITION_MAX = 2**63 - 1  # a database's whole numbers end there
 
 _log = structlog.get_logger(__name__)
@@ -36,8 +41,15 @@ class EventServicer(events_pb2_grpc.EventServiceServicer):
     """The call of EventService."""
 
     def __init__(
-        self, authenticator: Authenticator, events: Events, audit: Audit, rate: HandshakeRate, room: Room
+        self,
+        authenticator: Authenticator,
+        events: Events,
+        audit: Audit,
+        clock: Clock,
+        rate: HandshakeRate,
+        room: Room,
     ) -> None:
+        self._clock = clock
         self._authenticator = authenticator
         self._rate = rate
         self._room = room
@@ -61,7 +73,7 @@ class EventServicer(events_pb2_grpc.EventServiceServicer):
             identity = await caller_of(context, self._authenticator, self._rate)
             principal = identity.principal
             watch = await self._events.watch(identity, await _start(requests), wire="grpc")
-            reading = asyncio.ensure_future(_read(requests, watch, authenticate))
+            reading = asyncio.ensure_future(_read(requests, watch, authenticate, self._clock))
             try:
                 async for page in watch:
                     response = pb.WatchResponse(events=[told.text for told in page.events], position=page.position)
@@ -75,7 +87,7 @@ class EventServicer(events_pb2_grpc.EventServiceServicer):
                     await reading
         except Exception as raised:  # noqa: BLE001 (the task boundary of a stream: nobody else is disturbed)
             error = as_ours(raised)
-            if isinstance(error, CallerError) or error.code == "full":
+            if isinstance(error, CallerError) or error.code in {"full", "too_fast"}:
                 self._audit.refused(Asked("grpc", "Watch", source, principal), error.code)
             elif error is not raised:
                 log_failure("watch failed", raised)
@@ -101,10 +113,16 @@ async def _start(requests: AsyncIterator[pb.WatchRequest]) -> Position | None:
     return Position(first.after_position)
 
 
-async def _read(requests: AsyncIterator[pb.WatchRequest], watch: Watch, authenticate: Authenticate) -> None:
-    """Take fresh tokens; a caller that has said everything still hears."""
+async def _read(
+    requests: AsyncIterator[pb.WatchRequest], watch: Watch, authenticate: Authenticate, clock: Clock
+) -> None:
+    """Take fresh tokens, not too many; a caller that has said everything still hears."""
+    pace = Pace()
     try:
         async for request in requests:
+            if pace.too_fast(clock, TOKEN_MESSAGES):
+                watch.fail(too_fast())
+                return
             try:
                 identity = await authenticate(request.token.token)  # without one it is as a missing token
             except Unavailable as error:  # it was not judged; he is asked again with each page until his time is over

@@ -118,7 +118,7 @@ class GrpcServer:
         tickets = TicketServicer(parts.authenticator, parts.audit, parts.tickets, parts.lifecycles)
         sync_pb2_grpc.add_SyncServiceServicer_to_server(sync, self._server)
         tickets_pb2_grpc.add_TicketServiceServicer_to_server(tickets, self._server)
-        events = EventServicer(parts.authenticator, parts.events, parts.audit, parts.rate, parts.room)
+        events = EventServicer(parts.authenticator, parts.events, parts.audit, parts.clock, parts.rate, parts.room)
         events_pb2_grpc.add_EventServiceServicer_to_server(events, self._server)
         ingress = IngressServicer(parts.authenticator, parts.audit, parts.tickets)
         gateway_pb2_grpc.add_IngressServiceServicer_to_server(ingress, self._server)

@@ -175,6 +175,19 @@ async def test_a_token_of_nobody_or_of_somebody_else_ends_the_watch(running, dep
     assert code == (await watching.end())[1]
 
 
+async def test_who_brings_token_after_token_loses_the_watch_and_is_counted(running):
+    watching = await Watching.after(running, 0)
+    renewal = pb.WatchRequest(token=Token(token=running.token()))
+    for _ in range(100):
+        await watching.say(renewal)
+    await running.ticket()
+    assert ["opened", "stage_changed"] == types(await watching.hear(2))
+    await watching.say(renewal)
+
+    assert (grpc.StatusCode.UNAVAILABLE, "too_fast") == await asyncio.wait_for(watching.end(), 20)
+    assert 1 == running.service._audit._meter._refusals.labels("grpc", "too_fast")._value.get()
+
+
 async def test_a_service_that_stops_ends_the_watch_so_that_callers_come_back(running):
     watching = await Watching.after(running, 0)
     await watching.call.read()
