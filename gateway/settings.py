@@ -19,8 +19,8 @@ class GatewaySettings(BaseSettings):
         env_prefix="CRDT_SYNC_GATEWAY_", extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
-    core: str = Field("127.0.0.1:50051", pattern=r"^\S+:[0-9]{1,5}$")
-    """HOST:PORT of the service's gRPC."""
+    core: str = Field("127.0.0.1:50051", pattern=r"^(unix:\S+|\S+:[0-9]{1,5})$")
+    """HOST:PORT of the service's gRPC, or unix:PATH of its socket."""
     core_certificate: FilePath | None = None
     """Whom to trust that it is the service, in PEM; the calls are encrypted then, else not."""
     core_token: Secret

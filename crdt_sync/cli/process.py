@@ -38,7 +38,7 @@ async def running(settings: Settings, *, gateway: Mapping[str, object] | None = 
         await service.start()
         stack.push_async_callback(service.stop)
         if settings.gateway:
-            part = Gateway(_gateway_settings(settings, service.gateway_port, gateway or {}))
+            part = Gateway(_gateway_settings(settings, service.gateway_address, gateway or {}))
             await part.start()
             stack.push_async_callback(part.stop)
             service.channels.app = part.app
@@ -83,9 +83,9 @@ def development_token(
     )
 
 
-def _gateway_settings(settings: Settings, grpc_port: int, overrides: Mapping[str, object]) -> GatewaySettings:
+def _gateway_settings(settings: Settings, core: str, overrides: Mapping[str, object]) -> GatewaySettings:
     """Read the gateway's settings and point it at this process; with an issuer, it needs a token of that issuer's."""
-    given: dict[str, object] = {"core": f"127.0.0.1:{grpc_port}", "data": settings.data / "gateway", **overrides}
+    given: dict[str, object] = {"core": core, "data": settings.data / "gateway", **overrides}
     given["core_certificate"] = None  # within one process nothing is encrypted
     if settings.jwks_url is None:
         given["core_token"] = lambda: ""

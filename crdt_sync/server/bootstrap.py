@@ -5,6 +5,7 @@ import gc
 from collections.abc import Coroutine
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import httpx
@@ -27,7 +28,7 @@ from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.http_server import HttpServer
 from crdt_sync.server.keys import SUBJECT_KEY_FILE, DevelopmentKeyFiles, IssuerKeys, local_secret
-from crdt_sync.server.listening import Tls
+from crdt_sync.server.listening import LOOPBACK, Tls
 from crdt_sync.server.logs import guard_libraries
 from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.settings import Settings
@@ -62,7 +63,7 @@ class Service:
         self.channels = Channels()
         self.port = settings.port
         self.grpc_port = settings.grpc_port
-        self.gateway_port = settings.grpc_port  # where the gateway of this process finds gRPC in plain
+        self.gateway_address = ""  # where the gateway of this process finds gRPC in plain, once it has started
         self._client = httpx.AsyncClient()
         self._http: HttpServer | None = None
         self._grpc: GrpcServer | None = None
@@ -207,9 +208,11 @@ class Service:
     async def _listen(self, http: HttpServer, app: FastAPI, sockets: Sockets, grpc: GrpcServer) -> None:
         settings, self._grpc = self.settings, grpc
         tls = _tls(settings)
-        plain_port = grpc.listen_within() if tls is not None and settings.gateway else None
+        if tls is not None and settings.gateway:
+            within = self._held.enter_context(TemporaryDirectory(prefix="crdt-sync-"))  # its owner's alone
+            self.gateway_address = grpc.listen_within(Path(within) / "grpc")
         self.grpc_port = await grpc.start(settings.host, settings.grpc_port, tls)
-        self.gateway_port = plain_port or self.grpc_port
+        self.gateway_address = self.gateway_address or f"{LOOPBACK}:{self.grpc_port}"
         await http.start(app, sockets, settings.websockets)
         self.port = http.port
         _log.info("service started", host=settings.host, port=self.port, grpc_port=self.grpc_port)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -30,7 +31,7 @@ from crdt_sync.server.grpc_sync import SyncServicer
 from crdt_sync.server.grpc_tickets import TicketServicer
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.health import Readiness
-from crdt_sync.server.listening import LOOPBACK, Tls, bind
+from crdt_sync.server.listening import Tls, bind
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.events import Events
@@ -149,9 +150,14 @@ class GrpcServer:
         self._watching = asyncio.ensure_future(self._health.watch())
         return bound
 
-    def listen_within(self) -> int:
-        """Listen in plain to this machine alone, before the start: for the gateway of the same process."""
-        return self._server.add_insecure_port(f"{LOOPBACK}:0")
+    def listen_within(self, path: Path) -> str:
+        """Listen in plain on a Unix socket, before the start: for the gateway of the same process. Return its address.
+
+        Whoever may enter the path's directory may connect.
+        """
+        address = f"unix:{path}"
+        self._server.add_insecure_port(address)
+        return address
 
     async def stop(self) -> None:
         """Refuse new calls, let those under way end, then cut what is left."""

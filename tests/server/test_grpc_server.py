@@ -2,7 +2,9 @@
 
 import asyncio
 import sqlite3
+import stat
 from contextlib import closing
+from pathlib import Path
 
 import grpc
 import pytest
@@ -52,18 +54,21 @@ async def test_with_a_certificate_calls_are_encrypted_and_nothing_else_is_answer
             await listed(running.channel, running.metadata())
 
     assert {grpc.StatusCode.UNAVAILABLE} == {untrusted.value.code(), plain.value.code()}
-    assert running.service.grpc_port == running.service.gateway_port, "nobody needs a port in plain"
+    assert f"127.0.0.1:{running.service.grpc_port}" == running.service.gateway_address, "nobody needs it in plain"
 
 
 async def test_the_gateway_of_the_same_process_needs_no_certificate_and_another_trusts_one(pair, authority, tmp_path):
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     async with run_service(tmp_path / "data", **pair) as running:
-        within = GatewaySettings(core=f"127.0.0.1:{running.service.gateway_port}", core_token=lambda: "")
+        within = GatewaySettings(core=running.service.gateway_address, core_token=lambda: "")
         core = f"127.0.0.1:{running.service.grpc_port}"
         beside = GatewaySettings(core=core, core_token=lambda: "", core_certificate=tmp_path / "authority.pem")
         for settings in (within, beside):
             async with open_channel(settings) as channel:
                 await listed(channel, running.metadata())
+        directory = Path(running.service.gateway_address.removeprefix("unix:")).parent
+        assert stat.S_IRWXU == stat.S_IMODE(directory.stat().st_mode), "nobody else on this machine finds it"
+    assert not directory.exists()
 
 
 async def test_a_connection_has_so_many_streams_and_the_next_one_waits(tmp_path, monkeypatch):
