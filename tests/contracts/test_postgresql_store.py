@@ -45,3 +45,12 @@ class TestPostgresqlStore(OutboxContract, StoreContract):
         store = await SqlStore.open(url_of(server, database))
         yield store
         await store.close()
+
+
+async def test_several_may_open_an_empty_database_at_once(server):
+    server.psql("CREATE DATABASE together")
+    stores = await asyncio.gather(*(SqlStore.open(url_of(server, "together")) for _ in range(3)))
+
+    for store in stores:
+        assert 0 == await store.position()
+        await store.close()

@@ -28,6 +28,8 @@ PREPARED_MAX = 256  # statements that a connection to SQLite keeps: `bulk` has 3
 
 _SETTLE_S, _SETTLE_PAUSE_S = 1.0, 0.05  # a checkpoint takes some milliseconds
 
+_MIGRATING = 7_290_041  # any number that nobody else locks in this database
+
 _RESET = None  # every use is one transaction that has ended; to roll back once more costs a sixth of a small commit
 
 
@@ -88,7 +90,9 @@ def schema(connection: Connection) -> Schema:
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the schema up to date, in the transaction of `connection`."""
+    """Bring the schema up to date, in the transaction of `connection`; who comes meanwhile waits, and finds it so."""
+    if connection.dialect.name == "postgresql":  # SQLite's transaction has begun with the lock
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
     command.upgrade(_config(connection), "head")
 
 
