@@ -67,7 +67,7 @@ def eager() -> None:
 
 def unsynced() -> None:
     """Tell SQLite not to wait for the disk."""
-    engine_of = inbox._engine
+    engine_of = inbox.engine_of
 
     def careless_engine(*options):
         engine = engine_of(*options)
@@ -75,7 +75,7 @@ def unsynced() -> None:
         return engine
 
     SqlStore.open = partial(SqlStore.open, synchronous="OFF")
-    inbox._engine = careless_engine
+    inbox.engine_of = careless_engine
 
 
 if __name__ == "__main__":
