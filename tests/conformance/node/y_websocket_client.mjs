@@ -38,7 +38,7 @@ class Socket extends WatchedSocket {
     super(...options)
     const path = new URL(options[0]).pathname.slice('/sync/'.length)
     this.document = decodeURIComponent(path)
-    this.on('message', (data) => this.answered(data))
+    this.on('message', (data) => this.answered(Buffer.from(data)))
   }
 
   static isUpdate (data) {
