@@ -210,7 +210,7 @@ async def over_grpc(running, document, token, edit, heard):
             assert opened.opened.read_only is (ack.status != pb.ACK_STATUS_OK)
             return _read_only(ack.code) if ack.code else "write"
         except Ended as ended:
-            return ended.code
+            return ended.code or str(ended.status)  # a status without our code says who else ended it
         finally:
             heard += stream.heard
 
