@@ -64,7 +64,7 @@ class Connection:
         self._members: dict[str, Membership] = {}
         self._arrivals = Arrivals()
         self._pushed: list[Push] = []  # in this turn
-        self._writes = Writes(house, session, transport, self.tell, trace)
+        self._writes = Writes(house, session, transport, trace)
         self._frames: list[object] = []
         self._closed = False
 

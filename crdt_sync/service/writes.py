@@ -1,29 +1,25 @@
 """What becomes of the updates that one connection's client sends: judged, applied, committed, answered one by one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from crdt_sync.documents.document import Outcome, Received
 from crdt_sync.errors import CallerError, ServiceError, TicketSyncError
-from crdt_sync.protocol.effects import Effect, Push
+from crdt_sync.protocol.effects import Push
 from crdt_sync.protocol.session import Session
 from crdt_sync.service.house import House
 from crdt_sync.service.jobs import Change, not_stored
 from crdt_sync.service.membership import Membership
 from crdt_sync.service.transport import Transport
 
-Tell = Callable[[Membership, Callable[[], Sequence[Effect]]], None]
-
 
 class Writes:
     """The updates of one connection."""
 
-    def __init__(self, house: House, session: Session, transport: Transport, tell: Tell, trace: str | None) -> None:
-        """`tell` does what the session says, unless the membership has ended."""
+    def __init__(self, house: House, session: Session, transport: Transport, trace: str | None) -> None:
         self._house = house
         self._session = session
         self._transport = transport
-        self._tell = tell
         self._trace = trace
 
     def take(self, member: Membership, pushes: Sequence[Push]) -> None:
@@ -73,22 +69,24 @@ class Writes:
         room, session = member.room, self._session
         try:
             if not member.writable and not room.document.holds(push.data):
-                self._tell(member, partial(session.read_only, push.key, push.ref))
+                member.connection.tell(member, partial(session.read_only, push.key, push.ref))
                 return
             received = room.document.receive(push.data, actor=member.principal.actor)
         except CallerError as error:
             if room.document.is_damaged:
                 self._house.committer.spoil(room)
-            self._tell(member, partial(session.broken, push, error))
+            member.connection.tell(member, partial(session.broken, push, error))
             return
         except ServiceError as error:
             self._house.committer.spoil(room)
-            self._tell(member, partial(session.failed, push.key, push.ref, error))
+            member.connection.tell(member, partial(session.failed, push.key, push.ref, error))
             return
         if received.kind is Outcome.GAP and room.unasked:
-            self._tell(member, partial(session.failed, push.key, push.ref, not_stored()))
+            member.connection.tell(member, partial(session.failed, push.key, push.ref, not_stored()))
         elif received.kind is Outcome.GAP:
-            self._tell(member, partial(session.gap, push, room.document.state_vector(), self._house.clock.now_ms()))
+            member.connection.tell(
+                member, partial(session.gap, push, room.document.state_vector(), self._house.clock.now_ms())
+            )
         elif received.kind is Outcome.DUPLICATE:
             room.settled(partial(self._repeated, member, push, room.generation))
         else:
@@ -96,7 +94,7 @@ class Writes:
 
     def _fail(self, member: Membership, pushes: Sequence[Push], error: ServiceError) -> None:
         for push in pushes:
-            self._tell(member, partial(self._session.failed, push.key, push.ref, error))
+            member.connection.tell(member, partial(self._session.failed, push.key, push.ref, error))
 
     def _repeated(self, member: Membership, push: Push, generation: int) -> None:
         """Acknowledge a duplicate, unless what it repeats was given up meanwhile: then it counts as new."""
@@ -107,7 +105,7 @@ class Writes:
 
     def _acknowledge(self, member: Membership, pushes: Sequence[Push], position: int) -> None:
         refs = [push.ref for push in pushes]
-        self._tell(member, partial(self._session.acknowledged, member.key, refs, position))
+        member.connection.tell(member, partial(self._session.acknowledged, member.key, refs, position))
 
     def _enqueue(self, member: Membership, pushes: Sequence[Push], data: bytes, received: Received) -> None:
         """Have one update committed, which is all that was pushed, and tell what becomes of each."""
@@ -117,7 +115,7 @@ class Writes:
                 self._fail(member, pushes, error)
             else:
                 for push in pushes:
-                    self._tell(member, partial(self._session.broken, push, error))
+                    member.connection.tell(member, partial(self._session.broken, push, error))
 
         self._house.committer.enqueue_from(
             self._transport,

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.channels.wecom import WeCom
 from tests.gateway.fakes import FakeIngress, HeldClock
@@ -183,21 +184,26 @@ async def test_one_token_serves_all_and_is_renewed_before_it_ends_and_when_it_is
         await it.until(lambda: it.server.tokens == 52)
 
 
-async def test_cursor_older_than_a_day_is_an_alarm(tmp_path, capsys):
+async def test_cursor_older_than_a_day_is_an_alarm(tmp_path):
     async with pulling(tmp_path) as it:
         await it.hinted()
         await it.until(lambda: cursors(tmp_path) == [("kf1", "0")])
     server = WeComServer()
     server.errors = deque([50_000] * 100)
-    async with pulling(tmp_path, server, now_s=T5_NOW_S + 86_401) as it:
-        await it.until(lambda: it.rig.gateway.counts["pull.cursor_overdue.kf"])
-        assert 86_401 == it.rig.gateway.counts["pull.cursor_age_s.kf"]
-        assert "not pulled for a day" in capsys.readouterr().out
+    with capture_logs() as entries:
+        async with pulling(tmp_path, server, now_s=T5_NOW_S + 86_401) as it:
+            await _alarm(it, server, entries)
 
-        server.errors.clear()
-        await it.rested()
-        it.rig.clock.advance(60)
-        await it.until(lambda: not it.rig.gateway.counts["pull.cursor_overdue.kf"])
+
+async def _alarm(it, server, entries):
+    await it.until(lambda: it.rig.gateway.counts["pull.cursor_overdue.kf"])
+    assert 86_401 == it.rig.gateway.counts["pull.cursor_age_s.kf"]
+    assert any("not pulled for a day" in entry["event"] for entry in entries)
+
+    server.errors.clear()
+    await it.rested()
+    it.rig.clock.advance(60)
+    await it.until(lambda: not it.rig.gateway.counts["pull.cursor_overdue.kf"])
 
 
 async def test_platform_that_is_away_is_asked_again_later_and_later(tmp_path):
@@ -211,14 +217,15 @@ async def test_platform_that_is_away_is_asked_again_later_and_later(tmp_path):
             clock.advance(60)
 
 
-async def test_secret_and_tokens_stand_in_no_log(tmp_path, capsys):
+async def test_secret_and_tokens_stand_in_no_log(tmp_path, capsys, caplog):
     server = WeComServer()
     server.errors = deque([50_000])
-    async with pulling(tmp_path, server) as it:
-        await it.hinted()
-        await it.until(lambda: it.rig.gateway.counts["pull.failed.errcode_50000"])
+    with capture_logs() as entries:
+        async with pulling(tmp_path, server) as it:
+            await it.hinted()
+            await it.until(lambda: it.rig.gateway.counts["pull.failed.errcode_50000"])
 
-    written = "".join(capsys.readouterr())
+    written = "".join([*capsys.readouterr(), caplog.text, *map(str, entries)])
     assert "pull failed" in written
     for secret in ("token-1", "hint token", "the secret of"):
         assert secret not in written
