@@ -15,7 +15,7 @@ from crdt_sync.server.keys import development_key
 from tests.conformance.server_process import SERVE, ServerProcess
 from tests.integration.aims import Strace
 
-DISK_BYTES = 16 * 2**20  # the service begins with less than one, and SQLite keeps a log of four
+DISK_BYTES = 48 * 2**20  # the service begins with less than one, and SQLite keeps a log of sixteen (CHECKPOINT_PAGES)
 
 _MOUNT = """
 mkdir "$1.disk" && mount -t tmpfs -o size="$2" tmpfs "$1.disk" && cp -a "$1/." "$1.disk" && mount --move "$1.disk" "$1"

@@ -22,7 +22,7 @@ from tests.integration.sources import DEPARTMENT, marks_in
 NOTICE_S = 60  # a full disk is noticed when the log has to grow, which a load of some megabytes comes to
 QUIET_S = 1.5  # watched while it lasts, after what was under way has arrived
 ARRIVE_S = 0.5
-RECOVER_S = 60  # beside other tests on two cores a probe may wait for many
+RECOVER_S = 30
 PROBE_S = 0.1
 
 
