@@ -79,10 +79,10 @@ class Writes:
             return
         except ServiceError as error:
             self._house.committer.spoil(room)
-            member.connection.tell(member, partial(session.failed, push.key, push.ref, error))
+            self._fail(member, [push], error)
             return
         if received.kind is Outcome.GAP and room.unasked:
-            member.connection.tell(member, partial(session.failed, push.key, push.ref, not_stored()))
+            self._fail(member, [push], not_stored())
         elif received.kind is Outcome.GAP:
             member.connection.tell(
                 member, partial(session.gap, push, room.document.state_vector(), self._house.clock.now_ms())
