@@ -19,9 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 Synchronous: TypeAlias = Literal["FULL", "OFF"]
 
 READERS_MAX = 4  # on SQLite each is a thread; more of them than this only wait for the interpreter lock
-CHECKPOINT_PAGES = (
-    4_000  # 16 MB of log: a busy page is copied back once in so many; four times less waiting than at 1,000
-)
+CHECKPOINT_PAGES = 4_000  # 16 MB of log; at 1,000, SQLite's own, commits wait for busy pages to be copied back
 BUSY_TIMEOUT_MS = 5_000  # another process (a backup, `admin`) may hold the write lock for so long
 
 PREPARED_MAX = 256  # statements that a connection to SQLite keeps: `bulk` has 32 sizes of each of some INSERTs
