@@ -1,6 +1,6 @@
 """The inbox: every callback is a committed row before its platform is told that we have it.
 
-Owns its SQLite file, the group commit and the keys that make a second delivery harmless. Never parses a callback and
+Owns the group commit and the keys that make a second delivery harmless. Never parses a callback and
 never calls the service; the forwarder reads what waits and writes what became of it.
 
 Group commit: a callback that finds the writer idle is committed at once; those that come while a commit runs share the
@@ -9,28 +9,23 @@ next one. So a quiet gateway answers after one fsync, and a busy one does not pa
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.dialects import sqlite
 
 from crdt_sync.errors import Unavailable
-from gateway.inbox_file import WRITES, engine_of, make_directory, prepare, store_errors
+from gateway.inbox_file import InboxFile
 from gateway.tables import WAITING, inbox, inbox_key, pull, reply
 
 _GROUP_MAX = 200  # callbacks in one transaction: some milliseconds of work, and far below SQLite's 32,766 parameters
 _BUSY_TIMEOUT_MS = 2_000  # another process may hold the file; WeChat waits 5 s in all
 
-_THREADS = 2  # one writes, and one reads
-
-_T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 
 
@@ -147,11 +142,8 @@ class Inbox:
     """The rows of one gateway. `spool_rows_max` bounds how many may wait for the service."""
 
     def __init__(self, path: Path, *, spool_rows_max: int, busy_timeout_ms: int = _BUSY_TIMEOUT_MS) -> None:
-        self._path = path
+        self.file = InboxFile(path, busy_timeout_ms)
         self._spool_rows_max = spool_rows_max
-        self._engine = engine_of(path, busy_timeout_ms)
-        self._threads = ThreadPoolExecutor(_THREADS)
-        self._write_lock = asyncio.Lock()
         self._pending: list[_Pending] = []
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
@@ -164,8 +156,7 @@ class Inbox:
             Unavailable: the file cannot be used.
             ServiceError: it was written by a newer gateway (code `schema`).
         """
-        make_directory(self._path.parent)
-        await self._change(prepare)
+        await self.file.open()
         self._writer = asyncio.create_task(self._write(), name="inbox writer")
 
     async def close(self) -> None:
@@ -174,7 +165,7 @@ class Inbox:
         self._wake.set()
         if self._writer is not None:
             await self._writer
-        await asyncio.to_thread(self._let_go)
+        await self.file.close()
 
     async def keep(self, arrival: Arrival) -> Kept:
         """Return after the commit that holds `arrival`, or that held it before.
@@ -195,7 +186,7 @@ class Inbox:
             Unavailable: nothing of it is committed.
         """
         self._check_running()
-        return await self._change(partial(self._place_page, arrivals=arrivals, pulled=pulled))
+        return await self.file.change(partial(self._place_page, arrivals=arrivals, pulled=pulled))
 
     async def hear_of(self, account: str, source: str, *, now_ms: int) -> None:
         """Return after the commit that knows the source, so that it is pulled even if this process ends now.
@@ -206,23 +197,25 @@ class Inbox:
         self._check_running()
         row = {"account": account, "source": source, "cursor": "", "pulled_at_ms": now_ms}
         statement = sqlite.insert(pull).values(row).on_conflict_do_nothing()
-        await self._change(lambda connection: connection.execute(statement))
+        await self.file.change(lambda connection: connection.execute(statement))
 
     async def pulled(self, account: str) -> list[Pulled]:
         """How far each source of the account was pulled; raises `Unavailable`."""
         query = select(pull).where(pull.c.account == account).order_by(pull.c.source)
-        return await self._do(lambda connection: [Pulled(*row) for row in connection.execute(query)])
+        return await self.file.read(lambda connection: [Pulled(*row) for row in connection.execute(query)])
 
     async def reply_to(self, account: str, conversation: str) -> str | None:
         """The newest `Arrival.reply_to` of a conversation; raises `Unavailable`."""
         query = select(reply.c.reply_to).where(reply.c.account == account, reply.c.conversation == conversation)
-        return await self._do(lambda connection: connection.scalar(query))
+        return await self.file.read(lambda connection: connection.scalar(query))
 
     async def lanes(self, accounts: Sequence[str], *, limit: int) -> list[Waiting]:
         """The oldest waiting row of each conversation, the first due one first; raises `Unavailable`."""
         columns = [inbox.c[name] for name in Waiting.__slots__]
         query = select(*columns).where(inbox.c.id.in_(oldest(accounts))).order_by(inbox.c.next_attempt_ms, inbox.c.id)
-        return await self._do(lambda connection: [Waiting(*row) for row in connection.execute(query.limit(limit))])
+        return await self.file.read(
+            lambda connection: [Waiting(*row) for row in connection.execute(query.limit(limit))]
+        )
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Write what attempts came to, in one transaction; raises `Unavailable`, and then nothing is written.
@@ -236,12 +229,14 @@ class Inbox:
             .values(attempts=inbox.c.attempts + 1)
         )
         rows = [{f"new_{name}": value for name, value in asdict(outcome).items()} for outcome in outcomes]
-        await self._change(lambda connection: connection.execute(statement, rows))
+        await self.file.change(lambda connection: connection.execute(statement, rows))
 
     async def states(self) -> Mapping[State, int]:
         """How many rows are in each state; raises `Unavailable`."""
         query = select(inbox.c.state, func.count()).group_by(inbox.c.state)
-        return await self._do(lambda connection: {State(state): count for state, count in connection.execute(query)})
+        return await self.file.read(
+            lambda connection: {State(state): count for state, count in connection.execute(query)}
+        )
 
     def _check_running(self) -> None:
         if self._writer is None or self._closing:
@@ -272,7 +267,7 @@ class Inbox:
                 one.done.set_result(result)
 
     async def _insert(self, arrivals: Sequence[Arrival]) -> list[Kept | None]:
-        return await self._change(partial(self._place, arrivals=arrivals))
+        return await self.file.change(partial(self._place, arrivals=arrivals))
 
     def _place(self, connection: Connection, arrivals: Sequence[Arrival]) -> list[Kept | None]:
         group = self._group(connection, arrivals)
@@ -315,25 +310,6 @@ class Inbox:
             room=self._spool_rows_max - waiting,
             owners={(account, key): row_id for account, key, row_id in known},
         )
-
-    async def _change(self, work: Callable[[Connection], _T]) -> _T:
-        """Write in a transaction; those of this process wait for each other here and not in SQLite's busy loop."""
-        async with self._write_lock:
-            return await self._do(work, writes=True)
-
-    async def _do(self, work: Callable[[Connection], _T], *, writes: bool = False) -> _T:
-        """Do `work` in a transaction and in a thread; raises `Unavailable`, and then nothing is written."""
-        with store_errors():
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work, writes)
-
-    def _transact(self, work: Callable[[Connection], _T], writes: bool) -> _T:
-        with self._engine.execution_options(**{WRITES: writes}).begin() as connection:
-            return work(connection)
-
-    def _let_go(self) -> None:
-        self._threads.shutdown()
-        self._engine.dispose()
-        self._threads = ThreadPoolExecutor(_THREADS)  # as the engine has a new pool: a gateway may start again
 
 
 def oldest(accounts: Sequence[str]) -> Select[tuple[int]]:

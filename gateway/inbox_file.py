@@ -1,11 +1,14 @@
-"""The inbox's SQLite file: how it is opened, written ahead and synced, and brought to the form of `gateway.tables`.
+"""The gateway's SQLite file: how it is opened, written ahead and synced, and brought to the form of `gateway.tables`.
 
-Owns no row.
+Owns the threads in which transactions run, and no row.
 """
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -15,6 +18,59 @@ from crdt_sync.errors import ServiceError, Unavailable
 from gateway.tables import SCHEMA_VERSION, metadata
 
 WRITES = "gateway_writes"  # our own execution option: this transaction takes the write lock at its beginning
+_THREADS = 2  # one writes, and one reads
+
+_T = TypeVar("_T")
+
+
+class InboxFile:
+    """The file of one gateway. Work is a function of a connection, and is done whole or not at all."""
+
+    def __init__(self, path: Path, busy_timeout_ms: int) -> None:
+        self._path = path
+        self._engine = engine_of(path, busy_timeout_ms)
+        self._threads = ThreadPoolExecutor(_THREADS)
+        self._write_lock = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Make the file, or check that it is ours.
+
+        Raises:
+            Unavailable: the file cannot be used.
+            ServiceError: it was written by a newer gateway (code `schema`).
+        """
+        make_directory(self._path.parent)
+        await self.change(prepare)
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        await asyncio.to_thread(self._let_go)
+
+    async def change(self, work: Callable[[Connection], _T]) -> _T:
+        """Write in a transaction; those of this process wait for each other here and not in SQLite's busy loop.
+
+        Raises:
+            Unavailable: nothing is written.
+        """
+        async with self._write_lock:
+            return await self._do(work, writes=True)
+
+    async def read(self, work: Callable[[Connection], _T]) -> _T:
+        """Read in a transaction; raises `Unavailable`."""
+        return await self._do(work, writes=False)
+
+    async def _do(self, work: Callable[[Connection], _T], *, writes: bool) -> _T:
+        with store_errors():
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work, writes)
+
+    def _transact(self, work: Callable[[Connection], _T], writes: bool) -> _T:
+        with self._engine.execution_options(**{WRITES: writes}).begin() as connection:
+            return work(connection)
+
+    def _let_go(self) -> None:
+        self._threads.shutdown()
+        self._engine.dispose()
+        self._threads = ThreadPoolExecutor(_THREADS)  # as the engine has a new pool: a gateway may start again
 
 
 def engine_of(path: Path, busy_timeout_ms: int) -> Engine:

@@ -258,11 +258,13 @@ async def test_inbox_that_fails_is_asked_again(tmp_path):
     ingress = FakeIngress()
     async with line(tmp_path, ingress) as it:
         await it.put("a1")
-        await it.inbox._change(lambda connection: connection.exec_driver_sql("ALTER TABLE inbox RENAME TO away"))
+        await it.inbox.file.change(lambda connection: connection.exec_driver_sql("ALTER TABLE inbox RENAME TO away"))
         it.forwarder.start(it.stub)
         async with asyncio.timeout(20):
             await it.clock.slept.wait()
-            await it.inbox._change(lambda connection: connection.exec_driver_sql("ALTER TABLE away RENAME TO inbox"))
+            await it.inbox.file.change(
+                lambda connection: connection.exec_driver_sql("ALTER TABLE away RENAME TO inbox")
+            )
             await it.forwarder.idle()
 
     assert ["a1"] == list(ingress.taken)

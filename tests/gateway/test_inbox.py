@@ -45,7 +45,7 @@ async def test_kept_callback_is_on_disk_when_keep_returns(tmp_path):
 
 async def test_file_is_written_ahead_and_synced_in_full(tmp_path):
     async with opened(tmp_path) as inbox:
-        with inbox._engine.connect() as connection:
+        with inbox.file._engine.connect() as connection:
             assert "wal" == connection.exec_driver_sql("PRAGMA journal_mode").scalar()
             assert 2 == connection.exec_driver_sql("PRAGMA synchronous").scalar()
 

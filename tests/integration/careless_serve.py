@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event
 from crdt_sync.adapters.storage import database, engines
 from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.cli.main import main
-from gateway import inbox
+from gateway import inbox_file
 from gateway.inbox import Inbox, Kept
 
 
@@ -67,7 +67,7 @@ def eager() -> None:
 
 def unsynced() -> None:
     """Tell SQLite not to wait for the disk."""
-    engine_of = inbox.engine_of
+    engine_of = inbox_file.engine_of
 
     def careless_engine(*options):
         engine = engine_of(*options)
@@ -75,7 +75,7 @@ def unsynced() -> None:
         return engine
 
     SqlStore.open = partial(SqlStore.open, synchronous="OFF")
-    inbox.engine_of = careless_engine
+    inbox_file.engine_of = careless_engine
 
 
 if __name__ == "__main__":
