@@ -12,10 +12,11 @@ import httpx
 import structlog
 from fastapi import FastAPI
 
-from crdt_sync.adapters import lifecycle_files
+from crdt_sync.adapters import desk_file, lifecycle_files
 from crdt_sync.adapters.clock import SystemClock, SystemIds
 from crdt_sync.adapters.telemetry import CONTENT_TYPE, Telemetry
 from crdt_sync.domain.lifecycle.model import Lifecycle
+from crdt_sync.domain.service_desk import NO_DESK
 from crdt_sync.errors import Malformed
 from crdt_sync.ports import Clock, Store
 from crdt_sync.server import database
@@ -129,6 +130,7 @@ class Service:
 
     async def _start(self) -> None:
         settings, clock = self.settings, SystemClock()
+        service_desk = NO_DESK if settings.desk is None else desk_file.load(settings.desk)
         sources = _lifecycle_sources(settings.lifecycle)
         _make_directory(settings.data)
         self._http = HttpServer(settings.host, settings.port, _tls(settings))
@@ -147,7 +149,7 @@ class Service:
         rooms = Rooms(store, ids, compactor)
         events = self._events = Events(store, leases)
         desk = Desk(store, rooms, lifecycles, ids)
-        outbox = self._outbox = Outbox(store, leases, clock, ids)
+        outbox = self._outbox = Outbox(store, leases, clock, ids, service_desk)
         committer = self._committer = Committer(desk, clock, telemetry, notice=events.notice, outbox=outbox.notice)
         connections = self._connections = Connections(
             store=store,

@@ -17,7 +17,7 @@ from crdt_sync.server.grpc_calls import Call, Context, Room, Servicer, caller_of
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.service.audit import Asked, Audit
-from crdt_sync.service.outbox import Claiming, Outbox
+from crdt_sync.service.outbox import Claiming, Heard, Outbox
 from crdt_sync.service.sending import Outcome, Report, lease_of
 
 PLATFORM_ID_MAX = 256  # characters; WhatsApp's, the longest that is known, have some 80
@@ -64,9 +64,9 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
                 in_flight_max=request.in_flight_max,
             )
             async for row in claiming:
-                heard = await self._outbox.heard(row)
+                heard, author = await self._outbox.heard(row.ticket), await self._outbox.author_name(row.message)
                 with read_in_time(partial(self.audit.refused, Asked("grpc", "Claim", source, principal))):
-                    yield _delivery(row, *heard)
+                    yield _delivery(row, heard, author)
         except Exception as raised:  # noqa: BLE001 (the task boundary of a stream: nobody else is disturbed)
             error = as_ours(raised)
             if isinstance(error, CallerError) or error.code == "full":
@@ -98,7 +98,7 @@ def _report(request: pb.DeliveryReport) -> Report:
     return Report(request.id, request.lease, outcome, request.platform_id, request.code, delay_ms)
 
 
-def _delivery(row: StoredDelivery, heard_at_ms: int, sent_since: int) -> pb.Delivery:
+def _delivery(row: StoredDelivery, heard: Heard, author_name: str) -> pb.Delivery:
     return pb.Delivery(
         id=row.id,
         ticket=row.ticket,
@@ -111,9 +111,10 @@ def _delivery(row: StoredDelivery, heard_at_ms: int, sent_since: int) -> pb.Deli
         attempt=row.attempts,
         lease=lease_of(row),
         leased_until=row.due_ms,
-        heard_at=heard_at_ms,
-        sent_since=sent_since,
+        heard_at=heard.at_ms,
+        sent_since=heard.sent_since,
         traceparent=row.traceparent or "",
+        author_name=author_name,
     )
 
 

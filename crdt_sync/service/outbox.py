@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 import structlog
 
@@ -15,8 +16,9 @@ from crdt_sync.domain import access, message
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.delivery import DeliveryState, delivery_id, outgoing
 from crdt_sync.domain.identity import Identity
-from crdt_sync.domain.ids import ActorId
+from crdt_sync.domain.ids import ActorId, MessageId, TicketId
 from crdt_sync.domain.message import Message
+from crdt_sync.domain.service_desk import NO_DESK, ServiceDesk
 from crdt_sync.errors import TicketSyncError, TooMany, Unavailable
 from crdt_sync.ports import Clock, Ids, Store, StoreUnavailable
 from crdt_sync.ports.outbox import Claim, OutboxFilter, StoredDelivery
@@ -33,11 +35,21 @@ CLAIMERS_PER_CALLER_MAX = 20  # a few processes under one token, each of which h
 _log = structlog.get_logger(__name__)
 
 
+class Heard(NamedTuple):
+    """When the customer last wrote, in the platform's time, and how many parts were sent since; 0 if nobody wrote."""
+
+    at_ms: int
+    sent_since: int
+
+
 class Outbox:
     """Every claimer of this process."""
 
-    def __init__(self, store: Store, leases: Leases, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, store: Store, leases: Leases, clock: Clock, ids: Ids, service_desk: ServiceDesk = NO_DESK
+    ) -> None:
         self._store = store
+        self._service_desk = service_desk
         self.leases = leases
         self.clock = clock
         self._ids = ids
@@ -125,21 +137,24 @@ class Outbox:
             raise Unavailable("What is to be sent could not be read.", advice="Claim again in a moment.") from error
         return claimed.rows, claimed.next_ms
 
-    async def heard(self, row: StoredDelivery) -> tuple[int, int]:
-        """Return when the customer last wrote, in the platform's time, and how many parts were sent since.
-
-        Both are 0 where nobody wrote. Raises `StoreUnavailable`.
-        """
+    async def heard(self, ticket: TicketId) -> Heard:
+        """Return when the customer last wrote, and how many parts were sent since. Raises `StoreUnavailable`."""
         answers: list[Message] = []
-        for stored in reversed(await self._store.messages(row.ticket)):
+        for stored in reversed(await self._store.messages(ticket)):
             posted = message.decode(stored.record.encode())
             assert isinstance(posted, Message), "the journal holds admitted messages only"
             if posted.kind == "customer":
-                ids = [delivery_id(row.ticket, one.id, index) for one in answers for index, _ in outgoing(one)]
+                ids = [delivery_id(ticket, one.id, index) for one in answers for index, _ in outgoing(one)]
                 parts = [await self._store.delivery(id_) for id_ in ids[-SENT_COUNTED_MAX:]]
-                return posted.at, sum(part is not None and part.state is DeliveryState.SENT for part in parts)
+                return Heard(posted.at, sum(part is not None and part.state is DeliveryState.SENT for part in parts))
             answers.append(posted)
-        return 0, 0
+        return Heard(0, 0)
+
+    async def author_name(self, message_: MessageId) -> str:
+        """Return the name under which the customer knows who wrote an answer; empty if none is listed."""
+        stored = await self._store.message(message_)
+        posted = message.decode(stored.record.encode()) if stored is not None else None
+        return self._service_desk.name_of(posted.author) if isinstance(posted, Message) else ""
 
     async def forget(self, claiming: "Claiming") -> None:
         """Drop a claimer that has ended, and give back what it has not begun."""

@@ -87,6 +87,18 @@ async def test_parts_come_one_after_the_other_as_they_were_written(running):
     claim.cancel()
 
 
+async def test_an_answer_comes_with_the_name_of_its_author_where_the_desk_lists_one(tmp_path):
+    desk = tmp_path / "desk.toml"
+    desk.write_text('version = 1\n[[people]]\nactor = "sales-1"\ndepartment = "sales"\nname = "李"\n', "utf-8")
+    for name, chosen in (("李", {"desk": desk}), ("", {})):
+        async with run_service(tmp_path / f"data{name}", **chosen) as running:
+            gateway = Gateway(running)
+            claim = gateway.claim()
+            await answer(running, await gateway.hear_from("openid-1"), TEXT)
+            assert name == (await claim.read()).author_name
+            claim.cancel()
+
+
 async def test_a_stream_that_is_cut_gives_its_lease_back(running):
     gateway = Gateway(running)
     await answer(running, await gateway.hear_from("openid-1"), TEXT)

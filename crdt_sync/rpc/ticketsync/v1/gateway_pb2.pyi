@@ -176,7 +176,7 @@ class ClaimRequest(_message.Message):
     def __init__(self, accounts: _Optional[_Iterable[str]] = ..., idempotent_accounts: _Optional[_Iterable[str]] = ..., in_flight_max: _Optional[int] = ...) -> None: ...
 
 class Delivery(_message.Message):
-    __slots__ = ("id", "ticket", "message", "index", "channel", "account", "conversation", "part", "attempt", "lease", "leased_until", "heard_at", "sent_since", "traceparent")
+    __slots__ = ("id", "ticket", "message", "index", "channel", "account", "conversation", "part", "attempt", "lease", "leased_until", "heard_at", "sent_since", "traceparent", "author_name")
     ID_FIELD_NUMBER: _ClassVar[int]
     TICKET_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
@@ -191,6 +191,7 @@ class Delivery(_message.Message):
     HEARD_AT_FIELD_NUMBER: _ClassVar[int]
     SENT_SINCE_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_NAME_FIELD_NUMBER: _ClassVar[int]
     id: str
     ticket: str
     message: str
@@ -205,7 +206,8 @@ class Delivery(_message.Message):
     heard_at: int
     sent_since: int
     traceparent: str
-    def __init__(self, id: _Optional[str] = ..., ticket: _Optional[str] = ..., message: _Optional[str] = ..., index: _Optional[int] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., conversation: _Optional[str] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., attempt: _Optional[int] = ..., lease: _Optional[str] = ..., leased_until: _Optional[int] = ..., heard_at: _Optional[int] = ..., sent_since: _Optional[int] = ..., traceparent: _Optional[str] = ...) -> None: ...
+    author_name: str
+    def __init__(self, id: _Optional[str] = ..., ticket: _Optional[str] = ..., message: _Optional[str] = ..., index: _Optional[int] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., conversation: _Optional[str] = ..., part: _Optional[_Union[Part, _Mapping]] = ..., attempt: _Optional[int] = ..., lease: _Optional[str] = ..., leased_until: _Optional[int] = ..., heard_at: _Optional[int] = ..., sent_since: _Optional[int] = ..., traceparent: _Optional[str] = ..., author_name: _Optional[str] = ...) -> None: ...
 
 class DeliveryReport(_message.Message):
     __slots__ = ("id", "lease", "outcome", "platform_id", "code", "delay_ms")
