@@ -3,10 +3,12 @@
 import structlog
 
 from crdt_sync.server.http_protocol import SPARE_CONNECTIONS
+from crdt_sync.server.tls_listener import HANDSHAKES_MAX
 
 RESERVED = 200  # the database, its write-ahead log, files that are served, what libraries open
 GRPC_CONNECTIONS_MAX = 2_000  # a service or a desk has one for all its calls, with 1,000 streams at once
 GRPC_SPARE_CONNECTIONS = 50  # beyond those for streams: a full service still answers gateways and probes
+BESIDE = GRPC_SPARE_CONNECTIONS + SPARE_CONNECTIONS + HANDSHAKES_MAX + RESERVED
 
 _log = structlog.get_logger(__name__)
 
@@ -16,11 +18,11 @@ def make_room(connections: int) -> int:
 
     The soft limit is raised as far as the hard one, which is the operator's to set, allows.
     """
-    needed = connections + grpc_connections(connections) + SPARE_CONNECTIONS + RESERVED
+    needed = connections + min(connections, GRPC_CONNECTIONS_MAX) + BESIDE
     allowed = _raised(needed)
     if allowed >= needed:
         return connections
-    left = allowed - GRPC_SPARE_CONNECTIONS - SPARE_CONNECTIONS - RESERVED
+    left = allowed - BESIDE
     fewer = max(1, left // 2, left - GRPC_CONNECTIONS_MAX)
     _log.warning("too few file descriptors", wanted=connections, connections=fewer, advice=f"Raise them to {needed}.")
     return fewer

@@ -11,9 +11,11 @@ from fastapi import FastAPI
 
 from crdt_sync.server.app import has_websocket
 from crdt_sync.server.frame_readers import Choice, choose
-from crdt_sync.server.http_protocol import HEAD_S, EventSocket, HttpProtocol
+from crdt_sync.server.http_protocol import HEAD_S, SPARE_CONNECTIONS, EventSocket, HttpProtocol
 from crdt_sync.server.listening import BACKLOG, Tls, bind
 from crdt_sync.server.sockets import Sockets
+from crdt_sync.server.tls_listener import HANDSHAKES_MAX, TlsListener
+from crdt_sync.service.audit import Asked
 from crdt_sync.wire import limits
 
 GRACE_S = 5  # for requests under way when the service stops
@@ -57,7 +59,7 @@ class HttpServer:
         config.load()
         self._sockets = sockets
         server = self._server = _Server(
-            config, partial(HttpProtocol, sockets=sockets, elsewhere=partial(has_websocket, app))
+            config, partial(HttpProtocol, sockets=sockets, elsewhere=partial(has_websocket, app)), sockets
         )
         server.lifespan = config.lifespan_class(config)
         # What `serve` would do, without its signal handlers.
@@ -76,24 +78,35 @@ class HttpServer:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, with our protocol, and with an end to TLS handshakes that never complete."""
+    """uvicorn's, with our protocol, and with bounds on TLS handshakes."""
 
-    def __init__(self, config: uvicorn.Config, protocol: Callable[..., HttpProtocol]) -> None:
+    def __init__(self, config: uvicorn.Config, protocol: Callable[..., HttpProtocol], sockets: Sockets) -> None:
         super().__init__(config)
         self._protocol = protocol
+        self._sockets = sockets
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen on a socket that is bound."""
         assert sockets is not None, "bound before"
-        tls = self.config.ssl
         make = partial(
             self._protocol,
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
         )
-        listening = asyncio.get_running_loop().create_server(
-            make, sock=sockets[0], ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=HEAD_S if tls else None
-        )
-        self.servers = [await listening]
+        if self.config.ssl is None:
+            self.servers = [await asyncio.get_running_loop().create_server(make, sock=sockets[0], backlog=BACKLOG)]
+        else:
+            listener = TlsListener(
+                sockets[0], self.config.ssl, make, handshake_s=HEAD_S, full=self._full, refused=self._refused
+            )
+            self.servers = [cast(asyncio.Server, listener)]  # it is only closed and waited for
         self.started = True
+
+    def _full(self, handshakes: int) -> bool:
+        """Tell whether even an answer over TLS would take what is kept for others."""
+        beside = len(self.server_state.connections) + handshakes - SPARE_CONNECTIONS - HANDSHAKES_MAX
+        return self._sockets.full(beside) is not None
+
+    def _refused(self, source: str, code: str) -> None:
+        self._sockets.audit.refused(Asked("http", "", source), code)

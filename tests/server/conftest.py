@@ -1,3 +1,4 @@
+import ssl
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -107,6 +108,13 @@ def pair(authority, tmp_path):
     certificate.write_bytes(b"".join(each.bytes() for each in issued.cert_chain_pems))
     issued.private_key_pem.write_to_path(key)
     return {"tls_certificate": certificate, "tls_key": key}
+
+
+@pytest.fixture
+def trusting(authority):
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
 
 
 @asynccontextmanager

@@ -6,10 +6,7 @@ import pytest
 import structlog
 
 from crdt_sync.server import descriptors
-from crdt_sync.server.descriptors import GRPC_CONNECTIONS_MAX, GRPC_SPARE_CONNECTIONS, RESERVED, make_room
-from crdt_sync.server.http_protocol import SPARE_CONNECTIONS
-
-BESIDE = GRPC_SPARE_CONNECTIONS + SPARE_CONNECTIONS + RESERVED
+from crdt_sync.server.descriptors import BESIDE, GRPC_CONNECTIONS_MAX, make_room
 
 
 def test_the_soft_limit_is_raised_as_far_as_is_needed():

@@ -1,7 +1,6 @@
 """TLS on the HTTP port: the same service, whichever library finds the frames."""
 
 import asyncio
-import ssl
 
 import httpx
 import pycrdt
@@ -14,13 +13,6 @@ from crdt_sync.server import http_server
 from crdt_sync.server.settings import load
 from crdt_sync.wire import ysync
 from tests.server.conftest import run_service
-
-
-@pytest.fixture
-def trusting(authority):
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
 
 
 @pytest.fixture(params=["picows", "websockets"])
