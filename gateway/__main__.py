@@ -16,9 +16,10 @@ from starlette.applications import Starlette
 
 from crdt_sync.errors import TicketSyncError
 from gateway.bootstrap import Gateway
+from gateway.health import Health
 from gateway.settings import GatewaySettings
 
-_DRAIN_S_MAX = 10
+_REQUESTS_S_MAX = 2  # for callbacks under way at a stop; the gateway itself drains after them, ten seconds in all
 
 _log = structlog.get_logger(__name__)
 
@@ -56,13 +57,13 @@ async def _serve(settings: GatewaySettings, host: str, port: int) -> None:
 
     # No access log: the platforms put the customer's id into the query.
     config = uvicorn.Config(
-        Starlette(routes=gateway.app.routes, lifespan=lifespan),
+        Starlette(routes=[*gateway.app.routes, *Health(gateway.check).routes()], lifespan=lifespan),
         access_log=False,
         log_level="warning",
         lifespan="on",
         ws="none",
         server_header=False,
-        timeout_graceful_shutdown=_DRAIN_S_MAX,
+        timeout_graceful_shutdown=_REQUESTS_S_MAX,
     )
     with socket.create_server((host, port)) as listener:
         await gateway.start()

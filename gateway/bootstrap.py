@@ -1,5 +1,6 @@
 """Puts a gateway together from its settings. The only place where channels and the machine's own clock are chosen."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
@@ -7,19 +8,23 @@ import grpc
 import structlog
 from starlette.applications import Starlette
 
+from crdt_sync.errors import Unavailable
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import EgressServiceStub, IngressServiceStub
+from gateway.arrivals import State
 from gateway.clock import SystemChance, SystemClock
 from gateway.counts import Counts
 from gateway.dispatcher import Dispatcher
 from gateway.forwarder import Forwarder, Pace
 from gateway.http import Intake
-from gateway.inbox import Inbox, State
+from gateway.inbox import Inbox
 from gateway.keeper import Keeper
 from gateway.outbound import Sender
 from gateway.platforms.http import PlatformHttp
+from gateway.platforms.tokens import AheadOfNeed
 from gateway.ports import Chance, Clock
 from gateway.pull import Puller
 from gateway.registry import Surroundings, channel_of, line_of
+from gateway.retention import Retention
 from gateway.settings import GatewaySettings
 
 # gRPC's own back-off grows to two minutes; a service that came back should be found within seconds.
@@ -30,6 +35,7 @@ _CHANNEL_OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),  # a claim may be silent for hours; a service that is gone is noticed
     ("grpc.keepalive_timeout_ms", 10_000),
 )
+_WARM_S_MAX = 2.0  # what is not there by then is waited for where it is needed
 
 _log = structlog.get_logger(__name__)
 
@@ -54,7 +60,10 @@ class Gateway:
         channels = {
             account.account: channel_of(account, settings.timestamp_tolerance_s) for account in settings.accounts
         }
-        self.inbox = Inbox(settings.data / "inbox.db", spool_rows_max=settings.spool_rows_max)
+        reserve_rows = min(settings.spool_reserve_rows, settings.spool_rows_max // 10)
+        self.inbox = Inbox(
+            settings.data / "inbox.db", spool_rows_max=settings.spool_rows_max, reserve_rows=reserve_rows
+        )
         pace = Pace(settings.call_timeout_ms, settings.retry_delay_ms_min, settings.retry_delay_ms_max)
         self.forwarder = Forwarder(
             self.inbox,
@@ -69,6 +78,11 @@ class Gateway:
         self._http = PlatformHttp()
         around = Surroundings(self._http, self.inbox, keeper, clock, chance, self.counts, settings.body_bytes_max)
         lines = {one.account: line_of(one, channels[one.account], around) for one in settings.accounts}
+        tokens = [line.token for line in lines.values() if line.token is not None]
+        self._tokens = AheadOfNeed(tokens, clock=clock, counts=self.counts)
+        self._retention = Retention(
+            self.inbox, bodies_h=settings.bodies_kept_h, rows_h=settings.rows_kept_h, clock=clock, counts=self.counts
+        )
         self._feeds = {name: line.feed for name, line in lines.items() if line.feed is not None}
         self.senders: Mapping[str, Sender] = {
             name: line.sender for name, line in lines.items() if line.sender is not None
@@ -90,6 +104,8 @@ class Gateway:
             counts=self.counts,
         )
         self.app: Starlette = intake.app()
+        self._clock = clock
+        self._warm = asyncio.Event()
         self._running = AsyncExitStack()
 
     async def start(self) -> None:
@@ -105,6 +121,12 @@ class Gateway:
             left = await self.inbox.states()
             channel = open_channel(self._settings)
             stack.push_async_callback(channel.close, None)
+            self._tokens.start()
+            stack.push_async_callback(self._tokens.stop)
+            self._retention.start()
+            stack.push_async_callback(self._retention.stop)
+            warming = asyncio.create_task(self._warm_up(channel), name="warm-up")
+            stack.push_async_callback(_end, warming)
             self.forwarder.start(IngressServiceStub(channel))
             stack.push_async_callback(self.forwarder.stop)
             self._dispatcher.start(EgressServiceStub(channel))
@@ -115,10 +137,42 @@ class Gateway:
             self._running = stack.pop_all()
         _log.info("gateway started", accounts=len(self._settings.accounts), waiting=left.get(State.RECEIVED, 0))
 
+    async def warm(self) -> None:
+        """Return when the way to the service stands and the platforms' tokens are there, or after two seconds."""
+        await self._warm.wait()
+
+    async def check(self) -> None:
+        """Return if callbacks are kept, and what is to be warm at the first is warm.
+
+        Raises:
+            Unavailable: they are not, or not yet.
+        """
+        await self.inbox.check()
+        if not self._warm.is_set():
+            raise Unavailable("The gateway is starting.", code="starting", advice="Ask again in a moment.")
+
+    async def _warm_up(self, channel: grpc.aio.Channel) -> None:
+        there = asyncio.gather(channel.channel_ready(), self._tokens.first.wait())
+        bound = asyncio.ensure_future(self._clock.sleep(_WARM_S_MAX))
+        try:
+            await asyncio.wait((there, bound), return_when=asyncio.FIRST_COMPLETED)
+            _log.info("gateway warm", whole=there.done())
+            self._warm.set()
+        finally:
+            for each in (there, bound):
+                each.cancel()
+            await asyncio.gather(there, bound, return_exceptions=True)
+
     async def stop(self) -> None:
         """Finish the call on its way and the commits that began, then let go. Stop the HTTP server first."""
+        self._warm.clear()
         await self._running.aclose()
         _log.info("gateway stopped")
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def open_channel(settings: GatewaySettings) -> grpc.aio.Channel:

@@ -24,7 +24,7 @@ IN_FLIGHT_MAX = 200  # conversations that are answered at once
 _RETRY_MS_MIN, _RETRY_MS_MAX = 1_000, 300_000
 ATTEMPTS_MAX = 300  # a day of them
 _PATIENCE_MS = 5_000  # waiting for a rate under a lease of half a minute; what takes longer goes back meanwhile
-_DRAIN_S = 8.0  # for what is being sent when the gateway stops; its process has ten seconds
+_DRAIN_S = 5.0  # for what is being sent when the gateway stops; its process has ten seconds in all
 
 _FINAL = frozenset({grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
 

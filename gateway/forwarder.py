@@ -23,13 +23,16 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import (
     IngestResult,
 )
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import IngressServiceStub
+from gateway.arrivals import State
 from gateway.channels.base import Channel
 from gateway.counts import Counts
-from gateway.inbox import Inbox, Outcome, State, Waiting
+from gateway.inbox import Inbox, Outcome, Waiting
 from gateway.ports import Chance, Clock
 from gateway.waiting import grown_ms, woken
 
 _BATCH_MAX = 100  # gateway.proto
+_LANES_MAX = 1_000  # looked up at once: to find them takes some milliseconds where an hour's callbacks wait
+_LOOK_MS = 60_000  # how late it may be noticed that an operator has something replayed
 _BATCH_BYTES_MAX = 1_048_576  # gRPC refuses a request above 4 MiB; one callback has at most 1 MiB
 
 _log = structlog.get_logger(__name__)
@@ -109,25 +112,26 @@ class Forwarder:
 
     async def _forward_due(self, stub: IngressServiceStub) -> int | None:
         """Forward what is due; milliseconds until more will be, None if nothing waits."""
-        lanes = await self._inbox.lanes(tuple(self._channels), limit=_BATCH_MAX)
+        lanes = await self._inbox.lanes(tuple(self._channels), limit=_LANES_MAX)
         if not lanes:
             return None
         now_ms = self._clock.now_ms()
-        due = [row for row in lanes if row.next_attempt_ms <= now_ms]
+        due = [row_id for row_id, attempt_ms in lanes if attempt_ms <= now_ms]
         if not due:
-            return lanes[0].next_attempt_ms - now_ms
-        await self._inbox.settle(await self._forward(stub, _bounded(due)))
+            return lanes[0][1] - now_ms
+        while due and not self._stopping:
+            rows = _bounded(await self._inbox.waiting(due[:_BATCH_MAX]))
+            del due[: len(rows)]
+            await self._inbox.settle(await self._forward(stub, rows))
         return 0
 
     async def _rest(self, pause_ms: int | None) -> None:
-        """Until `pause_ms` are over or something new came; None waits for something new alone."""
+        """Until `pause_ms` are over or something new came; None if nothing waits."""
         if pause_ms == 0 or self._wake.is_set():
             return
         if pause_ms is None:
             self._idle.set()
-            await self._wake.wait()
-            return
-        await woken(self._wake, self._clock, pause_ms)
+        await woken(self._wake, self._clock, _LOOK_MS if pause_ms is None else pause_ms)
 
     async def _forward(self, stub: IngressServiceStub, rows: Sequence[Waiting]) -> list[Outcome]:
         mapped = [self._map(row) for row in rows]

@@ -8,10 +8,8 @@ next one. So a quiet gateway answers after one fsync, and a busy one does not pa
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -20,45 +18,15 @@ from sqlalchemy import Connection, Select, bindparam, func, insert, select, tupl
 from sqlalchemy.dialects import sqlite
 
 from crdt_sync.errors import Unavailable
-from gateway.inbox_file import InboxFile
+from gateway import settled
+from gateway.arrivals import Arrival, Group, Kept, State
+from gateway.inbox_file import InboxFile, stamp
 from gateway.tables import WAITING, inbox, inbox_key, pull, reply
 
 _GROUP_MAX = 200  # callbacks in one transaction: some milliseconds of work, and far below SQLite's 32,766 parameters
 _BUSY_TIMEOUT_MS = 2_000  # another process may hold the file; WeChat waits 5 s in all
 
 _log = structlog.get_logger(__name__)
-
-
-class State(StrEnum):
-    """What became of a row."""
-
-    RECEIVED = "received"
-    FORWARDED = "forwarded"
-    DEAD = "dead"
-
-
-class Kept(StrEnum):
-    """What the inbox did with a callback; in both cases it is committed."""
-
-    NEW = "new"
-    DUPLICATE = "duplicate"
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A verified callback on its way into the inbox. With a `code` it is kept as dead.
-
-    A new one's `reply_to` becomes that of its conversation.
-    """
-
-    account: str
-    conversation: str
-    keys: tuple[str, ...]
-    raw: bytes
-    received_at_ms: int
-    traceparent: str
-    code: str | None = None
-    reply_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,45 +73,17 @@ class _Pending:
     done: asyncio.Future[Kept]
 
 
-@dataclass(slots=True)
-class _Group:
-    """The rows that one transaction will write, and what each waiting callback will be told."""
-
-    next_id: int
-    room: int
-    owners: dict[tuple[str, str], int]
-    rows: list[dict[str, object]] = field(default_factory=list)
-    keys: list[dict[str, object]] = field(default_factory=list)
-    duplicates: Counter[int] = field(default_factory=Counter)
-
-    def place(self, arrival: Arrival) -> Kept | None:
-        """Plan one arrival; None if there is no room for it."""
-        scoped = [(arrival.account, key) for key in arrival.keys]
-        first = next((self.owners[key] for key in scoped if key in self.owners), None)
-        if first is not None:
-            self.duplicates[first] += 1
-            self._own(scoped, first)
-            return Kept.DUPLICATE
-        if len(self.rows) >= self.room:
-            return None
-        row_id = self.next_id + len(self.rows)
-        self.rows.append(_row(row_id, arrival))
-        self._own(scoped, row_id)
-        return Kept.NEW
-
-    def _own(self, scoped: Sequence[tuple[str, str]], row_id: int) -> None:
-        for account, key in scoped:
-            if (account, key) not in self.owners:
-                self.owners[account, key] = row_id
-                self.keys.append({"account": account, "key": key, "inbox_id": row_id})
-
-
 class Inbox:
-    """The rows of one gateway. `spool_rows_max` bounds how many may wait for the service."""
+    """The rows of one gateway. `spool_rows_max` may wait for the service, the last `reserve_rows` of them urgent."""
 
-    def __init__(self, path: Path, *, spool_rows_max: int, busy_timeout_ms: int = _BUSY_TIMEOUT_MS) -> None:
+    def __init__(
+        self, path: Path, *, spool_rows_max: int, reserve_rows: int = 0, busy_timeout_ms: int = _BUSY_TIMEOUT_MS
+    ) -> None:
         self.file = InboxFile(path, busy_timeout_ms)
         self._spool_rows_max = spool_rows_max
+        self._reserve_rows = reserve_rows
+        # At most so many wait. Only ever added to, and counted anew when there seems to be no room.
+        self._waiting = spool_rows_max
         self._pending: list[_Pending] = []
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
@@ -209,13 +149,32 @@ class Inbox:
         query = select(reply.c.reply_to).where(reply.c.account == account, reply.c.conversation == conversation)
         return await self.file.read(lambda connection: connection.scalar(query))
 
-    async def lanes(self, accounts: Sequence[str], *, limit: int) -> list[Waiting]:
-        """The oldest waiting row of each conversation, the first due one first; raises `Unavailable`."""
-        columns = [inbox.c[name] for name in Waiting.__slots__]
+    async def check(self) -> None:
+        """Return after a commit that changes nothing; raises `Unavailable`."""
+        self._check_running()
+        await self.file.change(stamp)
+
+    async def has_room(self) -> bool:
+        """Whether one more that is not urgent would be kept; raises `Unavailable`."""
+        return await self.file.read(self._room) > self._reserve_rows
+
+    async def lanes(self, accounts: Sequence[str], *, limit: int) -> list[tuple[int, int]]:
+        """Id and time of the next attempt of the oldest waiting row of each conversation, the first due one first.
+
+        Raises:
+            Unavailable: the store cannot be read.
+        """
+        columns = inbox.c.id, inbox.c.next_attempt_ms
         query = select(*columns).where(inbox.c.id.in_(oldest(accounts))).order_by(inbox.c.next_attempt_ms, inbox.c.id)
         return await self.file.read(
-            lambda connection: [Waiting(*row) for row in connection.execute(query.limit(limit))]
+            lambda connection: [(row[0], row[1]) for row in connection.execute(query.limit(limit))]
         )
+
+    async def waiting(self, ids: Sequence[int]) -> list[Waiting]:
+        """These rows, in this order; raises `Unavailable`."""
+        query = select(*(inbox.c[name] for name in Waiting.__slots__)).where(inbox.c.id.in_(ids))
+        found = await self.file.read(lambda connection: {row.id: Waiting(*row) for row in connection.execute(query)})
+        return [found[id_] for id_ in ids]
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Write what attempts came to, in one transaction; raises `Unavailable`, and then nothing is written.
@@ -237,6 +196,25 @@ class Inbox:
         return await self.file.read(
             lambda connection: {State(state): count for state, count in connection.execute(query)}
         )
+
+    async def dead(self, *, limit: int) -> list[settled.Dead]:
+        """What is set aside, the oldest first; raises `Unavailable`."""
+        return await self.file.read(partial(settled.dead, limit=limit))
+
+    async def replay(self, ids: Sequence[int]) -> list[int]:
+        """Have what is set aside forwarded again; return those of `ids` that are not; raises `Unavailable`."""
+        return await self.file.change(partial(settled.replay, ids=ids))
+
+    async def forget_bodies(self, before_ms: int, *, after: int) -> int | None:
+        """Forget what some forwarded callbacks said that came before, beginning behind the row `after`.
+
+        Return up to which row, and None at the end. Raises `Unavailable`.
+        """
+        return await self.file.change(partial(settled.forget_bodies, before_ms=before_ms, after=after))
+
+    async def forget_rows(self, before_ms: int, *, after: int) -> int | None:
+        """Forget some rows that came before and do not wait, with their keys; as `forget_bodies`."""
+        return await self.file.change(partial(settled.forget_rows, before_ms=before_ms, after=after))
 
     def _check_running(self) -> None:
         if self._writer is None or self._closing:
@@ -274,6 +252,7 @@ class Inbox:
         results = [group.place(arrival) for arrival in arrivals]
         if group.rows:
             connection.execute(insert(inbox), group.rows)
+            self._waiting += len(group.rows)
         if group.keys:
             connection.execute(insert(inbox_key), group.keys)
         for row_id, count in group.duplicates.items():
@@ -296,40 +275,33 @@ class Inbox:
         connection.execute(sqlite.insert(pull).values(asdict(pulled)).on_conflict_do_update(set_=changed))
         return kept
 
-    def _group(self, connection: Connection, arrivals: Sequence[Arrival]) -> _Group:
-        keys = [(arrival.account, key) for arrival in arrivals for key in arrival.keys]
+    def _group(self, connection: Connection, arrivals: Sequence[Arrival]) -> Group:
+        keys = [(arrival.account, key) for arrival in arrivals for key in arrival.marks]
         known = connection.execute(
             select(inbox_key.c.account, inbox_key.c.key, inbox_key.c.inbox_id).where(
                 tuple_(inbox_key.c.account, inbox_key.c.key).in_(keys)
             )
         )
-        waiting = connection.scalar(select(func.count()).select_from(inbox).where(WAITING)) or 0
         last_id = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")
-        return _Group(
+        return Group(
             next_id=(last_id.scalar() or 0) + 1,
-            room=self._spool_rows_max - waiting,
+            room=self._room(connection, wanted=len(arrivals)),
+            reserve=self._reserve_rows,
             owners={(account, key): row_id for account, key, row_id in known},
         )
+
+    def _room(self, connection: Connection, wanted: int = 1) -> int:
+        """How many more may wait, or more exactly: whether so many may."""
+        if self._waiting + wanted > self._spool_rows_max - self._reserve_rows:
+            counted = connection.scalar(select(func.count()).select_from(inbox).where(WAITING))
+            self._waiting = counted or 0
+        return self._spool_rows_max - self._waiting
 
 
 def oldest(accounts: Sequence[str]) -> Select[tuple[int]]:
     """The id of each conversation's oldest waiting row."""
     lanes = (inbox.c.account, inbox.c.conversation)
     return select(func.min(inbox.c.id)).where(WAITING, inbox.c.account.in_(accounts)).group_by(*lanes)
-
-
-def _row(row_id: int, arrival: Arrival) -> dict[str, object]:
-    return {
-        "id": row_id,
-        "account": arrival.account,
-        "conversation": arrival.conversation,
-        "received_at_ms": arrival.received_at_ms,
-        "raw": arrival.raw,
-        "state": State.RECEIVED if arrival.code is None else State.DEAD,
-        "code": arrival.code,
-        "traceparent": arrival.traceparent,
-        "next_attempt_ms": arrival.received_at_ms,  # due at once, and fair between new rows and retried ones
-    }
 
 
 def _put_reply() -> sqlite.Insert:

@@ -115,7 +115,7 @@ def make_directory(path: Path) -> None:
 def prepare(connection: Connection) -> None:
     """Make the tables that are missing; raises `ServiceError` (code `schema`) if a newer gateway made the file.
 
-    Each form so far only added tables, so that is all there is to bring an older file up to date.
+    Each form so far only added tables and indexes, so that is all there is to bring an older file up to date.
     """
     version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
     if version > SCHEMA_VERSION:
@@ -125,6 +125,14 @@ def prepare(connection: Connection) -> None:
             advice="Start the gateway that wrote it, or a newer one.",
         )
     metadata.create_all(connection)
+    for table in metadata.sorted_tables:
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
+    stamp(connection)
+
+
+def stamp(connection: Connection) -> None:
+    """Write the form that the file has: where it has it already, the least that can be written."""
     connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 

@@ -7,11 +7,18 @@ from collections.abc import Sequence
 
 import structlog
 
+from gateway.arrivals import Arrival, Kept
 from gateway.channels.base import Callback
 from gateway.counts import Counts
 from gateway.forwarder import Forwarder
-from gateway.inbox import Arrival, Inbox, Kept, Pulled
+from gateway.inbox import Inbox, Pulled
 from gateway.ports import Chance, Clock
+
+_COUNTED = {
+    Kept.NEW: "callback.accepted",
+    Kept.DUPLICATE: "callback.duplicate",
+    Kept.SUSPECTED: "callback.suspected_duplicate",
+}
 
 _log = structlog.get_logger(__name__)
 
@@ -37,8 +44,10 @@ class Keeper:
             self._tell(pulled.account, callback, kept)
 
     def _tell(self, account: str, callback: Callback, kept: Kept) -> None:
-        self._counts.add("callback.accepted" if kept is Kept.NEW else "callback.duplicate")
-        if callback.code is not None:
+        self._counts.add(_COUNTED[kept])
+        if kept is Kept.SUSPECTED:
+            _log.warning("callback set aside, perhaps a duplicate", account=account)
+        elif callback.code is not None:
             _log.warning("callback set aside unread", account=account, code=callback.code)
             self._counts.add("callback.dead")
         elif kept is Kept.NEW:
@@ -55,4 +64,6 @@ class Keeper:
             traceparent=f"00-{self._chance.octets(16).hex()}-{self._chance.octets(8).hex()}-01",
             code=callback.code,
             reply_to=callback.reply_to,
+            fingerprint=callback.fingerprint,
+            urgent=callback.urgent,
         )

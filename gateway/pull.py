@@ -112,6 +112,9 @@ class Puller:
     async def _pull(self, pulled: Pulled) -> bool:
         cursor, more = pulled.cursor, True
         while more and not self._stopping:
+            if not await self._inbox.has_room():  # the platform keeps it for us meanwhile
+                self._failed("spool_full")
+                return False
             try:
                 page = await self._pages.page(pulled.source, cursor, self._token(pulled.source))
             except CallFailed as error:

@@ -20,6 +20,7 @@ from gateway.outbound import Sender
 from gateway.platforms.dingtalk import DingTalkApi, DingTalkSender
 from gateway.platforms.dingtalk_stream import DingTalkStream
 from gateway.platforms.http import PlatformHttp
+from gateway.platforms.tokens import AccessToken
 from gateway.platforms.wechat import WeChatSender, wechat_api
 from gateway.platforms.wecom import WeComPages, WeComSender, wecom_api
 from gateway.ports import Chance, Clock
@@ -57,6 +58,7 @@ class Line:
 
     sender: Sender | None = None
     feed: Feed | None = None
+    token: AccessToken | None = None
 
 
 def channel_of(account: Account, tolerance_s: int) -> Channel:
@@ -76,7 +78,7 @@ def line_of(account: Account, channel: Channel, around: Surroundings) -> Line:
         case WeChatAccount(app_secret=secret) if secret is not None:
             secret()  # a missing one should be found now, and not at the first answer
             api = wechat_api(around.http, account.api, account.app_id, secret, around.clock)
-            return Line(WeChatSender(account.account, api))
+            return Line(WeChatSender(account.account, api), token=api.token)
         case WeChatAccount():
             return Line()
         case WeComAccount():
@@ -93,7 +95,7 @@ def line_of(account: Account, channel: Channel, around: Surroundings) -> Line:
                 chance=around.chance,
                 counts=around.counts,
             )
-            return Line(WeComSender(account.account, api), puller)
+            return Line(WeComSender(account.account, api), puller, api.token)
         case DingTalkAccount():
             assert isinstance(channel, DingTalk)
             return _dingtalk(account, channel, around)
@@ -112,7 +114,7 @@ def _dingtalk(account: DingTalkAccount, channel: DingTalk, around: Surroundings)
         around.counts,
     )
     if account.mode == "http":
-        return Line(sender)
+        return Line(sender, token=api.token)
     stream = DingTalkStream(
         channel,
         api,
@@ -122,7 +124,7 @@ def _dingtalk(account: DingTalkAccount, channel: DingTalk, around: Surroundings)
         chance=around.chance,
         counts=around.counts,
     )
-    return Line(sender, stream)
+    return Line(sender, stream, api.token)
 
 
 def _seal(account: WeChatAccount | WeComAccount, receiver: str, tolerance_s: int) -> Seal:

@@ -34,8 +34,15 @@ class GatewaySettings(BaseSettings):
     """WeChat's callbacks have a few kilobytes; its longest text is 2,048 bytes before encryption."""
     timestamp_tolerance_s: int = Field(86_400, ge=60)
     """How far a signed timestamp may lie from now. A day, because a replay changes nothing: its keys are kept."""
-    spool_rows_max: int = Field(100_000, ge=1)
-    """Callbacks that wait for the service; beyond it a platform is told 503. About 200 MB at 2 KB each."""
+    spool_rows_max: int = Field(250_000, ge=1)
+    """Callbacks that wait for the service, more than an hour of 50 a second; beyond it a platform is told 503."""
+    spool_reserve_rows: int = Field(25_000, ge=0)
+    """The last of them, kept for platforms that give up within seconds, as WeChat does."""
+    bodies_kept_h: int = Field(72, ge=1)
+    """For how long what a forwarded callback said is kept: personal data, of use only while a fault is looked for."""
+    rows_kept_h: int = Field(336, ge=96)
+    """For how long a callback is known by its keys, and one that is set aside is kept: longer than any platform retries
+    or lets us pull (WeCom: three days)."""
     call_timeout_ms: Milliseconds = 2_000
     retry_delay_ms_min: Milliseconds = 100
     retry_delay_ms_max: Milliseconds = 10_000

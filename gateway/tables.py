@@ -19,7 +19,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-SCHEMA_VERSION = 2  # kept in SQLite's own `user_version`, which a fresh file has at 0
+SCHEMA_VERSION = 3  # kept in SQLite's own `user_version`, which a fresh file has at 0
 
 metadata = MetaData()
 
@@ -58,6 +58,8 @@ inbox_key = Table(
     PrimaryKeyConstraint("account", "key"),
     sqlite_with_rowid=False,
 )
+
+Index("inbox_key_row", inbox_key.c.inbox_id)  # by which a row that is forgotten takes its keys with it
 
 pull = Table(
     "pull",

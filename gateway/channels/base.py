@@ -39,6 +39,9 @@ class Callback:
     `conversation` names the other side. `code` is None, or says why the content can never be forwarded.
     `reply_to` is what the channel's sender must know to answer this conversation, in the channel's own form; the newest
     one is kept beside the conversation.
+    `fingerprint` is of all but the key, the platform's time among it: another key with the same fingerprint is perhaps
+    the same thing, and is set aside for the operator. It stands among the keys instead where it tells for certain.
+    `urgent` says that the platform gives up within seconds, so that a full spool still has room for it.
     """
 
     content: bytes
@@ -46,6 +49,8 @@ class Callback:
     conversation: str
     code: str | None = None
     reply_to: str | None = None
+    fingerprint: str | None = None
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Owns the reading of WeChat's callbacks. In safe and in compatible mode the ciphe
 only by an account that says so, near its time, and each signature for one body only.
 """
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -92,8 +93,8 @@ def _callback(content: bytes, *more_keys: str) -> Callback:
         notice = _Notice.read(content)
     except Malformed as error:
         # The retry of the same content is encrypted anew, so the content itself is the key.
-        return Callback(content, (f"sha256:{sha256(content).hexdigest()}", *more_keys), "", error.code)
-    return Callback(content, (notice.key, *more_keys), notice.sender)
+        return Callback(content, (f"sha256:{sha256(content).hexdigest()}", *more_keys), "", error.code, urgent=True)
+    return Callback(content, (notice.key, *more_keys), notice.sender, fingerprint=notice.fingerprint, urgent=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,14 @@ class _Notice:
     type: str
     fields: Mapping[str, str]
     key: str
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of what a message says without its id. Its time has seconds only, so two of them may be alike by chance."""
+        if not self.fields.get("MsgId"):
+            return None
+        said = sorted(field for field in self.fields.items() if field[0] != "MsgId")
+        return sha256(json.dumps(said).encode()).hexdigest()
 
     @classmethod
     def read(cls, content: bytes) -> "_Notice":

@@ -63,7 +63,7 @@ class WeCom:
             known = _Message.read(content)
         except Malformed as error:
             return Callback(content, (f"sha256:{sha256(content).hexdigest()}",), quote(source), error.code)
-        return Callback(content, (known.key,), known.conversation)
+        return Callback(content, (known.key,), known.conversation, fingerprint=_fingerprint(content))
 
     def envelope(self, content: bytes) -> Envelope:
         """The typed envelope of a pulled message or of another callback; raises `Malformed`."""
@@ -157,6 +157,12 @@ def _object(data: bytes) -> Mapping[str, object]:
     if not isinstance(found, dict):
         raise Malformed("The platform sent no JSON object.")
     return found
+
+
+def _fingerprint(content: bytes) -> str:
+    """Of a message without its id. Its time has seconds only, so two of them may be alike by chance."""
+    said = {name: value for name, value in _object(content).items() if name != "msgid"}
+    return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _parts(message: _Message) -> list[Part]:

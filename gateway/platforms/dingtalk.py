@@ -37,18 +37,18 @@ class DingTalkApi:
         self._origin = origin
         self._key = key
         self._secret = secret
-        self._token = AccessToken(self._grant, clock)
+        self.token = AccessToken(self._grant, clock)
 
     async def call(self, path: str, body: Mapping[str, object]) -> Answer:
         """The answer of a call that was made; raises as `TencentApi.call`."""
         for _ in range(2):
-            token = await self._token.get()
+            token = await self.token.get()
             answer = await self._http.post(
                 f"{self._origin}{path}", body, headers={"x-acs-dingtalk-access-token": token}
             )
             if answer.status != 401:
                 break
-            self._token.refused(token)
+            self.token.refused(token)
         else:
             raise NotSent("token")
         if "Throttling" in answer.text("code"):

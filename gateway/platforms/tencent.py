@@ -21,7 +21,7 @@ class TencentApi:
         self._http = http
         self._origin = origin
         self._ask_for_token = ask_for_token
-        self._token = AccessToken(self._grant, clock)
+        self.token = AccessToken(self._grant, clock)
 
     async def call(self, path: str, body: Mapping[str, object]) -> Answer:
         """The answer of a call that was made, whose `errcode` is 0.
@@ -32,12 +32,12 @@ class TencentApi:
             Refused: the platform says no (code `errcode_<number>`), or that it is too busy (`busy`).
         """
         for _ in range(2):
-            token = await self._token.get()
+            token = await self.token.get()
             answer = await self._http.post(f"{self._origin}{path}", body, query={"access_token": token})
             errcode = answer.number("errcode")
             if errcode not in _TOKEN_REFUSED:
                 break
-            self._token.refused(token)
+            self.token.refused(token)
         else:
             raise NotSent("token")
         if errcode in _BUSY:

@@ -22,9 +22,11 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import (
     add_IngressServiceServicer_to_server,
 )
 
+LONG_S = 60  # what is done in the background so rarely is none of a test that does not ask for it
+
 
 class SteppingClock:
-    """A clock that stands still, but that whoever sleeps moves on at once."""
+    """A clock that stands still, but that whoever sleeps moves on at once; from `LONG_S` on a sleep never ends."""
 
     def __init__(self, now_s: int) -> None:
         self._now_ms = now_s * 1000
@@ -35,6 +37,8 @@ class SteppingClock:
         return self._now_ms
 
     async def sleep(self, delay_s: float) -> None:
+        if delay_s >= LONG_S:
+            await asyncio.Event().wait()
         self.sleeps_s.append(delay_s)
         self.slept.set()
         self._now_ms += round(delay_s * 1000)

@@ -15,9 +15,10 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import (
     Envelope,
 )
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import IngressServiceStub
+from gateway.arrivals import Arrival
 from gateway.counts import Counts
 from gateway.forwarder import Forwarder, Pace
-from gateway.inbox import Arrival, Inbox
+from gateway.inbox import Inbox
 from tests.gateway.fakes import FakeIngress, FixedChance, SteppingClock
 from tests.gateway.rig import rows
 

@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 import shutil
 import sqlite3
 from contextlib import asynccontextmanager, closing
@@ -7,7 +8,8 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from crdt_sync.errors import ServiceError, Unavailable
-from gateway.inbox import Arrival, Inbox, Kept, Outcome, Pulled, State, oldest
+from gateway.arrivals import Arrival, Kept, State
+from gateway.inbox import Inbox, Outcome, Pulled, oldest
 from gateway.tables import SCHEMA_VERSION
 from tests.gateway.rig import rows
 
@@ -125,6 +127,73 @@ async def test_new_callbacks_are_refused_when_the_spool_is_full_and_known_ones_a
         assert Kept.NEW == await inbox.keep(arrival(3))
 
 
+async def test_reserve_is_for_what_is_urgent_alone(tmp_path):
+    async with opened(tmp_path, spool_rows_max=4, reserve_rows=2) as inbox:
+        for number in (1, 2):
+            assert await inbox.has_room()
+            await inbox.keep(arrival(number))
+        assert not await inbox.has_room()
+        with pytest.raises(Unavailable):
+            await inbox.keep(arrival(3))
+        for number in (4, 5):
+            assert Kept.NEW == await inbox.keep(arrival(number, urgent=True))
+        with pytest.raises(Unavailable):
+            await inbox.keep(arrival(6, urgent=True))
+
+        await inbox.settle([Outcome(number, State.FORWARDED) for number in (1, 2, 3)])
+        assert Kept.NEW == await inbox.keep(arrival(3))
+
+
+async def test_another_key_with_the_same_fingerprint_is_set_aside_and_can_be_replayed(tmp_path):
+    async with opened(tmp_path) as inbox:
+        assert Kept.NEW == await inbox.keep(arrival(1, fingerprint="same"))
+        again = arrival(2, conversation="openid-1", fingerprint="same")
+        assert Kept.SUSPECTED == await inbox.keep(again)
+        assert Kept.DUPLICATE == await inbox.keep(again)
+        assert Kept.NEW == await inbox.keep(arrival(3, account="other", fingerprint="same"))
+        assert [("received", None), ("dead", "suspected_duplicate"), ("received", None)] == rows(
+            tmp_path, "state, code"
+        )
+
+        (dead,) = await inbox.dead(limit=10)
+        assert (2, "shop", 1_002, "suspected_duplicate", b"content") == dataclasses.astuple(dead)
+        assert [1, 7] == await inbox.replay([1, 2, 7])
+        assert [("received", None)] * 3 == rows(tmp_path, "state, code")
+        assert [] == await inbox.dead(limit=10)
+
+
+async def forgotten(forget, before_ms):
+    reached, after = 0, 0
+    while reached is not None:
+        after, reached = reached, await forget(before_ms, after=reached)
+    return after
+
+
+async def test_what_forwarded_callbacks_said_is_forgotten_and_their_keys_are_not(tmp_path):
+    async with opened(tmp_path, spool_rows_max=2_000) as inbox:
+        await asyncio.gather(*(inbox.keep(arrival(number)) for number in range(1, 602)))
+        settled = [number for number in range(1, 602) if number not in {2, 3}]
+        await inbox.settle([Outcome(number, State.FORWARDED) for number in settled])
+        await inbox.settle([Outcome(3, State.DEAD, code="c")])
+
+        assert 600 == await forgotten(inbox.forget_bodies, 1_601)
+        raws = rows(tmp_path, "raw")
+        assert [(b"",), (b"content",), (b"content",), (b"",)] == raws[:4]
+        assert [(b"",), (b"content",)] == raws[-2:]
+        assert Kept.DUPLICATE == await inbox.keep(arrival(1))
+
+
+async def test_old_rows_are_forgotten_with_their_keys_unless_they_wait(tmp_path):
+    async with opened(tmp_path, spool_rows_max=2_000) as inbox:
+        await asyncio.gather(*(inbox.keep(arrival(number)) for number in range(1, 602)))
+        await inbox.settle([Outcome(number, State.FORWARDED) for number in range(3, 602)])
+        await inbox.settle([Outcome(2, State.DEAD, code="c")])
+
+        assert 600 == await forgotten(inbox.forget_rows, 1_601)
+        assert [(1,), (601,)] == rows(tmp_path, "id")
+        assert [Kept.DUPLICATE, Kept.NEW] == [await inbox.keep(arrival(number)) for number in (1, 2)]
+
+
 async def test_failed_commit_is_told_to_the_caller_and_the_next_one_works(tmp_path):
     async with opened(tmp_path, busy_timeout_ms=1) as inbox:
         with closing(sqlite3.connect(tmp_path / "inbox.db")) as other:
@@ -155,15 +224,14 @@ async def test_lanes_are_the_oldest_row_of_each_conversation_first_due_first(tmp
         for number, conversation in ((1, "a"), (2, "b"), (3, "a")):
             await inbox.keep(arrival(number, conversation=conversation))
         await inbox.keep(arrival(4, account="other"))
-        assert [1, 2] == [row.id for row in await inbox.lanes(["shop"], limit=10)]
+        assert [(1, 1_001), (2, 1_002)] == await inbox.lanes(["shop"], limit=10)
 
         await inbox.settle([Outcome(1, State.RECEIVED, next_attempt_ms=9_000)])
-        lanes = await inbox.lanes(["shop"], limit=10)
-        assert [(2, 0), (1, 1)] == [(row.id, row.attempts) for row in lanes]
-        assert 9_000 == lanes[1].next_attempt_ms
+        assert [(2, 1_002), (1, 9_000)] == await inbox.lanes(["shop"], limit=10)
+        assert [(2, 0), (1, 1)] == [(row.id, row.attempts) for row in await inbox.waiting([2, 1])]
 
         await inbox.settle([Outcome(1, State.FORWARDED), Outcome(2, State.DEAD, code="c")])
-        assert [3] == [row.id for row in await inbox.lanes(["shop"], limit=10)]
+        assert [(3, 1_003)] == await inbox.lanes(["shop"], limit=10)
 
 
 async def test_lanes_are_read_from_the_index_of_what_waits(tmp_path):
@@ -300,6 +368,6 @@ async def test_file_of_the_first_form_is_brought_up_to_date_with_all_that_it_hol
     async with opened(tmp_path) as inbox:
         assert Kept.DUPLICATE == await inbox.keep(arrival(1))
         await inbox.keep_page([arrival(2)], Pulled("shop", "kf1", "c1", 7))
-        assert ["openid-1", "openid-2"] == [row.conversation for row in await inbox.lanes(["shop"], limit=10)]
+        assert [(1, 1_001), (2, 1_002)] == await inbox.lanes(["shop"], limit=10)
     with closing(sqlite3.connect(tmp_path / "inbox.db")) as now:
         assert (SCHEMA_VERSION,) == now.execute("PRAGMA user_version").fetchone()

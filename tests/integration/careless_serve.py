@@ -15,7 +15,8 @@ from crdt_sync.adapters.storage import database, engines
 from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.cli.main import main
 from gateway import inbox_file
-from gateway.inbox import Inbox, Kept
+from gateway.arrivals import Kept
+from gateway.inbox import Inbox
 
 
 def eager() -> None:

@@ -2,8 +2,9 @@ import asyncio
 
 import pytest
 
+from gateway.counts import Counts
 from gateway.platforms.http import NotSent
-from gateway.platforms.tokens import AccessToken, Grant
+from gateway.platforms.tokens import AccessToken, AheadOfNeed, Grant
 from tests.gateway.fakes import HeldClock
 
 
@@ -70,3 +71,33 @@ async def test_failure_is_told_to_who_asked_and_the_next_one_asks_again():
 
 def test_token_is_not_shown():
     assert "secret" not in repr(Grant("secret", 1))
+
+
+async def test_tokens_are_fetched_at_the_start_and_renewed_before_anybody_asks():
+    clock, long, short = HeldClock(0), Granting(), Granting(lives_s=1_200)
+    ahead = AheadOfNeed([AccessToken(long, clock), AccessToken(short, clock)], clock=clock, counts=Counts())
+    ahead.start()
+    async with asyncio.timeout(20):
+        await ahead.first.wait()
+        assert (1, 1) == (long.asked, short.asked)
+        for seconds, asked in ((900, (1, 2)), (900, (1, 3))):
+            await clock.asleep(900)
+            clock.advance(seconds)
+            await clock.asleep(900)
+            assert asked == (long.asked, short.asked)
+    await ahead.stop()
+
+
+async def test_token_that_cannot_be_fetched_ahead_is_asked_for_again_a_minute_later():
+    clock, fetch, counts = HeldClock(0), Granting(), Counts()
+    fetch.fails = True
+    ahead = AheadOfNeed([AccessToken(fetch, clock)], clock=clock, counts=counts)
+    ahead.start()
+    async with asyncio.timeout(20):
+        await clock.asleep(60)
+        assert 1 == counts["token.failed.token"]
+        fetch.fails = False
+        clock.advance(60)
+        await clock.asleep(6_900)
+    await ahead.stop()
+    assert 2 == fetch.asked

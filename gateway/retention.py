@@ -1,0 +1,60 @@
+"""Forgets what is old in the inbox: what forwarded callbacks said, and later the rows themselves with their keys."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from crdt_sync.errors import Unavailable
+from gateway.counts import Counts
+from gateway.inbox import Inbox
+from gateway.ports import Clock
+
+_EVERY_S = 3_600
+_HOUR_MS = 3_600_000
+
+_Forget = Callable[..., Awaitable[int | None]]
+
+_log = structlog.get_logger(__name__)
+
+
+class Retention:
+    """Looks once an hour. A callback that waits for the service is never forgotten."""
+
+    def __init__(self, inbox: Inbox, *, bodies_h: int, rows_h: int, clock: Clock, counts: Counts) -> None:
+        self._inbox = inbox
+        self._bodies_ms = bodies_h * _HOUR_MS
+        self._rows_ms = rows_h * _HOUR_MS
+        self._clock = clock
+        self._counts = counts
+        self._emptied = 0  # up to which row; after a restart it is done once more
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin with a look."""
+        self._task = asyncio.create_task(self._run(), name="retention")
+
+    async def stop(self) -> None:
+        """Let the transaction that is under way end."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._forget()
+            except Unavailable as error:
+                self._counts.add("retention.failed")
+                _log.warning("nothing old could be forgotten", reason=error.message)
+            await self._clock.sleep(_EVERY_S)
+
+    async def _forget(self) -> None:
+        now_ms = self._clock.now_ms()
+        await self._pages(self._inbox.forget_rows, now_ms - self._rows_ms, 0)
+        self._emptied = await self._pages(self._inbox.forget_bodies, now_ms - self._bodies_ms, self._emptied)
+
+    async def _pages(self, forget: _Forget, before_ms: int, after: int) -> int:
+        while (reached := await forget(before_ms, after=after)) is not None:
+            after = reached
+        return after
