@@ -222,6 +222,16 @@ def set_(
 
 
 @app.command()
+def take(context: typer.Context, ticket: TicketId, lane: Lane) -> None:
+    """Take a lane of your department; `explain` says who has it, and who else took it at the same time."""
+
+    async def act(chosen: Ticket) -> None:
+        await chosen.take(lane)
+
+    _act(context, ticket, act)
+
+
+@app.command()
 def note(
     context: typer.Context, ticket: TicketId, lane: Lane, text: Annotated[str, typer.Argument(metavar="TEXT")]
 ) -> None:

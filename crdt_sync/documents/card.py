@@ -1,7 +1,7 @@
 """A ticket's `card`: what lists and headings show. Every participant writes it, and the last writer wins."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import ClassVar
 
@@ -11,7 +11,9 @@ from crdt_sync.documents.document import APPLIED, Received
 from crdt_sync.documents.ranges import Placed
 from crdt_sync.documents.rules import RuledDocument, Scalar, check_scalar, one_value, put, scalars
 from crdt_sync.documents.updates import Content, Update
-from crdt_sync.domain.ids import NAME_PATTERN, ActorId, DocumentKind
+from crdt_sync.domain import claims
+from crdt_sync.domain.claims import ASSIGNEE, CLAIM, TAKEN, Claim
+from crdt_sync.domain.ids import NAME_PATTERN, ActorId, DocumentKind, LaneId
 from crdt_sync.errors import Refused
 from crdt_sync.wire.limits import CARD_KEYS_MAX, CARD_TEXT_BYTES_MAX, FIELD_KEY_LENGTH_MAX
 
@@ -21,7 +23,7 @@ _KEY_PATTERN = re.compile(rf"title|customer|priority|tags|assignee\.({NAME_PATTE
 
 
 class CardDocument(RuledDocument):
-    """One map: title, customer, priority, tags and `assignee.{lane}`, each a scalar."""
+    """One map: title, customer, priority, tags, `assignee.{lane}` and `claim.{lane}.{actor}`, each a scalar."""
 
     kind = DocumentKind.CARD
     roots: ClassVar = {_CARD: CARD_KEYS_MAX}
@@ -31,11 +33,31 @@ class CardDocument(RuledDocument):
         self._card = self._doc.get(_CARD, type=pycrdt.Map[Scalar])
 
     def card(self) -> dict[str, Scalar]:
-        """Return what the card shows."""
+        """Return what the card shows: as the assignee of a lane whoever has it by its claims."""
+        shown = self.entries()
+        return shown | {f"{ASSIGNEE}{lane}": actor for lane, actor in claims.assignees(shown).items()}
+
+    def entries(self) -> dict[str, Scalar]:
+        """Return what stands on the card, as it stands."""
         return scalars(self._card)
 
+    def take(self, lane: LaneId, claim: Claim) -> bytes:
+        """Have somebody take a lane, or be given it, in the place of everybody who is seen to have it."""
+        return self._write(
+            lambda: put(
+                self._card,
+                {
+                    **self._claims_of({lane}),
+                    claims.key_of(lane, claim.actor): claim.value,
+                    f"{ASSIGNEE}{lane}": claim.actor,
+                },
+            )
+        )
+
     def set_fields(self, fields: Mapping[str, Scalar]) -> bytes:
-        """Set keys and leave the others; null removes one. Return the update.
+        """Set keys and leave the others; null removes one. Who names an assignee removes the lane's claims.
+
+        Return the update.
 
         Raises:
             Refused: a key or a value that a card does not hold.
@@ -43,16 +65,27 @@ class CardDocument(RuledDocument):
         """
         for key, value in fields.items():
             _check(key, value)
-        return self._write(lambda: put(self._card, fields))
+        lanes = {LaneId(key.removeprefix(ASSIGNEE)) for key in fields if key.startswith(ASSIGNEE)}
+        return self._write(lambda: put(self._card, {**self._claims_of(lanes), **fields}))
 
     def fill(self, other: "CardDocument") -> bytes:
         """Take over what another card shows, nulls included; return the update."""
-        return self._write(lambda: self._card.update(other.card()))
+        return self._write(lambda: self._card.update(other.entries()))
+
+    def _claims_of(self, lanes: Collection[LaneId]) -> dict[str, Scalar]:
+        """Return the removal of every claim of some lanes."""
+        if not lanes:
+            return {}
+        found = claims.claims(self.entries())
+        return {claims.key_of(lane, claim.actor): None for lane in lanes for claim in found.get(lane, [])}
 
     def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
         for item, _, key in self._ruled(placed):
             if item.kind is not _DELETED:
-                _check(key, one_value(item))
+                if key.startswith(CLAIM):
+                    _check_claim(key, one_value(item), actor)
+                else:
+                    _check(key, one_value(item))
         return APPLIED
 
 
@@ -60,6 +93,14 @@ class CardDocument(RuledDocument):
 def _is_key(key: str) -> bool:
     known = _KEY_PATTERN.fullmatch(key)
     return known is not None and len(known[1] or "") <= FIELD_KEY_LENGTH_MAX
+
+
+def _check_claim(key: str, value: object, actor: ActorId) -> None:
+    claimed = claims.read(key, value)
+    if claimed is None or len(claimed[0]) > FIELD_KEY_LENGTH_MAX:
+        raise Refused("A claim reads claim.LANE.ACTOR, with a time and how it came to be.", code="content")
+    if claimed[1].actor != actor or claimed[1].why != TAKEN:
+        raise Refused("People take a lane in their own name.", code="actor")
 
 
 def _check(key: str, value: object) -> None:

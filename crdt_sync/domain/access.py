@@ -188,6 +188,17 @@ def post_message(principal: Principal, lifecycle: Lifecycle, message: Message) -
     return converse(principal, lifecycle)
 
 
+def take(principal: Principal, lifecycle: Lifecycle, lane: LaneId) -> Denial | None:
+    """Say whether the caller may take this lane for themselves."""
+    denial = _writes(principal)
+    if denial is not None:
+        return denial
+    owner = lifecycle.lanes[lane].owner if lane in lifecycle.lanes else None
+    if owner != principal.department:
+        return Denial("lane_owner", f"The department {principal.department!r} has no lane {lane[:60]!r} here.")
+    return None
+
+
 def _own(principal: Principal, name: DocumentName) -> Denial | None:
     if name.kind is DocumentKind.SUBMIT and name.part == principal.department:
         return None

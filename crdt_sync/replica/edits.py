@@ -12,15 +12,19 @@ from crdt_sync.documents.document import Document
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.kinds import new_document
 from crdt_sync.documents.submit import SubmitDocument
-from crdt_sync.domain.ids import Digest, DocumentKind
+from crdt_sync.domain.claims import TAKEN, Claim
+from crdt_sync.domain.ids import ActorId, Digest, DocumentKind, LaneId
 from crdt_sync.errors import Refused
 
-Kind = Literal["fields", "note", "payload", "transition", "message"]
+Kind = Literal["fields", "take", "note", "payload", "transition", "message"]
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change of one document: fields by key, a note's text, digest and text of a payload, or an entry's record."""
+    """One change of one document: fields by key, a note's text, digest and text of a payload, or an entry's record.
+
+    Who takes a lane is the lane, the actor and the time.
+    """
 
     kind: Kind
     value: Any  # as JSON has it
@@ -35,6 +39,9 @@ class Edit:
         match self.kind, document:
             case "fields", CardDocument() | FormDocument():
                 return document.set_fields(self.value)
+            case "take", CardDocument():
+                lane, actor, at_ms = self.value
+                return document.take(LaneId(lane), Claim(at_ms, ActorId(actor), TAKEN))
             case "note", FormDocument():
                 return document.append_note(self.value)
             case "payload", FormDocument():

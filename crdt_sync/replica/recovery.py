@@ -192,5 +192,5 @@ def _once(edits: Sequence[Edit]) -> list[Edit]:
     """Return entries and payloads each once; of fields and notes, each time counts."""
     found: dict[str, Edit] = {}
     for number, edit in enumerate(edits):
-        found.setdefault(str(number) if edit.kind in {"fields", "note"} else edit.to_json(), edit)
+        found.setdefault(str(number) if edit.kind in {"fields", "take", "note"} else edit.to_json(), edit)
     return list(found.values())

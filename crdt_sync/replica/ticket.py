@@ -15,7 +15,7 @@ from crdt_sync.documents.log import LogDocument
 from crdt_sync.documents.rules import Scalar
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.documents.talk import TalkDocument
-from crdt_sync.domain import access, message, payload, transition
+from crdt_sync.domain import access, claims, message, payload, transition
 from crdt_sync.domain.access import Denial, Principal
 from crdt_sync.domain.ids import Digest, DocumentKind, DocumentName, LaneId, MessageId, TicketId, TransitionId
 from crdt_sync.domain.lifecycle.explain import Language, explain
@@ -75,9 +75,8 @@ class Ticket:
     @property
     def state(self) -> TicketState:
         """Lanes, stage, flags, obligations and every transition's status, own undelivered moves included."""
-        fold = self.fold
-        if fold is not None:
-            return fold.state()
+        if self.fold is not None:
+            return self.fold.state()
         ids = [transition.entry_key(record.encode()) for record in self._log.transitions()]
         return TicketState(ticket=self.id, codes={TransitionId(id_): Code.LIFECYCLE_UNKNOWN for id_ in ids})
 
@@ -146,7 +145,8 @@ class Ticket:
         """Say in sentences why the ticket is where it is; none while its lifecycle is unknown."""
         if self.lifecycle is None or self.fold is None:
             return ()
-        return explain(self.lifecycle, self.fold, language=language)
+        told = claims.told(self.lifecycle, self.card, language)
+        return (*explain(self.lifecycle, self.fold, language=language), *told)
 
     def form(self, lane: str) -> Mapping[str, Scalar]:
         """Return the fields of a lane's form.
@@ -252,6 +252,17 @@ class Ticket:
         """
         await self._write([(self._name(DocumentKind.CARD), Edit("fields", {**(fields or {}), **more}))])
 
+    async def take(self, lane: str) -> None:
+        """Take a lane of the own department, from whoever is seen to have it.
+
+        Raises:
+            Forbidden: another department's lane.
+
+        """
+        actor, now_ms = self.desk.principal.actor, self.desk.clock.now_ms()
+        _allow(access.take(self.desk.principal, self._arrived()[0], LaneId(lane)))
+        await self._write([(self._name(DocumentKind.CARD), Edit("take", [lane, actor, now_ms]))])
+
     async def note(self, lane: str, text: str) -> None:
         """Add a line to the notes of a lane's form.
 
@@ -306,8 +317,7 @@ class Ticket:
     @property
     def names(self) -> tuple[DocumentName, ...]:
         """The documents of this ticket that its department reads, as far as they are known."""
-        kinds = [DocumentKind.SUBMIT, DocumentKind.LOG, DocumentKind.CARD]
-        names = [self.submit_name if kind is DocumentKind.SUBMIT else self._name(kind) for kind in kinds]
+        names = [self.submit_name, self._name(DocumentKind.LOG), self._name(DocumentKind.CARD)]
         if self.lifecycle is None:
             return tuple(names)
         names.append(self._name(DocumentKind.TALK))

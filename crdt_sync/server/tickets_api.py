@@ -61,6 +61,12 @@ class MessageBody(Body):
     text: Annotated[Text, Field(min_length=1)]
 
 
+class TakeBody(Body):
+    """A lane to take."""
+
+    lane: Short
+
+
 class FormBody(Body):
     """A change of a lane's form; null removes a field, the note is added to the notes."""
 
@@ -264,6 +270,20 @@ async def update_card(
     """Set fields of the card, the last writer winning; null removes a field."""
     view = await tickets.update_card(caller, ticket, fields=body, request_id=request_id, trace=traceparent)
     return _ticket(view)
+
+
+@router.post("/tickets/{ticket}/take")
+async def take_lane(
+    *,
+    ticket: TicketPath,
+    body: TakeBody,
+    caller: Caller,
+    tickets: TicketsPort,
+    request_id: RequestId,
+    traceparent: Traceparent,
+) -> Response:
+    """Take a lane of the caller's department, from whoever has it."""
+    return _ticket(await tickets.take(caller, ticket, body.lane, request_id=request_id, trace=traceparent))
 
 
 @router.get("/tickets/{ticket}/forms/{lane}")

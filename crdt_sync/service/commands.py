@@ -6,6 +6,7 @@ from typing import Any
 
 from crdt_sync.documents.rules import Scalar
 from crdt_sync.domain import access, message, payload, transition
+from crdt_sync.domain.claims import TAKEN, Claim
 from crdt_sync.domain.ids import DocumentKind, DocumentName, LaneId, Position, TicketId, TransitionId
 from crdt_sync.domain.lifecycle.model import TransitionSpec
 from crdt_sync.domain.payload import Sealed
@@ -235,6 +236,38 @@ class UpdateCard(OnTicket[TicketView]):
     def request(self) -> Mapping[str, object]:
         """What is asked."""
         return {"ticket": self.ticket, "fields": dict(self.fields)}
+
+
+@dataclass(eq=False)
+class Take(OnTicket[TicketView]):
+    """Take a lane of one's own department, from whoever has it."""
+
+    lane: str
+
+    async def load(self, desk: Desk, draft: Draft) -> None:
+        """Load the ticket, its card with it."""
+        await super().load(desk, draft)
+        denial = access.take(self.call.principal, self.live.lifecycle, LaneId(self.lane))
+        if denial is not None:
+            raise denial.error()
+        self.builds_on = (self.live.card_room,)
+
+    def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
+        """Write the claim."""
+        del desk
+        live, principal = self.live, self.call.principal
+        data = live.card.take(LaneId(self.lane), Claim(draft.now_ms, principal.actor, TAKEN))
+        draft.update(live.card_room, data, principal, trace=self.call.trace)
+        draft.touch(live, self.call.trace)
+        return _shown(live, draft)
+
+    def answer(self, record: Mapping[str, Any], position: Position) -> TicketView:
+        """Show the ticket."""
+        return _view(self.live, record, position)
+
+    def request(self) -> Mapping[str, object]:
+        """What is asked."""
+        return {"ticket": self.ticket, "lane": self.lane}
 
 
 @dataclass(eq=False)

@@ -7,9 +7,10 @@ import structlog
 
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.rules import Scalar
-from crdt_sync.domain import access, message
+from crdt_sync.domain import access, claims, message
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import ID_PATTERN, DocumentKind, DocumentName, TicketId
+from crdt_sync.domain.instants import instant
 from crdt_sync.domain.lifecycle.explain import Language, explain
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
@@ -22,6 +23,7 @@ from crdt_sync.service.commands import (
     MakeTransition,
     Open,
     PostMessage,
+    Take,
     UpdateCard,
     UpdateForm,
 )
@@ -39,7 +41,6 @@ from crdt_sync.service.views import (
     Posted,
     TicketView,
     Transitioned,
-    instant,
 )
 
 PAGE_TICKETS_MAX = 500
@@ -212,6 +213,19 @@ class Tickets:
         _people(principal)
         return await self._run(UpdateCard(Call(principal, request_id, trace), ticket, fields))
 
+    async def take(
+        self, principal: Principal, ticket: str, lane: str, *, request_id: str | None = None, trace: str | None = None
+    ) -> TicketView:
+        """Take a lane of the caller's department, from whoever has it.
+
+        Raises:
+            NotThereYet: no such ticket for this caller.
+            Forbidden: another department's lane.
+
+        """
+        _people(principal)
+        return await self._run(Take(Call(principal, request_id, trace), ticket, lane))
+
     async def form(self, principal: Principal, ticket: str, lane: str) -> FormView:
         """Show a lane's form.
 
@@ -265,7 +279,8 @@ class Tickets:
         def read(live: LiveTicket) -> Explained:
             assert live.row is not None, "what is looked at is committed"
             view = TicketView.of_row(live.row)
-            return Explained(view, explain(live.lifecycle, live.fold, language=language))
+            lines = explain(live.lifecycle, live.fold, language=language)
+            return Explained(view, (*lines, *claims.told(live.lifecycle, view.card, language)))
 
         return await self._run(Look(principal, ticket, read))
 

@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from crdt_sync.domain.ids import Digest, Position, TicketId, TransitionId
+from crdt_sync.domain.instants import instant
 from crdt_sync.ports import TicketRow
 from crdt_sync.service.draft import project
 from crdt_sync.service.live_ticket import LiveTicket
-
-INSTANT_MS_MAX = 253_402_300_799_999  # the last millisecond of the year 9999: RFC 3339 has four digits for a year
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +87,6 @@ def shown_fields(live: LiveTicket, now_ms: int) -> dict[str, object]:
         "opened_at_ms": live.opened_at_ms,
         "updated_at_ms": now_ms,
     }
-
-
-def instant(at_ms: int) -> str:
-    """Write an instant as RFC 3339 in UTC; one after the year 9999, which a client may claim, as the last of it."""
-    at = _EPOCH + timedelta(milliseconds=min(at_ms, INSTANT_MS_MAX))
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)

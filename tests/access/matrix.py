@@ -128,6 +128,7 @@ ROUTES = (
     Route("GET /api/tickets/{ticket}/messages", TALKS),
     Route("POST /api/tickets/{ticket}/messages", TALKS, json={"text": "We will call you."}),
     Route("PATCH /api/tickets/{ticket}/card", SEES, json={"priority": "high"}),
+    Route("POST /api/tickets/{ticket}/take", MOVES, json={"lane": "sales"}),
     Route("GET /api/tickets/{ticket}/forms/{lane}", READS_FORM, path="/api/tickets/{ticket}/forms/sales"),
     Route(
         "PATCH /api/tickets/{ticket}/forms/{lane}",
@@ -246,6 +247,7 @@ EXPORTS = (
     Export("ticket again", OWN_COPY, ("ticket", "again", "{ticket}", "a")),
     Export("ticket say", OWN_COPY, ("ticket", "say", "{ticket}", "hello")),
     Export("ticket set", OWN_COPY, ("ticket", "set", "{ticket}", "priority=low")),
+    Export("ticket take", OWN_COPY, ("ticket", "take", "{ticket}", "sales")),
     Export("ticket note", OWN_COPY, ("ticket", "note", "{ticket}", "sales", "hello")),
     Export("replica status", OWN_COPY, ("replica", "status")),
     Export("replica sync", OWN_COPY, ("replica", "sync", "--timeout", "10")),

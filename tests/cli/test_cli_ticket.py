@@ -34,12 +34,14 @@ def test_a_day_offline(offline, tmp_path):
     offline(ticket.app, "do", short, "sales", "sign", "--payload", "contract=A-17")
     offline(ticket.app, "say", short, "Signed, thank you.")
     offline(ticket.app, "set", short, "priority=high", "customer=Ms Li", "tags=")
+    offline(ticket.app, "take", short, "sales")
     offline(ticket.app, "note", short, "sales", "calls back")
 
     shown = offline(ticket.app, "show", short)
     for line in (
         "Fibre for the bakery  [ready_to_start]",
         "  priority: high",
+        "  assignee.sales: sales-1",
         "sales: signed",
         "note sales: calls back",
         "agent: Signed, thank you.",

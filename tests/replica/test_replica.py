@@ -9,7 +9,7 @@ from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain import access, payload, transition
 from crdt_sync.domain.access import Principal
-from crdt_sync.errors import Conflict, NotFound, NotThereYet, Unavailable
+from crdt_sync.errors import Conflict, Forbidden, NotFound, NotThereYet, Unavailable
 from crdt_sync.replica import Replica, sync
 from crdt_sync.replica.link import Change, Diff
 from crdt_sync.replica.replica import Status
@@ -124,6 +124,37 @@ async def test_two_replicas_come_back_in_either_order_to_equal_bytes(world, repl
         await signing.do("sales", "withdraw")
         await until(lambda: signing.stage == working.stage == "stop_work")
         await until(lambda: state_bytes(signing) == state_bytes(working))
+
+
+@pytest.mark.parametrize("first", ["sales-1", "sales-2"])
+async def test_two_who_take_one_ticket_offline_both_see_who_has_it_and_why(world, replica_of, first):
+    view = await world.opened()
+    agents = {principal.actor: replica_of(principal) for principal in (SALES, SALES_2)}
+    (entering, link), (other_entering, other_link) = agents.values()
+    async with entering as replica, other_entering as other_replica:
+        replicas = {"sales-1": (replica, link), "sales-2": (other_replica, other_link)}
+        tickets = {}
+        for name, (one, its_link) in replicas.items():
+            await one.synced(SYNC_S)
+            its_link.cut()
+            tickets[name] = await one.ticket(view.id)
+        for later_s, name in enumerate((first, *(replicas.keys() - {first}))):
+            tickets[name].desk.clock.advance(later_s * 1_000)
+            await tickets[name].take("sales")
+            assert name == tickets[name].card["assignee.sales"], "offline everybody has it"
+        with pytest.raises(Forbidden):
+            await tickets[first].take("tech")
+
+        for one, its_link in reversed(replicas.values()):
+            its_link.mend()
+            await one.synced(SYNC_S)
+        await until(lambda: tickets["sales-1"].explain() == tickets["sales-2"].explain())
+
+        cards = [ticket.card for ticket in tickets.values()] + [(await world.tickets.get(TECH, view.id)).card]
+        assert cards[0] == cards[1] == cards[2]
+        assert first == cards[0]["assignee.sales"]
+        assert f"Sales is with {first}: taken at" in tickets[first].explain()[-2]
+        assert "Neither had seen the other's claim" in tickets[first].explain()[-1]
 
 
 async def test_a_department_never_holds_a_form_that_it_may_not_read(world, replica_of, tmp_path):

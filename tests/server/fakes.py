@@ -86,6 +86,10 @@ class FakeTickets:
         self._take("update_card", principal, ticket, **named)
         return self.view
 
+    async def take(self, principal, ticket, lane, **named):
+        self._take("take", principal, ticket, lane, **named)
+        return self.view
+
     async def form(self, principal, ticket, lane):
         self._take("form", principal, ticket, lane)
         return FormView({"price": "10"}, "a note", 9)

@@ -172,6 +172,13 @@ async def test_a_card_is_patched_with_its_fields(site):
     assert {"title": "x", "priority": None} == last(site)[2]["fields"]
 
 
+async def test_a_lane_is_taken(site):
+    answer = await site.client.post(f"{HERE}/take", json={"lane": "sales"}, headers={"idempotency-key": "t"})
+
+    assert (200, '"7.9"') == (answer.status_code, answer.headers["etag"])
+    assert ((TICKET, "sales"), "t") == (last(site)[1][1:], last(site)[2]["request_id"])
+
+
 async def test_a_form_is_read_and_patched(site):
     read = await site.client.get(f"{HERE}/forms/sales")
     patched = await site.client.patch(f"{HERE}/forms/sales", json={"fields": {"price": "11"}, "note": "n"})
@@ -215,6 +222,7 @@ async def test_lifecycles_are_listed_and_given_as_they_were_written(site):
         ("POST", f"{HERE}/transitions", MOVE | {"actor": "bob"}),
         ("POST", f"{HERE}/messages", {"text": ""}),
         ("POST", f"{HERE}/messages", {"text": "x" * 65_537}),
+        ("POST", f"{HERE}/take", {"lane": 1}),
         ("PATCH", f"{HERE}/card", {"a": {"b": 1}}),
         ("PATCH", f"{HERE}/card", {str(n): n for n in range(257)}),
         ("PATCH", f"{HERE}/forms/sales", {"price": "1"}),
@@ -249,6 +257,7 @@ ROUTES = [
     ("GET", f"{HERE}/messages"),
     ("POST", f"{HERE}/messages"),
     ("PATCH", f"{HERE}/card"),
+    ("POST", f"{HERE}/take"),
     ("GET", f"{HERE}/forms/sales"),
     ("PATCH", f"{HERE}/forms/sales"),
     ("GET", f"{HERE}/explain"),

@@ -1,6 +1,7 @@
 """Commands of callers without a CRDT client, over the real committer."""
 
 import asyncio
+import dataclasses
 
 import pytest
 
@@ -20,8 +21,9 @@ from crdt_sync.errors import (
 )
 from crdt_sync.ports import TicketFilter
 from crdt_sync.wire import ysync
+from tests.fakes import START_MS
 from tests.gated_store import GatedStore
-from tests.world import BACKOFFICE, GATEWAY, LEAD, SALES, STRANGER, SUPPORT, TECH, World
+from tests.world import BACKOFFICE, GATEWAY, LEAD, SALES, SALES_2, STRANGER, SUPPORT, TECH, World
 
 ALL = TicketFilter(department="anything")
 
@@ -294,6 +296,29 @@ async def test_the_card_is_changed_field_by_field(world):
     assert {"title": "Fibre for the bakery", "priority": "high"} == changed.card
     assert changed == await world.tickets.update_card(TECH, view.id, fields={"priority": "high"}, request_id="c1")
     assert changed == await world.tickets.get(SALES, view.id)
+
+
+async def test_a_lane_is_taken_by_its_own_department_and_the_explanation_says_who_has_it(world):
+    view = await world.opened()
+    for denied in (TECH, dataclasses.replace(SALES, read_only=True)):
+        with pytest.raises(Forbidden):
+            await world.tickets.take(denied, view.id, "sales")
+    with pytest.raises(Forbidden):
+        await world.tickets.take(SALES, view.id, "nothing")
+
+    first = await world.tickets.take(SALES, view.id, "sales", request_id="t1")
+    assert ("sales-1", f"{START_MS} taken") == (first.card["assignee.sales"], first.card["claim.sales.sales-1"])
+    assert first == await world.tickets.take(SALES, view.id, "sales", request_id="t1")
+    second = await world.tickets.take(SALES_2, view.id, "sales")
+    assert second.card == (await world.tickets.get(TECH, view.id)).card
+    assert {"assignee.sales", "claim.sales.sales-2", "title"} == second.card.keys(), "the one who was seen is replaced"
+    assert "Sales is with sales-2: taken at" in (await world.tickets.explain(TECH, view.id, "en")).lines[-1]
+
+
+async def test_nobody_writes_a_claim_in_anothers_name(world):
+    view = await world.opened()
+    with pytest.raises(Refused):
+        await world.tickets.update_card(SALES, view.id, fields={"claim.sales.sales-1": "1 taken"})
 
 
 async def test_a_field_that_a_card_cannot_hold_is_refused_and_nothing_changes(world):
