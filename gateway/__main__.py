@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 from crdt_sync.errors import TicketSyncError
 from gateway.bootstrap import Gateway
+from gateway.channels.web import FRAME_BYTES_MAX
 from gateway.health import Health
 from gateway.settings import GatewaySettings
 
@@ -61,7 +62,9 @@ async def _serve(settings: GatewaySettings, host: str, port: int) -> None:
         access_log=False,
         log_level="warning",
         lifespan="on",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=FRAME_BYTES_MAX,
+        ws_per_message_deflate=False,
         server_header=False,
         timeout_graceful_shutdown=_REQUESTS_S_MAX,
     )

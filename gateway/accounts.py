@@ -110,6 +110,31 @@ class DingTalkAccount(_Account):
     """Where a `sessionWebhook` may lead; any other is never called."""
 
 
+class Words(BaseModel):
+    """The same text in both languages of the widget."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    en: str = Field(max_length=500)
+    zh: str = Field(max_length=500)
+
+
+class WebAccount(_Account):
+    """One site whose pages carry the chat widget, at `/widget/{account}`."""
+
+    channel: Literal["web"]
+    secret: Secret
+    """Signs the visitors' tokens: 32 bytes or more, that nobody guesses. A new one signs every visitor out."""
+    previous_secret: Secret | None = None
+    """The one before, whose tokens are taken still."""
+    origins: tuple[Origin, ...] = ()
+    """Whose pages may carry the widget, beside pages of the gateway's own address."""
+    title: Words = Words(en="Chat with us", zh="在线客服")
+    greeting: Words = Words(en="Hello! How can we help you?", zh="您好！请问有什么可以帮您？")
+    demo: bool = False
+    """Show a page with this site's widget at `/widget/demo`; one account may."""
+
+
 def _kind(given: object) -> str:
     """WeChat was the first, so an account that does not say is one of it."""
     return str(given.get("channel", "wechat") if isinstance(given, dict) else getattr(given, "channel", ""))
@@ -118,6 +143,7 @@ def _kind(given: object) -> str:
 Account = Annotated[
     Annotated[WeChatAccount, Tag("wechat")]
     | Annotated[WeComAccount, Tag("wecom")]
-    | Annotated[DingTalkAccount, Tag("dingtalk")],
+    | Annotated[DingTalkAccount, Tag("dingtalk")]
+    | Annotated[WebAccount, Tag("web")],
     Discriminator(_kind),
 ]

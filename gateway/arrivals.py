@@ -32,7 +32,8 @@ class Kept(StrEnum):
 class Arrival:
     """A verified callback on its way into the inbox. With a `code` it is kept as dead.
 
-    A new one's `reply_to` becomes that of its conversation. `fingerprint` and `urgent` are those of `Callback`.
+    A new one's `reply_to` becomes that of its conversation, and its `entry` is appended to its visitor's log.
+    `fingerprint` and `urgent` are those of `Callback`.
     """
 
     account: str
@@ -45,6 +46,7 @@ class Arrival:
     reply_to: str | None = None
     fingerprint: str | None = None
     urgent: bool = False
+    entry: str | None = None
 
     @property
     def marks(self) -> tuple[str, ...]:

@@ -10,7 +10,10 @@ from starlette.applications import Starlette
 
 from crdt_sync.errors import Unavailable
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import EgressServiceStub, IngressServiceStub
+from gateway.accounts import WebAccount
 from gateway.arrivals import State
+from gateway.channels.base import Channel
+from gateway.channels.web import Web
 from gateway.clock import SystemChance, SystemClock
 from gateway.counts import Counts
 from gateway.dispatcher import Dispatcher
@@ -26,6 +29,10 @@ from gateway.pull import Puller
 from gateway.registry import Surroundings, channel_of, line_of
 from gateway.retention import Retention
 from gateway.settings import GatewaySettings
+from gateway.visitor_log import VisitorLog
+from gateway.widget.http import Widget
+from gateway.widget.socket import Site
+from gateway.widget.visitors import Visitors
 
 # gRPC's own back-off grows to two minutes; a service that came back should be found within seconds.
 _CHANNEL_OPTIONS = (
@@ -43,9 +50,9 @@ _log = structlog.get_logger(__name__)
 class Gateway:
     """One running gateway: `app` takes the platforms' callbacks, `forwarder` brings them to the service.
 
-    `app` serves `/channels/{account}` and nothing else, and may be a part of another application. Its callbacks are
-    answered with 503 before `start` and after `stop`. `senders` are those of its accounts that can answer. Secrets are
-    looked for here, once, so that none is found missing later.
+    `app` serves `/channels/{account}` and the widget's addresses and nothing else, and may be a part of another
+    application. Its callbacks are answered with 503 before `start` and after `stop`. `senders` are those of its
+    accounts that can answer. Secrets are looked for here, once, so that none is found missing later.
 
     Raises:
         Malformed: a secret is missing (code `secret`) or is not an AES key (code `aes_key`).
@@ -76,7 +83,18 @@ class Gateway:
         )
         keeper = Keeper(self.inbox, self.forwarder, clock=clock, chance=chance, counts=self.counts)
         self._http = PlatformHttp()
-        around = Surroundings(self._http, self.inbox, keeper, clock, chance, self.counts, settings.body_bytes_max)
+        log, self._visitors = VisitorLog(self.inbox.file), Visitors(clock)
+        around = Surroundings(
+            http=self._http,
+            inbox=self.inbox,
+            log=log,
+            visitors=self._visitors,
+            keeper=keeper,
+            clock=clock,
+            chance=chance,
+            counts=self.counts,
+            body_bytes_max=settings.body_bytes_max,
+        )
         lines = {one.account: line_of(one, channels[one.account], around) for one in settings.accounts}
         tokens = [line.token for line in lines.values() if line.token is not None]
         self._tokens = AheadOfNeed(tokens, clock=clock, counts=self.counts)
@@ -96,14 +114,15 @@ class Gateway:
             counts=self.counts,
         )
         intake = Intake(
-            channels,
+            {name: channel for name, channel in channels.items() if not isinstance(channel, Web)},
             keeper,
             {name: feed for name, feed in self._feeds.items() if isinstance(feed, Puller)},
             body_bytes_max=settings.body_bytes_max,
             clock=clock,
             counts=self.counts,
         )
-        self.app: Starlette = intake.app()
+        widget = Widget(_sites(settings, channels, around))
+        self.app = Starlette(routes=[*intake.routes(), *widget.routes()])
         self._clock = clock
         self._warm = asyncio.Event()
         self._running = AsyncExitStack()
@@ -131,6 +150,8 @@ class Gateway:
             stack.push_async_callback(self.forwarder.stop)
             self._dispatcher.start(EgressServiceStub(channel))
             stack.push_async_callback(self._dispatcher.stop)
+            self._visitors.start()
+            stack.callback(self._visitors.stop)
             for feed in self._feeds.values():
                 feed.start()
                 stack.push_async_callback(feed.stop)
@@ -173,6 +194,15 @@ class Gateway:
 async def _end(task: "asyncio.Task[None]") -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def _sites(settings: GatewaySettings, channels: Mapping[str, Channel], around: Surroundings) -> dict[str, Site]:
+    sites = {}
+    for account in settings.accounts:
+        channel = channels[account.account]
+        if isinstance(account, WebAccount) and isinstance(channel, Web):
+            sites[account.account] = Site(account, channel, around)
+    return sites
 
 
 def open_channel(settings: GatewaySettings) -> grpc.aio.Channel:

@@ -7,7 +7,6 @@ never tells a sender why its callback was refused.
 from collections.abc import Mapping
 
 import structlog
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -52,9 +51,9 @@ class Intake:
         self._clock = clock
         self._counts = counts
 
-    def app(self) -> Starlette:
-        """An ASGI application with this one route and no lifespan of its own."""
-        return Starlette(routes=[Route("/channels/{account}", self.answer, methods=["GET", "POST"])])
+    def routes(self) -> list[Route]:
+        """The one route."""
+        return [Route("/channels/{account}", self.answer, methods=["GET", "POST"])]
 
     async def answer(self, request: Request) -> Response:
         """Any request to `/channels/{account}`."""

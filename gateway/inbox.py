@@ -22,6 +22,7 @@ from gateway import settled
 from gateway.arrivals import Arrival, Group, Kept, State
 from gateway.inbox_file import InboxFile, stamp
 from gateway.tables import WAITING, inbox, inbox_key, pull, reply
+from gateway.visitor_log import append
 
 _GROUP_MAX = 200  # callbacks in one transaction: some milliseconds of work, and far below SQLite's 32,766 parameters
 _BUSY_TIMEOUT_MS = 2_000  # another process may hold the file; WeChat waits 5 s in all
@@ -265,6 +266,9 @@ class Inbox:
         ]
         if replies:
             connection.execute(_put_reply(), replies)
+        for one, kept in zip(arrivals, results, strict=True):
+            if kept is Kept.NEW and one.entry is not None:
+                append(connection, one.account, one.conversation, one.keys[0], one.entry)
         return results
 
     def _place_page(self, connection: Connection, arrivals: Sequence[Arrival], pulled: Pulled) -> list[Kept]:

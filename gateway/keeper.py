@@ -33,9 +33,11 @@ class Keeper:
         self._chance = chance
         self._counts = counts
 
-    async def keep(self, account: str, callback: Callback) -> None:
-        """Return after the commit that holds it; raises `Unavailable`."""
-        self._tell(account, callback, await self._inbox.keep(self._arrival(account, callback)))
+    async def keep(self, account: str, callback: Callback) -> Kept:
+        """Return after the commit that holds it, and whether that is this one; raises `Unavailable`."""
+        kept = await self._inbox.keep(self._arrival(account, callback))
+        self._tell(account, callback, kept)
+        return kept
 
     async def keep_page(self, callbacks: Sequence[Callback], pulled: Pulled) -> None:
         """Return after the one commit that holds them all and how far they go; raises `Unavailable`."""
@@ -66,4 +68,5 @@ class Keeper:
             reply_to=callback.reply_to,
             fingerprint=callback.fingerprint,
             urgent=callback.urgent,
+            entry=callback.entry,
         )

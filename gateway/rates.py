@@ -26,34 +26,46 @@ class Bucket:
         return self._full_ms <= now_ms
 
 
+class Buckets:
+    """A bucket of the same rate for each name; those that are full again are forgotten."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._buckets: dict[str, Bucket] = {}
+
+    def wait_ms(self, name: str, now_ms: int) -> int:
+        """How long until there is a token."""
+        known = self._buckets.get(name)
+        return known.wait_ms(now_ms) if known is not None else 0
+
+    def take(self, name: str, now_ms: int) -> None:
+        """Take a token."""
+        self._buckets.setdefault(name, Bucket(self._rate)).take(now_ms)
+        if len(self._buckets) > _IDLE_LOOK:
+            self._buckets = {name: bucket for name, bucket in self._buckets.items() if not bucket.is_full(now_ms)}
+
+
 class Throttle:
     """One account's pace."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
         self._account = Bucket(limits.account) if limits.account is not None else None
-        self._conversations: dict[str, Bucket] = {}
+        self._conversations = Buckets(limits.conversation) if limits.conversation is not None else None
         self._paused_until_ms = 0
 
     def wait_ms(self, conversation: str, now_ms: int) -> int:
         """How long until a part of this conversation may be sent."""
-        buckets = self._buckets(conversation)
-        return max(0, self._paused_until_ms - now_ms, *(bucket.wait_ms(now_ms) for bucket in buckets))
+        account_ms = self._account.wait_ms(now_ms) if self._account is not None else 0
+        conversation_ms = self._conversations.wait_ms(conversation, now_ms) if self._conversations is not None else 0
+        return max(0, self._paused_until_ms - now_ms, account_ms, conversation_ms)
 
     def take(self, conversation: str, now_ms: int) -> None:
         """Count a part that is sent now."""
-        for bucket in self._buckets(conversation):
-            bucket.take(now_ms)
-        if len(self._conversations) > _IDLE_LOOK:
-            kept = {name: bucket for name, bucket in self._conversations.items() if not bucket.is_full(now_ms)}
-            self._conversations = kept
+        if self._account is not None:
+            self._account.take(now_ms)
+        if self._conversations is not None:
+            self._conversations.take(conversation, now_ms)
 
     def pause(self, until_ms: int) -> None:
         """Send nothing before."""
         self._paused_until_ms = max(self._paused_until_ms, until_ms)
-
-    def _buckets(self, conversation: str) -> list[Bucket]:
-        found = [self._account] if self._account is not None else []
-        if self._limits.conversation is not None:
-            found.append(self._conversations.setdefault(conversation, Bucket(self._limits.conversation)))
-        return found

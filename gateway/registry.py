@@ -6,10 +6,11 @@ A further platform is one more arm of each. Owns no account.
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.accounts import Account, DingTalkAccount, WeChatAccount, WeComAccount
+from gateway.accounts import Account, DingTalkAccount, WebAccount, WeChatAccount, WeComAccount
 from gateway.channels.base import Channel
 from gateway.channels.dingtalk import DingTalk
 from gateway.channels.tencent import Seal
+from gateway.channels.web import Web, web_secret
 from gateway.channels.wechat import WeChat
 from gateway.channels.wecom import WeCom
 from gateway.channels.wxbizmsgcrypt import aes_key
@@ -25,6 +26,8 @@ from gateway.platforms.wechat import WeChatSender, wechat_api
 from gateway.platforms.wecom import WeComPages, WeComSender, wecom_api
 from gateway.ports import Chance, Clock
 from gateway.pull import Puller
+from gateway.visitor_log import VisitorLog
+from gateway.widget.visitors import Visitors, WidgetSender
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Surroundings:
 
     http: PlatformHttp
     inbox: Inbox
+    log: VisitorLog
+    visitors: Visitors
     keeper: Keeper
     clock: Clock
     chance: Chance
@@ -70,6 +75,9 @@ def channel_of(account: Account, tolerance_s: int) -> Channel:
             return WeCom(account.account, _seal(account, account.corp_id, tolerance_s))
         case DingTalkAccount(client_secret=secret, robot_code=robot, corp_id=corp):
             return DingTalk(account.account, secret(), robot, corp, account.mode == "http", tolerance_s)
+        case WebAccount(secret=secret, previous_secret=previous):
+            secrets = tuple(web_secret(read()) for read in (secret, previous) if read is not None)
+            return Web(account.account, secrets, account.origins, tolerance_s)
 
 
 def line_of(account: Account, channel: Channel, around: Surroundings) -> Line:
@@ -99,6 +107,8 @@ def line_of(account: Account, channel: Channel, around: Surroundings) -> Line:
         case DingTalkAccount():
             assert isinstance(channel, DingTalk)
             return _dingtalk(account, channel, around)
+        case WebAccount():
+            return Line(WidgetSender(account.account, around.log, around.visitors, around.clock))
 
 
 def _dingtalk(account: DingTalkAccount, channel: DingTalk, around: Surroundings) -> Line:

@@ -16,10 +16,11 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    UniqueConstraint,
     literal_column,
 )
 
-SCHEMA_VERSION = 3  # kept in SQLite's own `user_version`, which a fresh file has at 0
+SCHEMA_VERSION = 4  # kept in SQLite's own `user_version`, which a fresh file has at 0
 
 metadata = MetaData()
 
@@ -79,5 +80,20 @@ reply = Table(
     Column("conversation", String, nullable=False),
     Column("reply_to", String, nullable=False),  # said by the newest callback, in the channel's own form
     PrimaryKeyConstraint("account", "conversation"),
+    sqlite_with_rowid=False,
+)
+
+visitor_log = Table(
+    "visitor_log",
+    metadata,
+    Column("account", String, nullable=False),
+    Column("conversation", String, nullable=False),
+    Column("seq", Integer, nullable=False),  # from 1 on, without a gap
+    Column("key", String, nullable=False),  # of the callback or the delivery that the entry is of
+    Column("author", String, nullable=False),  # visitor | agent | system
+    Column("state", String, nullable=False),  # of what an agent said: nothing, delivered or read
+    Column("content", String, nullable=False),  # JSON, all of which its visitor may see
+    PrimaryKeyConstraint("account", "conversation", "seq"),
+    UniqueConstraint("account", "key"),
     sqlite_with_rowid=False,
 )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fastapi import FastAPI
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crdt_sync.errors import NotFound
@@ -28,6 +28,15 @@ class Channels:
 
     def __init__(self) -> None:
         self.app: ASGIApp | None = None
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the addresses that are the gateway's."""
+        return [
+            Route("/channels/{account:path}", self, name="channels"),
+            WebSocketRoute("/widget/{site}", self, name="widget_socket"),
+            Route("/widget/{rest:path}", self, name="widget"),
+            Route("/widget.js", self, name="widget_script"),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request to the gateway, if there is one in this process."""
@@ -65,7 +74,7 @@ def create_app(parts: Parts) -> FastAPI:
         app.include_router(router)
     streams = EventStreams(parts.events, parts.authenticator, parts.audit, parts.rate, parts.origins)
     app.router.routes.extend(streams.routes())
-    app.router.routes.append(Route("/channels/{account:path}", parts.channels, name="channels"))
+    app.router.routes.extend(parts.channels.routes())
     for layer in (BodyLimit, SafeHeaders, AccessLog):  # the last is outermost
         app.add_middleware(layer)
     return app

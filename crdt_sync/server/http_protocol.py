@@ -22,7 +22,7 @@ from crdt_sync.server.websocket import QUIET_S
 from crdt_sync.service.audit import Asked
 from crdt_sync.service.pace import Pace, too_fast
 from crdt_sync.wire import limits
-from crdt_sync.wire.status import status_of
+from crdt_sync.wire.status import Wire, status_of
 from crdt_sync.wire.websocket import close_frame, too_large
 
 HEAD_S: float = limits.UNAUTHENTICATED_S  # from the open connection to a request's whole head
@@ -105,7 +105,9 @@ class EventSocket(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(QUIET_S, self.transport.close)
 
     def _count(self, code: str) -> None:
-        self._sockets.audit.refused(Asked("events", "/events", self.client[0] if self.client else ""), code)
+        path = self.scope["path"] if self.handshake_complete else ""
+        wire: Wire = "events" if path == "/events" else "http"
+        self._sockets.audit.refused(Asked(wire, path, self.client[0] if self.client else ""), code)
 
 
 class HttpProtocol(HttpToolsProtocol):

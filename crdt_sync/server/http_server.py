@@ -45,7 +45,7 @@ class HttpServer:
             ws=cast(
                 "type[asyncio.Protocol]", partial(EventSocket, sockets=sockets, clock=app.state.clock)
             ),  # it is only called  # for the application's own WebSockets
-            ws_max_size=limits.FRAME_BYTES_MAX,
+            ws_max_size=limits.TEXT_BYTES_MAX,  # nobody says more on them, and strangers may
             ws_per_message_deflate=False,  # updates hardly shrink, and a bomb would have to be inflated to be seen
             lifespan="off",
             log_config=None,

@@ -38,7 +38,8 @@ class Callback:
     platform may send the same thing again, the primary key first; the inbox scopes them by account.
     `conversation` names the other side. `code` is None, or says why the content can never be forwarded.
     `reply_to` is what the channel's sender must know to answer this conversation, in the channel's own form; the newest
-    one is kept beside the conversation.
+    one is kept beside the conversation. `entry` is what the other side's own log of the conversation says of it, where
+    the gateway keeps one.
     `fingerprint` is of all but the key, the platform's time among it: another key with the same fingerprint is perhaps
     the same thing, and is set aside for the operator. It stands among the keys instead where it tells for certain.
     `urgent` says that the platform gives up within seconds, so that a full spool still has room for it.
@@ -51,6 +52,7 @@ class Callback:
     reply_to: str | None = None
     fingerprint: str | None = None
     urgent: bool = False
+    entry: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ STRANGER = "stranger"  # marketing: takes part in no ticket, whatever its roles
 NARROW = "narrow"  # somebody of sales whose token names another ticket
 GATEWAY = "gateway"
 NOBODY = "nobody"  # no token
+VISITOR = "visitor"  # of a web page, with a token of the gateway's: test_visitor.py
 CALLERS = (OWNER, OTHER, READER, TALKER, STRANGER, NARROW, GATEWAY, NOBODY)
 
 
@@ -151,12 +152,15 @@ ROUTES = (
     Route("GET /openapi.json", PUBLIC),
     # The chat platforms sign their callbacks; tokens of this service mean nothing there. No gateway runs in this one.
     Route("* /channels/{account:path}", everybody("no_gateway"), path="/channels/shop"),
+    Route("* /widget/{rest:path}", everybody("no_gateway"), path="/widget/demo"),
+    Route("* /widget.js", everybody("no_gateway")),
 )
 
 SOCKETS = {  # how each WebSocket is proven: its name among the wires that every document or event row runs over
     "/sync/{document:path}": "sync",
     "/collab": "collab",
     "/events": "events",
+    "/widget/{site}": VISITOR,
 }
 
 RPCS = (

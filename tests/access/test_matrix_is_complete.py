@@ -86,7 +86,7 @@ def assert_same(expected_rows, listed):
 def test_every_route_has_a_row():
     sockets = [f"WS {path}" for path in matrix.SOCKETS]
     assert_same([row.key for row in matrix.ROUTES] + sockets, routes())
-    assert set(matrix.SOCKETS.values()) <= {*WIRES, *WATCHES}
+    assert set(matrix.SOCKETS.values()) <= {*WIRES, *WATCHES, matrix.VISITOR}
 
 
 async def test_every_call_has_a_row(running):

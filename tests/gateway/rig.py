@@ -56,6 +56,10 @@ class Rig:
         async with asyncio.timeout(20):
             await self.gateway.forwarder.idle()
 
+    @property
+    def url(self) -> str:
+        return str(self.client.base_url)
+
     def rows(self, columns: str) -> list[tuple[object, ...]]:
         return rows(self.data, columns)
 

@@ -62,4 +62,4 @@ def test_conversations_that_have_rested_are_forgotten(rest_ms):
     throttle = Throttle(Limits(conversation=Rate(1, 1)))
     for number in range(1_001):
         throttle.take(f"customer-{number}", number * rest_ms)
-    assert (1_001 if rest_ms == 0 else 1) == len(throttle._conversations)
+    assert (1_001 if rest_ms == 0 else 1) == len(throttle._conversations._buckets)

@@ -201,7 +201,7 @@ async def test_nothing_may_be_said_on_the_socket(running):
 
 async def test_a_long_message_on_the_socket_is_refused_in_our_words(running):
     async with dial(running) as websocket:
-        websocket.transport.write(b"\x81\xff" + (limits.FRAME_BYTES_MAX + 1).to_bytes(8, "big") + b"mask")
+        websocket.transport.write(b"\x81\xff" + (limits.TEXT_BYTES_MAX + 1).to_bytes(8, "big") + b"mask")
         assert (4413, "frame_size") == await closed(websocket)
 
     assert 1 == (await refusals(running))["frame_size"]

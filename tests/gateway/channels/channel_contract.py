@@ -1,4 +1,4 @@
-"""What any channel must do, on its port and behind the gateway's HTTP. A channel proves itself by a subclass.
+"""What any channel must do, on its port and over the network. A channel proves itself by a subclass.
 
 The subclass gives an account and the platform's side of it. What differs between platforms, such as which fields make
 a key, stands in the channel's own tests.
@@ -34,6 +34,8 @@ BROKEN = (
 class ChannelContract:
     """Override what raises; `None` says that the platform has no such thing."""
 
+    body_bytes_max = BODY_BYTES_MAX
+
     def account(self):
         """The settings of one account."""
         raise NotImplementedError
@@ -61,6 +63,10 @@ class ChannelContract:
     def handshake(self) -> tuple[Post, bytes] | None:
         """The GET by which the platform checks our address, and what it must be told."""
         raise NotImplementedError
+
+    async def deliver(self, rig, post: Post):
+        """Have a callback arrive over the network; what it was answered."""
+        return await rig.post(post, self.account().account)
 
     @pytest.fixture(autouse=True)
     async def platform(self):
@@ -175,14 +181,13 @@ class ChannelContract:
             return
         assert ["malformed"] == [callback.code for callback in received.callbacks]
 
-    # Behind HTTP
+    # Over the network: HTTP, unless the channel says otherwise
 
     async def test_text_reaches_the_service_once_however_often_it_is_sent(self, tmp_path):
         ingress = FakeIngress()
         given = {"accounts": (self.account(),), "clock": HeldClock(T5_NOW_S)}
         async with ingress.serving() as port, running(tmp_path, port, **given) as rig:
-            name = self.account().account
-            answers = [await rig.post(self.text(number), name) for number in (1, 1, 2, 1)]
+            answers = [await self.deliver(rig, self.text(number)) for number in (1, 1, 2, 1)]
             assert [200] * 4 == [answer.status_code for answer in answers]
             async with asyncio.timeout(20):
                 while len(ingress.taken) < 2:
@@ -194,17 +199,16 @@ class ChannelContract:
 
     async def test_what_is_refused_is_401_without_a_reason_and_leaves_no_row(self, rig):
         refused = (*self.tampered(), self.for_another(), self.text(1, age_s=TOLERANCE_S + 1))
-        answers = [await rig.post(post, self.account().account) for post in refused]
+        answers = [await self.deliver(rig, post) for post in refused]
         assert {401} == {answer.status_code for answer in answers}
         assert 1 == len({answer.content for answer in answers})
         assert [] == rig.rows("id")
 
     async def test_body_over_the_limit_is_refused_before_anything_else(self, rig):
         post = self.text(1)
-        answer = await rig.post(Post(post.query, b" " * (BODY_BYTES_MAX + 1), post.headers), self.account().account)
+        answer = await self.deliver(rig, Post(post.query, b" " * (self.body_bytes_max + 1), post.headers))
         assert 413 == answer.status_code
 
     async def test_unreadable_content_is_acknowledged_and_set_aside(self, rig):
-        name = self.account().account
-        assert [200, 200] == [(await rig.post(self.unreadable(), name)).status_code for _ in range(2)]
+        assert [200, 200] == [(await self.deliver(rig, self.unreadable())).status_code for _ in range(2)]
         assert [("dead", "malformed", 1)] == rig.rows("state, code, duplicates")

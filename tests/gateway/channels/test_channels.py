@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from gateway.channels import wxbizmsgcrypt
-from tests.gateway.channels.channel_contract import ChannelContract
+from gateway.channels import web, wxbizmsgcrypt
+from tests.gateway.channels.channel_contract import TOLERANCE_S, ChannelContract
 from tests.gateway.dingtalk_server import dingtalk_account, said, signed
 from tests.gateway.platform import T5, T5_NOW_S, Platform, Post, notice, text
 from tests.gateway.rig import account
+from tests.gateway.visitor import PAGE, page, visitor_token, web_account
 from tests.gateway.wecom_server import WeComServer, hint, message, sealed, wecom_account
 
 
@@ -146,3 +147,47 @@ class TestDingTalk(ChannelContract):
 
     def handshake(self):
         return None
+
+
+class TestWeb(ChannelContract):
+    """A frame on a visitor's socket, with what the socket showed: its page, and the token of its hello."""
+
+    body_bytes_max = web.FRAME_BYTES_MAX
+
+    def account(self):
+        return web_account()
+
+    def frame(self, body, *, age_s=0, **changes):
+        """A token is over when its life is: that is how what was signed long ago is known here."""
+        issued_s = T5_NOW_S - age_s - (web.TOKEN_MS // 1000 - TOLERANCE_S if age_s > 0 else 0)
+        token = visitor_token(issued_s, **changes)
+        return Post({}, body, {"origin": PAGE, "authorization": f"Bearer {token}"})
+
+    def text(self, number, *, age_s=0):
+        frame = {"t": "msg", "cid": f"number-{number}", "text": f"text {number}"}
+        return self.frame(json.dumps(frame).encode(), age_s=age_s)
+
+    def for_another(self):
+        return self.frame(self.text(1).body, account="another-site")
+
+    def unreadable(self):
+        return self.frame(b'{"t": :msg}')
+
+    def unknown(self):
+        return self.frame(b'{"t": "hologram"}')
+
+    def tampered(self):
+        post = self.text(1)
+        head, claims, signature = post.headers["authorization"].split(".")
+        forged = "A" if claims[20] != "A" else "B"
+        tokens = [f"{head}.{claims[:20]}{forged}{claims[21:]}.{signature}", f"{head}.{claims}.", f"{head}.{claims}"]
+        tokens += [self.frame(b"", secret="another secret of sufficient length").headers["authorization"], ""]
+        return [Post({}, post.body, post.headers | {"authorization": token}) for token in tokens]
+
+    def handshake(self):
+        return None
+
+    async def deliver(self, rig, post):
+        token = post.headers["authorization"].removeprefix("Bearer ")
+        async with page(rig.url, origin=post.headers["origin"], token=token or "none") as visitor:
+            return await visitor.delivered(post.body.decode())

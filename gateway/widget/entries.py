@@ -1,0 +1,31 @@
+"""What a visitor may see: the entries that answers become, and the frames that entries become.
+
+An allow-list: what is not named here never reaches a socket, whatever a delivery or an entry may come to hold.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery
+from gateway.visitor_log import Entry
+
+SHOWN = ("from", "name", "text", "cid", "at")
+"""The fields of an entry that its visitor is shown."""
+
+
+def entry_of(delivery: Delivery, *, now_ms: int) -> str | None:
+    """The entry of an answer's part, None for a part that a page cannot show."""
+    match delivery.part.WhichOneof("part"):
+        case "text":
+            said: dict[str, object] = {"text": delivery.part.text}
+        case _:
+            return None
+    return json.dumps({"from": "agent", **said, "at": now_ms}, ensure_ascii=False)
+
+
+def frame_of(entry: Entry) -> Mapping[str, Any]:
+    """The frame that shows an entry."""
+    fields = entry.fields
+    state = {"state": entry.state} if entry.state else {}
+    return {"t": "msg", "seq": entry.seq, **state, **{name: fields[name] for name in SHOWN if name in fields}}

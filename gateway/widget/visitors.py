@@ -1,0 +1,135 @@
+"""Which sockets of which visitors are open, how often each may speak, and the sender that brings them answers.
+
+A socket holds no queue: it is a cursor over its visitor's log, and is woken when that grows. So a slow reader holds
+nothing here, and several tabs see the same in the same order.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+
+from crdt_sync.errors import Unavailable
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery
+from gateway.outbound import Dead, Limits, Outcome, Rate, RetryLater, Sent
+from gateway.ports import Clock
+from gateway.rates import Buckets
+from gateway.visitor_log import VisitorLog
+from gateway.widget.entries import entry_of
+
+SOCKETS_MAX = 10_000  # of all visitors, some 20 kB each
+TABS_MAX = 20  # sockets of one visitor
+HANDSHAKES = Rate(burst=60, per_s=1)  # of one address, behind which a whole office may sit
+MESSAGES = Rate(burst=10, per_s=0.5)  # of one visitor: nobody types faster for long
+ADDRESS_MESSAGES = Rate(burst=100, per_s=5)
+PICTURES = Rate(burst=5, per_s=0.05)
+
+Conversation = tuple[str, str]  # the account, and the visitor
+
+
+class Visitors:
+    """The open sockets of one gateway."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._open: dict[Conversation, list[asyncio.Event]] = {}
+        self._count = 0
+        self.handshakes = Buckets(HANDSHAKES)
+        self._messages = Buckets(MESSAGES)
+        self._addresses = Buckets(ADDRESS_MESSAGES)
+        self.pictures = Buckets(PICTURES)
+        self.stopping = False
+
+    @contextmanager
+    def enter(self, conversation: Conversation) -> Iterator[asyncio.Event]:
+        """Count a socket in for as long as it lasts; the event is set whenever its log has grown.
+
+        Raises:
+            Unavailable: there is no room for it, or the gateway is stopping.
+        """
+        sockets = self._open.setdefault(conversation, [])
+        if self.stopping or self._count >= SOCKETS_MAX or len(sockets) >= TABS_MAX:
+            self._forget(conversation)
+            raise Unavailable("There is no room for another socket.", code="full")
+        woken = asyncio.Event()
+        sockets.append(woken)
+        self._count += 1
+        try:
+            yield woken
+        finally:
+            sockets.remove(woken)
+            self._count -= 1
+            self._forget(conversation)
+
+    def wake(self, conversation: Conversation) -> None:
+        """The log of this visitor has grown."""
+        for woken in self._open.get(conversation, ()):
+            woken.set()
+
+    def stop(self) -> None:
+        """Have every socket end."""
+        self.stopping = True
+        for conversation in self._open:
+            self.wake(conversation)
+
+    def start(self) -> None:
+        """Take sockets again."""
+        self.stopping = False
+
+    def message_wait_ms(self, visitor: str, address: str) -> int:
+        """How long until the visitor may say something more; 0 takes the tokens for it."""
+        now_ms, source = self._clock.now_ms(), source_of(address)
+        wait_ms = max(self._messages.wait_ms(visitor, now_ms), self._addresses.wait_ms(source, now_ms))
+        if not wait_ms:
+            self._messages.take(visitor, now_ms)
+            self._addresses.take(source, now_ms)
+        return wait_ms
+
+    def admits(self, buckets: Buckets, name: str) -> bool:
+        """Take a token, if there is one."""
+        now_ms = self._clock.now_ms()
+        if buckets.wait_ms(name, now_ms):
+            return False
+        buckets.take(name, now_ms)
+        return True
+
+    def _forget(self, conversation: Conversation) -> None:
+        if not self._open[conversation]:
+            del self._open[conversation]
+
+
+class WidgetSender:
+    """Answers visitors of one site: an answer is sent once it stands in the visitor's log. That happens once."""
+
+    has_idempotency = True
+    limits = Limits()
+
+    def __init__(self, account: str, log: VisitorLog, visitors: Visitors, clock: Clock) -> None:
+        self.account = account
+        self._log = log
+        self._visitors = visitors
+        self._clock = clock
+
+    async def send(self, delivery: Delivery) -> Outcome:
+        """Append it, and wake the visitor's sockets. The service knows it by our own id in what a visitor reads."""
+        entry = entry_of(delivery, now_ms=self._clock.now_ms())
+        if entry is None:
+            return Dead("unsupported_part")
+        try:
+            await self._log.append(self.account, delivery.conversation, delivery.id, entry)
+        except Unavailable:
+            return RetryLater("store")
+        self._visitors.wake((self.account, delivery.conversation))
+        return Sent(delivery.id)
+
+    async def close(self) -> None:
+        """Nothing of its own."""
+
+
+def source_of(address: str) -> str:
+    """What is counted as one address: all of IPv4, and of IPv6 the /64 that one line is given."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return address if parsed.version == 4 else ":".join(parsed.exploded.split(":")[:4])

@@ -1,0 +1,63 @@
+"""The widget's script and the page that shows it."""
+
+import gzip
+import re
+from importlib import resources
+
+from gateway.widget.http import Widget
+from tests.gateway.rig import NO_SERVICE, running
+from tests.gateway.visitor import web_account
+
+SCRIPT = resources.files("gateway.widget").joinpath("widget.js").read_text("utf-8")
+SCRIPT_BYTES_MAX = 15_000  # compressed; a page waits for nothing else of ours
+
+
+def site(data, **changes):
+    return running(data, NO_SERVICE, accounts=(web_account(**changes),))
+
+
+async def test_script_may_be_kept_and_is_asked_for_anew_by_its_digest(tmp_path):
+    async with site(tmp_path) as rig:
+        first = await rig.client.get("/widget.js")
+        again = await rig.client.get("/widget.js", headers={"if-none-match": first.headers["etag"]})
+    assert (200, 304, b"") == (first.status_code, again.status_code, again.content)
+    assert "public, max-age=300" == first.headers["cache-control"] == again.headers["cache-control"]
+    assert "text/javascript" in first.headers["content-type"]
+
+
+async def test_page_for_a_demonstration_is_there_where_an_account_says_so(tmp_path):
+    async with site(tmp_path) as rig:
+        assert 404 == (await rig.client.get("/widget/demo")).status_code
+    async with site(tmp_path, demo=True) as rig:
+        shown = await rig.client.get("/widget/demo?lang=zh")
+    assert "default-src 'none'" in shown.headers["content-security-policy"]
+    assert 'data-site="site" data-lang="zh"' in shown.text
+
+
+async def test_gateway_without_a_site_has_none_of_it(tmp_path):
+    async with running(tmp_path, NO_SERVICE) as rig:
+        assert 404 == (await rig.client.get("/widget.js")).status_code
+
+
+def test_gateway_of_no_site_has_no_address_for_it():
+    assert [] == Widget({}).routes()
+
+
+def test_script_is_small():
+    assert len(gzip.compress(SCRIPT.encode())) < SCRIPT_BYTES_MAX
+
+
+def test_script_depends_on_nothing_and_never_reads_text_as_markup_or_code():
+    wrong = (
+        r"\bimport\b|\brequire\(|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|\.cssText"
+    )
+    assert [] == re.findall(wrong, SCRIPT)
+
+
+def test_script_has_every_text_in_both_languages():
+    english, chinese = (
+        block.group(1) for block in re.finditer(r"\n    (?:en|zh): \{(.*?)\n    \},", SCRIPT, re.DOTALL)
+    )
+    texts = [re.findall(r"(?:^|[ ,])([a-z]+): \"", block) for block in (english, chinese)]
+    assert texts[0]
+    assert texts[0] == texts[1]
