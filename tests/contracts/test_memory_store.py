@@ -1,11 +1,12 @@
 import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
+from tests.contracts.desk_contract import DeskContract
 from tests.contracts.outbox_contract import OutboxContract
 from tests.contracts.store_contract import StoreContract
 
 
-class TestMemoryStore(OutboxContract, StoreContract):
+class TestMemoryStore(DeskContract, OutboxContract, StoreContract):
     @pytest.fixture
     async def store(self):
         return MemoryStore()

@@ -6,6 +6,7 @@ from itertools import count
 import pytest
 
 from crdt_sync.adapters.storage.sql import SqlStore
+from tests.contracts.desk_contract import DeskContract
 from tests.contracts.outbox_contract import OutboxContract
 from tests.contracts.store_contract import StoreContract
 
@@ -37,7 +38,7 @@ def prepared(server):
     return "prepared"
 
 
-class TestPostgresqlStore(OutboxContract, StoreContract):
+class TestPostgresqlStore(DeskContract, OutboxContract, StoreContract):
     @pytest.fixture
     async def store(self, server, prepared):
         database = f"test_{next(_numbers)}"

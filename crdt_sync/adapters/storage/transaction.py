@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Insert, Select, Table, bindparam, delete, insert, select, tuple_
 
-from crdt_sync.adapters.storage import bulk, operator_rows, outbox_rows, quarantine, service_position, tables
+from crdt_sync.adapters.storage import bulk, desk_rows, operator_rows, outbox_rows, quarantine, service_position, tables
 from crdt_sync.adapters.storage.checksums import CHECKSUMS
 from crdt_sync.adapters.storage.keys import Facet, Key, facets, owing_lanes, unique_keys
 from crdt_sync.domain import canonical
@@ -101,6 +101,7 @@ def append(connection: Connection, batch: Batch) -> Committed:
         outbox_rows.apply(connection, batch.delivery_changes)
     if batch.tickets:
         _write_tickets(connection, batch.tickets, committed)
+    desk_rows.apply(connection, batch)
     if batch.quarantined:
         quarantine.trim(connection, batch.quarantined)
     if batch.refusals:
