@@ -7,6 +7,7 @@ from itertools import chain
 from crdt_sync.adapters import lifecycle_files
 from crdt_sync.domain import transition
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.group import NO_GROUPS, Groups
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import TicketId
 from crdt_sync.domain.transition import Transition
@@ -26,6 +27,7 @@ from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
 from crdt_sync.service.outbox import Outbox
+from crdt_sync.service.overdue import Overdue
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.standing import Standing
 from crdt_sync.service.tickets import Tickets
@@ -72,13 +74,15 @@ class Wire:
 class World:
     """Everything that `serve` builds, but the sockets."""
 
-    def __init__(self, store: Store, lifecycles: Lifecycles, clock: ManualClock, *, open_documents: bool) -> None:
+    def __init__(
+        self, store: Store, lifecycles: Lifecycles, clock: ManualClock, *, open_documents: bool, groups: Groups
+    ) -> None:
         self.store, self.lifecycles, self.clock, self.ids = store, lifecycles, clock, SeededIds(1)
         self.expires_at_ms: int | None = None  # of every token that is judged from now on
         self.meter = CountingMeter()
         self.compactor = Compactor(store, self.ids, self.meter)
         self.rooms = Rooms(store, self.ids, self.compactor)
-        self.desk = Desk(store, self.rooms, lifecycles, self.ids)
+        self.desk = Desk(store, self.rooms, lifecycles, self.ids, groups)
         self.standing = Standing(store)
         self.leases = Leases(clock, self.standing)
         self.audit = Audit(self.meter, clock, b"k" * 32)
@@ -86,6 +90,7 @@ class World:
         self.outbox = Outbox(store, self.leases, clock, self.ids)
         noticed = {"notice": self.events.notice, "outbox": self.outbox.notice}
         self.committer = Committer(self.desk, clock, self.meter, **noticed)
+        self.overdue = Overdue(store, clock, red_after_ms=groups.red_after_ms)
         shared = {"store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": lifecycles}
         self.tickets = Tickets(**shared, clock=clock, ids=self.ids, secret=b"k" * 32)
         self.connections = Connections(
@@ -93,22 +98,32 @@ class World:
         )
 
     @classmethod
-    async def start(cls, store: Store, *, open_documents: bool = False, lifecycle: str = "connect-order") -> "World":
+    async def start(
+        cls,
+        store: Store,
+        *,
+        open_documents: bool = False,
+        lifecycle: str = "connect-order",
+        groups: Groups = NO_GROUPS,
+        clock: ManualClock | None = None,
+    ) -> "World":
         source = {lifecycle: lifecycle_files.shipped()[lifecycle]}
         lifecycles = await Lifecycles.load(store, lifecycle_files.load, lifecycle_files.load_accepted, source)
-        world = cls(store, lifecycles, ManualClock(), open_documents=open_documents)
+        world = cls(store, lifecycles, clock or ManualClock(), open_documents=open_documents, groups=groups)
         world.compactor.start()
         world.committer.start()
         world.committer._task.add_done_callback(_end_what_waits)
         world.connections.start()
         world.events.start()
         world.outbox.start(world.committer)
+        world.overdue.start(world.committer)
         return world
 
     async def stop(self) -> None:
         await self.connections.stop(1012, "stopping")
         await self.events.stop()
         await self.outbox.stop()
+        await self.overdue.stop()
         await self.committer.stop()
         self.committer._task.result()
         await self.compactor.stop()

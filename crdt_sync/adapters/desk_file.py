@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from crdt_sync.domain.delivery import Conversation
+from crdt_sync.domain.group import RED_AFTER_MS, Group, Groups, Notice
 from crdt_sync.domain.hours import Hours, Span
 from crdt_sync.domain.ids import NAME_PATTERN, ActorId, Department, LaneId
 from crdt_sync.domain.service_desk import PLACEHOLDERS, Assign, Language, Person, Reply, Rule, ServiceDesk, placeholders
@@ -22,6 +24,8 @@ from crdt_sync.wire.limits import CARD_TEXT_BYTES_MAX
 
 FILE_BYTES_MAX = 1_048_576  # a thousand people, and replies of a page each
 TEXT_LENGTH_MAX = 2_000  # of what is said at once: no platform takes more without splitting it
+MINUTE_MS = 60_000
+MINUTES_MAX = 525_600  # a year: whoever never wants anything red asks no group to be told
 OPENS = "opens"  # what the notice may leave open
 
 
@@ -161,6 +165,19 @@ class _Reply(_Section):
     ]
 
 
+class _Group(_Section):
+    account: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    channel: Short
+    conversation: Annotated[str, Field(max_length=256)] = ""
+    department: Name
+    notices: frozenset[Notice] = frozenset(Notice)
+    language: Language = "zh"
+
+    def group(self) -> Group:
+        at = Conversation(self.channel, self.account, self.conversation)
+        return Group(at, Department(self.department), self.notices, self.language)
+
+
 class DeskFile(_Section):
     """The file as it is written."""
 
@@ -169,12 +186,15 @@ class DeskFile(_Section):
     people: tuple[_Person, ...] = ()
     rules: tuple[_Rule, ...] = ()
     replies: tuple[_Reply, ...] = ()
+    groups: tuple[_Group, ...] = ()
+    red_after_minutes: Annotated[int, Field(ge=1, le=MINUTES_MAX)] = RED_AFTER_MS // MINUTE_MS
 
     @model_validator(mode="after")
     def _says_nothing_twice(self) -> Self:
         _once("rules", "name", (rule.name for rule in self.rules))
         _once("people", "actor", (person.actor for person in self.people))
         _once("replies", "id", (reply.id for reply in self.replies))
+        _once("groups", "account and conversation", (f"{each.account} {each.conversation}" for each in self.groups))
         if self.hours is None and any(person.hours is not None for person in self.people):
             raise ValueError("people have hours of their own, and `hours.zone` does not say in which time zone")
         return self
@@ -200,6 +220,7 @@ class DeskFile(_Section):
                 Reply(reply.id, frozenset(map(Department, reply.departments)), reply.title, reply.text)
                 for reply in self.replies
             ),
+            groups=Groups(tuple(group.group() for group in self.groups), self.red_after_minutes * MINUTE_MS),
         )
 
 

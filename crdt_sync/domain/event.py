@@ -14,6 +14,7 @@ class EventType(StrEnum):
     TRANSITIONED = "transitioned"
     STAGE_CHANGED = "stage_changed"
     OBLIGATION_RAISED = "obligation_raised"
+    OBLIGATION_OVERDUE = "obligation_overdue"  # it has been owed for too long: it is red
     OBLIGATION_DISCHARGED = "obligation_discharged"
     MESSAGE = "message"
     DELIVERY = "delivery"  # what became of a part of an answer to the customer

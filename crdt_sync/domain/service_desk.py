@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from crdt_sync.domain.delivery import Conversation
+from crdt_sync.domain.group import NO_GROUPS, Groups
 from crdt_sync.domain.hours import Hours
 from crdt_sync.domain.ids import ActorId, Department, LaneId
 
@@ -93,6 +94,7 @@ class ServiceDesk:
     notice: Mapping[Language, str] = field(default_factory=dict)
     people: tuple[Person, ...] = ()
     replies: tuple[Reply, ...] = ()
+    groups: Groups = NO_GROUPS
 
     def rule(self, conversation: Conversation, text: str) -> Rule | None:
         """Return the first rule that fits."""

@@ -1,7 +1,7 @@
 """What the service needs of the outside, as contracts. Adapters implement these; `tests/contracts` holds each to it.
 
-All positions come from one sequence for the whole service: every stored update, transition, message and event takes
-one, in the order of the commit that wrote it, without holes that a reader could see filled later.
+All positions come from one sequence for the whole service: every stored update, transition, message, event and notice
+takes one, in the order of the commit that wrote it, without holes that a reader could see filled later.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ from typing import Protocol
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position, TicketId, TransitionId
 from crdt_sync.domain.tripwire import Alarm
-from crdt_sync.ports.desk import Assignment, DeskStore, NewParty, Turn
 from crdt_sync.ports.operator import OperatorStore, Refusal
 from crdt_sync.ports.outbox import DeliveryChange, NewDelivery, OutboxStore
+from crdt_sync.ports.owed import OwedChange, OwedStore
 from crdt_sync.ports.sources import Clock as Clock
 from crdt_sync.ports.sources import Ids as Ids
 from crdt_sync.ports.stored import Compaction, StoredDocument
@@ -168,9 +168,12 @@ class Batch:
     refusals: Sequence[Refusal] = ()
     deliveries: Sequence[NewDelivery] = ()
     delivery_changes: Sequence[DeliveryChange] = ()
-    assignments: Sequence[Assignment] = ()
-    turns: Sequence[Turn] = ()
-    parties: Sequence[NewParty] = ()
+    owed: Sequence[OwedChange] = ()
+
+    @property
+    def notices(self) -> Sequence[NewDelivery]:
+        """Return what is to be sent and belongs to no message."""
+        return [new for new in self.deliveries if new.is_notice]
 
     @property
     def empty(self) -> bool:
@@ -253,7 +256,7 @@ class TicketFilter:
     together_with: Department | None = None  # another department that takes part in them, too
 
 
-class Store(OperatorStore, OutboxStore, DeskStore, Protocol):
+class Store(OperatorStore, OutboxStore, OwedStore, Protocol):
     """The log and what is derived from it, written together and only together.
 
     `commit` writes the whole batch in one durable transaction or nothing. When it returns, the batch survives the loss

@@ -1,7 +1,8 @@
-"""What is to be sent to chat platforms, as contracts. A row is one part of one answer; a conversation keeps its order.
+"""What is to be sent to chat platforms, as contracts. A row is one part of one answer, or a notice to a group chat.
 
-A row is written by the commit that admits its message. From then on it changes by comparison: whoever changes it says
-in which state, under which owner and at which attempt they have seen it.
+A conversation keeps its order. A row is written by the commit that admits its message, or that a notice tells of. From
+then on it changes by comparison: whoever changes it says in which state, under which owner and at which attempt they
+have seen it.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,10 @@ from crdt_sync.domain.ids import MessageId, TicketId
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """One part to be sent, of a message of the same batch. `content` is the part as canonical JSON."""
+    """One part to be sent, of a message of the same batch. `content` is the part as canonical JSON.
+
+    A notice belongs to no message: `message` is empty then, and so is `ticket` where it is about none.
+    """
 
     id: str
     ticket: TicketId
@@ -25,10 +29,15 @@ class NewDelivery:
     at_ms: int
     traceparent: str | None = None
 
+    @property
+    def is_notice(self) -> bool:
+        """Tell whether it goes to a group of ours, and takes a position of its own."""
+        return not self.message
+
 
 @dataclass(frozen=True, slots=True)
 class StoredDelivery:
-    """One part, as stored. `place` orders all of them: by the position of the message, then by the part."""
+    """One part, as stored. `place` orders all of them: by position, of the message or the notice, then by the part."""
 
     place: int
     id: str
@@ -47,6 +56,11 @@ class StoredDelivery:
     due_ms: int = 0  # when a lease lapses, or a retry is due
     platform_id: str = ""  # the platform's name of what was sent
     code: str = ""  # why it is not sent
+
+    @property
+    def is_notice(self) -> bool:
+        """Tell whether it goes to a group of ours, so that no ticket shows what became of it."""
+        return not self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +100,6 @@ class OutboxFilter:
     after: int = 0  # a `place`
 
 
-@dataclass(frozen=True, slots=True)
-class OpenDeliveries:
-    """How many rows are in one of the states that keep others waiting, and when the oldest of them was admitted."""
-
-    state: DeliveryState
-    count: int
-    oldest_ms: int
-
-
 class OutboxStore(Protocol):
     """The part of the store that holds what is to be sent. Every method raises `StoreUnavailable`."""
 
@@ -118,18 +123,14 @@ class OutboxStore(Protocol):
         """Return the newest row that a platform calls so."""
         ...
 
+    async def newest_notice(self, account: str, conversation: str) -> TicketId | None:
+        """Return the ticket of the newest notice to a group that was about one."""
+        ...
+
     async def deliveries(self, where: OutboxFilter, *, limit: int = 100) -> Sequence[StoredDelivery]:
         """Return rows in the order of their places."""
         ...
 
     async def amend_delivery(self, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
         """Move a row to a state, due at once, and tell whether it was in one of those before."""
-        ...
-
-    async def open_deliveries(self) -> Sequence[OpenDeliveries]:
-        """Count what is not settled, by the order of the states' names."""
-        ...
-
-    async def prune_deliveries(self, before_ms: int, *, limit: int = 1000) -> int:
-        """Remove up to `limit` settled rows that were admitted before an instant, and return how many."""
         ...

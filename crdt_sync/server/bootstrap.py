@@ -15,8 +15,9 @@ from fastapi import FastAPI
 from crdt_sync.adapters import desk_file, lifecycle_files
 from crdt_sync.adapters.clock import SystemClock, SystemIds
 from crdt_sync.adapters.telemetry import CONTENT_TYPE, Telemetry
+from crdt_sync.domain.group import Groups
 from crdt_sync.domain.lifecycle.model import Lifecycle
-from crdt_sync.domain.service_desk import NO_DESK
+from crdt_sync.domain.service_desk import NO_DESK, ServiceDesk
 from crdt_sync.errors import Malformed
 from crdt_sync.ports import Clock, Store
 from crdt_sync.server import database
@@ -43,6 +44,7 @@ from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
 from crdt_sync.service.outbox import Outbox
+from crdt_sync.service.overdue import Overdue
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.standing import Standing
 from crdt_sync.service.tickets import Tickets
@@ -77,6 +79,7 @@ class Service:
         self._leases: Leases | None = None
         self._events: Events | None = None
         self._outbox: Outbox | None = None
+        self._overdue: Overdue | None = None
         self._audit: Audit | None = None
         self._readiness: Readiness | None = None
 
@@ -107,6 +110,8 @@ class Service:
             self._readiness.stopping = True
         if self._audit is not None:
             await self._audit.stop()
+        if self._overdue is not None:
+            await self._overdue.stop()
         if self._committer is not None:
             await self._committer.stop()
         if self._leases is not None:
@@ -148,9 +153,10 @@ class Service:
         compactor = self._compactor = Compactor(store, ids, telemetry)
         rooms = Rooms(store, ids, compactor)
         events = self._events = Events(store, leases)
-        desk = Desk(store, rooms, lifecycles, ids)
+        desk = Desk(store, rooms, lifecycles, ids, _groups(service_desk, lifecycles))
         outbox = self._outbox = Outbox(store, leases, clock, ids, service_desk)
         committer = self._committer = Committer(desk, clock, telemetry, notice=events.notice, outbox=outbox.notice)
+        overdue = self._overdue = Overdue(store, clock, red_after_ms=desk.groups.red_after_ms)
         connections = self._connections = Connections(
             store=store,
             rooms=rooms,
@@ -174,6 +180,7 @@ class Service:
             part.start()
         audit.start(committer)
         outbox.start(committer)
+        overdue.start(committer)
         parts = GrpcParts(
             authenticator=authenticator,
             tickets=tickets,
@@ -251,6 +258,14 @@ def tune_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER_OBJECTS, *COLLECT_OLDER_AFTER)
+
+
+def _groups(service_desk: ServiceDesk, lifecycles: Lifecycles) -> Groups:
+    """Return the groups, and say which of them will hear nothing."""
+    for group in service_desk.groups.groups:
+        if all(group.lane(lifecycle) is None for lifecycle in lifecycles.all()):
+            _log.warning("group of a department without a lane", account=group.at.account, named=group.department)
+    return service_desk.groups
 
 
 def _tls(settings: Settings) -> Tls | None:

@@ -17,7 +17,7 @@ from crdt_sync.server.grpc_calls import Call, Context, Room, Servicer, caller_of
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.service.audit import Asked, Audit
-from crdt_sync.service.outbox import Claiming, Heard, Outbox
+from crdt_sync.service.outbox import UNHEARD, Claiming, Heard, Outbox
 from crdt_sync.service.sending import Outcome, Report, lease_of
 
 PLATFORM_ID_MAX = 256  # characters; WhatsApp's, the longest that is known, have some 80
@@ -38,9 +38,10 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
     """The calls of EgressService."""
 
     def __init__(
-        self, authenticator: Authenticator, audit: Audit, rate: HandshakeRate, outbox: Outbox, room: Room
+        self, authenticator: Authenticator, audit: Audit, outbox: Outbox, rate: HandshakeRate, room: Room
     ) -> None:
-        super().__init__(authenticator, audit, rate)
+        super().__init__(authenticator, audit)
+        self._rate = rate
         self._outbox = outbox
         self._room = room
 
@@ -54,7 +55,7 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
         room = ExitStack()
         try:
             room.enter_context(self._room())
-            identity = await caller_of(context, self.authenticator, self.rate)
+            identity = await caller_of(context, self.authenticator, self._rate)
             principal = identity.principal
             claiming = self._outbox.claim(
                 identity,
@@ -63,7 +64,9 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
                 in_flight_max=request.in_flight_max,
             )
             async for row in claiming:
-                heard, author = await self._outbox.heard(row.ticket), await self._outbox.author_name(row.message)
+                heard, author = UNHEARD, ""
+                if not row.is_notice:  # of which nothing is a customer's to know, nor theirs to be told
+                    heard, author = await self._outbox.heard(row.ticket), await self._outbox.author_name(row.message)
                 with read_in_time(partial(self.audit.refused, Asked("grpc", "Claim", source, principal))):
                     yield _delivery(row, heard, author)
         except Exception as raised:  # noqa: BLE001 (the task boundary of a stream: nobody else is disturbed)

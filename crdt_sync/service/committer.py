@@ -197,7 +197,7 @@ class Committer:
 
     async def _commit(self, jobs: list[Job]) -> None:
         """Commit the jobs together, or one by one if that fails."""
-        draft = Draft(self._clock.now_ms())
+        draft = Draft(self._clock.now_ms(), self._desk.groups)
         queue, decided = deque(jobs), list[Job]()
         try:
             while queue or self._take_along(queue, draft):

@@ -1,13 +1,15 @@
 """What one batch writes, while it is being decided: rows for the store, and what to relay once they are committed."""
 
+import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.delivery import Fate, as_fate, delivery_id, joined, outgoing
 from crdt_sync.domain.event import EventType
+from crdt_sync.domain.group import NO_GROUPS, Groups
 from crdt_sync.domain.ids import ActorId, Department, MessageId, TicketId
 from crdt_sync.domain.lifecycle.result import TicketState
 from crdt_sync.domain.message import Message
@@ -27,7 +29,9 @@ from crdt_sync.ports import (
 )
 from crdt_sync.ports.operator import HOUR_MS, Refusal
 from crdt_sync.ports.outbox import DeliveryChange, NewDelivery, StoredDelivery
+from crdt_sync.ports.owed import OwedChange, StoredOwed
 from crdt_sync.protocol.room import Member, Relay, Room
+from crdt_sync.service import notices
 from crdt_sync.service.live_ticket import LiveTicket
 
 SERVICE = Principal(ActorId("service"), Department("service"))
@@ -50,8 +54,9 @@ class Touched:
 class Draft:
     """Rows and relays of one batch. A job checks everything it may refuse before it calls any method here."""
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, now_ms: int, groups: Groups = NO_GROUPS) -> None:
         self.now_ms = now_ms
+        self._groups = groups
         self.subjects: dict[str, TicketId] = {}
         self.results: dict[tuple[ActorId, str], NewResult] = {}
         self.messages: dict[MessageId, tuple[TicketId, str]] = {}
@@ -64,6 +69,7 @@ class Draft:
         self._quarantined: list[Quarantined] = []
         self._deliveries: list[NewDelivery] = []
         self._delivery_changes: dict[str, DeliveryChange] = {}
+        self._owed: list[OwedChange] = []
         self._refusals: list[Refusal] = []
         self._refused: Counter[tuple[str, str, ActorId, Department]] = Counter()  # entries; one update may hold many
         self._writes: dict[TicketId, TicketWrite] = {}
@@ -171,6 +177,17 @@ class Draft:
             data = {"message": row.message, "part": row.index, "state": grown}
             self._event(EventType.DELIVERY, live, data, live.lifecycle.talk, row.traceparent)
 
+    def notify(self, notices: Iterable[NewDelivery]) -> None:
+        """Have groups told of something."""
+        self._deliveries += notices
+
+    def turn_red(self, live: LiveTicket, owed: StoredOwed) -> None:
+        """Note that something has been owed for too long; the ticket's row says that it changed."""
+        self.touch(live)
+        self._owed.append(OwedChange(live.id, owed.obligation, "red", self.now_ms))
+        self._event(EventType.OBLIGATION_OVERDUE, live, json.loads(owed.obligation), live.lifecycle.departments, None)
+        self.notify(notices.of_red(self._groups, live, owed, self.now_ms))
+
     def batch(self) -> Batch:
         """Finish: append to each log and conversation once, note the events, and return every row."""
         for touched in self.tickets.values():
@@ -196,6 +213,7 @@ class Draft:
             refusals=[*self._refusals, *self._refused_entries()],
             deliveries=self._deliveries,
             delivery_changes=list(self._delivery_changes.values()),
+            owed=self._owed,
         )
 
     @property
@@ -269,14 +287,21 @@ class Draft:
                 data["lifecycle"] = live.lifecycle.digest
             self._event(kind, live, data, audience, trace)
         after, before = live.fold.state(), touched.before
-        if before is None or before.stage != after.stage:
-            data = {"stage": after.stage or "", "kind": after.kind or "", "was": before.stage or "" if before else ""}
+        moved = before is None or before.stage != after.stage
+        stage, was = after.stage or "", before.stage or "" if before else ""
+        if moved:
+            data = {"stage": stage, "kind": after.kind or "", "was": was}
             self._event(EventType.STAGE_CHANGED, live, data, audience, trace)
-        owed, owes = _owed(before), _owed(after)
-        for key in owes.keys() - owed.keys():
-            self._event(EventType.OBLIGATION_RAISED, live, owes[key], audience, trace)
+        owed, owes = owed_in(before), owed_in(after)
+        raised = {key: entry for key, entry in owes.items() if key not in owed}
+        for key, entry in raised.items():
+            self._owed.append(OwedChange(live.id, key, "raised", self.now_ms))
+            self._event(EventType.OBLIGATION_RAISED, live, entry, audience, trace)
         for key in owed.keys() - owes.keys():
+            self._owed.append(OwedChange(live.id, key, "discharged", self.now_ms))
             self._event(EventType.OBLIGATION_DISCHARGED, live, owed[key], audience, trace)
+        stages = (was, stage) if moved else None
+        self.notify(notices.of_moves(self._groups, live, stages, list(raised.values()), touched.admitted, self.now_ms))
 
     def _send(self, live: LiveTicket, message: Message, trace: str | None) -> None:
         """Have an answer sent, by a row in the commit that admits it; unless the ticket is no chat's."""
@@ -349,7 +374,7 @@ def project(live: LiveTicket) -> Projection:
     )
 
 
-def _owed(state: TicketState | None) -> dict[str, dict[str, object]]:
+def owed_in(state: TicketState | None) -> dict[str, dict[str, object]]:
     """What is owed, keyed by what it is, so that a new trigger of the same obligation is no new obligation."""
     found: dict[str, dict[str, object]] = {}
     for obligation in state.obligations if state is not None else ():

@@ -26,6 +26,7 @@ from crdt_sync.protocol.room import Room
 from crdt_sync.service.admission import MESSAGES_PER_TICKET_MAX, judge_transition
 from crdt_sync.service.draft import SERVICE, Draft
 from crdt_sync.service.live_ticket import Desk, LiveTicket
+from crdt_sync.service.notes import Note
 
 SEQUENCES_MAX = 10_000  # tickets that one conversation may have had; each look-up is one indexed row
 
@@ -65,13 +66,14 @@ class Ingest:
     """One arrival as a job of the committer."""
 
     room: ClassVar[None] = None
-    builds_on: ClassVar[Sequence[Room]] = ()  # it writes what sessions never write, and the card of a fresh ticket
     principal: Principal
     arrival: Arrival
     secret: bytes
     salt: str
     outcome: "asyncio.Future[Ingested]" = field(init=False)
+    builds_on: Sequence[Room] = field(init=False, default=())  # the form of a note; else what sessions never write
     live: LiveTicket | None = field(init=False, default=None)
+    _note: Note | None = field(init=False, default=None)
     _subject: str = field(init=False, default="")
     _opening: transition.Transition | None = field(init=False, default=None)
     _known: tuple[TicketId, str] | None = field(init=False, default=None)
@@ -86,7 +88,13 @@ class Ingest:
         """Find the message, else the conversation's newest ticket, else prepare a fresh one."""
         if self.arrival.account not in self.principal.accounts:
             raise Forbidden(f"The token does not name the account {self.arrival.account[:60]!r}.", code="account")
-        self._opening = None
+        self._opening, self._note = None, None
+        group = desk.groups.bound(self.arrival.account, self.arrival.conversation)
+        if group is not None:
+            self._note = Note(self.arrival, group)
+            await self._note.prepare(desk, draft)
+            self.builds_on = self._note.builds_on
+            return
         self._told = await self._notice(desk)
         if self._told is not None:
             self.live = await desk.get(self._told[0].ticket)
@@ -100,7 +108,11 @@ class Ingest:
             await desk.with_talk(self.live)
 
     def decide(self, desk: Desk, draft: Draft) -> None:
-        """Post the message, after an opening or a reopening if it takes one."""
+        """Post the message, after an opening or a reopening if it takes one; in a bound group it is a note."""
+        if self._note is not None:
+            ticket, before = self._note.decide(draft)
+            self._result = Ingested(self.arrival.key, "duplicate" if before else "accepted", ticket)
+            return
         if self._known is not None:
             self._result = self._again(*self._known)
             return
@@ -144,7 +156,7 @@ class Ingest:
         fate = as_fate(next((part["event"] for part in self.arrival.parts if part["type"] == "event"), None))
         called = next((part["text"] for part in self.arrival.parts if part["type"] == "text"), "")
         row = await desk.store.sent_as(self.arrival.account, called)
-        return (row, fate) if row is not None and fate is not None else None
+        return (row, fate) if row is not None and not row.is_notice and fate is not None else None
 
     async def _conversation(self, desk: Desk, draft: Draft) -> LiveTicket:
         newest: TicketId | None = None

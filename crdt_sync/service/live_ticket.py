@@ -15,6 +15,7 @@ from crdt_sync.documents.log import LogDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.documents.talk import TalkDocument
 from crdt_sync.domain.delivery import Conversation
+from crdt_sync.domain.group import NO_GROUPS, Groups
 from crdt_sync.domain.ids import (
     Department,
     DocumentKind,
@@ -146,8 +147,12 @@ class LiveTicket:
 class Desk:
     """The tickets and rooms that a batch needs, loaded before anything is decided."""
 
-    def __init__(self, store: Store, rooms: Rooms, lifecycles: Lifecycles, ids: Ids) -> None:
+    def __init__(
+        self, store: Store, rooms: Rooms, lifecycles: Lifecycles, ids: Ids, groups: Groups = NO_GROUPS
+    ) -> None:
+        """`groups` are told of what batches change."""
         self.store = store
+        self.groups = groups
         self.ids = ids
         self.rooms = rooms
         self.lifecycles = lifecycles

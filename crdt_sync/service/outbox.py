@@ -42,6 +42,9 @@ class Heard(NamedTuple):
     sent_since: int
 
 
+UNHEARD = Heard(0, 0)
+
+
 class Outbox:
     """Every claimer of this process."""
 
@@ -148,7 +151,7 @@ class Outbox:
                 parts = [await self._store.delivery(id_) for id_ in ids[-SENT_COUNTED_MAX:]]
                 return Heard(posted.at, sum(part is not None and part.state is DeliveryState.SENT for part in parts))
             answers.append(posted)
-        return Heard(0, 0)
+        return UNHEARD
 
     async def author_name(self, message_: MessageId) -> str:
         """Return the name under which the customer knows who wrote an answer; empty if none is listed."""

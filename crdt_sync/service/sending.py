@@ -69,7 +69,7 @@ class TakeReport:
             raise NotFound("There is no such delivery for this caller.", code="no_delivery")
         self._before, self._after = row, judged(row, self.report, draft.now_ms, self.lease_ms)
         self._live = None
-        if self._after is not row and self._after.state in _FATES:
+        if self._after is not row and self._after.state in _FATES and not row.is_notice:
             self._live = await desk.get(row.ticket)
             await desk.with_talk(self._live)
 
@@ -123,21 +123,23 @@ class Bury:
     room: ClassVar[None] = None
     builds_on: ClassVar[Sequence[Room]] = ()
     dropped: StoredDelivery
+    _open: bool = field(init=False, default=False)
     _live: LiveTicket | None = field(init=False, default=None)
 
     async def prepare(self, desk: Desk, draft: Draft) -> None:
-        """Load the conversation, unless the part was buried meanwhile."""
+        """Load the conversation that will show it, unless the part was buried meanwhile."""
         row = draft.delivery(self.dropped.id) or await desk.store.delivery(self.dropped.id)
-        self._live = None
-        if row == self.dropped:
-            self._live = await desk.get(row.ticket)
+        self._open, self._live = row == self.dropped, None
+        if self._open and not self.dropped.is_notice:
+            self._live = await desk.get(self.dropped.ticket)
             await desk.with_talk(self._live)
 
     def decide(self, desk: Desk, draft: Draft) -> None:
         """Do both in one commit."""
         del desk
-        if self._live is not None:
+        if self._open:
             draft.change_delivery(self.dropped, replace(self.dropped, state=DeliveryState.DEAD, code="dropped"))
+        if self._live is not None:
             draft.tell_fate(self._live, self.dropped, "failed")
 
     def succeed(self, committed: Committed) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from crdt_sync.domain.group import RED_AFTER_MS
 from crdt_sync.errors import Unavailable
 from crdt_sync.ports import StoreUnavailable
 from crdt_sync.protocol.collab_dialect import CollabDialect
@@ -17,6 +18,7 @@ from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
 from crdt_sync.service.outbox import Outbox
+from crdt_sync.service.overdue import Overdue
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.standing import Standing
 from crdt_sync.service.tickets import Tickets
@@ -75,6 +77,7 @@ class Service:
         self.outbox = Outbox(store, leases, self.clock, ids)
         noticed = {"notice": self.events.notice, "outbox": self.outbox.notice}
         self.committer = Committer(self.desk, self.clock, meter, **noticed)
+        self.overdue = Overdue(store, self.clock, red_after_ms=RED_AFTER_MS)
         shared: dict[str, Any] = {
             "store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": self.lifecycles
         }  # fmt: skip
@@ -87,6 +90,7 @@ class Service:
         self.connections.start()
         self.events.start()
         self.outbox.start(self.committer)
+        self.overdue.start(self.committer)
 
     def fall(self) -> None:
         """Be dead from this moment on; `kill` cleans up."""
@@ -111,6 +115,7 @@ class Service:
         await self.connections.stop(*RESTARTING)
         await self.events.stop()
         await self.outbox.stop()
+        await self.overdue.stop()
         await self.committer.stop()
         await self.compactor.stop()
 

@@ -224,11 +224,18 @@ EVENTS = (
     Event("transitioned", PARTICIPANTS),
     Event("stage_changed", PARTICIPANTS),
     Event("obligation_raised", PARTICIPANTS),
+    Event("obligation_overdue", PARTICIPANTS),
     Event("obligation_discharged", PARTICIPANTS),
     Event("message", frozenset({"sales", "support"})),
     Event("delivery", frozenset({"sales", "support"})),
     Event("refused", frozenset({"sales"})),  # the department whose entry it was
 )
+
+GROUPS = {  # bound group chats by account, and which words of the filled service each is ever sent
+    "office-robot": frozenset({"wordtitle"}),  # of backoffice: what its department may know, its own words not among it
+    "sales-robot": frozenset({"wordtitle"}),  # of sales, which reads every conversation
+    "stranger-robot": frozenset(),  # of marketing, which takes part in no ticket
+}
 
 NO_TICKET = "nothing of any ticket"
 OWN_INPUT = "what stands on its own standard input"

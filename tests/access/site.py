@@ -15,7 +15,7 @@ from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain import transition
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2, gateway_pb2_grpc
 from crdt_sync.wire import awareness, ysync
-from tests.access.matrix import CALLERS, GATEWAY, NARROW, NOBODY, OTHER, OWNER, READER, STRANGER, TALKER
+from tests.access.matrix import CALLERS, GATEWAY, GROUPS, NARROW, NOBODY, OTHER, OWNER, READER, STRANGER, TALKER
 from tests.access.wires import metadata_of, sync_socket
 from tests.server.conftest import Running, run_service
 
@@ -29,6 +29,11 @@ CLAIMS = {
     GATEWAY: {"department": "gateway", "actor": "gateway-1", "accounts": ["shop"]},
 }
 OTHER_GATEWAY = {"department": "gateway", "actor": "gateway-2", "accounts": ["other-shop"]}
+ROBOTS = {"department": "gateway", "actor": "gateway-3", "accounts": list(GROUPS)}
+DESK = "version = 1\n" + "".join(
+    f'[[groups]]\nchannel = "dingtalk"\naccount = "{account}"\nconversation = "cid"\ndepartment = "{department}"\n'
+    for account, department in zip(GROUPS, ("backoffice", "sales", "marketing"), strict=True)
+)
 LANES = {"case": OTHER, "sales": OWNER, "tech": READER, "support": TALKER}  # and who owns each
 INSIDERS = frozenset({OWNER, OTHER, READER, TALKER})
 
@@ -50,6 +55,9 @@ WORDS = {
     **{f"wordnote_{lane}": frozenset({owner}) for lane, owner in LANES.items() if lane != "sales"},
     **{f"wordfield_{lane}": frozenset({owner}) for lane, owner in LANES.items() if lane != "sales"},
     "wordrefused_tech": frozenset({READER}),
+    "wordsaid_case": frozenset({OTHER}),  # in the group of a department
+    "wordsaid_sales": frozenset({OWNER, READER}),
+    "wordname_case": frozenset({OTHER}),  # who said it
 }
 
 
@@ -128,8 +136,10 @@ def lifecycle_text():
 async def filled_site(tmp_path):
     file = tmp_path / "sandbox.yaml"
     file.write_text(lifecycle_text(), "utf-8")
+    desk = tmp_path / "desk.toml"
+    desk.write_text(DESK, "utf-8")
     async with (
-        run_service(tmp_path / "data", open_documents=False, lifecycle=str(file)) as running,
+        run_service(tmp_path / "data", open_documents=False, lifecycle=str(file), desk=desk) as running,
         AsyncExitStack() as stack,
     ):
         tokens = {caller: running.token(**CLAIMS[caller]) if caller in CLAIMS else None for caller in CALLERS}
@@ -137,6 +147,7 @@ async def filled_site(tmp_path):
         site = Site(running, "", "", "", gateway_pb2.Delivery(), "", {}, tokens)
         await _open(site)
         await _fill_forms(site)
+        await _in_groups(site)
         await _talk(site)
         for department, caller in (("sales", OWNER), ("tech", READER)):
             await _refused(site, department, caller)
@@ -162,6 +173,8 @@ async def _open(site):
     for lane, owner, name in (("tech", READER, "start"), ("sales", OWNER, "withdraw"), ("tech", READER, "halt")):
         body = {"lane": lane, "name": name, "seen": (await site.shown())["version"]}
         await _post(site, owner, f"/api/tickets/{site.ticket}/transitions", body)
+    site.running.service._overdue._red_after_ms = 0
+    await site.running.service._overdue.look()
     body = {"lane": "sales", "name": "revive", "seen": (await site.shown())["version"]}
     await _post(site, OWNER, f"/api/tickets/{site.ticket}/transitions", body)
 
@@ -170,6 +183,15 @@ async def _fill_forms(site):
     for lane, owner in LANES.items():
         body = {"fields": {"word": f"wordfield_{lane}"}, "note": f"wordnote_{lane}"}
         await _post(site, owner, f"/api/tickets/{site.ticket}/forms/{lane}", body, "PATCH")
+
+
+async def _in_groups(site):
+    """Have something said in each group; the last belongs to a department without a lane."""
+    metadata = metadata_of(site.running.token(**ROBOTS))
+    for account, lane in zip(GROUPS, ("case", "sales", "none"), strict=True):
+        said = envelope(f"said in {account}", f"#{site.ticket[:8]} wordsaid_{lane}", "cid", account)
+        said.customer.display_name = f"wordname_{lane}"
+        await _ingest(site, said, metadata)
 
 
 async def _talk(site):

@@ -6,10 +6,11 @@ import pytest_asyncio
 from crdt_sync.documents.log import LogDocument
 from crdt_sync.domain import access
 from crdt_sync.ports import Position
+from crdt_sync.ports.outbox import OutboxFilter
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from tests.access import matrix
 from tests.access.matrix import CALLERS, DOCUMENTS, EVENTS, NARROW, OTHER, ROUTES, RPCS, STRANGER
-from tests.access.site import CLAIMS, LANES, OTHER_GATEWAY, WORDS, filled_site
+from tests.access.site import CLAIMS, LANES, OTHER_GATEWAY, ROBOTS, WORDS, filled_site
 from tests.access.surfaces import Clients, ask_claim, ask_document, ask_events, ask_route, ask_rpc
 from tests.access.wires import WATCHES, WIRES, grpc_stream, metadata_of, open_frame
 from tests.wire import schemas
@@ -51,6 +52,19 @@ async def test_a_gateway_is_given_answers_through_its_own_accounts_alone(shared)
     assert set() == words_in(b"".join(heard))
     assert "ok" == await ask_claim(shared, elsewhere, heard)
     assert {"wordelsewhere"} == words_in(b"".join(heard))
+
+
+@pytest.mark.parametrize("account", matrix.GROUPS)
+async def test_a_group_is_sent_what_its_row_says_and_no_other_word(shared, account):
+    rows = await shared.running.service._store.deliveries(OutboxFilter(account=account), limit=1_000)
+    sent = "\n".join(row.content for row in rows).encode()
+    heard = []
+    robots = metadata_of(shared.running.token(**ROBOTS))
+    assert "ok" == await ask_claim(shared, robots, heard, accounts=[account])
+
+    assert matrix.GROUPS[account] == words_in(sent)
+    assert words_in(b"".join(heard)) <= matrix.GROUPS[account]
+    assert {(account, "cid")} == {(row.account, row.conversation) for row in rows}
 
 
 @pytest.mark.parametrize("caller", CALLERS)

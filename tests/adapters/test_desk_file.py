@@ -7,12 +7,14 @@ import pytest
 
 from crdt_sync.adapters import desk_file
 from crdt_sync.domain.delivery import Conversation
+from crdt_sync.domain.group import Notice
 from crdt_sync.errors import Malformed
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "desk.md"
 EXAMPLE = re.search(r"<!-- file: desk.toml -->\n```toml\n(.*?)```\n", DOCUMENT.read_text("utf-8"), re.DOTALL)[1]
 HOURS = 'version = 1\n[hours]\nzone = "Asia/Shanghai"\n'
 PERSON = '[[people]]\nactor = "anna"\ndepartment = "support"\nname = "Anna"\n'
+GROUP = 'version = 1\n[[groups]]\nchannel = "dingtalk"\naccount = "robot"\ndepartment = "backoffice"\n'
 
 
 def read(text):
@@ -33,6 +35,9 @@ def test_the_documented_example_says_what_is_documented():
     assert ["anna", "bo"] == desk.candidates("support", monday_14)
     assert {"en", "zh"} == desk.notice.keys()
     assert ["greeting"] == [reply.id for reply in desk.replies_of("sales")]
+    (group,) = desk.groups.groups
+    assert desk.groups.bound("robot", "cidExample==") is group
+    assert ("backoffice", frozenset(Notice), "zh") == (group.department, group.notices, group.language)
 
 
 def test_a_file_of_a_version_alone_says_nothing():
@@ -81,6 +86,12 @@ def test_a_file_of_a_version_alone_says_nothing():
             'version = 1\n[[replies]]\nid = "a"\ndepartments = ["x"]\ntitle = {en = "A"}\ntext = {en = "{price}"}',
             "replies.0.text.en",
         ),
+        (GROUP.replace("backoffice", "Back office"), "groups.0.department"),
+        (GROUP.replace('"robot"', '"Robot/1"'), "groups.0.account"),
+        (GROUP + 'notices = ["everything"]', "groups.0.notices"),
+        (GROUP + 'language = "fr"', "groups.0.language"),
+        (GROUP + GROUP.removeprefix("version = 1"), "groups: two have the account and conversation 'robot '"),
+        ("version = 1\nred_after_minutes = 0", "red_after_minutes"),
         ("version = ", "Invalid value"),
         ("version = 1\nversion = 1", "Cannot overwrite"),
     ],
@@ -89,6 +100,12 @@ def test_a_mistake_is_named_by_its_key(text, named):
     with pytest.raises(Malformed) as wrong:
         read(text)
     assert ("desk", True) == (wrong.value.code, named in wrong.value.message), wrong.value.message
+
+
+def test_a_group_is_told_everything_unless_the_file_says_less():
+    silent, hour = read(GROUP + "notices = []").groups, read("version = 1").groups
+    assert (frozenset(), frozenset(Notice)) == (silent.groups[0].notices, read(GROUP).groups.groups[0].notices)
+    assert (3_600_000, 120_000) == (hour.red_after_ms, read("version = 1\nred_after_minutes = 2").groups.red_after_ms)
 
 
 def test_every_mistake_of_a_file_is_named_at_once():

@@ -9,7 +9,7 @@ from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.domain.ids import Position
 from crdt_sync.ports import Batch, StoreUnavailable
 from crdt_sync.ports.inspection import Inspector
-from tests.contracts.batches import AT_MS, event, message, name, ticket, transition, update
+from tests.contracts.batches import AT_MS, delivery, event, message, name, notice, ticket, transition, update
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ async def store(tmp_path, monkeypatch):
             transitions=[transition("t"), transition("u", "two"), transition("v", "three")],
             messages=[message("m")],
             events=[event("opened")],
+            deliveries=[delivery("m"), notice("n-1"), notice("n-2"), notice("n-3")],
             tickets=[ticket("one", newest="t"), ticket("two", newest="u"), ticket("three", newest="v")],
         )
     )
@@ -32,7 +33,7 @@ async def store(tmp_path, monkeypatch):
 async def test_every_position_is_told_over_all_pages(store):
     inspector: Inspector = store.inspector()
 
-    assert list(range(1, 11)) == sorted([position async for position in inspector.positions()])
+    assert list(range(1, 14)) == sorted([position async for position in inspector.positions()])
 
 
 async def test_tickets_are_told_in_order_and_page_by_page(store):

@@ -15,7 +15,8 @@ from crdt_sync.adapters.storage.sql import SqlStore, _listing
 from crdt_sync.domain.ids import Department, Position
 from crdt_sync.ports import Batch, StoreUnavailable, TicketFilter
 from crdt_sync.ports.operator import RefusalFilter
-from tests.contracts.batches import name, quarantined, refusal
+from crdt_sync.ports.owed import StoredOwed
+from tests.contracts.batches import AT_MS, name, quarantined, refusal, ticket, transition
 
 
 def schema(file: Path) -> dict[str, str]:
@@ -57,6 +58,44 @@ async def test_a_schema_from_the_future_is_refused(migrated):
 
     with pytest.raises(StoreUnavailable, match="9999"):
         await SqlStore.open(f"sqlite:///{migrated}")
+
+
+async def test_what_was_owed_before_is_owed_since_its_ticket_changed(migrated):
+    store = await SqlStore.open(f"sqlite:///{migrated}")
+    halting = {"row": "stop_work", "owes": {"tech": ["halt"]}, "trigger": ["t"]}
+    again = halting | {"trigger": ["u"]}
+    for word, obligations in (("one", [halting, again]), ("two", [])):
+        new = ticket(word, newest=word, obligations=obligations)
+        await store.commit(Batch(transitions=[transition(word, word)], tickets=[new]))
+    await store.close()
+    connection = sqlite3.connect(migrated)
+    connection.executescript(
+        "DROP TABLE owed; DROP INDEX outbox_notices; UPDATE alembic_version SET version_num = '0007'"
+    )
+    connection.close()
+
+    store = await SqlStore.open(f"sqlite:///{migrated}")
+    found = await store.overdue(AT_MS + 1)
+    await store.close()
+    assert [StoredOwed(name("one"), '{"owes":{"tech":["halt"]},"row":"stop_work"}', AT_MS + 1)] == found
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (f"SELECT * FROM owed WHERE {tables.NOT_RED} AND raised_ms <= 1 ORDER BY raised_ms LIMIT 9", "owed_not_red"),
+        (
+            f"SELECT * FROM outbox WHERE account = 'a' AND conversation = '' AND {tables.NOTICE} ORDER BY place DESC",
+            "outbox_notices",
+        ),
+    ],
+)
+async def test_what_is_overdue_and_the_notices_of_a_group_are_found_by_their_index(migrated, query, index):
+    connection = sqlite3.connect(migrated)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+    connection.close()
+
+    assert [True] == [index in step for step in plan], plan
 
 
 async def test_a_path_with_a_percent_sign_opens(tmp_path):

@@ -18,6 +18,7 @@ from crdt_sync.ports import (
 )
 from crdt_sync.ports.operator import Refusal
 from crdt_sync.ports.outbox import Claim, NewDelivery
+from crdt_sync.ports.owed import OwedChange
 from crdt_sync.ports.stored import Author, Compaction, Snapshot
 
 AT_MS = 1_700_000_000_000
@@ -137,3 +138,12 @@ def refusal(**changes) -> Refusal:
         "last_ms": 1,
     }
     return Refusal(**fields | changes)
+
+
+def notice(key: str, ticket: str = "one", *, to: str = "", account: str = "robot") -> NewDelivery:
+    about = name(ticket) if ticket else TicketId("")
+    return NewDelivery(key, about, MessageId(""), 0, Conversation("wecom-group", account, to), '{"text":"red"}', AT_MS)
+
+
+def owed(obligation: str, became: str, at_ms: int = AT_MS, ticket: str = "one") -> OwedChange:
+    return OwedChange(name(ticket), obligation, became, at_ms)

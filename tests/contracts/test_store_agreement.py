@@ -14,7 +14,6 @@ from crdt_sync.domain.delivery import DeliveryState
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position
 from crdt_sync.domain.tripwire import Alarm
 from crdt_sync.ports import Batch, Committed, NewEvent, Store, StoreConflict, StoreDamaged, TicketFilter, TicketWrite
-from crdt_sync.ports.desk import Assignment, Turn
 from crdt_sync.ports.outbox import DeliveryChange, OutboxFilter
 from tests.contracts.batches import (
     alarm,
@@ -24,6 +23,8 @@ from tests.contracts.batches import (
     event,
     message,
     name,
+    notice,
+    owed,
     owes,
     quarantined,
     result,
@@ -40,7 +41,7 @@ RIGHT = -1  # the position that the ticket has when the batch is committed, None
 words, lanes, states = st.sampled_from(WORDS), st.sampled_from(LANES), st.sampled_from(STATES)
 lane_states = st.dictionaries(lanes, states)
 
-people = st.sampled_from(["anna", "bo"])
+past = st.integers(0, 20)
 keys = st.text("uvwxyz", min_size=1, max_size=3)  # more, so that most batches pass
 
 ticket_writes = st.builds(
@@ -54,9 +55,6 @@ ticket_writes = st.builds(
     participants=st.lists(lanes, min_size=1, unique=True),
 )
 event_rows = st.builds(event, keys, words, value=st.one_of(st.none(), st.text(), st.tuples(st.integers())))
-
-
-assignments = st.builds(Assignment, words.map(name), st.dictionaries(lanes, people))
 
 
 def few(strategy):
@@ -73,15 +71,10 @@ batches = st.builds(
     subjects=few(st.builds(subject, keys, words)),
     results=few(st.builds(result, keys, words)),
     quarantined=few(st.builds(quarantined, st.binary(max_size=3))),
-    assignments=st.lists(
-        st.builds(Assignment, words.map(name), st.dictionaries(lanes, people)),
-        max_size=2,
-        unique_by=lambda new: new.ticket,
-    ),
-    turns=st.lists(st.builds(Turn, words, people), max_size=1),
+    deliveries=few(st.builds(notice, keys, st.sampled_from(["", *WORDS]), to=words, account=lanes)),
+    owed=few(st.builds(owed, words, st.sampled_from(["raised", "red", "discharged"]), past, words)),
 )
 
-past = st.integers(0, 20)
 delivery_states = st.sampled_from(DeliveryState)
 
 filters = st.builds(
@@ -172,8 +165,6 @@ class StoreAgreement(RuleBasedStateMachine):
                 await store.subject(key),
                 await store.readable(key),
                 await store.result(ActorId("ada"), key),
-                dict(await store.open_tickets(["anna", "bo"])),
-                await store.turn("one"),
             )
 
         self.agree(answers)
@@ -234,6 +225,8 @@ class StoreAgreement(RuleBasedStateMachine):
                 for word in WORDS
             ]
             rows = await store.deliveries(OutboxFilter(), limit=1000)
+            rows += await store.overdue(20)
+            rows += [await store.newest_notice(lane, word) for lane in LANES for word in WORDS]
             return rows, of_words, await store.documents(), await store.position(), await store.lifecycles()
 
         self.agree(answers)

@@ -9,6 +9,7 @@ import pytest
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.event import EventType
+from crdt_sync.domain.group import RED_AFTER_MS
 from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import Forbidden, PreconditionUnknown, TooMany, Unauthenticated, Unavailable
 from crdt_sync.ports import Batch, NewEvent, StoreUnavailable
@@ -373,6 +374,8 @@ async def test_each_event_that_the_service_makes_has_its_schema():
     view = await world.do(SALES, view, "sales", "sign")
     view = await world.do(TECH, view, "tech", "start")
     view = await world.do(SALES, view, "sales", "withdraw")
+    world.clock.advance(RED_AFTER_MS)
+    await world.overdue.look()
     await world.do(TECH, view, "tech", "halt")
     await world.tickets.post_message(SALES, view.id, text="x")
     made = [event.type for event in await world.store.events(0)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, Executable, RowMapping, Table, func, select, text, tuple_
 
-from crdt_sync.adapters.storage import tables
+from crdt_sync.adapters.storage import outbox_rows, tables
 from crdt_sync.adapters.storage.checksums import CHECKSUMS, check
 from crdt_sync.adapters.storage.database import Database
 from crdt_sync.adapters.storage.keys import facets, owing_lanes
@@ -41,10 +41,13 @@ class SqlInspector:
                 yield problem
 
     async def positions(self) -> AsyncIterator[Position]:
-        """Walk the primary keys."""
+        """Walk the primary keys; a notice has its own in its place."""
         for table in _POSITIONED:
             async for row in self._all(table, table.c.position):
                 yield Position(row["position"])
+        async for row in self._all(tables.outbox, tables.outbox.c.place, tables.outbox.c.message):
+            if not row["message"]:
+                yield Position(outbox_rows.position(row["place"]))
 
     async def begun(self) -> Position:
         """Read the newest restore."""

@@ -22,7 +22,7 @@ from crdt_sync.adapters.storage.keys import (
     unique_keys,
     wanted,
 )
-from crdt_sync.adapters.storage.memory_desk import MemoryDesk
+from crdt_sync.adapters.storage.memory_outbox import MemoryOutbox
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId, TransitionId
 from crdt_sync.domain.restriction import Restriction
@@ -43,10 +43,11 @@ from crdt_sync.ports import (
     TicketWrite,
 )
 from crdt_sync.ports.operator import Refusal, RefusalFilter, StoredRestriction
+from crdt_sync.ports.owed import OwedChange, StoredOwed
 from crdt_sync.ports.stored import Compaction, Snapshot, StoredDocument, StoredUpdate
 
 
-class MemoryStore(MemoryDesk):
+class MemoryStore(MemoryOutbox):
     """A `Store` in memory."""
 
     def __init__(self) -> None:
@@ -60,6 +61,7 @@ class MemoryStore(MemoryDesk):
         self._messages: dict[TicketId, list[JournalRow]] = {}
         self._by_id: dict[MessageId, StoredMessage] = {}
         self._events: list[StoredEvent] = []
+        self._tickets: dict[TicketId, TicketRow] = {}
         self._subjects: dict[str, TicketId] = {}
         self._readable: dict[str, str] = {}
         self._results: dict[tuple[str, str], StoredResult] = {}
@@ -70,6 +72,8 @@ class MemoryStore(MemoryDesk):
         self._restrictions: dict[ActorId, StoredRestriction] = {}
         self._changes = 0
         self._refusals: dict[tuple[object, ...], Refusal] = {}
+        self._owed: dict[tuple[TicketId, str], StoredOwed] = {}
+        self._red: set[tuple[TicketId, str]] = set()
         self.quarantine: deque[Quarantined] = deque(maxlen=QUARANTINE_ROWS_MAX)
 
     async def commit(self, batch: Batch) -> Committed:
@@ -79,7 +83,8 @@ class MemoryStore(MemoryDesk):
         stale |= {("ticket", new.id) for new in batch.tickets if self._ticket_position(new.id) != new.expected_position}
         if keys := collisions(batch, self._taken | stale):
             raise StoreConflict(keys)
-        count = len(batch.updates) + len(batch.transitions) + len(batch.messages) + len(batch.events)
+        notices = batch.notices
+        count = sum(map(len, (batch.updates, batch.transitions, batch.messages, batch.events, notices)))
         positions = map(Position, itertools.count(self._position + 1))
         updates = [
             StoredUpdate(
@@ -117,8 +122,7 @@ class MemoryStore(MemoryDesk):
         self._tickets |= tickets
         self._subjects |= {new.subject: new.ticket for new in batch.subjects}
         self._readable |= {new.subject: new.readable for new in batch.subjects}
-        positions_of = {row.id: row.position for _, row in messages}
-        self._write_desk(batch)
+        positions_of = {row.id: row.position for _, row in messages} | {new.id: next(positions) for new in notices}
         self._write_deliveries(batch.deliveries, batch.delivery_changes, positions_of)
         self._results |= {
             (new.actor, new.key): StoredResult(new.request, new.result, committed.last) for new in batch.results
@@ -128,6 +132,8 @@ class MemoryStore(MemoryDesk):
             self.quarantine.popleft()
         for refusal in batch.refusals:
             self._keep_refusal(refusal)
+        for change in batch.owed:
+            self._note_owed(change)
         self._taken |= {key for key, _ in unique_keys(batch) if key[0] not in {"ticket", "delivery_change"}}
         self._position = committed.last
         return committed
@@ -290,6 +296,18 @@ class MemoryStore(MemoryDesk):
         kept.sort(key=lambda refusal: -refusal.hour_ms)
         return [each for each in kept if all(getattr(each, name) == value for name, value in wanted)][:limit]
 
+    async def overdue(
+        self, raised_by_ms: int, *, ticket: TicketId | None = None, limit: int = 100
+    ) -> Sequence[StoredOwed]:
+        """Look through all of them."""
+        self._check_open()
+        found = [
+            row
+            for key, row in self._owed.items()
+            if key not in self._red and row.raised_ms <= raised_by_ms and ticket in {None, row.ticket}
+        ]
+        return sorted(found, key=lambda row: (row.raised_ms, row.ticket, row.obligation))[:limit]
+
     async def check(self) -> None:
         """Succeed until the store is closed."""
         self._check_open()
@@ -304,6 +322,17 @@ class MemoryStore(MemoryDesk):
         self._refusals[kind] = new if known is None else replace(new, count=known.count + new.count)
         while len(self._refusals) > REFUSAL_ROWS_MAX:
             del self._refusals[next(iter(self._refusals))]
+
+    def _note_owed(self, change: OwedChange) -> None:
+        key = change.ticket, change.obligation
+        match change.became:
+            case "raised":
+                self._owed.setdefault(key, StoredOwed(*key, change.at_ms))
+            case "red":
+                self._red.add(key)
+            case "discharged":
+                self._owed.pop(key, None)
+                self._red.discard(key)
 
     def _ticket_position(self, ticket: TicketId) -> Position | None:
         return self._tickets[ticket].position if ticket in self._tickets else None

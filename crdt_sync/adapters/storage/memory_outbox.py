@@ -5,16 +5,9 @@ from dataclasses import replace
 
 from crdt_sync.adapters.storage.outbox_rows import place
 from crdt_sync.domain.delivery import OPEN, DeliveryState
+from crdt_sync.domain.ids import TicketId
 from crdt_sync.ports import StoreUnavailable
-from crdt_sync.ports.outbox import (
-    Claim,
-    Claimed,
-    DeliveryChange,
-    NewDelivery,
-    OpenDeliveries,
-    OutboxFilter,
-    StoredDelivery,
-)
+from crdt_sync.ports.outbox import Claim, Claimed, DeliveryChange, NewDelivery, OutboxFilter, StoredDelivery
 
 _TIMED = (DeliveryState.LEASED, DeliveryState.SENDING, DeliveryState.RETRY)
 
@@ -68,6 +61,12 @@ class MemoryOutbox:
         named = (row for row in reversed(self._ordered()) if (row.account, row.platform_id) == (account, platform_id))
         return next(named, None) if platform_id else None
 
+    async def newest_notice(self, account: str, conversation: str) -> TicketId | None:
+        """Look through all of them, the newest first."""
+        self._check_open()
+        notices = (row for row in reversed(self._ordered()) if row.is_notice and row.ticket)
+        return next((row.ticket for row in notices if (row.account, row.conversation) == (account, conversation)), None)
+
     async def deliveries(self, where: OutboxFilter, *, limit: int = 100) -> Sequence[StoredDelivery]:
         """Compare every row with the filter."""
         self._check_open()
@@ -86,21 +85,6 @@ class MemoryOutbox:
         self._deliveries[id_] = replace(row, state=after, due_ms=0)
         return True
 
-    async def open_deliveries(self) -> Sequence[OpenDeliveries]:
-        """Look through all of them."""
-        self._check_open()
-        found = {state: [row.at_ms for row in self._ordered() if row.state is state] for state in sorted(OPEN)}
-        return [OpenDeliveries(state, len(times), min(times)) for state, times in found.items() if times]
-
-    async def prune_deliveries(self, before_ms: int, *, limit: int = 1000) -> int:
-        """Look through all of them, the oldest first."""
-        self._check_open()
-        settled = [row for row in self._ordered() if row.state not in OPEN and row.at_ms < before_ms]
-        gone = sorted(settled, key=lambda row: row.at_ms)[:limit]
-        for row in gone:
-            del self._deliveries[row.id]
-        return len(gone)
-
     def _stale_deliveries(self, changes: Iterable[DeliveryChange]) -> set[str]:
         """Return the ids of rows that are not as they were seen."""
         return {change.before.id for change in changes if not self._is_as_seen(change.before)}
@@ -108,10 +92,10 @@ class MemoryOutbox:
     def _write_deliveries(
         self, new: Iterable[NewDelivery], changes: Iterable[DeliveryChange], positions: Mapping[str, int]
     ) -> None:
-        """Keep what a batch holds, where `positions` are those of its messages."""
+        """Keep what a batch holds, where `positions` are those of its messages, and of its notices by their ids."""
         for one in new:
             self._deliveries[one.id] = StoredDelivery(
-                place=place(positions[one.message], one.index),
+                place=place(positions[one.message or one.id], one.index),
                 id=one.id,
                 ticket=one.ticket,
                 message=one.message,

@@ -175,12 +175,13 @@ results = Table(
     Column("checksum", BigInteger),
 )
 
-# What is to be sent to chat platforms: a row a part of an answer, see `ports.outbox`. `place` is the position of the
-# message and the part's index in one number, so that the order of a conversation is that of one column. A literal
-# condition, because SQLite uses a partial index only where it can prove that the query implies it.
+# What is to be sent to chat platforms: a row a part of an answer or a notice, see `ports.outbox`. `place` is the
+# position of the message or the notice and the part's index in one number, so that the order of a conversation is that
+# of one column. A literal condition, because SQLite uses a partial index only where it can prove that the query implies
+# it.
 OPEN = text("state IN ('pending', 'leased', 'sending', 'retry', 'unknown', 'dropped')")
-SETTLED = text("state IN ('sent', 'window_closed', 'dead')")
 SENT_AS = text("platform_id != ''")
+NOTICE = text("message = ''")
 
 outbox = Table(
     "outbox",
@@ -215,36 +216,20 @@ outbox = Table(
         postgresql_where=OPEN,
     ),
     Index("outbox_platform_id", "account", "platform_id", sqlite_where=SENT_AS, postgresql_where=SENT_AS),
-    Index("outbox_settled", "at_ms", sqlite_where=SETTLED, postgresql_where=SETTLED),
+    Index("outbox_notices", "account", "conversation", "place", sqlite_where=NOTICE, postgresql_where=NOTICE),
 )
 
-# Who has which lane of an open ticket, as its card says; see `ports.desk`.
-assignments = Table(
-    "assignments",
+# Since when something is owed, see `ports.owed`; it is red since `red_ms`, 0 if it is not.
+NOT_RED = text("red_ms = 0")
+
+owed = Table(
+    "owed",
     metadata,
     Column("ticket", Text, primary_key=True),
-    Column("lane", Text, primary_key=True),
-    Column("actor", Text, nullable=False),
-    Index("assignments_actor", "actor", "ticket"),
-)
-
-# Whom each rule of the service desk has chosen last.
-turns = Table(
-    "turns",
-    metadata,
-    Column("rule", Text, primary_key=True),
-    Column("actor", Text, nullable=False),
-)
-
-# Whose a ticket is. A party is one side of conversations on one account; several may be one customer.
-customers = Table(
-    "customers",
-    metadata,
-    Column("ticket", Text, primary_key=True),
-    Column("party", Text, nullable=False),
-    Column("customer", Text, nullable=False),
-    Index("customers_party", "party"),
-    Index("customers_customer", "customer"),
+    Column("obligation", Text, primary_key=True),
+    Column("raised_ms", BigInteger, nullable=False),
+    Column("red_ms", BigInteger, nullable=False),
+    Index("owed_not_red", "raised_ms", sqlite_where=NOT_RED, postgresql_where=NOT_RED),
 )
 
 quarantine = Table(

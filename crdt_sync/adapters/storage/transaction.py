@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Insert, Select, Table, bindparam, delete, insert, select, tuple_
 
-from crdt_sync.adapters.storage import bulk, desk_rows, operator_rows, outbox_rows, quarantine, service_position, tables
+from crdt_sync.adapters.storage import bulk, operator_rows, outbox_rows, owed_rows, quarantine, service_position, tables
 from crdt_sync.adapters.storage.checksums import CHECKSUMS
 from crdt_sync.adapters.storage.keys import Facet, Key, facets, owing_lanes, unique_keys
 from crdt_sync.domain import canonical
@@ -82,11 +82,13 @@ def append(connection: Connection, batch: Batch) -> Committed:
         StoreDamaged: the row of positions is not there.
 
     """
-    count = len(batch.updates) + len(batch.transitions) + len(batch.messages) + len(batch.events)
+    notices = batch.notices
+    count = sum(map(len, (batch.updates, batch.transitions, batch.messages, batch.events, notices)))
     last = service_position.advance(connection, count)
-    committed, written = _positioned(batch, last - count + 1)
+    committed, written = _positioned(batch, last - count + 1, last)
     written[tables.subjects] = [(new.subject, new.ticket, new.readable) for new in batch.subjects]
     positions = {row[1]: row[0] for row in written[tables.messages]}
+    positions |= {new.id: position for position, new in enumerate(notices, last - len(notices) + 1)}
     written[tables.outbox] = outbox_rows.rows(batch.deliveries, positions)
     written[tables.results] = [
         (new.actor, new.key, new.request, new.result, committed.last, new.at_ms) for new in batch.results
@@ -99,9 +101,10 @@ def append(connection: Connection, batch: Batch) -> Committed:
         raise CoveredUpdate
     if batch.delivery_changes:
         outbox_rows.apply(connection, batch.delivery_changes)
+    if batch.owed:
+        owed_rows.apply(connection, batch.owed)
     if batch.tickets:
         _write_tickets(connection, batch.tickets, committed)
-    desk_rows.apply(connection, batch)
     if batch.quarantined:
         quarantine.trim(connection, batch.quarantined)
     if batch.refusals:
@@ -167,8 +170,8 @@ def add_rows(connection: Connection, table: Table, rows: Sequence[bulk.Row]) -> 
     bulk.insert(connection, _INSERTS[table], _NAMES[table], signed)
 
 
-def _positioned(batch: Batch, first: int) -> tuple[Committed, dict[Table, list[bulk.Row]]]:
-    """Give out positions in the order of the batch's fields."""
+def _positioned(batch: Batch, first: int, last: int) -> tuple[Committed, dict[Table, list[bulk.Row]]]:
+    """Give out positions in the order of the batch's fields; the last ones are the notices'."""
     positions = itertools.count(first)
     updates = [
         (
@@ -191,7 +194,7 @@ def _positioned(batch: Batch, first: int) -> tuple[Committed, dict[Table, list[b
         tables.events: [_event(new, next(positions)) for new in batch.events],
     }
     transitions = {TransitionId(row[1]): Position(row[0]) for row in rows[tables.transitions]}
-    return Committed(Position(first), Position(next(positions) - 1), transitions), rows
+    return Committed(Position(first), Position(last), transitions), rows
 
 
 @lru_cache(maxsize=1024)  # as many actors as are busy at once; the roles of one seldom change

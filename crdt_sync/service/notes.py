@@ -1,0 +1,122 @@
+"""What is written in a bound group: it becomes a note in the form of the group's department.
+
+It never enters a conversation, so nothing of it can go to a customer. The first result is kept under the message's own
+key, so that a replay writes nothing.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from crdt_sync.domain import group as groups
+from crdt_sync.domain import message, notice
+from crdt_sync.domain.access import GATEWAY
+from crdt_sync.domain.canonical import digest, dumps
+from crdt_sync.domain.group import Group
+from crdt_sync.domain.ids import ActorId, Digest, LaneId, TicketId
+from crdt_sync.errors import Conflict
+from crdt_sync.ports import NewResult, TicketFilter
+from crdt_sync.protocol.room import Room
+from crdt_sync.service.draft import SERVICE, Draft
+from crdt_sync.service.live_ticket import Desk, LiveTicket
+from crdt_sync.service.notices import to_group
+
+if TYPE_CHECKING:
+    from crdt_sync.service.ingest import Arrival
+
+NOTES_CHARACTERS_MAX = 200_000  # of a form: a book, and far below what a document may hold
+
+_WRITER = ActorId(GATEWAY)
+_OF_PLATFORMS = frozenset({"system", "delivery"})  # what no person said
+
+
+class Note:
+    """What becomes of one message of a bound group; prepared and decided as a job of the committer is."""
+
+    def __init__(self, arrival: "Arrival", group: Group) -> None:
+        self.builds_on: Sequence[Room] = ()
+        self._arrival = arrival
+        self._group = group
+        self._origin = message.origin_id(arrival.account, arrival.key)
+        self._key = f"note\n{self._origin}"  # no caller's idempotency key has a line break, so none meets this one
+        self._first: str | None = None  # the ticket, if the message came before
+        self._form: tuple[LiveTicket, LaneId] | None = None
+        self._guessed = False
+
+    async def prepare(self, desk: Desk, draft: Draft) -> None:
+        """Find the first result, else the ticket and its form.
+
+        Raises:
+            Conflict: the key came before with another content.
+
+        """
+        if self._arrival.kind in _OF_PLATFORMS:
+            return
+        first = draft.results.get((_WRITER, self._key)) or await desk.store.result(_WRITER, self._key)
+        if first is not None:
+            if first.request != self._request():
+                raise Conflict("The platform's key came before with another content.", code="idempotency_key_reused")
+            self._first = str(json.loads(first.result)["ticket"])
+            return
+        ticket = await self._ticket(desk)
+        live = await desk.get(ticket) if ticket is not None else None
+        lane = self._group.lane(live.lifecycle) if live is not None else None
+        if live is not None and lane is not None:
+            await desk.with_form(live, lane)
+            self._form, self.builds_on = (live, lane), (live.form_room(lane),)
+
+    def decide(self, draft: Draft) -> tuple[str, bool]:
+        """Write the note, and say in the group what nobody there can know.
+
+        Return the ticket, empty where there is none, and whether this was done before.
+        """
+        if self._arrival.kind in _OF_PLATFORMS or self._first is not None:
+            return self._first or "", self._first is not None
+        if self._form is None:
+            ticket = ""
+            self._say(draft, "no_ticket")
+        else:
+            live, lane = self._form
+            ticket = live.id
+            self._write(draft, live, lane)
+        result = NewResult(_WRITER, self._key, self._request(), dumps({"ticket": ticket}), draft.now_ms)
+        draft.keep_result(result)
+        return ticket, False
+
+    def _write(self, draft: Draft, live: LiveTicket, lane: LaneId) -> None:
+        form = live.form(lane)
+        if len(form.notes()) > NOTES_CHARACTERS_MAX:
+            self._say(draft, "full", live.id)
+            return
+        draft.update(live.form_room(lane), form.append_note(self._text()), SERVICE, trace=self._arrival.trace)
+        if self._guessed:
+            self._say(draft, "guessed", live.id)
+
+    async def _ticket(self, desk: Desk) -> TicketId | None:
+        """Return the ticket that the message names, else the one of the newest notice; only one of the department's.
+
+        A code that names no ticket, or two, is nobody's to guess.
+        """
+        text = "\n".join(part["text"] for part in self._arrival.parts if part.get("type") == "text")
+        code = groups.code_in(text)
+        self._guessed = code is None
+        if code is None:
+            return await desk.store.newest_notice(self._arrival.account, self._arrival.conversation)
+        mine = TicketFilter(department=self._group.department)
+        # The next ids in order: a whole id is not behind itself, so it is looked for from its beginning.
+        after = TicketId(code if len(code) < len(self._origin) else code[:-1])
+        found = [row.id for row in await desk.store.tickets(mine, after=after, limit=2) if row.id.startswith(code)]
+        return found[0] if len(found) == 1 else None
+
+    def _say(self, draft: Draft, phrase: str, ticket: TicketId | None = None) -> None:
+        text = notice.answer(self._group.language, phrase, ticket)
+        draft.notify([to_group(self._group, ticket, f"answer:{self._origin}", text, draft.now_ms)])
+
+    def _text(self) -> str:
+        arrival = self._arrival
+        author = notice.one_line(arrival.display_name) or notice.one_line(arrival.sender) or "?"
+        return notice.note(author, arrival.sent_at_ms, arrival.parts)
+
+    def _request(self) -> Digest:
+        arrival = self._arrival
+        return digest({"sender": arrival.sender, "parts": [dict(part) for part in arrival.parts]})

@@ -1,0 +1,229 @@
+"""What bound groups are told: by the commit of what they tell, once, and no more than their departments may know."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from crdt_sync.adapters.storage.memory import MemoryStore
+from crdt_sync.documents.submit import SubmitDocument
+from crdt_sync.domain.delivery import Conversation, DeliveryState
+from crdt_sync.domain.group import Group, Groups, Notice
+from crdt_sync.domain.identity import Identity
+from crdt_sync.errors import Unavailable
+from crdt_sync.ports.outbox import OutboxFilter
+from crdt_sync.service.sending import Report, lease_of
+from crdt_sync.wire import ysync
+from tests.fakes import ManualClock
+from tests.gated_store import GatedStore
+from tests.world import GATEWAY, LEAD, SALES, TECH, World, arrival
+
+HOUR_MS = 3_600_000
+ALL = frozenset(Notice)
+OFFICE = Group(Conversation("dingtalk-group", "office-robot", ""), "backoffice", ALL, "zh")
+TECHNICIANS = Group(Conversation("dingtalk", "robot", "cid-tech"), "tech", frozenset({Notice.RED}), "en")
+STRANGERS = Group(Conversation("wecom-group", "strangers", ""), "marketing", ALL, "en")
+GATEWAY_OF_ROBOTS = replace(GATEWAY, actor="gateway-2", accounts=("office-robot",))
+DELIVERED = ({"type": "event", "event": "delivered"}, {"type": "text", "text": "p-1"})
+GROUPS = Groups((OFFICE, TECHNICIANS, STRANGERS), HOUR_MS)
+
+
+@pytest.fixture
+async def store():
+    return GatedStore(MemoryStore())
+
+
+@pytest.fixture
+async def world(store):
+    world = await World.start(store, groups=GROUPS)
+    yield world
+    await world.stop()
+
+
+async def told(world, account):
+    """What a group was told, in order."""
+    rows = await world.store.deliveries(OutboxFilter(account=account), limit=1_000)
+    return [json.loads(row.content)["text"] for row in rows]
+
+
+async def signed(world):
+    """A ticket whose work has begun."""
+    view = await world.opened()
+    for name, payload in (("quote", {"price": "480.00"}), ("sign", {"contract": "secret-7"})):
+        view = await world.do(SALES, view, "sales", name, payload=payload)
+    return await world.do(TECH, view, "tech", "start")
+
+
+async def withdrawn(world):
+    """A ticket that owes a halt."""
+    return await world.do(SALES, await signed(world), "sales", "withdraw")
+
+
+async def test_a_stage_is_told_with_the_step_and_the_role_and_nothing_of_its_content(world):
+    view = await signed(world)
+    code = f"#{view.id[:8]} Fibre for the bakery"
+
+    assert [
+        f"{code}：新工单，售前",
+        f"{code}：售前 → 可以开工\n销售：签约（销售）",
+        f"{code}：可以开工 → 交付中\n技术：开始开通（技术）",
+    ] == await told(world, "office-robot")
+
+
+async def test_what_is_owed_since_a_stage_stands_in_the_same_notice(world):
+    view = await withdrawn(world)
+
+    assert [
+        f"#{view.id[:8]} Fibre for the bakery：交付中 → 合同已失效，停止施工",
+        "销售：撤约（销售）",
+        "待办：技术：暂停施工 或 拆除",
+    ] == (await told(world, "office-robot"))[-1].splitlines()
+
+
+async def test_a_group_hears_what_it_is_to_hear_of_and_only_where_its_department_takes_part(world):
+    await withdrawn(world)
+
+    assert [] == await told(world, "robot")
+    assert [] == await told(world, "strangers")
+
+
+async def test_a_notice_is_written_by_the_commit_of_what_it_tells(world, store):
+    view = await signed(world)
+    holding = [batch for batch in store.batches if batch.deliveries]
+
+    assert [("open",), ("sign",), ("start",)] == [
+        tuple(json.loads(new.record)["name"] for new in batch.transitions) for batch in holding
+    ]
+    store.refuses = lambda batch: bool(batch.deliveries)
+    with pytest.raises(Unavailable):
+        await world.do(SALES, view, "sales", "withdraw")
+    assert 3 == len(await told(world, "office-robot"))
+
+
+async def test_what_was_said_while_it_was_offline_is_told_once(world, store):
+    """Several steps of one commit are one notice."""
+    view = await world.opened()
+    quote = world.made(SALES, view, "sales", "quote", (view.id,))
+    sign = world.made(SALES, view, "sales", "sign", (quote.id,))
+    await submit(world, SALES, view.id, quote.record, sign.record)
+
+    assert [f"#{view.id[:8]} Fibre for the bakery：售前 → 可以开工\n销售：报价（销售）\n销售：签约（销售）"] == (
+        await told(world, "office-robot")
+    )[1:]
+
+
+async def submit(world, principal, ticket, *records):
+    connection, _ = await world.yjs(f"ticket/{ticket}/submit/{principal.department}", principal)
+    document = SubmitDocument(7)
+    for update in [document.append_transition(record) for record in records]:
+        connection.receive(ysync.encode_update(update))
+    await world.settle()
+
+
+async def test_an_obligation_turns_red_once_after_its_time(world):
+    view = await withdrawn(world)
+    world.clock.advance(HOUR_MS - 1)
+    await world.overdue.look()
+    assert [] == await told(world, "robot")
+
+    world.clock.advance(1)
+    for _ in range(3):
+        await world.overdue.look()
+    red = f"#{view.id[:8]} Fibre for the bakery"
+    assert [f"{red}: Still to be done after 60 minutes: Halt or Dismantle in Field engineering"] == await told(
+        world, "robot"
+    )
+    assert f"{red}：已超过 60 分钟仍待办：技术：暂停施工 或 拆除" == (await told(world, "office-robot"))[-1]
+    events = [event for event in await world.store.events(0) if event.type == "obligation_overdue"]
+    assert [{"row": "stop_work", "owes": {"tech": ["halt", "dismantle"]}}] == [event.data for event in events]
+
+
+async def test_what_was_done_in_time_does_not_turn_red_and_what_is_owed_anew_begins_anew(world):
+    view = await withdrawn(world)
+    world.clock.advance(HOUR_MS - 1)
+    view = await world.do(SALES, view, "sales", "revive")
+    view = await world.do(SALES, view, "sales", "sign", payload={"contract": "secret-8"})
+    view = await world.do(SALES, view, "sales", "withdraw")
+    world.clock.advance(HOUR_MS - 1)
+    await world.overdue.look()
+    assert [] == await told(world, "robot")
+
+    world.clock.advance(1)
+    await world.overdue.look()
+    assert 1 == len(await told(world, "robot"))
+
+
+async def test_a_service_that_was_down_tells_what_turned_red_meanwhile_and_not_again(store):
+    clock = ManualClock()
+    first = await World.start(store, groups=GROUPS, clock=clock)
+    await withdrawn(first)
+    await first.stop()
+    clock.advance(HOUR_MS)
+    for _ in range(2):
+        world = await World.start(store, groups=GROUPS, clock=clock)
+        await world.overdue.look()
+        await world.stop()
+
+    assert 1 == len(await told(world, "robot"))
+
+
+async def test_a_commit_that_fails_leaves_the_obligation_for_the_next_look(world, store):
+    await withdrawn(world)
+    world.clock.advance(HOUR_MS)
+    store.refuses = lambda batch: bool(batch.owed)
+    await world.overdue.look()
+    assert [] == await told(world, "robot")
+
+    store.refuses = lambda batch: False
+    await world.overdue.look()
+    assert 1 == len(await told(world, "robot"))
+
+
+async def test_more_than_a_page_turns_red_in_one_look(world, monkeypatch):
+    monkeypatch.setattr("crdt_sync.service.overdue.PAGE_ROWS", 2)
+    for _ in range(5):
+        await withdrawn(world)
+    world.clock.advance(HOUR_MS)
+    await world.overdue.look()
+
+    assert 5 == len(await told(world, "robot"))
+
+
+async def test_what_becomes_of_a_notice_stands_in_the_outbox_and_on_no_ticket(world, store):
+    (opened,) = await world.tickets.ingest(GATEWAY, [arrival("hello")])
+    claiming = world.outbox.claim(Identity(GATEWAY_OF_ROBOTS, None), accounts=(), idempotent=(), in_flight_max=0)
+    row = await anext(claiming)
+    for outcome in ("begun", "sent"):
+        await world.outbox.report(GATEWAY_OF_ROBOTS, Report(row.id, lease_of(row), outcome, platform_id="p-1"))
+    await claiming.close()
+    # A platform that tells of it tells nothing about a part of the conversation.
+    told = arrival("told", account="office-robot", kind="delivery", parts=DELIVERED, conversation="somebody")
+    await world.tickets.ingest(GATEWAY_OF_ROBOTS, [told])
+
+    assert DeliveryState.SENT is (await store.delivery(row.id)).state
+    assert {} == (await world.rooms.get(f"ticket/{opened.ticket}/talk")).document.deliveries()
+    assert [] == [event for event in await store.events(0) if event.type == "delivery"]
+
+
+async def test_a_notice_that_an_operator_drops_lets_the_next_pass(world, store):
+    await signed(world)
+    first, second, _ = await store.deliveries(OutboxFilter(account="office-robot"))
+    await store.amend_delivery(first.id, [DeliveryState.PENDING], DeliveryState.DROPPED)
+    await world.outbox.look()
+    await world.settle()
+
+    assert DeliveryState.DEAD is (await store.delivery(first.id)).state
+    claiming = world.outbox.claim(Identity(GATEWAY_OF_ROBOTS, None), accounts=(), idempotent=(), in_flight_max=0)
+    assert second.id == (await anext(claiming)).id
+    await claiming.close()
+
+
+async def test_a_flagged_lane_owes_a_review(world):
+    view = await world.opened()
+    seen = await world.do(SALES, view, "sales", "quote", payload={"price": "1.00"})
+    sign = world.made(LEAD, seen, "sales", "sign", (await world.newest(view.id),))
+    view = await world.do(SALES, seen, "sales", "lose")
+    await world.do(SALES, view, "sales", "revive")
+    await submit(world, LEAD, view.id, sign.record)
+
+    assert (await told(world, "office-robot"))[-1].endswith("待办：销售：复核")
