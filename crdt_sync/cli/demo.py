@@ -11,7 +11,9 @@ from crdt_sync.cli.walk import Walk, token
 from crdt_sync.domain.lifecycle.explain import Language
 from crdt_sync.ports import Clock
 from crdt_sync.server.bootstrap import Service
+from crdt_sync.server.keys import local_secret
 from crdt_sync.server.settings import Settings
+from gateway.accounts import WebAccount
 
 
 async def play(settings: Settings, *, language: Language, stories: int, once: bool, clock: Clock) -> bool:
@@ -23,7 +25,7 @@ async def play(settings: Settings, *, language: Language, stories: int, once: bo
 
     """
     gateway = {
-        "accounts": (wechat_customer.account(),),
+        "accounts": (wechat_customer.account(), _site(settings)),
         "timestamp_tolerance_s": wechat_customer.SAMPLE_AGE_S,
     }
     began = perf_counter()
@@ -39,8 +41,15 @@ async def play(settings: Settings, *, language: Language, stories: int, once: bo
     return not failed
 
 
+def _site(settings: Settings) -> WebAccount:
+    """A site of the demonstration's own, with a secret that is drawn once."""
+    secret = local_secret(settings.data / "widget.key").hex()
+    return WebAccount(channel="web", account="web", secret=lambda: secret, demo=True)
+
+
 def _print_addresses(settings: Settings, service: Service) -> None:
     typer.echo(f"\nThe service goes on: http://127.0.0.1:{service.port}/  grpc://127.0.0.1:{service.grpc_port}")
+    typer.echo(f"A page with the chat widget, for a customer: http://127.0.0.1:{service.port}/widget/demo")
     typer.echo("Sign in with one of these tokens (good for 12 hours); Ctrl-C ends it.")
     for person in people(service.lifecycle):
         typer.echo(f"  {person.name}: {token(settings, person)}")

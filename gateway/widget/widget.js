@@ -156,7 +156,7 @@
 
   const tellUnread = () => {
     badge.hidden = unread === 0;
-    badge.textContent = `${unread} ${WORDS.unread}`;
+    badge.textContent = unread ? `${unread} ${WORDS.unread}` : "";
   };
 
   const who = (entry) => (entry.from === "visitor" ? WORDS.you : entry.name || WORDS.agent);

@@ -15,6 +15,7 @@ import pytest
 from crdt_sync.cli.process import development_token
 from crdt_sync.rpc.ticketsync.v1.tickets_pb2 import ListRequest
 from crdt_sync.rpc.ticketsync.v1.tickets_pb2_grpc import TicketServiceStub
+from tests.gateway import visitor
 
 DEMO_TIMEOUT_S = 150
 ROOT = Path(__file__).parents[2]
@@ -108,6 +109,12 @@ async def test_a_department_is_data_and_the_demonstration_goes_on_with_its_token
         headers = {"authorization": f"Bearer {tokens['support_lead:']}"}
         async with httpx.AsyncClient(base_url=base, headers=headers) as client:
             page = (await client.get("/?lang=zh")).text
+            assert f"{base}/widget/demo" in walked
+            assert 'data-site="web"' in (await client.get("/widget/demo")).text
+            assert (await client.get("/widget.js")).is_success
+        async with visitor.page(base, origin=base, token="", site="web") as customer:
+            assert 200 == (await customer.delivered('{"t":"msg","cid":"first-one","text":"Hello"}')).status_code
+            assert 413 == (await customer.delivered("x" * 16_385)).status_code
         assert (2, 2) == (page.count("客服请求: 已回复</p>"), page.count("客服请求: 待处理</p>"))
     finally:
         process.terminate()

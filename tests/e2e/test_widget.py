@@ -1,0 +1,180 @@
+"""What a visitor of a web page does, in a real browser, and what becomes of it."""
+
+import pytest
+import pytest_asyncio
+
+from tests.e2e.widget_site import AXE, running_site
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory):
+    async with running_site(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(shared):
+    yield shared
+    for context in shared.contexts:
+        await context.close()
+    shared.contexts.clear()
+
+
+async def test_visitor_writes_is_answered_by_name_and_finds_it_again_after_a_reload(site):
+    chat = await site.page(await site.visitor())
+    await chat.open()
+    await chat.shows("Hello! How can we help you?")
+    await chat.write("Where is <b>my</b> order?")
+    await chat.kept()
+    ticket = await site.ticket("Where is <b>my</b> order?")
+    await site.answer(ticket, "On its way.")
+    await chat.shows("On its way.")
+
+    await chat.page.reload()
+    await chat.open()
+    await chat.shows("On its way.")
+    assert ["Hello! How can we help you?", "Where is <b>my</b> order?", "On its way."] == await chat.said()
+    assert [] == chat.faults
+
+
+async def test_what_is_written_while_the_line_is_cut_arrives_once_and_nothing_is_missed(site):
+    context = await site.visitor()
+    chat = await site.page(context)
+    await chat.open()
+    await chat.write("first, before the cut")
+    ticket = await site.ticket("first, before the cut")
+    await site.gateway.kill()
+    await chat.page.get_by_text("Connecting…").wait_for()
+    await chat.write("second, with no line")
+    await chat.write("third, with no line")
+    await site.answer(ticket, "answered meanwhile")
+    await site.gateway.start()
+    await chat.kept()
+    await chat.shows("answered meanwhile")
+    await site.ticket("third, with no line")
+    told = [message["parts"][0]["text"] for message in await site.messages(ticket)]
+    mine = [text for text in told if "line" in text or "cut" in text]
+    assert ["first, before the cut", "second, with no line", "third, with no line"] == mine
+
+
+async def test_what_was_written_offline_survives_the_page(site):
+    context = await site.visitor()
+    chat = await site.page(context)
+    await chat.open()
+    await chat.write("before the tunnel")
+    await chat.kept()
+    await site.gateway.kill()
+    await chat.write("in the tunnel")
+    await chat.page.close()
+    await site.gateway.start()
+    chat = await site.page(context)
+    await chat.open()
+    await chat.kept()
+    await chat.shows("in the tunnel")
+    await site.ticket("in the tunnel")
+
+
+async def test_two_tabs_show_the_same(site):
+    context = await site.visitor()
+    first, second = await site.page(context), await site.page(context)
+    for chat in (first, second):
+        await chat.open()
+    await first.write("from the first tab")
+    await second.shows("from the first tab")
+    await second.write("from the second tab")
+    await first.shows("from the second tab")
+    ticket = await site.ticket("from the second tab")
+    await site.answer(ticket, "to both tabs")
+    for chat in (first, second):
+        await chat.shows("to both tabs")
+    assert await first.said() == await second.said()
+
+
+async def test_widget_speaks_chinese_where_the_page_says_so_or_else_the_browser(site):
+    chat = await site.page(await site.visitor(), lang="zh")
+    await chat.open("在线客服")
+    await chat.shows("您好！请问有什么可以帮您？")
+    await chat.write("我的订单在哪里？")
+    await chat.kept()
+    await site.ticket("我的订单在哪里？")
+
+    page = await (await site.visitor(locale="zh-CN")).new_page()
+    await page.goto(site.shop)
+    await page.get_by_role("button", name="在线客服").click()
+    await page.get_by_role("textbox", name="请输入消息").wait_for()
+
+
+async def test_keyboard_alone_is_enough(site):
+    page = (await site.page(await site.visitor())).page
+    focused = "() => document.activeElement.shadowRoot?.activeElement?.textContent"
+    for _ in range(5):
+        await page.keyboard.press("Tab")
+        if await page.evaluate(focused) == "Chat with us":
+            break
+    await page.keyboard.press("Enter")
+    await page.get_by_role("dialog", name="Chat with us").wait_for()
+    await page.keyboard.type("typed")
+    await page.keyboard.press("Shift+Enter")
+    await page.keyboard.type("on two lines")
+    await page.keyboard.press("Enter")
+    await site.ticket("typed\\non two lines")
+    inside = "() => !!document.activeElement.shadowRoot"
+    for key in (*["Tab"] * 8, *["Shift+Tab"] * 8):
+        await page.keyboard.press(key)
+        assert await page.evaluate(inside), "the focus has left the dialog"
+    await page.keyboard.press("Escape")
+    assert "Chat with us" == await page.evaluate(focused)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+async def test_axe_finds_nothing(site, lang):
+    chat = await site.page(await site.visitor(reduced_motion="reduce"), lang)
+    await chat.page.evaluate(AXE.read_text("utf-8"))
+    run = "async () => (await axe.run()).violations.map((one) => `${one.id}: ${one.nodes[0].html}`)"
+    assert [] == await chat.page.evaluate(run)
+    await chat.open("Chat with us" if lang == "en" else "在线客服")
+    await chat.write("hello")
+    await chat.kept()
+    assert [] == await chat.page.evaluate(run)
+
+
+async def test_page_of_another_host_may_carry_it_if_the_account_says_so_and_no_other(site):
+    context = await site.visitor()
+    for origin, outcome in ((site.shop, ""), (site.foreign, "Chat is not available here.")):
+        page = await context.new_page()
+        await page.goto(origin)
+        await page.get_by_role("button", name="Chat with us").click()
+        text = "hello from another host"
+        await page.get_by_role("textbox", name="Your message").fill(text)
+        await page.keyboard.press("Enter")
+        if outcome:
+            await page.get_by_text(outcome).wait_for()
+            assert 1 == await page.locator(".note").count()
+        else:
+            await site.ticket(text)
+
+
+async def test_forged_token_is_another_visitors_to_nobody(site):
+    """A page that shows another visitor's name under its own signature is a stranger to the gateway."""
+    victim = await site.page(await site.visitor())
+    await victim.open()
+    await victim.write("the secret of the victim")
+    await victim.kept()
+    read = "() => Object.entries(localStorage).find(([name]) => name.endsWith(':token'))"
+    name, token = await victim.page.evaluate(read)
+    thief = await site.page(await site.visitor())
+    await thief.open()
+    await thief.write("hello")
+    await thief.kept()
+    _, own = await thief.page.evaluate(read)
+    forged = ".".join([own.split(".")[0], token.split(".")[1], own.split(".")[2]])
+    await thief.page.evaluate("([name, token]) => localStorage.setItem(name, token)", [name, forged])
+    await thief.page.reload()
+    await thief.open()
+    await thief.write("and now?")
+    await thief.kept()
+    assert "the secret of the victim" not in str(await thief.said())
+    _, fresh = await thief.page.evaluate(read)
+    assert fresh not in {own, token, forged}
