@@ -100,6 +100,15 @@ class OutboxFilter:
     after: int = 0  # a `place`
 
 
+@dataclass(frozen=True, slots=True)
+class OpenDeliveries:
+    """How many rows are in one of the states that keep others waiting, and when the oldest of them was admitted."""
+
+    state: DeliveryState
+    count: int
+    oldest_ms: int
+
+
 class OutboxStore(Protocol):
     """The part of the store that holds what is to be sent. Every method raises `StoreUnavailable`."""
 
@@ -133,4 +142,12 @@ class OutboxStore(Protocol):
 
     async def amend_delivery(self, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
         """Move a row to a state, due at once, and tell whether it was in one of those before."""
+        ...
+
+    async def open_deliveries(self) -> Sequence[OpenDeliveries]:
+        """Count what is not settled, by the order of the states' names."""
+        ...
+
+    async def prune_deliveries(self, before_ms: int, *, limit: int = 1000) -> int:
+        """Remove up to `limit` settled rows that were admitted before an instant, and return how many."""
         ...

@@ -67,7 +67,7 @@ class Parts:
 def create_app(parts: Parts) -> FastAPI:
     """Lay out the routes."""
     app = FastAPI(title="crdt-sync", version=INTERFACE, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for name in ("tickets", "lifecycles", "authenticator", "readiness", "clock", "audit", "metrics", "origins"):
+    for name in ("tickets", "lifecycles", "authenticator", "readiness", "clock", "audit", "rate", "metrics", "origins"):
         setattr(app.state, name, getattr(parts, name))
     problems.install(app)
     for router in (tickets_api.router, health.router, metrics.router, page.router, reference.router):

@@ -17,7 +17,7 @@ from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import ServiceError, TicketSyncError, Unavailable
 from crdt_sync.rpc.status import abort
 from crdt_sync.server.auth import Authenticator, bearer, shown_token
-from crdt_sync.server.handshake_rate import HandshakeRate
+from crdt_sync.server.handshake_rate import HandshakeRate, What
 from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.server.requests import request_id_of, traceparent_of
 from crdt_sync.service.audit import Asked, Audit
@@ -42,9 +42,10 @@ class Call:
 class Servicer:
     """A service whose calls carry a token."""
 
-    def __init__(self, authenticator: Authenticator, audit: Audit) -> None:
+    def __init__(self, authenticator: Authenticator, audit: Audit, rate: HandshakeRate) -> None:
         self.authenticator = authenticator
         self.audit = audit
+        self.rate = rate
 
 
 _S = TypeVar("_S", bound=Servicer)
@@ -74,10 +75,9 @@ def unary(
     async def attempt(self: _S, request: _Request, context: Context) -> _Response | TicketSyncError:
         principal = None
         try:
-            headers = metadata_of(context)
-            identity = await self.authenticator.authenticate(bearer(headers.get("authorization")), headers)
+            identity = await caller_of(context, self.authenticator, self.rate, "requests")
             principal = identity.principal
-            call = Call(principal, traceparent_of(headers.get("traceparent")))
+            call = Call(principal, traceparent_of(metadata_of(context).get("traceparent")))
             async with asyncio.timeout(CALL_S):
                 return await method(self, request, call)
         except TimeoutError:
@@ -94,8 +94,10 @@ def unary(
     return answer
 
 
-async def caller_of(context: Context, authenticator: Authenticator, rate: HandshakeRate) -> Identity:
-    """Return who begins a stream, and count that as a handshake.
+async def caller_of(
+    context: Context, authenticator: Authenticator, rate: HandshakeRate, what: What = "handshakes"
+) -> Identity:
+    """Return who calls, and count that: to begin a stream is a handshake.
 
     Raises:
         TooOften: it is one too many for him or for his address.
@@ -105,8 +107,8 @@ async def caller_of(context: Context, authenticator: Authenticator, rate: Handsh
     headers = metadata_of(context)
     header = headers.get("authorization")
     token = shown_token(header, None)
-    rate.arrive(source_of(context), token)
-    return await rate.judged(authenticator.authenticate(bearer(header), headers), token)
+    rate.arrive(source_of(context), token, what)
+    return await rate.judged(authenticator.authenticate(bearer(header), headers), token, what)
 
 
 @contextmanager

@@ -38,10 +38,9 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
     """The calls of EgressService."""
 
     def __init__(
-        self, authenticator: Authenticator, audit: Audit, outbox: Outbox, rate: HandshakeRate, room: Room
+        self, authenticator: Authenticator, audit: Audit, rate: HandshakeRate, outbox: Outbox, room: Room
     ) -> None:
-        super().__init__(authenticator, audit)
-        self._rate = rate
+        super().__init__(authenticator, audit, rate)
         self._outbox = outbox
         self._room = room
 
@@ -55,7 +54,7 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
         room = ExitStack()
         try:
             room.enter_context(self._room())
-            identity = await caller_of(context, self.authenticator, self._rate)
+            identity = await caller_of(context, self.authenticator, self.rate)
             principal = identity.principal
             claiming = self._outbox.claim(
                 identity,

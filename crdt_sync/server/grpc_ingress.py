@@ -8,6 +8,7 @@ from crdt_sync.rpc.ticketsync.v1 import gateway_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2_grpc
 from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.grpc_calls import Call, Servicer, unary
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.requests import traceparent_of
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.ingest import Arrival, Ingested
@@ -28,8 +29,8 @@ Part = Mapping[str, str]
 class IngressServicer(Servicer, gateway_pb2_grpc.IngressServiceServicer):
     """The call of IngressService."""
 
-    def __init__(self, authenticator: Authenticator, audit: Audit, tickets: Tickets) -> None:
-        super().__init__(authenticator, audit)
+    def __init__(self, authenticator: Authenticator, audit: Audit, rate: HandshakeRate, tickets: Tickets) -> None:
+        super().__init__(authenticator, audit, rate)
         self._tickets = tickets
 
     @unary

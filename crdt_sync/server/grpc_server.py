@@ -109,21 +109,21 @@ class GrpcServer:
     """The server and its one port."""
 
     def __init__(self, parts: GrpcParts, connections_max: int) -> None:
-        options = [*OPTIONS, ("grpc.max_allowed_incoming_connections", connections_max)]  # more are closed at once
+        options = [*OPTIONS, ("grpc.max_allowed_incoming_connections", connections_max)]  # more are closed untold
         self._server = grpc.aio.server(options=options, interceptors=[DecodingInterceptor(parts.audit)])
         files = (sync_pb2, tickets_pb2, events_pb2, gateway_pb2)
         self.services = tuple(s.full_name for file in files for s in file.DESCRIPTOR.services_by_name.values())
         self._health = StoreHealth(parts.readiness, self.services)
         self._watching: asyncio.Task[None] | None = None
         sync = SyncServicer(parts.authenticator, parts.connections, parts.audit, parts.rate, parts.room)
-        tickets = TicketServicer(parts.authenticator, parts.audit, parts.tickets, parts.lifecycles)
+        tickets = TicketServicer(parts.authenticator, parts.audit, parts.rate, parts.tickets, parts.lifecycles)
         sync_pb2_grpc.add_SyncServiceServicer_to_server(sync, self._server)
         tickets_pb2_grpc.add_TicketServiceServicer_to_server(tickets, self._server)
         events = EventServicer(parts.authenticator, parts.events, parts.audit, parts.clock, parts.rate, parts.room)
         events_pb2_grpc.add_EventServiceServicer_to_server(events, self._server)
-        ingress = IngressServicer(parts.authenticator, parts.audit, parts.tickets)
+        ingress = IngressServicer(parts.authenticator, parts.audit, parts.rate, parts.tickets)
         gateway_pb2_grpc.add_IngressServiceServicer_to_server(ingress, self._server)
-        egress = EgressServicer(parts.authenticator, parts.audit, parts.outbox, parts.rate, parts.room)
+        egress = EgressServicer(parts.authenticator, parts.audit, parts.rate, parts.outbox, parts.room)
         gateway_pb2_grpc.add_EgressServiceServicer_to_server(egress, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*self.services, health.SERVICE_NAME, reflection.SERVICE_NAME)

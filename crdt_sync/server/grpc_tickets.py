@@ -14,6 +14,7 @@ from crdt_sync.rpc.ticketsync.v1 import tickets_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import tickets_pb2_grpc
 from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.grpc_calls import Call, Servicer, idempotency_of, unary
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.tickets import Tickets
@@ -29,8 +30,15 @@ Scalar = str | bool | int | float | None
 class TicketServicer(Servicer, tickets_pb2_grpc.TicketServiceServicer):
     """The calls of TicketService."""
 
-    def __init__(self, authenticator: Authenticator, audit: Audit, tickets: Tickets, lifecycles: Lifecycles) -> None:
-        super().__init__(authenticator, audit)
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        audit: Audit,
+        rate: HandshakeRate,
+        tickets: Tickets,
+        lifecycles: Lifecycles,
+    ) -> None:
+        super().__init__(authenticator, audit, rate)
         self._tickets = tickets
         self._lifecycles = lifecycles
 

@@ -1,4 +1,4 @@
-"""How often one may come: a rate of handshakes for each address, and a sharper one for each person.
+"""How often one may come: a rate of handshakes for each address, a sharper one for each person, and one of requests.
 
 An address may be a whole office, which comes back at once when the service was restarted; a person has a few screens.
 Who is known by a token that was found good before counts for himself alone: he is refused before anything is done for
@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from ipaddress import AddressValueError, IPv6Address
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ActorId, Department
@@ -21,6 +21,7 @@ from crdt_sync.wire import limits
 SECOND_NS = 1_000_000_000
 KEYS_MAX = 10_000  # of each kind, some 2 MB; who is forgotten begins anew
 
+What = Literal["handshakes", "requests"]  # requests are those of REST and the unary calls of gRPC
 Actor = tuple[ActorId, Department]
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -29,23 +30,24 @@ _V = TypeVar("_V")
 class TooOften(TooMany):
     """Somebody comes too often; there is room for him again in `retry_after_s`."""
 
-    default_code = "too_many_handshakes"
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__("Too many handshakes in a short time.", advice="Come back more slowly.")
+    def __init__(self, what: What, retry_after_s: int) -> None:
+        super().__init__(f"Too many {what} in a short time.", code=f"too_many_{what}", advice="Come back more slowly.")
         self.retry_after_s = retry_after_s
 
 
 class HandshakeRate:
-    """Counts handshakes. `now_ns` tells a time that never goes back."""
+    """Counts handshakes and requests. `now_ns` tells a time that never goes back."""
 
     def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._sources = Buckets[str](limits.SOURCE_HANDSHAKES_MAX, limits.SOURCE_HANDSHAKES_PER_S_MAX, now_ns)
-        self._actors = Buckets[Actor](limits.ACTOR_HANDSHAKES_MAX, limits.ACTOR_HANDSHAKES_PER_S_MAX, now_ns)
+        self._actors: dict[What, Buckets[Actor]] = {
+            "handshakes": Buckets(limits.ACTOR_HANDSHAKES_MAX, limits.ACTOR_HANDSHAKES_PER_S_MAX, now_ns),
+            "requests": Buckets(limits.ACTOR_REQUESTS_MAX, limits.ACTOR_REQUESTS_PER_S_MAX, now_ns),
+        }
         self._known = Newest[bytes, Actor]()
 
-    def arrive(self, source: str, token: str | None = None) -> None:
-        """Count a handshake from an address before its token is judged, unless the token was good the last time.
+    def arrive(self, source: str, token: str | None = None, what: What = "handshakes") -> None:
+        """Count who comes from an address before his token is judged, unless it was good the last time.
 
         Raises:
             TooOften: it is one too many for the address, or for whom the token names.
@@ -53,11 +55,13 @@ class HandshakeRate:
         """
         actor = self._known.get(_digest(token)) if token else None
         if actor is None:
-            self._sources.take(_household(source))
+            self._sources.take(_household(source), what)
         else:
-            self._actors.check(actor)
+            self._actors[what].check(actor, what)
 
-    async def judged(self, judging: Awaitable[Identity], token: str | None = None) -> Identity:
+    async def judged(
+        self, judging: Awaitable[Identity], token: str | None = None, what: What = "handshakes"
+    ) -> Identity:
         """Return who came, and count him; `token` is the handshake's, none if it came later.
 
         Raises:
@@ -71,11 +75,11 @@ class HandshakeRate:
             if token:
                 self._known.forget(_digest(token))
             raise
-        self.enter(identity, token)
+        self.enter(identity, token, what)
         return identity
 
-    def enter(self, identity: Identity, token: str | None = None) -> None:
-        """Count a handshake of somebody who was judged, and know him by its token from now on.
+    def enter(self, identity: Identity, token: str | None = None, what: What = "handshakes") -> None:
+        """Count somebody who was judged, and know him by his token from now on.
 
         Raises:
             TooOften: it is one too many.
@@ -85,7 +89,8 @@ class HandshakeRate:
         if not principal.department:
             return  # without tokens everybody is the same stranger
         actor = (principal.actor, principal.department)
-        self._actors.take(actor)
+        if what == "handshakes" or not principal.is_gateway:  # a gateway calls for all its customers
+            self._actors[what].take(actor, what)
         if token:
             self._known.put(_digest(token), actor)
 
@@ -121,7 +126,7 @@ class Buckets(Generic[_K]):
         self._now_ns = now_ns
         self._full_at_ns = Newest[_K, int]()
 
-    def check(self, key: _K) -> None:
+    def check(self, key: _K, what: What) -> None:
         """See that there is one to take.
 
         Raises:
@@ -130,16 +135,16 @@ class Buckets(Generic[_K]):
         """
         wait_ns = self._missing_ns(key) + self._each_ns - self._capacity_ns
         if wait_ns > 0:
-            raise TooOften(math.ceil(wait_ns / SECOND_NS))
+            raise TooOften(what, math.ceil(wait_ns / SECOND_NS))
 
-    def take(self, key: _K) -> None:
+    def take(self, key: _K, what: What) -> None:
         """Take one.
 
         Raises:
             TooOften: there is none.
 
         """
-        self.check(key)
+        self.check(key, what)
         self._full_at_ns.put(key, self._now_ns() + self._missing_ns(key) + self._each_ns)
 
     def _missing_ns(self, key: _K) -> int:

@@ -6,19 +6,18 @@ reads it, so it gives no other site a hand on the API.
 
 from collections.abc import Sequence
 from html import escape
-from typing import Literal, cast
+from typing import Literal
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import CallerError, TicketSyncError, Unauthenticated
 from crdt_sync.ports import TicketFilter
-from crdt_sync.server.auth import Authenticator, bearer
+from crdt_sync.server.auth import bearer
 from crdt_sync.server.problems import note
-from crdt_sync.server.requests import LifecyclesPort, TicketsPort, check_origin
+from crdt_sync.server.requests import LifecyclesPort, TicketsPort, check_origin, identify
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.tickets import Tickets
 from crdt_sync.service.views import Explained
@@ -74,7 +73,7 @@ async def show(request: Request, tickets: TicketsPort, lifecycles: LifecyclesPor
     """Show the tickets, or the form to sign in with."""
     language = _language(request)
     try:
-        identity = await _identify(request)
+        identity = await identify(request, bearer(request.headers.get("authorization")) or request.cookies.get(COOKIE))
         shown = await _tickets(identity.principal, tickets, lifecycles, language)
     except Unauthenticated as error:
         presented = error.code != "token_missing"
@@ -98,7 +97,7 @@ async def sign_in_or_out(request: Request) -> Response:
         if not token:
             answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
             return answer
-        identity = await _authenticator(request).authenticate(token, request.headers)
+        identity = await identify(request, token)
     except TicketSyncError as error:
         note(request.scope, error.code)
         return _page(language, _form(language, error), status=status_of(error).http)
@@ -108,15 +107,6 @@ async def sign_in_or_out(request: Request) -> Response:
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, token, max_age=lifetime_s, httponly=True, samesite="strict", secure=secure)
     return answer
-
-
-def _authenticator(request: Request) -> Authenticator:
-    return cast(Authenticator, request.app.state.authenticator)
-
-
-async def _identify(request: Request) -> Identity:
-    token = bearer(request.headers.get("authorization")) or request.cookies.get(COOKIE)
-    return await _authenticator(request).authenticate(token, request.headers)
 
 
 def _posted_token(body: bytes) -> str:

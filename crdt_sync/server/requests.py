@@ -8,9 +8,11 @@ from fastapi import Depends, Header, Path
 from starlette.requests import HTTPConnection, Request
 
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ID_PATTERN, LaneId, TicketId
 from crdt_sync.errors import Forbidden, Malformed, NotFound
 from crdt_sync.server.auth import Authenticator, bearer
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.tickets import Tickets
 
@@ -18,9 +20,22 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 
-async def _caller(request: Request) -> Principal:
+async def identify(request: Request, token: str | None) -> Identity:
+    """Return who makes a request, and count it.
+
+    Raises:
+        TooOften: it is one too many for him or for his address.
+        TicketSyncError: his token was judged so.
+
+    """
     authenticator = cast(Authenticator, request.app.state.authenticator)
-    identity = await authenticator.authenticate(bearer(request.headers.get("authorization")), request.headers)
+    rate = cast(HandshakeRate, request.app.state.rate)
+    rate.arrive(source_of(request), token, "requests")
+    return await rate.judged(authenticator.authenticate(token, request.headers), token, "requests")
+
+
+async def _caller(request: Request) -> Principal:
+    identity = await identify(request, bearer(request.headers.get("authorization")))
     request.state.principal = identity.principal  # for the record of refusals
     return identity.principal
 

@@ -101,6 +101,13 @@ ACTOR_HANDSHAKES_PER_S_MAX = 10
 """More of them each second: a person who opens ticket after ticket needs one or two. A client that comes a hundred
 times a second is refused after eleven seconds, and from then on nine times of ten."""
 
+ACTOR_REQUESTS_MAX = 5_000
+"""Requests of one person at once, on REST and in unary calls of gRPC: some for each of a thousand tickets."""
+
+ACTOR_REQUESTS_PER_S_MAX = 100
+"""More of them each second: a console that shows everything it has asks for less. One costs some 2 ms of the event
+loop, so that a hostile person takes a fifth of it."""
+
 UNAUTHENTICATED_S = 10
 """Seconds from the open socket to a judged token; a phone on a bad line needs a few."""
 

@@ -70,7 +70,7 @@ async def test_what_was_owed_before_is_owed_since_its_ticket_changed(migrated):
     await store.close()
     connection = sqlite3.connect(migrated)
     connection.executescript(
-        "DROP TABLE owed; DROP INDEX outbox_notices; UPDATE alembic_version SET version_num = '0007'"
+        "DROP TABLE owed; DROP INDEX outbox_notices; UPDATE alembic_version SET version_num = '0008'"
     )
     connection.close()
 

@@ -205,3 +205,26 @@ class OutboxContract:
         await store.commit(Batch(subjects=[subject("chat:1")]))
         assert '["web","x"]' == await store.readable("chat:1")
         assert "" == await store.readable("chat:2")
+
+    async def test_what_is_open_is_counted_by_state_with_the_time_of_the_oldest(self, store: Store):
+        assert [] == await store.open_deliveries()
+        one, two, three = await answered(store, *(replace(delivery("m", n), at_ms=AT_MS - n) for n in range(3)))
+        await changed(store, three, SENT)
+        await changed(store, one, UNKNOWN)
+
+        found = await store.open_deliveries()
+        assert [(DeliveryState.PENDING, 1, two.at_ms), (UNKNOWN, 1, one.at_ms)] == [
+            (each.state, each.count, each.oldest_ms) for each in found
+        ]
+
+    async def test_what_is_settled_is_removed_by_its_time_and_nothing_that_is_open(self, store: Store):
+        rows = await answered(store, *(replace(delivery("m", n), at_ms=AT_MS + n) for n in range(5)))
+        for row, state in zip(
+            rows, [SENT, UNKNOWN, DeliveryState.DEAD, DeliveryState.WINDOW_CLOSED, SENT], strict=True
+        ):
+            await changed(store, row, state)
+
+        assert 1 == await store.prune_deliveries(AT_MS + 4, limit=1)
+        assert await store.delivery(rows[0].id) is None
+        assert [2, 0] == [await store.prune_deliveries(AT_MS + 4) for _ in range(2)]
+        assert [1, 4] == [row.index for row in await store.deliveries(OutboxFilter())]

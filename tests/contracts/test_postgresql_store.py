@@ -6,6 +6,7 @@ from itertools import count
 import pytest
 
 from crdt_sync.adapters.storage.sql import SqlStore
+from tests.contracts.desk_contract import DeskContract
 from tests.contracts.outbox_contract import OutboxContract
 from tests.contracts.owed_contract import OwedContract
 from tests.contracts.store_contract import StoreContract
@@ -38,7 +39,7 @@ def prepared(server):
     return "prepared"
 
 
-class TestPostgresqlStore(OutboxContract, OwedContract, StoreContract):
+class TestPostgresqlStore(DeskContract, OutboxContract, OwedContract, StoreContract):
     @pytest.fixture
     async def store(self, server, prepared):
         database = f"test_{next(_numbers)}"

@@ -14,6 +14,7 @@ from crdt_sync.domain.delivery import DeliveryState
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position
 from crdt_sync.domain.tripwire import Alarm
 from crdt_sync.ports import Batch, Committed, NewEvent, Store, StoreConflict, StoreDamaged, TicketFilter, TicketWrite
+from crdt_sync.ports.desk import Assignment, Turn
 from crdt_sync.ports.outbox import DeliveryChange, OutboxFilter
 from tests.contracts.batches import (
     alarm,
@@ -41,6 +42,7 @@ RIGHT = -1  # the position that the ticket has when the batch is committed, None
 words, lanes, states = st.sampled_from(WORDS), st.sampled_from(LANES), st.sampled_from(STATES)
 lane_states = st.dictionaries(lanes, states)
 
+people = st.sampled_from(["anna", "bo"])
 past = st.integers(0, 20)
 keys = st.text("uvwxyz", min_size=1, max_size=3)  # more, so that most batches pass
 
@@ -57,6 +59,9 @@ ticket_writes = st.builds(
 event_rows = st.builds(event, keys, words, value=st.one_of(st.none(), st.text(), st.tuples(st.integers())))
 
 
+assignments = st.builds(Assignment, words.map(name), st.dictionaries(lanes, people))
+
+
 def few(strategy):
     return st.lists(strategy, max_size=2)
 
@@ -71,6 +76,12 @@ batches = st.builds(
     subjects=few(st.builds(subject, keys, words)),
     results=few(st.builds(result, keys, words)),
     quarantined=few(st.builds(quarantined, st.binary(max_size=3))),
+    assignments=st.lists(
+        st.builds(Assignment, words.map(name), st.dictionaries(lanes, people)),
+        max_size=2,
+        unique_by=lambda new: new.ticket,
+    ),
+    turns=st.lists(st.builds(Turn, words, people), max_size=1),
     deliveries=few(st.builds(notice, keys, st.sampled_from(["", *WORDS]), to=words, account=lanes)),
     owed=few(st.builds(owed, words, st.sampled_from(["raised", "red", "discharged"]), past, words)),
 )
@@ -165,6 +176,8 @@ class StoreAgreement(RuleBasedStateMachine):
                 await store.subject(key),
                 await store.readable(key),
                 await store.result(ActorId("ada"), key),
+                dict(await store.open_tickets(["anna", "bo"])),
+                await store.turn("one"),
             )
 
         self.agree(answers)

@@ -10,6 +10,7 @@ from crdt_sync.rpc.ticketsync.v1 import gateway_pb2_grpc, tickets_pb2_grpc
 from crdt_sync.rpc.ticketsync.v1 import tickets_pb2 as pb
 from crdt_sync.server import grpc_calls
 from crdt_sync.server.grpc_tickets import TicketServicer
+from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.wire import limits
 from tests.fakes import CountingMeter
 from tests.server.conftest import run_service
@@ -23,7 +24,7 @@ async def wired():
     """The servicers over a service that is a fake."""
     tickets, server = FakeTickets(), grpc.aio.server()
     tickets_pb2_grpc.add_TicketServiceServicer_to_server(
-        TicketServicer(FakeAuthenticator(), audit(CountingMeter()), tickets, lifecycles()),
+        TicketServicer(FakeAuthenticator(), audit(CountingMeter()), HandshakeRate(), tickets, lifecycles()),
         server,
     )
     port = server.add_insecure_port("127.0.0.1:0")

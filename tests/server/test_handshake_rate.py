@@ -8,7 +8,14 @@ from crdt_sync.domain.access import Principal
 from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import Unauthenticated
 from crdt_sync.rpc.status import code_of
-from crdt_sync.rpc.ticketsync.v1 import events_pb2, events_pb2_grpc, gateway_pb2, gateway_pb2_grpc
+from crdt_sync.rpc.ticketsync.v1 import (
+    events_pb2,
+    events_pb2_grpc,
+    gateway_pb2,
+    gateway_pb2_grpc,
+    tickets_pb2,
+    tickets_pb2_grpc,
+)
 from crdt_sync.server import handshake_rate
 from crdt_sync.server.auth import NoAuthenticator
 from crdt_sync.server.handshake_rate import SECOND_NS, HandshakeRate, TooOften
@@ -85,6 +92,21 @@ def test_who_was_judged_before_is_known_by_his_token_and_takes_nothing_from_his_
         rate.arrive("192.0.2.1")
 
 
+def test_requests_are_counted_apart_from_handshakes_and_those_of_a_gateway_not_at_all(time, rate):
+    assert limits.ACTOR_REQUESTS_MAX == taken(lambda: rate.enter(ANN, "token", "requests"), 2 * OFFICE)
+    with pytest.raises(TooOften) as caught:
+        rate.arrive("192.0.2.1", "token", "requests")
+    assert "too_many_requests" == caught.value.code
+    rate.arrive("192.0.2.1", "token")
+    rate.enter(ANN, "token")
+    time.now_ns += SECOND_NS
+    assert limits.ACTOR_REQUESTS_PER_S_MAX == taken(lambda: rate.enter(ANN, "token", "requests"), OFFICE)
+
+    chat = Identity(Principal("chat", "gateway"), None)
+    assert 2 * OFFICE == taken(lambda: rate.enter(chat, "gateway's", "requests"), 2 * OFFICE)
+    assert 3 * OFFICE == taken(lambda: rate.arrive("192.0.2.1", "gateway's", "requests"), 3 * OFFICE)
+
+
 def test_a_network_of_ipv6_is_counted_as_one_address(rate):
     one = (f"2001:db8:0:1::{index:x}" for index in range(OFFICE * 3))
     assert limits.SOURCE_HANDSHAKES_MAX == taken(lambda: rate.arrive(next(one)), 3 * OFFICE)
@@ -131,13 +153,15 @@ def test_what_is_remembered_is_bounded(rate, monkeypatch):
         rate.arrive(f"192.0.2.{index}")
         rate.enter(Identity(Principal(f"actor-{index}", "sales"), None), f"token-{index}")
 
-    held = [rate._sources._full_at_ns, rate._actors._full_at_ns, rate._known]
+    held = [rate._sources._full_at_ns, rate._actors["handshakes"]._full_at_ns, rate._known]
     assert [100] * 3 == [len(each._held) for each in held]
 
 
 @pytest.fixture
 async def strict(tmp_path, monkeypatch):
-    """A service that lets a person in five times, and an address fifteen times."""
+    """A service that lets a person in five times and answers him as often, and lets in an address fifteen times."""
+    monkeypatch.setattr(limits, "ACTOR_REQUESTS_MAX", 5)
+    monkeypatch.setattr(limits, "ACTOR_REQUESTS_PER_S_MAX", 1)
     monkeypatch.setattr(limits, "ACTOR_HANDSHAKES_MAX", 5)
     monkeypatch.setattr(limits, "ACTOR_HANDSHAKES_PER_S_MAX", 1)
     monkeypatch.setattr(limits, "SOURCE_HANDSHAKES_MAX", 15)
@@ -294,3 +318,45 @@ async def test_an_address_that_comes_too_often_is_answered_before_anybody_is_jud
     status, _, _, body = await denied(collab_socket(strict))
 
     assert (429, True) == (status, b'"code":"too_many_handshakes"' in body)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known by the token", "known once the token is judged"])
+async def test_who_asks_too_often_is_answered_429_over_rest_and_grpc_and_the_page_together(strict, known):
+    token, tickets = strict.token(), tickets_pb2_grpc.TicketServiceStub(strict.channel)
+    metadata, headers = (("authorization", f"Bearer {token}"),), {"authorization": f"Bearer {token}"}
+    for _ in range(2):
+        assert 200 == (await strict.http.get("/api/tickets", headers=headers)).status_code
+        await tickets.List(tickets_pb2.ListRequest(), metadata=metadata)
+    assert 200 == (await strict.http.get("/", headers=headers)).status_code
+
+    if not known:
+        metadata, headers = strict.metadata(seconds=500), strict.headers(seconds=500)
+    answer = await strict.http.get("/api/tickets", headers=headers)
+    page = await strict.http.get("/", headers=headers)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await tickets.List(tickets_pb2.ListRequest(), metadata=metadata)
+
+    assert (429, "1", "too_many_requests") == (answer.status_code, answer.headers["retry-after"], answer.json()["code"])
+    assert 429 == page.status_code
+    assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "too_many_requests") == (refused.value.code(), code_of(refused.value))
+    assert 3 == (await refusals(strict))["too_many_requests"]
+    async with sync_socket(strict, "notes", token) as socket:
+        await socket.hear(object)
+    assert 200 == (await strict.http.get("/api/tickets", headers=strict.headers(actor="sales-2"))).status_code
+
+
+async def test_tokens_that_are_not_good_are_counted_for_their_address_over_rest_and_grpc(strict):
+    metadata, tickets = (("authorization", "Bearer wrong"),), tickets_pb2_grpc.TicketServiceStub(strict.channel)
+
+    async def called():
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await tickets.List(tickets_pb2.ListRequest(), metadata=metadata)
+        return refused.value.code()
+
+    for _ in range(7):
+        assert 401 == (await strict.http.get("/api/tickets", headers=dict(metadata))).status_code
+        assert grpc.StatusCode.UNAUTHENTICATED is await called()
+    assert 401 == (await strict.http.get("/", headers=dict(metadata))).status_code
+
+    assert 429 == (await strict.http.get("/api/tickets", headers=dict(metadata))).status_code
+    assert grpc.StatusCode.RESOURCE_EXHAUSTED is await called()

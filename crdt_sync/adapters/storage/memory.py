@@ -22,7 +22,7 @@ from crdt_sync.adapters.storage.keys import (
     unique_keys,
     wanted,
 )
-from crdt_sync.adapters.storage.memory_outbox import MemoryOutbox
+from crdt_sync.adapters.storage.memory_desk import MemoryDesk
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId, TransitionId
 from crdt_sync.domain.restriction import Restriction
@@ -47,7 +47,7 @@ from crdt_sync.ports.owed import OwedChange, StoredOwed
 from crdt_sync.ports.stored import Compaction, Snapshot, StoredDocument, StoredUpdate
 
 
-class MemoryStore(MemoryOutbox):
+class MemoryStore(MemoryDesk):
     """A `Store` in memory."""
 
     def __init__(self) -> None:
@@ -61,7 +61,6 @@ class MemoryStore(MemoryOutbox):
         self._messages: dict[TicketId, list[JournalRow]] = {}
         self._by_id: dict[MessageId, StoredMessage] = {}
         self._events: list[StoredEvent] = []
-        self._tickets: dict[TicketId, TicketRow] = {}
         self._subjects: dict[str, TicketId] = {}
         self._readable: dict[str, str] = {}
         self._results: dict[tuple[str, str], StoredResult] = {}
@@ -123,6 +122,7 @@ class MemoryStore(MemoryOutbox):
         self._subjects |= {new.subject: new.ticket for new in batch.subjects}
         self._readable |= {new.subject: new.readable for new in batch.subjects}
         positions_of = {row.id: row.position for _, row in messages} | {new.id: next(positions) for new in notices}
+        self._write_desk(batch)
         self._write_deliveries(batch.deliveries, batch.delivery_changes, positions_of)
         self._results |= {
             (new.actor, new.key): StoredResult(new.request, new.result, committed.last) for new in batch.results

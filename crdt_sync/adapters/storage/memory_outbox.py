@@ -7,7 +7,15 @@ from crdt_sync.adapters.storage.outbox_rows import place
 from crdt_sync.domain.delivery import OPEN, DeliveryState
 from crdt_sync.domain.ids import TicketId
 from crdt_sync.ports import StoreUnavailable
-from crdt_sync.ports.outbox import Claim, Claimed, DeliveryChange, NewDelivery, OutboxFilter, StoredDelivery
+from crdt_sync.ports.outbox import (
+    Claim,
+    Claimed,
+    DeliveryChange,
+    NewDelivery,
+    OpenDeliveries,
+    OutboxFilter,
+    StoredDelivery,
+)
 
 _TIMED = (DeliveryState.LEASED, DeliveryState.SENDING, DeliveryState.RETRY)
 
@@ -84,6 +92,21 @@ class MemoryOutbox:
             return False
         self._deliveries[id_] = replace(row, state=after, due_ms=0)
         return True
+
+    async def open_deliveries(self) -> Sequence[OpenDeliveries]:
+        """Look through all of them."""
+        self._check_open()
+        found = {state: [row.at_ms for row in self._ordered() if row.state is state] for state in sorted(OPEN)}
+        return [OpenDeliveries(state, len(times), min(times)) for state, times in found.items() if times]
+
+    async def prune_deliveries(self, before_ms: int, *, limit: int = 1000) -> int:
+        """Look through all of them, the oldest first."""
+        self._check_open()
+        settled = [row for row in self._ordered() if row.state not in OPEN and row.at_ms < before_ms]
+        gone = sorted(settled, key=lambda row: row.at_ms)[:limit]
+        for row in gone:
+            del self._deliveries[row.id]
+        return len(gone)
 
     def _stale_deliveries(self, changes: Iterable[DeliveryChange]) -> set[str]:
         """Return the ids of rows that are not as they were seen."""

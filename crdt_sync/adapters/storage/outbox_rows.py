@@ -5,14 +5,22 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
 
 from crdt_sync.adapters.storage import bulk, service_position, tables
 from crdt_sync.adapters.storage.database import Database
 from crdt_sync.domain.delivery import OPEN, DeliveryState
 from crdt_sync.domain.ids import TicketId
 from crdt_sync.domain.message import PARTS_MAX
-from crdt_sync.ports.outbox import Claim, Claimed, DeliveryChange, NewDelivery, OutboxFilter, StoredDelivery
+from crdt_sync.ports.outbox import (
+    Claim,
+    Claimed,
+    DeliveryChange,
+    NewDelivery,
+    OpenDeliveries,
+    OutboxFilter,
+    StoredDelivery,
+)
 
 _COLUMNS = tables.outbox.c
 _ROW = tuple(_COLUMNS[field.name] for field in fields(StoredDelivery))
@@ -139,6 +147,19 @@ def listing(where: OutboxFilter, limit: int) -> Select[Any]:
     return found
 
 
+def open_rows(connection: Connection) -> Sequence[OpenDeliveries]:
+    """Count what is open."""
+    columns = (_COLUMNS.state, func.count(), func.min(_COLUMNS.at_ms))
+    found = connection.execute(select(*columns).where(tables.OPEN).group_by(_COLUMNS.state).order_by(_COLUMNS.state))
+    return [OpenDeliveries(DeliveryState(state), count, oldest_ms) for state, count, oldest_ms in found]
+
+
+def prune(connection: Connection, *, before_ms: int, limit: int) -> int:
+    """Delete by the index on what is settled."""
+    old = select(_COLUMNS.place).where(tables.SETTLED, _COLUMNS.at_ms < before_ms).order_by(_COLUMNS.at_ms)
+    return connection.execute(delete(tables.outbox).where(_COLUMNS.place.in_(old.limit(limit)))).rowcount
+
+
 def amend(connection: Connection, *, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
     """Change the one row."""
     row = update(tables.outbox).where(_COLUMNS.id == id_, _COLUMNS.state.in_(before))
@@ -203,6 +224,14 @@ class OutboxQueries:
     async def amend_delivery(self, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
         """Change the one row."""
         return await self._database.write(partial(amend, id_=id_, before=before, after=after))
+
+    async def open_deliveries(self) -> Sequence[OpenDeliveries]:
+        """Look through what is open."""
+        return await self._database.read(open_rows)
+
+    async def prune_deliveries(self, before_ms: int, *, limit: int = 1000) -> int:
+        """Delete by the index on what is settled."""
+        return await self._database.write(partial(prune, before_ms=before_ms, limit=limit))
 
     async def _first(self, statement: Select[Any]) -> StoredDelivery | None:
         found = await self._all(statement)

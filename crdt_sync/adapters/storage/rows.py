@@ -1,4 +1,4 @@
-"""Rows of a document as what they say, each compared with its checksum. Pure."""
+"""Rows as what they say; those of a document are compared with their checksums. Pure."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, Table
 
 from crdt_sync.adapters.storage import tables
 from crdt_sync.adapters.storage.checksums import Row, check
-from crdt_sync.ports import StoreDamaged
+from crdt_sync.ports import StoreDamaged, TicketRow
 from crdt_sync.ports.stored import Author, Snapshot, StoredDocument, StoredUpdate
 
 
@@ -64,6 +64,12 @@ def clients_of(row: Row | None) -> frozenset[int]:
         return frozenset(json.loads(row["clients"]))
     except (ValueError, TypeError) as error:
         raise StoreDamaged(f"the ended clients of {row['document']} do not decode") from error
+
+
+def ticket_of(row: RowMapping) -> TicketRow:
+    """Return a ticket from its row of `tickets`."""
+    decoded = {name: json.loads(row[name]) for name in ("lanes", "flags", "obligations", "card", "participants")}
+    return TicketRow(**{**row, **decoded, "participants": tuple(decoded["participants"])})
 
 
 def checked(table: Table, row: RowMapping) -> RowMapping:

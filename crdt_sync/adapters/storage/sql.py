@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from crdt_sync.adapters.storage import (
     bulk,
+    desk_rows,
     engines,
     operator_rows,
     outbox_rows,
@@ -30,7 +31,7 @@ from crdt_sync.adapters.storage import (
 from crdt_sync.adapters.storage.database import Database
 from crdt_sync.adapters.storage.inspection import SqlInspector
 from crdt_sync.adapters.storage.keys import collisions, has_room, wanted
-from crdt_sync.adapters.storage.rows import checked, clients_of, document_of
+from crdt_sync.adapters.storage.rows import checked, clients_of, document_of, ticket_of
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId
 from crdt_sync.domain.tripwire import Alarm
@@ -59,7 +60,7 @@ _EPOCH = select(
 _TICKET_COLUMNS = [tables.tickets.c[field.name] for field in fields(TicketRow)]
 
 
-class SqlStore(operator_rows.OperatorQueries, outbox_rows.OutboxQueries, owed_rows.OwedQueries):
+class SqlStore(operator_rows.OperatorQueries, outbox_rows.OutboxQueries, owed_rows.OwedQueries, desk_rows.DeskQueries):
     """A `Store` on SQLAlchemy Core: one connection that writes, a few that read."""
 
     def __init__(self, database: Database) -> None:
@@ -178,13 +179,13 @@ class SqlStore(operator_rows.OperatorQueries, outbox_rows.OutboxQueries, owed_ro
     async def ticket(self, ticket: TicketId) -> TicketRow | None:
         """Read by the primary key."""
         rows = await self._select(select(*_TICKET_COLUMNS).where(tables.tickets.c.id == ticket))
-        return _ticket(rows[0]) if rows else None
+        return ticket_of(rows[0]) if rows else None
 
     async def tickets(
         self, where: TicketFilter, *, after: TicketId | None = None, limit: int = 100
     ) -> Sequence[TicketRow]:
         """Walk the index of one facet in the order of ids, and probe the others."""
-        return [_ticket(row) for row in await self._select(_listing(where, after).limit(limit))]
+        return [ticket_of(row) for row in await self._select(_listing(where, after).limit(limit))]
 
     async def subject(self, subject: str) -> TicketId | None:
         """Read by the primary key."""
@@ -326,8 +327,3 @@ def _listing(where: TicketFilter, after: TicketId | None) -> Select[Any]:
     if after is not None:
         statement = statement.where(first.c.ticket > after)
     return statement.order_by(first.c.ticket)
-
-
-def _ticket(row: RowMapping) -> TicketRow:
-    decoded = {name: json.loads(row[name]) for name in ("lanes", "flags", "obligations", "card", "participants")}
-    return TicketRow(**{**row, **decoded, "participants": tuple(decoded["participants"])})

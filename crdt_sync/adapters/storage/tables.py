@@ -180,6 +180,7 @@ results = Table(
 # of one column. A literal condition, because SQLite uses a partial index only where it can prove that the query implies
 # it.
 OPEN = text("state IN ('pending', 'leased', 'sending', 'retry', 'unknown', 'dropped')")
+SETTLED = text("state IN ('sent', 'window_closed', 'dead')")
 SENT_AS = text("platform_id != ''")
 NOTICE = text("message = ''")
 
@@ -216,6 +217,7 @@ outbox = Table(
         postgresql_where=OPEN,
     ),
     Index("outbox_platform_id", "account", "platform_id", sqlite_where=SENT_AS, postgresql_where=SENT_AS),
+    Index("outbox_settled", "at_ms", sqlite_where=SETTLED, postgresql_where=SETTLED),
     Index("outbox_notices", "account", "conversation", "place", sqlite_where=NOTICE, postgresql_where=NOTICE),
 )
 
@@ -230,6 +232,36 @@ owed = Table(
     Column("raised_ms", BigInteger, nullable=False),
     Column("red_ms", BigInteger, nullable=False),
     Index("owed_not_red", "raised_ms", sqlite_where=NOT_RED, postgresql_where=NOT_RED),
+)
+
+
+# Who has which lane of an open ticket, as its card says; see `ports.desk`.
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("ticket", Text, primary_key=True),
+    Column("lane", Text, primary_key=True),
+    Column("actor", Text, nullable=False),
+    Index("assignments_actor", "actor", "ticket"),
+)
+
+# Whom each rule of the service desk has chosen last.
+turns = Table(
+    "turns",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("actor", Text, nullable=False),
+)
+
+# Whose a ticket is. A party is one side of conversations on one account; several may be one customer.
+customers = Table(
+    "customers",
+    metadata,
+    Column("ticket", Text, primary_key=True),
+    Column("party", Text, nullable=False),
+    Column("customer", Text, nullable=False),
+    Index("customers_party", "party"),
+    Index("customers_customer", "customer"),
 )
 
 quarantine = Table(

@@ -12,7 +12,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Insert, Select, Table, bindparam, delete, insert, select, tuple_
 
-from crdt_sync.adapters.storage import bulk, operator_rows, outbox_rows, owed_rows, quarantine, service_position, tables
+from crdt_sync.adapters.storage import (
+    bulk,
+    desk_rows,
+    operator_rows,
+    outbox_rows,
+    owed_rows,
+    quarantine,
+    service_position,
+    tables,
+)
 from crdt_sync.adapters.storage.checksums import CHECKSUMS
 from crdt_sync.adapters.storage.keys import Facet, Key, facets, owing_lanes, unique_keys
 from crdt_sync.domain import canonical
@@ -105,6 +114,7 @@ def append(connection: Connection, batch: Batch) -> Committed:
         owed_rows.apply(connection, batch.owed)
     if batch.tickets:
         _write_tickets(connection, batch.tickets, committed)
+    desk_rows.apply(connection, batch)
     if batch.quarantined:
         quarantine.trim(connection, batch.quarantined)
     if batch.refusals:
