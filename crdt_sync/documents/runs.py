@@ -20,6 +20,7 @@ from crdt_sync.wire.lib0 import end_at, truncated, var_uint, var_uint_at
 from crdt_sync.wire.limits import UPDATE_BYTES_MAX, UPDATE_STRUCTS_MAX
 
 _ONE_CLIENT = 1
+_LENGTH = Struct._fields.index("length")
 
 
 def decode_run(parts: Sequence[bytes]) -> tuple[bytes, Update] | None:
@@ -36,7 +37,7 @@ def decode_run(parts: Sequence[bytes]) -> tuple[bytes, Update] | None:
     structs: list[Struct] = []
     deletes: list[Deletion] = []
     bodies: list[bytes] = []
-    client, own = 0, b""
+    client, own, begins = 0, b"", 0
     data = b""
     try:
         for data in parts:
@@ -49,17 +50,22 @@ def decode_run(parts: Sequence[bytes]) -> tuple[bytes, Update] | None:
             elif not data.startswith(own, at):  # an integer ends where its bytes say so: other bytes, another client
                 return None
             clock, body = clock_at(data, at + len(own))
-            if not count or (structs and clock != structs[-1].end):
+            if not count or (structs and clock != begins):
                 return None
             at = body
             for _ in range(count):
                 item, at = struct_at(data, at, client, own, clock)
                 structs.append(item)
-                clock += item.length
+                clock += item[_LENGTH]
+            begins = clock
             bodies.append(data[body:at])
-            deleted, end = deletes_at(data, at, UPDATE_STRUCTS_MAX, client, own)
-            end_at(data, end)
-            deletes += deleted
+            if not data[at]:
+                at += 1
+            else:
+                deleted, at = deletes_at(data, at, UPDATE_STRUCTS_MAX, client, own)
+                deletes += deleted
+            if at < len(data):
+                end_at(data, at)
             if len(deletes) > UPDATE_STRUCTS_MAX:
                 return None
     except IndexError:  # the functions of `updates` look at single bytes without asking whether they are there
@@ -76,9 +82,9 @@ def _merged(deletes: list[Deletion]) -> tuple[Deletion, ...]:
         return tuple(deletes)
     deletes.sort()
     merged: list[Deletion] = []
-    client, clock, end = deletes[0].client, deletes[0].clock, 0
+    (client, clock, _), end = deletes[0], 0
     for deleter, begin, length in deletes:
-        if deleter == client and begin <= max(clock, end):
+        if deleter == client and (begin <= end or begin == clock):
             end = max(end, begin + length)
         else:
             merged.append(Deletion(client, clock, end - clock))

@@ -8,6 +8,7 @@ Source: https://github.com/yjs/yjs, src/utils/encoding.js and src/structs, 13.6.
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 import pycrdt
@@ -161,7 +162,8 @@ def encode_deletes(deletes: Sequence[Deletion]) -> bytes:
     if not deletes:
         return var_uint(0)
     if len(deletes) == 1:
-        return b"\1" + var_uint(deletes[0].client) + b"\1" + var_uint(deletes[0].clock) + var_uint(deletes[0].length)
+        client, clock, length = deletes[0]
+        return b"\1" + _client(client) + b"\1" + var_uint(clock) + var_uint(length)
     clients: dict[int, list[Deletion]] = {}
     for deletion in deletes:
         clients.setdefault(deletion.client, []).append(deletion)
@@ -170,6 +172,11 @@ def encode_deletes(deletes: Sequence[Deletion]) -> bytes:
         parts += (var_uint(client), var_uint(len(ranges)))
         parts += (var_uint(deletion.clock) + var_uint(deletion.length) for deletion in ranges)
     return b"".join(parts)
+
+
+@lru_cache(maxsize=4096)  # as many as write at once; each is five to eight bytes, and is written with every key set anew
+def _client(client: int) -> bytes:
+    return var_uint(client)
 
 
 def merge(updates: Sequence[bytes]) -> bytes:
@@ -198,6 +205,9 @@ def clock_at(data: bytes, at: int) -> tuple[int, int]:
     clock = data[at]
     if clock < 0x80:
         return clock, at + 1
+    second = data[at + 1]
+    if 0 < second < 0x80:  # as `var_uint_at`, without the call: three of them come with every key that is set anew
+        return clock & 0x7F | second << 7, at + 2
     clock, at = var_uint_at(data, at)
     return _checked_clock(clock), at
 
@@ -296,6 +306,12 @@ def _parent_at(data: bytes, at: int, client: int, own: bytes) -> tuple[str | Id,
 
 def deletes_at(data: bytes, at: int, items_max: int, own: int, own_bytes: bytes) -> tuple[tuple[Deletion, ...], int]:
     """Read the deletions. `own` wrote the structs before them, and mostly deletes what is its own."""
+    if data[at] == 1 and data.startswith(own_bytes, at + 1):
+        end = at + 1 + len(own_bytes)
+        if data[end] == 1:  # one range of its own, as with nearly every key that is set anew
+            clock, end = clock_at(data, end + 1)
+            length, end = _length_at(data, end, clock)
+            return (_made(Deletion, (own, clock, length)),), end
     deletes: list[Deletion] = []
     clients: set[int] = set()
     blocks, at = count_at(data, at, 0, items_max)

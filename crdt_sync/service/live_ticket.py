@@ -59,6 +59,12 @@ class LiveTicket:
     messages: set[MessageId] | None = None  # their ids; None until the conversation was needed
     customer: Conversation | None = None  # to whom answers are sent, known with the messages; None: it is no chat
     waiting: dict[Department, WaitingList] = field(default_factory=dict)
+    _log_name: str = field(init=False)  # made once: with every batch somebody asks
+    _card_name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Name what is loaded with the ticket."""
+        self._log_name, self._card_name = self.name(DocumentKind.LOG), self.name(DocumentKind.CARD)
 
     def name(self, kind: DocumentKind, part: str | None = None) -> str:
         """The name of one of the ticket's documents."""
@@ -67,7 +73,7 @@ class LiveTicket:
     @property
     def log_room(self) -> Room:
         """The room of the log; loaded with the ticket."""
-        return self.rooms[self.name(DocumentKind.LOG)]
+        return self.rooms[self._log_name]
 
     @property
     def log(self) -> LogDocument:
@@ -77,7 +83,7 @@ class LiveTicket:
     @property
     def card_room(self) -> Room:
         """The room of the card; loaded with the ticket."""
-        return self.rooms[self.name(DocumentKind.CARD)]
+        return self.rooms[self._card_name]
 
     @property
     def card(self) -> CardDocument:

@@ -155,6 +155,8 @@ def var_uint(value: int) -> bytes:
     if value < 0x80:
         assert value >= 0
         return bytes((value,))
+    if value < 0x4000:
+        return bytes((0x80 | value & 0x7F, value >> 7))
     assert value <= VAR_UINT_MAX
     out = bytearray()
     while value >= 0x80:
