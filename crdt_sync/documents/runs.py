@@ -20,7 +20,6 @@ from crdt_sync.wire.lib0 import end_at, truncated, var_uint, var_uint_at
 from crdt_sync.wire.limits import UPDATE_BYTES_MAX, UPDATE_STRUCTS_MAX
 
 _ONE_CLIENT = 1
-_LENGTH = Struct._fields.index("length")
 
 
 def decode_run(parts: Sequence[bytes]) -> tuple[bytes, Update] | None:
@@ -56,7 +55,7 @@ def decode_run(parts: Sequence[bytes]) -> tuple[bytes, Update] | None:
             for _ in range(count):
                 item, at = struct_at(data, at, client, own, clock)
                 structs.append(item)
-                clock += item[_LENGTH]
+                clock += item.length
             begins = clock
             bodies.append(data[body:at])
             if not data[at]:

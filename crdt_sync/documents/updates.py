@@ -174,7 +174,7 @@ def encode_deletes(deletes: Sequence[Deletion]) -> bytes:
     return b"".join(parts)
 
 
-@lru_cache(maxsize=4096)  # as many as write at once; each is five to eight bytes, and is written with every key set anew
+@lru_cache(maxsize=4096)  # as many as write at once; each is written with every key set anew
 def _client(client: int) -> bytes:
     return var_uint(client)
 

@@ -2,21 +2,23 @@
 
 import sqlite3
 from pathlib import Path
+from zlib import crc32
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from crdt_sync.adapters.storage import keys, operator_rows, tables
+from crdt_sync.adapters.storage import engines, keys, operator_rows, tables
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.adapters.storage.sql import SqlStore, _listing
 from crdt_sync.domain.ids import Department, Position
 from crdt_sync.ports import Batch, StoreUnavailable, TicketFilter
 from crdt_sync.ports.operator import RefusalFilter
 from crdt_sync.ports.owed import StoredOwed
-from tests.contracts.batches import AT_MS, name, quarantined, refusal, ticket, transition
+from tests.contracts.batches import AT_MS, name, quarantined, refusal, ticket, transition, update
 
 
 def schema(file: Path) -> dict[str, str]:
@@ -181,3 +183,37 @@ async def test_the_oldest_refusals_give_way_when_the_record_is_full(tmp_path, mo
 
     assert ["4", "3", "2"] == [row.subject for row in await store.refusals(RefusalFilter())]
     await store.close()
+
+
+async def test_the_log_is_written_anew_under_the_numbers_of_its_documents(tmp_path):
+    """A row without a checksum stays without one, and a damaged row stays damaged."""
+    file = tmp_path / "old.db"
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        command.upgrade(engines._config(connection), "0009")
+        for position, document, document_position, checksum in ((1, "b", 1, None), (2, "a", 1, 7), (3, "b", 2, 8)):
+            row = (position, document, document_position, b"\0\0", "ada", "sales", "[]", 5, None)
+            whole = crc32(b"\x1f3\x1fb\x1f2\x1fada\x1fsales\x1f[]\x1f5\x1fNone", crc32(b"\0\0"))
+            connection.exec_driver_sql(
+                f"INSERT INTO updates VALUES ({', '.join('?' * 10)})", (*row, whole if checksum == 8 else checksum)
+            )
+        connection.exec_driver_sql("UPDATE service_position SET value = 3")
+    engine.dispose()
+
+    store = await SqlStore.open(f"sqlite:///{file}")
+    after = await store.commit(Batch(updates=[update("b", 3)]))
+    damaged = [fault async for fault in store.inspector().damage()]
+    b = (await store.document("b")).updates
+    with pytest.raises(StoreUnavailable):
+        await store.document("a")
+    await store.close()
+
+    assert (["a", "b"], [1, 3, after.last]) == (list(document_names(file)), [each.position for each in b])
+    assert ["a row of updates is not as it was written: 2"] == damaged
+
+
+def document_names(file: Path) -> list[str]:
+    connection = sqlite3.connect(file)
+    names = [name for (name,) in connection.execute("SELECT name FROM documents ORDER BY id")]
+    connection.close()
+    return names

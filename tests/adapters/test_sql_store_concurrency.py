@@ -149,8 +149,10 @@ async def test_of_two_writers_of_a_ticket_the_second_is_told(store, url):
 
 async def test_a_commit_is_the_work_of_one_thread_which_is_not_the_event_loops(store):
     threads = []
+    for position in (1, 2):  # the second finds the document's number, and keeps it
+        await store.commit(Batch(updates=[update("d", position)]))
     event_.listen(store._database.writer, "before_cursor_execute", lambda *_: threads.append(threading.get_ident()))
-    await store.commit(Batch(updates=[update("d", 1)]))
+    await store.commit(Batch(updates=[update("d", 3)]))
     await store.check()
 
     assert 6 == len(threads)  # BEGIN, the position, INSERT, whether a snapshot stands there; BEGIN, UPDATE

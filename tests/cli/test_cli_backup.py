@@ -18,7 +18,7 @@ def admin(data, *arguments):
     return CliRunner().invoke(app, ["admin", "--data", str(data), *map(str, arguments)])
 
 
-def rows(path, query="SELECT document FROM updates"):
+def rows(path, query="SELECT name FROM updates JOIN documents ON id = document_id"):
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(query).fetchall()
 
@@ -27,9 +27,13 @@ def write(path, document="ticket/" + "a" * 52 + "/card", data=b"\x00\x00"):
     """Put a row there, as a service would that has gone on since a backup."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(
-            "INSERT INTO updates (position, document, document_position, data, actor, department, roles, at_ms)"
-            " SELECT coalesce(max(position), 0) + 1, ?, ?, ?, 'ada', 'sales', '[]', 0"
-            " FROM updates",
+            "INSERT INTO documents (id, name) SELECT count(*) + 1, ? FROM documents WHERE true ON CONFLICT DO NOTHING",
+            (document,),
+        )
+        connection.execute(
+            "INSERT INTO updates (position, document_id, document_position, data, actor, department, roles, at_ms)"
+            " SELECT coalesce(max(position), 0) + 1, (SELECT id FROM documents WHERE name = ?), ?, ?, 'ada', 'sales',"
+            " '[]', 0 FROM updates",
             (document, len(rows(path)) + 1, data),
         )
         connection.commit()

@@ -60,7 +60,11 @@ def test_compact_takes_one_document_if_told_so(data):
 
 
 def test_a_document_that_is_damaged_is_told_of_and_the_others_are_compacted(data):
-    query(data, "UPDATE updates SET actor = 'eve' WHERE document = 'one' AND document_position = 3")
+    query(
+        data,
+        "UPDATE updates SET actor = 'eve' WHERE document_position = 3"
+        " AND document_id = (SELECT id FROM documents WHERE name = 'one')",
+    )
 
     done, proven = admin(data, "compact"), admin(data, "verify")
 

@@ -85,7 +85,12 @@ def rows(running, columns, table, where="1"):
 
 
 def kept(running, document):
-    return rows(running, "code, actor, data", "quarantine", f"document = '{document}'")
+    return rows(
+        running,
+        "code, actor, data",
+        "quarantine",
+        f"document_id = (SELECT id FROM documents WHERE name = '{document}')",
+    )
 
 
 async def state(running, ticket):
@@ -381,7 +386,12 @@ async def test_damage_is_refused_with_its_code_kept_and_never_stored(running, fo
         assert (4422, code) == await socket.end()
 
     assert [(code, "sales-1", data)] == kept(running, document)
-    assert data not in [row[0] for row in rows(running, "data", "updates", f"document = '{document}'")]
+    assert data not in [
+        row[0]
+        for row in rows(
+            running, "data", "updates", f"document_id = (SELECT id FROM documents WHERE name = '{document}')"
+        )
+    ]
 
 
 async def test_a_struct_under_anothers_client_id_is_refused_and_its_owner_goes_on(running):
@@ -443,7 +453,12 @@ async def test_what_builds_on_nothing_is_asked_for_and_never_stored_or_relayed(r
         await socket.hear(ysync.Step1)
         await socket.say(ysync.encode_update(data))
         assert isinstance(await socket.hear(ysync.Step1, ysync.Update), ysync.Step1), "asked, not acknowledged"
-    assert data not in [row[0] for row in rows(running, "data", "updates", f"document = '{document}'")]
+    assert data not in [
+        row[0]
+        for row in rows(
+            running, "data", "updates", f"document_id = (SELECT id FROM documents WHERE name = '{document}')"
+        )
+    ]
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -451,13 +466,15 @@ async def test_what_builds_on_nothing_is_asked_for_and_never_stored_or_relayed(r
 async def test_nobody_writes_what_the_service_writes(running, wire, part):
     ticket = await running.ticket()
     document, before = f"ticket/{ticket}/{part}", await state(running, ticket)
-    stored = rows(running, "data", "updates", f"document = '{document}'")
+    stored = rows(running, "data", "updates", f"document_id = (SELECT id FROM documents WHERE name = '{document}')")
     doc = pycrdt.Doc(client_id=9)
     doc.get("log", type=pycrdt.Array).append("forged")
     async with bystander(running, f"ticket/{ticket}/card"):
         assert "read" == await WIRES[wire](running, document, running.token(), doc.get_update(), [])
 
-    assert stored == rows(running, "data", "updates", f"document = '{document}'")
+    assert stored == rows(
+        running, "data", "updates", f"document_id = (SELECT id FROM documents WHERE name = '{document}')"
+    )
     assert before == await state(running, ticket)
 
 

@@ -67,7 +67,12 @@ async def test_a_text_of_4097_bytes_closes_its_document_with_size(running):
         await socket.say(ysync.encode_update(data))
         assert (4422, "size") == await socket.end()
     assert ["size"] == [row[0] for row in kept(running, document)]
-    assert data not in [row[0] for row in rows(running, "data", "updates", f"document = '{document}'")]
+    assert data not in [
+        row[0]
+        for row in rows(
+            running, "data", "updates", f"document_id = (SELECT id FROM documents WHERE name = '{document}')"
+        )
+    ]
 
 
 async def test_a_record_that_can_have_no_effect_is_refused_by_the_code_of_the_fold(running):

@@ -165,7 +165,8 @@ async def test_a_document_that_does_not_load_is_not_compacted(world, store):
     await typed(world, "plain", [CardDocument(7).set_fields({"title": "x"})])
     rows = store._inner._updates["plain"] if isinstance(store._inner, MemoryStore) else None
     if rows is None:
-        damage = "UPDATE updates SET data = x'ff', checksum = NULL WHERE document = 'plain'"
+        plain = "(SELECT id FROM documents WHERE name = 'plain')"
+        damage = f"UPDATE updates SET data = x'ff', checksum = NULL WHERE document_id = {plain}"
         await store._inner._database.write(lambda connection: connection.exec_driver_sql(damage))
     else:
         object.__setattr__(rows[0], "data", b"\xff")

@@ -33,6 +33,7 @@ def _checksum(table: Table) -> Callable[[Values], int]:
 CHECKSUMS: Mapping[Table, Callable[[Values], int]] = {
     table: _checksum(table)
     for table in (
+        tables.documents,
         tables.updates,
         tables.snapshots,
         tables.authorship,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from crdt_sync.adapters.storage import outbox_rows, tables, transaction
+from crdt_sync.adapters.storage import outbox_rows, service_position, tables, transaction
+from crdt_sync.adapters.storage.document_ids import ids_of
 from crdt_sync.adapters.storage.rows import clients_of
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import Position
@@ -27,7 +28,10 @@ def renew(connection: Connection, *, name: str, updates: Sequence[NewUpdate], en
     """Replace what is stored of one document."""
     known = connection.execute(select(_ENDED).where(_ENDED.c.document == name)).mappings().one_or_none()
     clients = canonical.dumps(sorted(ended | clients_of(known)))
-    for table in (_ENDED, tables.updates, tables.snapshots):
+    service_position.touch(connection)
+    ids = ids_of(connection, [name])
+    connection.execute(delete(tables.updates).where(tables.updates.c.document_id == ids[name]))
+    for table in (_ENDED, tables.snapshots):
         connection.execute(delete(table).where(table.c.document == name))
     transaction.add_rows(connection, _ENDED, [(name, clients)])
     transaction.append(connection, Batch(updates=updates))

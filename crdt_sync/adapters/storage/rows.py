@@ -12,7 +12,7 @@ from crdt_sync.ports import StoreDamaged, TicketRow
 from crdt_sync.ports.stored import Author, Snapshot, StoredDocument, StoredUpdate
 
 
-def document_of(snapshot: RowMapping | None, rows: Sequence[RowMapping]) -> StoredDocument:
+def document_of(name: str, snapshot: RowMapping | None, rows: Sequence[RowMapping]) -> StoredDocument:
     """Return a document from its rows of `snapshots` and of `updates`, the latter in order.
 
     Raises:
@@ -34,7 +34,7 @@ def document_of(snapshot: RowMapping | None, rows: Sequence[RowMapping]) -> Stor
         if row["document_position"] > covered:
             position += 1
             if checked(tables.updates, row)["document_position"] != position:
-                raise StoreDamaged(f"update {position} of {row['document']} is not there")
+                raise StoreDamaged(f"update {position} of {name} is not there")
             updates.append(
                 StoredUpdate(
                     position,

@@ -12,12 +12,13 @@ from functools import partial
 from typing import Any
 
 from alembic.util import CommandError
-from sqlalchemy import Connection, RowMapping, Select, Table, bindparam, exc, func, select, union
+from sqlalchemy import Connection, RowMapping, Select, Table, bindparam, exc, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from crdt_sync.adapters.storage import (
     bulk,
     desk_rows,
+    document_ids,
     engines,
     operator_rows,
     outbox_rows,
@@ -118,11 +119,13 @@ class SqlStore(operator_rows.OperatorQueries, outbox_rows.OutboxQueries, owed_ro
         def read(connection: Connection) -> StoredDocument:
             snapshots, updates = tables.snapshots.c, tables.updates.c
             rows = connection.execute(
-                select(tables.updates).where(updates.document == name).order_by(updates.document_position)
+                select(tables.updates)
+                .where(updates.document_id == document_ids.id_of(name))
+                .order_by(updates.document_position)
             )
             newer = rows.mappings().all()
             found = connection.execute(select(tables.snapshots).where(snapshots.document == name))
-            stored = document_of(found.mappings().one_or_none(), newer)
+            stored = document_of(name, found.mappings().one_or_none(), newer)
             epoch, clients, checksum = connection.execute(_EPOCH, {"document": name}).one()
             ended = {"document": name, "clients": clients, "checksum": checksum} if clients is not None else None
             return replace(stored, ended=clients_of(ended), epoch=epoch or 0)
@@ -148,11 +151,9 @@ class SqlStore(operator_rows.OperatorQueries, outbox_rows.OutboxQueries, owed_ro
         return [checked(kept, row)["data"] for row in await self._select(found)]
 
     async def documents(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
-        """Read three indexes: a document has rows or a snapshot, or had them in a former life."""
-        holders = (tables.updates, tables.snapshots, tables.ended_clients)
-        names = union(*(select(table.c.document) for table in holders)).subquery()
-        statement = select(names).where(names.c.document > after).order_by(names.c.document).limit(limit)
-        return [row["document"] for row in await self._select(statement)]
+        """Walk the index of the names."""
+        name = tables.documents.c.name
+        return [row["name"] for row in await self._select(select(name).where(name > after).order_by(name).limit(limit))]
 
     async def begin_epoch(self, position: Position, at_ms: int) -> None:
         """Move the positions in one transaction."""

@@ -25,11 +25,22 @@ metadata = MetaData()
 # On SQLite only INTEGER PRIMARY KEY is the row's own key; BIGINT would cost a second tree.
 _ROW_KEY = BigInteger().with_variant(Integer, "sqlite")
 
+# Every document that was ever written. The log names one by its number: with names of 70 bytes in its index, to keep
+# that index would cost more than the rows.
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", _ROW_KEY, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("checksum", BigInteger),
+    UniqueConstraint("name", name="documents_name"),
+)
+
 updates = Table(
     "updates",
     metadata,
     Column("position", _ROW_KEY, primary_key=True, autoincrement=False),
-    Column("document", Text, nullable=False),
+    Column("document_id", BigInteger, ForeignKey("documents.id", name="updates_document"), nullable=False),
     Column("document_position", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
     Column("actor", Text, nullable=False),
@@ -38,7 +49,7 @@ updates = Table(
     Column("at_ms", BigInteger, nullable=False),
     Column("traceparent", Text),
     Column("checksum", BigInteger),
-    UniqueConstraint("document", "document_position", name="updates_document_position"),
+    UniqueConstraint("document_id", "document_position", name="updates_document_position"),
 )
 
 snapshots = Table(

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Dialect, Insert, Select, Table, bindparam, de
 from crdt_sync.adapters.storage import (
     bulk,
     desk_rows,
+    document_ids,
     operator_rows,
     outbox_rows,
     owed_rows,
@@ -40,7 +41,8 @@ _NAMES = {
 # Of the rows from a position on, one that has come where a snapshot stands already.
 _COVERED = (
     select(tables.updates.c.position)
-    .join(tables.snapshots, tables.snapshots.c.document == tables.updates.c.document)
+    .join(tables.documents, tables.documents.c.id == tables.updates.c.document_id)
+    .join(tables.snapshots, tables.snapshots.c.document == tables.documents.c.name)
     .where(
         tables.updates.c.position >= bindparam("first"),
         tables.updates.c.document_position <= tables.snapshots.c.document_position,
@@ -59,7 +61,7 @@ _TOUCH = (
 _TOUCH_TYPES = ("TEXT", "BIGINT", "TEXT", "BIGINT", "BIGINT", "TEXT")
 
 _UNIQUE_COLUMNS = {
-    "update": (tables.updates.c.document, tables.updates.c.document_position),
+    "update": (tables.documents.c.name, tables.updates.c.document_position),
     "transition": (tables.transitions.c.id,),
     "message": (tables.messages.c.id,),
     "subject": (tables.subjects.c.subject,),
@@ -94,7 +96,8 @@ def append(connection: Connection, batch: Batch) -> Committed:
     notices = batch.notices
     count = sum(map(len, (batch.updates, batch.transitions, batch.messages, batch.events, notices)))
     last = service_position.advance(connection, count)
-    committed, written = _positioned(batch, last - count + 1, last)
+    ids = document_ids.ids_of(connection, (new.document for new in batch.updates))
+    committed, written = _positioned(batch, last - count + 1, last, ids)
     written[tables.subjects] = [(new.subject, new.ticket, new.readable) for new in batch.subjects]
     positions = {row[1]: row[0] for row in written[tables.messages]}
     positions |= {new.id: position for position, new in enumerate(notices, last - len(notices) + 1)}
@@ -132,7 +135,10 @@ def taken(connection: Connection, batch: Batch) -> set[Key]:
         keys = claimed.get(kind, [])
         for start in range(0, len(keys), _KEYS_A_STATEMENT):
             some = keys[start : start + _KEYS_A_STATEMENT]
-            rows = connection.execute(select(*columns).where(tuple_(*columns).in_(some)))
+            statement = select(*columns).where(tuple_(*columns).in_(some))
+            if kind == "update":
+                statement = statement.join_from(tables.updates, tables.documents)
+            rows = connection.execute(statement)
             found.update((kind, *row) for row in rows)
     found |= _covered(connection, claimed.get("update", []))
     stored = _stored_tickets(connection, batch.tickets)
@@ -151,7 +157,10 @@ def compact(connection: Connection, compaction: Compaction) -> bool:
     if compaction.expected_position and (connection.execute(gone)).rowcount != 1:
         return False
     removed = connection.execute(
-        delete(updates).where(updates.c.document == document, updates.c.document_position <= new.document_position)
+        delete(updates).where(
+            updates.c.document_id == document_ids.id_of(document),
+            updates.c.document_position <= new.document_position,
+        )
     )
     if not 0 < covered == removed.rowcount:
         return False
@@ -180,13 +189,15 @@ def add_rows(connection: Connection, table: Table, rows: Sequence[bulk.Row]) -> 
     bulk.insert(connection, _INSERTS[table], _NAMES[table], signed)
 
 
-def _positioned(batch: Batch, first: int, last: int) -> tuple[Committed, dict[Table, list[bulk.Row]]]:
+def _positioned(
+    batch: Batch, first: int, last: int, ids: Mapping[str, int]
+) -> tuple[Committed, dict[Table, list[bulk.Row]]]:
     """Give out positions in the order of the batch's fields; the last ones are the notices'."""
     positions = itertools.count(first)
     updates = [
         (
             next(positions),
-            new.document,
+            ids[new.document],
             new.document_position,
             new.data,
             new.actor,
