@@ -12,7 +12,7 @@ from typing import ClassVar
 import pycrdt
 
 from crdt_sync.documents.document import Document
-from crdt_sync.documents.ranges import Placed
+from crdt_sync.documents.ranges import Place, Placed
 from crdt_sync.documents.updates import Content, Struct
 from crdt_sync.errors import Refused
 from crdt_sync.wire.limits import VAR_UINT_MAX
@@ -32,9 +32,14 @@ class RuledDocument(Document):
             Refused: another place than in a root of this kind, or more keys than the root holds.
 
         """
-        ruled = []
+        ruled: list[tuple[Struct, str, str]] = []
         keys: dict[str, set[str]] = {}
+        before: Place | None = None
         for item, place in placed:
+            if place is before and place is not None:  # judged with the struct before this one
+                ruled.append((item, *ruled[-1][1:]))
+                continue
+            before = place
             if place is None or not isinstance(place.root, str) or place.root not in self.roots:
                 raise Refused(f"This document has only the roots {', '.join(self.roots)}.", code="second_root")
             if (place.key is None) != (self.roots[place.root] == 0):

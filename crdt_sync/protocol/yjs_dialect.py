@@ -82,11 +82,13 @@ def _body(data: object) -> said.Body:
     if not isinstance(data, bytes):
         return said.Broken(Malformed("A text message came where only binary ones are spoken."), b"")
     try:
+        if (update := ysync.update_of(data)) is not None:
+            return said.Change(update)
         frame = ysync.decode(data)
     except CallerError as error:
         return said.Broken(error.detached(), data)
     match frame:
-        case ysync.Update() | ysync.Step2():  # the most frequent one first
+        case ysync.Update() | ysync.Step2():
             return said.Change(frame.update)
         case ysync.Step1():
             return said.StateVector(frame.state_vector)

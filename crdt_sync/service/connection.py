@@ -79,7 +79,11 @@ class Connection:
 
     def receive(self, data: object, frames: int = 1) -> None:
         """Take one message of the transport, in which there are so many frames."""
-        if not self._closed and not self.too_fast(frames):
+        if self._closed:
+            return
+        if self._pace.too_fast(self._house.clock, frames):
+            self._execute(self.session.end(too_fast()))
+        else:
             self._execute(self.session.receive(data))
 
     def too_fast(self, frames: int = 1) -> bool:

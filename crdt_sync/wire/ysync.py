@@ -72,10 +72,6 @@ def decode(data: bytes) -> Frame:
     """
     check_size(data)
     frame: Frame
-    if data.startswith(UPDATE_HEAD):  # as nearly every message does; one that is wrong is read again, slowly
-        length, start = var_uint_at(data, len(UPDATE_HEAD))
-        if start + length == len(data):
-            return Update(data[start:])
     reader = Reader(data)
     kind = reader.var_uint()
     if kind == _SYNC:
@@ -90,6 +86,20 @@ def decode(data: bytes) -> Frame:
         raise Malformed(f"There is no message type {kind}.")
     reader.end()
     return frame
+
+
+def update_of(data: bytes) -> bytes | None:
+    """Return the update that the frame holds, as nearly every one does; None if `decode` is to say what it is.
+
+    Raises:
+        Malformed: the length of an update does not decode.
+
+    """
+    if data.startswith(UPDATE_HEAD):
+        length, start = var_uint_at(data, len(UPDATE_HEAD))
+        if start + length == len(data) <= FRAME_BYTES_MAX:
+            return data[start:]
+    return None
 
 
 def check_size(data: bytes) -> None:
