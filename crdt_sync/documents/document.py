@@ -17,6 +17,7 @@ from crdt_sync.documents.gaps import integrable
 from crdt_sync.documents.halves import cuts, halves
 from crdt_sync.documents.ranges import Deleted, Placed, Places
 from crdt_sync.documents.runs import decode_run
+from crdt_sync.documents.state_vectors import decode_state_vector, encode_state_vector
 from crdt_sync.documents.updates import (
     XML_HOOK,
     Content,
@@ -25,10 +26,8 @@ from crdt_sync.documents.updates import (
     Struct,
     Update,
     decode,
-    decode_state_vector,
     decode_stored,
     encode_deletes,
-    encode_state_vector,
 )
 from crdt_sync.domain.ids import ActorId, Digest, DocumentKind
 from crdt_sync.errors import CallerError, Malformed, Refused, ServiceError, TooLarge

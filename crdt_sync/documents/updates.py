@@ -1,4 +1,4 @@
-"""Updates and state vectors of Yjs (format v1), read in pure Python before anything trusts them.
+"""Updates of Yjs (format v1), read in pure Python before anything trusts them.
 
 Owns the structure of an update: its structs and its deletions. Never applies one and never judges what it means;
 `crdt_sync.documents.document` and its kinds do.
@@ -6,7 +6,7 @@ Owns the structure of an update: its structs and its deletions. Never applies on
 Source: https://github.com/yjs/yjs, src/utils/encoding.js and src/structs, 13.6.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,10 +15,9 @@ import pycrdt
 
 from crdt_sync.documents.values import any_at
 from crdt_sync.errors import Malformed, TooLarge
-from crdt_sync.wire.lib0 import Reader, end_at, truncated, var_bytes_at, var_string_at, var_uint, var_uint_at
+from crdt_sync.wire.lib0 import end_at, truncated, var_bytes_at, var_string_at, var_uint, var_uint_at
 from crdt_sync.wire.limits import (
     CLOCK_MAX,
-    STATE_VECTOR_CLIENTS_MAX,
     UPDATE_BYTES_MAX,
     UPDATE_STRUCTS_MAX,
 )
@@ -131,32 +130,6 @@ def _read(data: bytes, items_max: int) -> Update:
     return Update(structs, deletes, behind)
 
 
-def decode_state_vector(data: bytes) -> dict[int, int]:
-    """Return the clock that comes next, by client.
-
-    Raises:
-        Malformed: not a state vector, or more clients than `STATE_VECTOR_CLIENTS_MAX`.
-
-    """
-    reader = Reader(data)
-    count = reader.var_uint()
-    if count > STATE_VECTOR_CLIENTS_MAX:
-        raise Malformed(f"{count} clients where {STATE_VECTOR_CLIENTS_MAX} are allowed.", code="too_many")
-    state: dict[int, int] = {}
-    for _ in range(count):
-        client = reader.var_uint()
-        if client in state:
-            raise Malformed(f"The client {client} is named twice.")
-        state[client] = _checked_clock(reader.var_uint())
-    reader.end()
-    return state
-
-
-def encode_state_vector(state: Mapping[int, int]) -> bytes:
-    """Write a state vector."""
-    return var_uint(len(state)) + b"".join(var_uint(client) + var_uint(clock) for client, clock in state.items())
-
-
 def encode_deletes(deletes: Sequence[Deletion]) -> bytes:
     """Write the deletions of an update; those of one client follow each other."""
     if not deletes:
@@ -194,7 +167,8 @@ def utf16_length(text: str) -> int:
 _made = tuple.__new__  # what a named tuple's own constructor comes to, at half its cost
 
 
-def _checked_clock(clock: int) -> int:
+def checked_clock(clock: int) -> int:
+    """Refuse a clock that no document reaches."""
     if clock > CLOCK_MAX:
         raise Malformed(f"The clock {clock} is above {CLOCK_MAX}.")
     return clock
@@ -209,7 +183,7 @@ def clock_at(data: bytes, at: int) -> tuple[int, int]:
     if 0 < second < 0x80:  # as `var_uint_at`, without the call: three of them come with every key that is set anew
         return clock & 0x7F | second << 7, at + 2
     clock, at = var_uint_at(data, at)
-    return _checked_clock(clock), at
+    return checked_clock(clock), at
 
 
 def _length_at(data: bytes, at: int, clock: int) -> tuple[int, int]:

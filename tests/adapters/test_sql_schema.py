@@ -1,6 +1,9 @@
 """The schema that migrations build, and that the queries are answered from its indexes."""
 
+import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from zlib import crc32
 
@@ -8,7 +11,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from crdt_sync.adapters.storage import engines, keys, operator_rows, tables
@@ -18,7 +21,7 @@ from crdt_sync.domain.ids import Department, Position
 from crdt_sync.ports import Batch, StoreUnavailable, TicketFilter
 from crdt_sync.ports.operator import RefusalFilter
 from crdt_sync.ports.owed import StoredOwed
-from tests.contracts.batches import AT_MS, name, quarantined, refusal, ticket, transition, update
+from tests.contracts.batches import AT_MS, name, quarantined, refusal, update
 
 
 def schema(file: Path) -> dict[str, str]:
@@ -27,6 +30,16 @@ def schema(file: Path) -> dict[str, str]:
     statements = {name: " ".join(sql.split()) for name, sql in found}
     connection.close()
     return statements
+
+
+@contextmanager
+def older(file: Path, revision: str) -> Iterator[Connection]:
+    """Make a database of an older schema, and give a connection to fill it."""
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        command.upgrade(engines._config(connection), revision)
+        yield connection
+    engine.dispose()
 
 
 @pytest.fixture
@@ -62,21 +75,18 @@ async def test_a_schema_from_the_future_is_refused(migrated):
         await SqlStore.open(f"sqlite:///{migrated}")
 
 
-async def test_what_was_owed_before_is_owed_since_its_ticket_changed(migrated):
-    store = await SqlStore.open(f"sqlite:///{migrated}")
+async def test_what_was_owed_before_is_owed_since_its_ticket_changed(tmp_path):
     halting = {"row": "stop_work", "owes": {"tech": ["halt"]}, "trigger": ["t"]}
     again = halting | {"trigger": ["u"]}
-    for word, obligations in (("one", [halting, again]), ("two", [])):
-        new = ticket(word, newest=word, obligations=obligations)
-        await store.commit(Batch(transitions=[transition(word, word)], tickets=[new]))
-    await store.close()
-    connection = sqlite3.connect(migrated)
-    connection.executescript(
-        "DROP TABLE owed; DROP INDEX outbox_notices; UPDATE alembic_version SET version_num = '0008'"
-    )
-    connection.close()
+    with older(tmp_path / "old.db", "0008") as connection:
+        for word, obligations in (("one", [halting, again]), ("two", [])):
+            row = {column.name: "" for column in tables.tickets.columns} | {
+                "id": name(word),
+                "updated_at_ms": AT_MS + 1,
+            }
+            connection.execute(insert(tables.tickets).values(row | {"obligations": json.dumps(obligations)}))
 
-    store = await SqlStore.open(f"sqlite:///{migrated}")
+    store = await SqlStore.open(f"sqlite:///{tmp_path}/old.db")
     found = await store.overdue(AT_MS + 1)
     await store.close()
     assert [StoredOwed(name("one"), '{"owes":{"tech":["halt"]},"row":"stop_work"}', AT_MS + 1)] == found
@@ -188,17 +198,12 @@ async def test_the_oldest_refusals_give_way_when_the_record_is_full(tmp_path, mo
 async def test_the_log_is_written_anew_under_the_numbers_of_its_documents(tmp_path):
     """A row without a checksum stays without one, and a damaged row stays damaged."""
     file = tmp_path / "old.db"
-    engine = create_engine(f"sqlite:///{file}")
-    with engine.begin() as connection:
-        command.upgrade(engines._config(connection), "0009")
-        for position, document, document_position, checksum in ((1, "b", 1, None), (2, "a", 1, 7), (3, "b", 2, 8)):
-            row = (position, document, document_position, b"\0\0", "ada", "sales", "[]", 5, None)
-            whole = crc32(b"\x1f3\x1fb\x1f2\x1fada\x1fsales\x1f[]\x1f5\x1fNone", crc32(b"\0\0"))
-            connection.exec_driver_sql(
-                f"INSERT INTO updates VALUES ({', '.join('?' * 10)})", (*row, whole if checksum == 8 else checksum)
-            )
+    with older(file, "0009") as connection:
+        whole = crc32(b"\x1f3\x1fb\x1f2\x1fada\x1fsales\x1f[]\x1f5\x1fNone", crc32(b"\0\0"))
+        for position, document, document_position, checksum in ((1, "b", 1, None), (2, "a", 1, 7), (3, "b", 2, whole)):
+            row = (position, document, document_position, b"\0\0", "ada", "sales", "[]", 5, None, checksum)
+            connection.exec_driver_sql(f"INSERT INTO updates VALUES ({', '.join('?' * len(row))})", row)
         connection.exec_driver_sql("UPDATE service_position SET value = 3")
-    engine.dispose()
 
     store = await SqlStore.open(f"sqlite:///{file}")
     after = await store.commit(Batch(updates=[update("b", 3)]))

@@ -15,8 +15,9 @@ from google.protobuf.message import DecodeError
 
 from crdt_sync.documents.document import Document
 from crdt_sync.documents.runs import decode_run
+from crdt_sync.documents.state_vectors import decode_state_vector, encode_state_vector
 from crdt_sync.documents.submit import SubmitDocument
-from crdt_sync.documents.updates import Update, decode_state_vector, decode_stored, encode_state_vector
+from crdt_sync.documents.updates import Update, decode_stored
 from crdt_sync.documents.updates import decode as decode_update
 from crdt_sync.documents.values import any_at
 from crdt_sync.domain import message, payload, transition
@@ -311,7 +312,7 @@ DECODERS = {
         ("documents.updates.decode_stored",), decode_stored, lambda: _vectors("updates"), None, _NO_ENCODER
     ),
     "state vector": Decoder(
-        ("documents.updates.decode_state_vector",), decode_state_vector, _state_vector_seeds, encode_state_vector
+        ("documents.state_vectors.decode_state_vector",), decode_state_vector, _state_vector_seeds, encode_state_vector
     ),
     "value": Decoder(("documents.values.any_at",), _any, _any_seeds, None, _NO_ENCODER),
     "snapshot": Decoder(

@@ -3,7 +3,7 @@
 import pycrdt
 
 from crdt_sync.documents.document import Document, Outcome
-from crdt_sync.documents.updates import decode_state_vector
+from crdt_sync.documents.state_vectors import decode_state_vector
 from crdt_sync.domain.ids import ActorId
 
 OURS, THEIRS = 7, 8

@@ -7,6 +7,7 @@ from pycrdt import Array, Doc, Map, Text
 
 from crdt_sync.documents import gaps, updates
 from crdt_sync.documents.document import Document, Outcome, Received
+from crdt_sync.documents.state_vectors import decode_state_vector
 from crdt_sync.documents.updates import Deletion
 from crdt_sync.errors import Malformed, Refused, ServiceError, TooLarge
 from crdt_sync.wire import limits
@@ -115,7 +116,7 @@ def test_documents_of_yjs_enter_and_leave_as_they_were(row):
     document.receive(data, actor="a")
     left = updates.decode(document.diff(b"\x00"))
     assert sum(item.length for item in update.structs) == sum(item.length for item in left.structs)
-    assert updates.decode_state_vector(document._doc.get_state()) == document.state()
+    assert decode_state_vector(document._doc.get_state()) == document.state()
 
 
 def test_the_clients_own_id_is_taken_from_nobody():

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from pycrdt import Array, Doc, Map, Text
 
 from crdt_sync.documents import updates
+from crdt_sync.documents.state_vectors import decode_state_vector, encode_state_vector
 from crdt_sync.documents.updates import Content, Deletion, Id, Struct
 from crdt_sync.errors import Malformed, TooLarge
 from crdt_sync.wire import limits
@@ -175,18 +176,18 @@ def test_updates_are_capped_in_bytes_and_structs():
 
 @given(st.dictionaries(st.integers(0, 2**53 - 1), st.integers(0, limits.CLOCK_MAX), max_size=5))
 def test_state_vectors_are_read_as_written(state):
-    assert state == updates.decode_state_vector(updates.encode_state_vector(state))
+    assert state == decode_state_vector(encode_state_vector(state))
 
 
 @pytest.mark.parametrize("data", [b"", b"\x01", b"\x02\x01\x00\x01\x00", b"\x00\x00", b"\x01\x01\x80\x80\x80\x80\x08"])
 def test_what_is_no_state_vector_is_refused(data):
     with pytest.raises(Malformed):
-        updates.decode_state_vector(data)
+        decode_state_vector(data)
 
 
 def test_a_state_vector_of_too_many_clients_is_refused():
     with pytest.raises(Malformed) as caught:
-        updates.decode_state_vector(var_uint(limits.STATE_VECTOR_CLIENTS_MAX + 1))
+        decode_state_vector(var_uint(limits.STATE_VECTOR_CLIENTS_MAX + 1))
     assert caught.value.code == "too_many"
 
 

@@ -8,8 +8,9 @@ import pytest
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.form import FormDocument
+from crdt_sync.documents.state_vectors import decode_state_vector, encode_state_vector
 from crdt_sync.documents.submit import SubmitDocument
-from crdt_sync.documents.updates import decode, decode_state_vector, encode_state_vector, merge
+from crdt_sync.documents.updates import decode, merge
 from crdt_sync.domain import payload, transition
 from crdt_sync.wire import hocuspocus, limits, ysync
 from crdt_sync.wire.awareness import State, encode
