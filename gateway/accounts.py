@@ -110,6 +110,38 @@ class DingTalkAccount(_Account):
     """Where a `sessionWebhook` may lead; any other is never called."""
 
 
+class DingTalkGroupAccount(_Account):
+    """A custom robot of one DingTalk group, which signs: it is told, and hears nothing."""
+
+    channel: Literal["dingtalk-group"]
+    access_token: Secret
+    """What its address has behind `access_token=`."""
+    secret: Secret
+    api: Origin = "https://oapi.dingtalk.com"
+
+
+class WeComGroupAccount(_Account):
+    """A robot of one WeCom group."""
+
+    channel: Literal["wecom-group"]
+    key: Secret
+    """What its address has behind `key=`."""
+    api: Origin = "https://qyapi.weixin.qq.com"
+
+
+class FeishuGroupAccount(_Account):
+    """A custom bot of one Feishu group, which signs."""
+
+    channel: Literal["feishu-group"]
+    hook: Secret
+    """What its address has behind `/hook/`."""
+    secret: Secret
+    api: Origin = "https://open.feishu.cn"
+
+
+GroupAccount = DingTalkGroupAccount | WeComGroupAccount | FeishuGroupAccount
+
+
 class Words(BaseModel):
     """The same text in both languages of the widget."""
 
@@ -144,6 +176,9 @@ Account = Annotated[
     Annotated[WeChatAccount, Tag("wechat")]
     | Annotated[WeComAccount, Tag("wecom")]
     | Annotated[DingTalkAccount, Tag("dingtalk")]
-    | Annotated[WebAccount, Tag("web")],
+    | Annotated[WebAccount, Tag("web")]
+    | Annotated[DingTalkGroupAccount, Tag("dingtalk-group")]
+    | Annotated[WeComGroupAccount, Tag("wecom-group")]
+    | Annotated[FeishuGroupAccount, Tag("feishu-group")],
     Discriminator(_kind),
 ]

@@ -64,9 +64,8 @@ class Gateway:
         self._settings = settings
         self.counts = Counts()
         settings.core_token()  # a missing token should be found now, and not at the first callback
-        channels = {
-            account.account: channel_of(account, settings.timestamp_tolerance_s) for account in settings.accounts
-        }
+        read = {one.account: channel_of(one, settings.timestamp_tolerance_s) for one in settings.accounts}
+        channels = {name: channel for name, channel in read.items() if channel is not None}
         reserve_rows = min(settings.spool_reserve_rows, settings.spool_rows_max // 10)
         self.inbox = Inbox(
             settings.data / "inbox.db", spool_rows_max=settings.spool_rows_max, reserve_rows=reserve_rows
@@ -95,7 +94,7 @@ class Gateway:
             counts=self.counts,
             body_bytes_max=settings.body_bytes_max,
         )
-        lines = {one.account: line_of(one, channels[one.account], around) for one in settings.accounts}
+        lines = {one.account: line_of(one, read[one.account], around) for one in settings.accounts}
         tokens = [line.token for line in lines.values() if line.token is not None]
         self._tokens = AheadOfNeed(tokens, clock=clock, counts=self.counts)
         self._retention = Retention(
@@ -199,7 +198,7 @@ async def _end(task: "asyncio.Task[None]") -> None:
 def _sites(settings: GatewaySettings, channels: Mapping[str, Channel], around: Surroundings) -> dict[str, Site]:
     sites = {}
     for account in settings.accounts:
-        channel = channels[account.account]
+        channel = channels.get(account.account)
         if isinstance(account, WebAccount) and isinstance(channel, Web):
             sites[account.account] = Site(account, channel, around)
     return sites

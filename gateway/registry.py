@@ -6,7 +6,17 @@ A further platform is one more arm of each. Owns no account.
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.accounts import Account, DingTalkAccount, WebAccount, WeChatAccount, WeComAccount
+from gateway.accounts import (
+    Account,
+    DingTalkAccount,
+    DingTalkGroupAccount,
+    FeishuGroupAccount,
+    GroupAccount,
+    WebAccount,
+    WeChatAccount,
+    WeComAccount,
+    WeComGroupAccount,
+)
 from gateway.channels.base import Channel
 from gateway.channels.dingtalk import DingTalk
 from gateway.channels.tencent import Seal
@@ -20,6 +30,7 @@ from gateway.keeper import Keeper
 from gateway.outbound import Sender
 from gateway.platforms.dingtalk import DingTalkApi, DingTalkSender
 from gateway.platforms.dingtalk_stream import DingTalkStream
+from gateway.platforms.group_robots import GroupRobotSender, Robot, dingtalk_robot, feishu_robot, wecom_robot
 from gateway.platforms.http import PlatformHttp
 from gateway.platforms.tokens import AccessToken
 from gateway.platforms.wechat import WeChatSender, wechat_api
@@ -66,8 +77,13 @@ class Line:
     token: AccessToken | None = None
 
 
-def channel_of(account: Account, tolerance_s: int) -> Channel:
-    """Return what reads the account's callbacks; raises `Malformed` where a secret is missing or of the wrong form."""
+def channel_of(account: Account, tolerance_s: int) -> Channel | None:
+    """Return what reads the account's callbacks, None where there are none.
+
+    Raises:
+        Malformed: a secret is missing or of the wrong form.
+
+    """
     match account:
         case WeChatAccount():
             return WeChat(account.account, _seal(account, account.app_id, tolerance_s), plain=account.plain)
@@ -78,9 +94,11 @@ def channel_of(account: Account, tolerance_s: int) -> Channel:
         case WebAccount(secret=secret, previous_secret=previous):
             secrets = tuple(web_secret(read()) for read in (secret, previous) if read is not None)
             return Web(account.account, secrets, account.origins, tolerance_s)
+        case DingTalkGroupAccount() | WeComGroupAccount() | FeishuGroupAccount():
+            return None
 
 
-def line_of(account: Account, channel: Channel, around: Surroundings) -> Line:
+def line_of(account: Account, channel: Channel | None, around: Surroundings) -> Line:
     """Return the rest of it; raises `Malformed` where a secret is missing."""
     match account:
         case WeChatAccount(app_secret=secret) if secret is not None:
@@ -109,6 +127,10 @@ def line_of(account: Account, channel: Channel, around: Surroundings) -> Line:
             return _dingtalk(account, channel, around)
         case WebAccount():
             return Line(WidgetSender(account.account, around.log, around.visitors, around.clock))
+        case DingTalkGroupAccount() | WeComGroupAccount() | FeishuGroupAccount():
+            robot = _robot(account)
+            robot.post("", 0)  # a missing secret should be found now, and not at the first notice
+            return Line(GroupRobotSender(account.account, robot, account.api, around.http, around.clock))
 
 
 def _dingtalk(account: DingTalkAccount, channel: DingTalk, around: Surroundings) -> Line:
@@ -135,6 +157,16 @@ def _dingtalk(account: DingTalkAccount, channel: DingTalk, around: Surroundings)
         counts=around.counts,
     )
     return Line(sender, stream, api.token)
+
+
+def _robot(account: GroupAccount) -> Robot:
+    match account:
+        case DingTalkGroupAccount():
+            return dingtalk_robot(account.access_token, account.secret)
+        case WeComGroupAccount():
+            return wecom_robot(account.key)
+        case FeishuGroupAccount():
+            return feishu_robot(account.hook, account.secret)
 
 
 def _seal(account: WeChatAccount | WeComAccount, receiver: str, tolerance_s: int) -> Seal:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -118,12 +119,11 @@ class DingTalkSender:
         if isinstance(text, Dead):
             return text
         try:
-            known = await self.reply_to(self.account, delivery.conversation)
+            peer = await self._peer(delivery)
         except Unavailable:
             return RetryLater("store")
-        if known is None:
+        if peer is None:
             return Dead("no_address")
-        peer = json.loads(known)
         try:
             if self._may_call(peer) and await self._by_session(peer["webhook"], text):
                 return Sent()
@@ -133,6 +133,13 @@ class DingTalkSender:
 
     async def close(self) -> None:
         """Nothing of its own: the gateway closes the connections that all accounts share."""
+
+    async def _peer(self, delivery: Delivery) -> Mapping[str, Any] | None:
+        """How to reach the other side; a notice names its group, in which nobody need have spoken."""
+        if not delivery.message:
+            return {"webhook": "", "until_ms": 0, "user": "", "group": delivery.conversation}
+        known = await self.reply_to(self.account, delivery.conversation)
+        return None if known is None else json.loads(known)
 
     def _may_call(self, peer: Mapping[str, object]) -> bool:
         webhook, until_ms = peer["webhook"], peer["until_ms"]

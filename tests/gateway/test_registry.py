@@ -11,6 +11,7 @@ from gateway.bootstrap import Gateway
 from gateway.outbound import Sent
 from tests.gateway.dingtalk_server import DingTalkServer, dingtalk_account, said, signed
 from tests.gateway.fakes import FakeIngress, HeldClock
+from tests.gateway.group_server import GroupServer, dingtalk_group, feishu_group, wecom_group
 from tests.gateway.platform import T5_NOW_S, Platform, text
 from tests.gateway.rig import NO_SERVICE, account, running, settings
 from tests.gateway.wechat_server import SECRET, WeChatServer
@@ -28,7 +29,9 @@ async def answered(data, configured, *posts):
         (envelope,) = ingress.taken.values()
         sender = rig.gateway.senders[configured.account]
         assert configured.account == sender.account
-        return await sender.send(Delivery(id="d1", conversation=envelope.conversation, part=Part(text="answer")))
+        return await sender.send(
+            Delivery(id="d1", message="m1", conversation=envelope.conversation, part=Part(text="answer"))
+        )
 
 
 async def test_wechat_answers_the_follower(tmp_path):
@@ -58,6 +61,19 @@ async def test_dingtalk_answers_at_the_address_that_the_message_named(tmp_path):
     assert ["/robot/sendBySession"] == [path for path, _ in server.sends]
 
 
+async def test_a_group_robot_is_told_and_hears_nothing(tmp_path):
+    server = GroupServer()
+    async with server.serving() as url:
+        accounts = tuple(kind(url) for kind in (dingtalk_group, wecom_group, feishu_group))
+        async with running(tmp_path, NO_SERVICE, accounts=accounts) as rig:
+            for configured in accounts:
+                sender = rig.gateway.senders[configured.account]
+                assert configured.account == sender.account
+                assert Sent() == await sender.send(Delivery(id="d1", part=Part(text="notice")))
+                assert 404 == (await rig.post(Platform().post(text(1)), configured.account)).status_code
+    assert ["dingtalk-group", "wecom-group", "feishu-group"] == [channel for channel, _ in server.shown]
+
+
 def test_account_without_a_secret_for_answers_answers_nobody(tmp_path):
     assert {} == Gateway(settings(tmp_path, NO_SERVICE)).senders
 
@@ -68,7 +84,15 @@ def gone():
 
 @pytest.mark.parametrize(
     "configured",
-    [account(app_secret=gone), account(token=gone), wecom_account(secret=gone), dingtalk_account(client_secret=gone)],
+    [
+        account(app_secret=gone),
+        account(token=gone),
+        wecom_account(secret=gone),
+        dingtalk_account(client_secret=gone),
+        dingtalk_group(secret=gone),
+        wecom_group(key=gone),
+        feishu_group(hook=gone),
+    ],
 )
 def test_missing_secret_is_found_before_anything_runs(tmp_path, configured):
     with pytest.raises(Malformed, match="not set"):

@@ -18,7 +18,7 @@ NOW_MS = 1_000_000
 
 
 def delivery(text="hello 票", **changes):
-    given = {"id": "d1", "account": "robot", "conversation": "cid1==", "part": Part(text=text)}
+    given = {"id": "d1", "message": "m1", "account": "robot", "conversation": "cid1==", "part": Part(text=text)}
     return Delivery(**(given | changes))
 
 
@@ -159,6 +159,12 @@ async def test_nobody_to_write_to_and_nothing_to_write_are_said(sender, peer):
     assert Dead("no_address") == await sender.send(delivery())
     peer.fails = True
     assert RetryLater("store") == await sender.send(delivery())
+
+
+async def test_notice_goes_to_the_group_that_it_names_although_nobody_spoke_there(server, sender, peer):
+    peer.known = None
+    assert Sent("key1") == await sender.send(delivery(message=""))
+    assert [TO_GROUP] == server.sends
 
 
 def test_second_send_is_a_second_message(sender):
