@@ -79,6 +79,14 @@ class VisitorLog:
         )
         return await self._file.read(lambda connection: [Entry(*row) for row in connection.execute(query)])
 
+    async def ended(self, account: str, conversation: str) -> Entry | None:
+        """The end of the conversation, unless its visitor has said or rated something since; raises `Unavailable`."""
+        others = _entries(account, conversation).where(visitor_log.c.author != "agent")
+        query = others.order_by(visitor_log.c.seq.desc()).limit(1)
+        found = await self._file.read(lambda connection: connection.execute(query).one_or_none())
+        newest = Entry(*found) if found is not None else None
+        return newest if newest is not None and newest.fields.get("event") == "ended" else None
+
     async def mark(self, account: str, conversation: str, entries: Iterable[Entry], state: str) -> None:
         """Note what became of answers; raises `Unavailable`."""
         seqs = [entry.seq for entry in entries]

@@ -44,15 +44,20 @@ OPEN = tuple(state for state in DeliveryState if state not in {"sent", "window_c
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """The other side of a chat, as its platform calls it: personal data, which no immutable record holds."""
+    """The other side of a chat, as its platform calls it: personal data, which no immutable record holds.
+
+    `hears_events` says that it can be told of more than words, such as that the conversation has ended.
+    """
 
     channel: str
     account: str
     conversation: str
+    hears_events: bool = False
 
     def to_json(self) -> str:
         """Spell it."""
-        return dumps({"channel": self.channel, "account": self.account, "conversation": self.conversation})
+        hears = {"hears_events": True} if self.hears_events else {}
+        return dumps({"channel": self.channel, "account": self.account, "conversation": self.conversation, **hears})
 
     @classmethod
     def read(cls, readable: str) -> "Conversation | None":

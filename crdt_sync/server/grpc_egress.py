@@ -126,5 +126,7 @@ def _part(part: Mapping[str, str]) -> pb.Part:
         case "location":
             latitude, longitude = float(part["latitude"]), float(part["longitude"])
             return pb.Part(location=pb.Location(latitude=latitude, longitude=longitude, label=part["label"]))
+        case "event":
+            return pb.Part(event=part["event"])
         case kind:
             return pb.Part(media=pb.Media(type=kind, platform_id=part["ref"], name=part["name"]))

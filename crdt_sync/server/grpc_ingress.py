@@ -66,6 +66,8 @@ def _arrival(envelope: pb.Envelope, trace: str | None) -> Arrival | None:
         sent_at_ms=envelope.sent_at,
         display_name=envelope.customer.display_name,
         trace=traceparent_of(envelope.traceparent) or trace,
+        hears_events=envelope.hears_events,
+        about=envelope.system.about,
     )
 
 

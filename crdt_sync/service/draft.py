@@ -300,6 +300,9 @@ class Draft:
         for key in owed.keys() - owes.keys():
             self._owed.append(OwedChange(live.id, key, "discharged", self.now_ms))
             self._event(EventType.OBLIGATION_DISCHARGED, live, owed[key], audience, trace)
+        closed = before is not None and live.closed_in(after) and not live.closed_in(before)
+        if closed and live.customer is not None and live.customer.hears_events:
+            self.notify([notices.of_end(live.customer, live.id, touched.admitted[-1], self.now_ms)])
         stages = (was, stage) if moved else None
         self.notify(notices.of_moves(self._groups, live, stages, list(raised.values()), touched.admitted, self.now_ms))
 

@@ -19,13 +19,13 @@ from crdt_sync.domain.delivery import Conversation, Fate, as_fate
 from crdt_sync.domain.ids import ActorId, MessageId, Role, TicketId
 from crdt_sync.domain.message import Message, MessageKind, Part
 from crdt_sync.domain.transition import Undecodable
-from crdt_sync.errors import CallerError, Forbidden, TicketSyncError
+from crdt_sync.errors import CallerError, Forbidden, NotFound, TicketSyncError
 from crdt_sync.ports import Committed
 from crdt_sync.ports.outbox import StoredDelivery
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.admission import MESSAGES_PER_TICKET_MAX, judge_transition
 from crdt_sync.service.draft import SERVICE, Draft
-from crdt_sync.service.live_ticket import Desk, LiveTicket
+from crdt_sync.service.live_ticket import CHAT, Desk, LiveTicket
 from crdt_sync.service.notes import Note
 
 SEQUENCES_MAX = 10_000  # tickets that one conversation may have had; each look-up is one indexed row
@@ -47,6 +47,8 @@ class Arrival:
     sent_at_ms: int
     display_name: str = ""
     trace: str | None = None
+    hears_events: bool = False
+    about: str = ""  # the delivery of whose ticket it is told, whatever the conversation's newest ticket is
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Ingest:
         stored = None if id_ in draft.messages else await desk.store.message(id_)
         self._known = draft.messages.get(id_) or ((stored.ticket, stored.record) if stored else None)
         if self._known is None:
-            self.live = await self._conversation(desk, draft)
+            self.live = await (self._told_ticket(desk) if self.arrival.about else self._conversation(desk, draft))
             await desk.with_talk(self.live)
 
     def decide(self, desk: Desk, draft: Draft) -> None:
@@ -129,7 +131,7 @@ class Ingest:
             raise Forbidden("The conversation holds as many messages as it may.", code="too_many")
         if self._opening is not None:
             self._open(desk, draft, live, self._opening)
-        elif _is_closed(live):
+        elif live.is_closed and not arrival.about:
             reopening = self._reopening(draft, live)
             assert reopening is not None, "prepare chose a fresh ticket where none can be reopened"
             draft.admit(live, reopening, arrival.trace)
@@ -155,8 +157,21 @@ class Ingest:
             return None
         fate = as_fate(next((part["event"] for part in self.arrival.parts if part["type"] == "event"), None))
         called = next((part["text"] for part in self.arrival.parts if part["type"] == "text"), "")
-        row = await desk.store.sent_as(self.arrival.account, called)
+        # Who calls parts by our own ids may tell of one before its gateway has reported that it is sent.
+        row = await desk.store.sent_as(self.arrival.account, called) or await self._own(desk, called)
         return (row, fate) if row is not None and not row.is_notice and fate is not None else None
+
+    async def _own(self, desk: Desk, id_: str) -> StoredDelivery | None:
+        """Return a part to this other side by its id; another's is nobody's to tell of."""
+        row = await desk.store.delivery(id_)
+        arrival = self.arrival
+        return row if row and (row.account, row.conversation) == (arrival.account, arrival.conversation) else None
+
+    async def _told_ticket(self, desk: Desk) -> LiveTicket:
+        row = await self._own(desk, self.arrival.about)
+        if row is None:
+            raise NotFound("There is no such delivery to this conversation.", code="no_delivery")
+        return await desk.get(row.ticket)
 
     async def _conversation(self, desk: Desk, draft: Draft) -> LiveTicket:
         newest: TicketId | None = None
@@ -168,7 +183,7 @@ class Ingest:
             newest = bound
         if newest is not None:
             live = await desk.get(newest)
-            if not _is_closed(live) or self._reopening(draft, live) is not None:
+            if not live.is_closed or self._reopening(draft, live) is not None:
                 return live
         self._subject = subject
         lifecycle = desk.lifecycles.default
@@ -193,7 +208,7 @@ class Ingest:
         name = arrival.display_name[:200]
         card = live.card.set_fields({"customer": name}) if name else b""
         live.opened(self._subject, draft.now_ms)
-        live.customer = Conversation(arrival.channel, arrival.account, arrival.conversation)
+        live.customer = Conversation(arrival.channel, arrival.account, arrival.conversation, arrival.hears_events)
         draft.bind(self._subject, live.id, live.customer.to_json())
         draft.admit(live, opening, arrival.trace)
         if card:
@@ -245,7 +260,7 @@ class Ingest:
 
     def _subject_of(self, sequence: int) -> str:
         arrival = self.arrival
-        return "chat:" + _opaque(self.secret, [arrival.channel, arrival.account, arrival.conversation, sequence])
+        return CHAT + _opaque(self.secret, [arrival.channel, arrival.account, arrival.conversation, sequence])
 
 
 _GATEWAY_ITSELF = Principal(ActorId(GATEWAY), GATEWAY, (Role(GATEWAY),))
@@ -253,8 +268,3 @@ _GATEWAY_ITSELF = Principal(ActorId(GATEWAY), GATEWAY, (Role(GATEWAY),))
 
 def _opaque(secret: bytes, value: Sequence[object]) -> str:
     return hmac.new(secret, dumps(list(value)).encode(), hashlib.sha256).hexdigest()
-
-
-def _is_closed(live: LiveTicket) -> bool:
-    control = live.lifecycle.control
-    return live.fold.state().lanes.get(control.id, control.initial) != control.initial

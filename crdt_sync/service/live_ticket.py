@@ -28,6 +28,7 @@ from crdt_sync.domain.ids import (
 )
 from crdt_sync.domain.lifecycle.fold import Fold
 from crdt_sync.domain.lifecycle.model import Lifecycle
+from crdt_sync.domain.lifecycle.result import TicketState
 from crdt_sync.domain.transition import Transition, decode
 from crdt_sync.errors import NotThereYet, PreconditionUnknown, Unavailable
 from crdt_sync.ports import Ids, Store, TicketRow
@@ -38,6 +39,7 @@ from crdt_sync.service.waiting import WaitingList
 
 _D = TypeVar("_D")
 
+CHAT = "chat:"  # begins the subjects of conversations, and no other
 TICKET_IDLE_S = 60.0  # a person who works on a ticket looks at it again within this time or waits some milliseconds
 LIVE_TICKETS_MAX = 2_000  # some 20 kB each with a hundred transitions
 
@@ -57,7 +59,7 @@ class LiveTicket:
     positions: list[Position] = field(default_factory=list)
     order: list[TransitionId] = field(default_factory=list)  # as journaled; order[i] is at positions[i]
     messages: set[MessageId] | None = None  # their ids; None until the conversation was needed
-    customer: Conversation | None = None  # to whom answers are sent, known with the messages; None: it is no chat
+    customer: Conversation | None = None  # to whom answers are sent; None: it is no chat
     waiting: dict[Department, WaitingList] = field(default_factory=dict)
     _log_name: str = field(init=False)  # made once: with every batch somebody asks
     _card_name: str = field(init=False)
@@ -65,6 +67,16 @@ class LiveTicket:
     def __post_init__(self) -> None:
         """Name what is loaded with the ticket."""
         self._log_name, self._card_name = self.name(DocumentKind.LOG), self.name(DocumentKind.CARD)
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether it has reached its end, as it is now."""
+        return self.closed_in(self.fold.state())
+
+    def closed_in(self, state: TicketState) -> bool:
+        """Tell whether it has reached its end in a state."""
+        control = self.lifecycle.control
+        return state.lanes.get(control.id, control.initial) != control.initial
 
     def name(self, kind: DocumentKind, part: str | None = None) -> str:
         """The name of one of the ticket's documents."""
@@ -183,6 +195,8 @@ class Desk:
         live = await self.fresh(ticket, self.lifecycles.by_digest(row.lifecycle))
         live.row = row
         live.opened(row.subject, row.opened_at_ms)
+        if live.subject.startswith(CHAT):
+            live.customer = Conversation.read(await self.store.readable(live.subject))
         for journal_row in await self.store.journal(ticket):
             transition = decode(journal_row.record.encode())
             assert isinstance(transition, Transition), "the journal holds admitted transitions only"
@@ -246,7 +260,6 @@ class Desk:
         """Load the conversation."""
         await self._with(live, live.name(DocumentKind.TALK))
         if live.messages is None:
-            live.customer = Conversation.read(await self.store.readable(live.subject))
             live.messages = {MessageId(row.id) for row in await self.store.messages(live.id)}
 
     async def with_form(self, live: LiveTicket, lane: LaneId) -> None:

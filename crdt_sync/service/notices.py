@@ -1,4 +1,6 @@
-"""What bound groups are told: notices as rows of the outbox, by the commit of what they tell. Knows no platform.
+"""What bound groups and customers are told of a ticket's course: notices as rows of the outbox. Knows no platform.
+
+A row is written by the commit of what it tells.
 
 One commit tells a group of a ticket once, whatever happened to it there: a robot may say little, and a person reads
 less. The id of a notice is made of what it tells and of the group, so no commit can be told twice.
@@ -10,6 +12,7 @@ from typing import Any
 
 from crdt_sync.domain import notice
 from crdt_sync.domain.canonical import dumps
+from crdt_sync.domain.delivery import Conversation
 from crdt_sync.domain.group import Group, Groups, Notice
 from crdt_sync.domain.ids import MessageId, TicketId
 from crdt_sync.domain.notice import Wording
@@ -18,6 +21,7 @@ from crdt_sync.ports.outbox import NewDelivery
 from crdt_sync.ports.owed import StoredOwed
 from crdt_sync.service.live_ticket import LiveTicket
 
+ENDED = "ended"  # the event of which a customer hears
 Owed = Mapping[str, Any]  # what is owed, as `OpenObligation.to_json` has it, without its trigger
 
 
@@ -49,6 +53,12 @@ def of_red(groups: Groups, live: LiveTicket, owed: StoredOwed, now_ms: int) -> I
         if Notice.RED in group.notices:
             text = _wording(group, live).red(owes, now_ms - owed.raised_ms)
             yield to_group(group, live.id, f"red:{owed.raised_ms}:{owed.obligation}", text, now_ms)
+
+
+def of_end(to: Conversation, ticket: TicketId, step: Transition, now_ms: int) -> NewDelivery:
+    """Tell the other side of a conversation that it has ended, by the step that closed its ticket."""
+    id_ = notice.notice_id(ticket, f"ended:{step.id}", to)
+    return NewDelivery(id_, ticket, MessageId(""), 0, to, dumps({"type": "event", "event": ENDED}), now_ms)
 
 
 def to_group(group: Group, ticket: TicketId | None, cause: str, text: str, now_ms: int) -> NewDelivery:

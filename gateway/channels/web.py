@@ -15,13 +15,22 @@ import jwt
 from jwt.types import Options
 
 from crdt_sync.errors import Malformed
-from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import CustomerMessage, DeliveryNotice, Envelope, Part, UnknownKind
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import (
+    CustomerMessage,
+    DeliveryNotice,
+    Envelope,
+    Part,
+    SystemNotice,
+    UnknownKind,
+)
 from gateway.channels.base import Callback, Received, Request, Unverified
 
 TOKEN_MS = 30 * 86_400_000  # a visitor who stays away for longer begins anew
 SECRET_BYTES_MIN = 32  # as long as the digest: RFC 7518, 3.2
 FRAME_BYTES_MAX = 16_384
 TEXT_CHARS_MAX = 4_000
+COMMENT_CHARS_MAX = 1_000
+STARS = range(1, 6)
 
 _ALGORITHM = "HS256"
 _CID = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -102,18 +111,34 @@ class Web:
         """The callback of what became of an answer on its way to the visitor's eyes: `delivered` or `read`."""
         return self._callback(visitor, f"{visitor}:{state}:{delivery}", now_ms, {"delivery": delivery, "state": state})
 
+    def rating(self, visitor: str, ended: str, stars: int, comment: str, *, now_ms: int) -> Callback:
+        """The callback of what a visitor thinks of a conversation; `ended` is the delivery that told of its end."""
+        said = {"about": ended, "stars": stars, "comment": comment}
+        entry = {"from": "visitor", "event": "rated", "stars": stars, "at": now_ms}
+        return self._callback(visitor, f"{visitor}:rated:{ended}", now_ms, said, entry)
+
     def envelope(self, content: bytes) -> Envelope:
         """The typed envelope of a callback; raises `Malformed`."""
         fields = frame_fields(content)
         visitor, key, at = fields.get("visitor"), fields.get("key"), fields.get("at")
         if not isinstance(visitor, str) or not isinstance(key, str) or not isinstance(at, int):
             raise Malformed("What was kept names no visitor, no key or no time.")
-        envelope = Envelope(idempotency_key=key, channel="web", account=self.account, conversation=visitor, sent_at=at)
+        envelope = Envelope(
+            hears_events=True,
+            idempotency_key=key,
+            channel="web",
+            account=self.account,
+            conversation=visitor,
+            sent_at=at,
+        )
         match fields.get("said"):
             case {"text": str(text)}:
                 envelope.customer.CopyFrom(CustomerMessage(sender=visitor, parts=[Part(text=text)]))
             case {"delivery": str(delivery), "state": str(state)} if state in _STATES:
                 envelope.delivery.CopyFrom(DeliveryNotice(message=delivery, state=state))
+            case {"about": str(ended), "stars": int(stars), "comment": str(comment)}:
+                parts = [Part(text=comment)] if comment else []
+                envelope.system.CopyFrom(SystemNotice(event=f"rated {stars} of 5", parts=parts, about=ended))
             case {"unknown": str(raw)}:
                 envelope.unknown.CopyFrom(UnknownKind(type="frame", raw=raw))
             case _:

@@ -10,7 +10,8 @@ from typing import Any
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery
 from gateway.visitor_log import Entry
 
-SHOWN = ("from", "name", "text", "cid", "at")
+ENDED, RATED = "ended", "rated"
+SHOWN = ("from", "name", "text", "cid", "event", "stars", "at")
 """The fields of an entry that its visitor is shown."""
 
 
@@ -18,10 +19,14 @@ def entry_of(delivery: Delivery, *, now_ms: int) -> str | None:
     """The entry of an answer's part, None for a part that a page cannot show."""
     match delivery.part.WhichOneof("part"):
         case "text":
-            said: dict[str, object] = {"text": delivery.part.text}
+            said: dict[str, object] = {"from": "agent", "text": delivery.part.text}
+            if delivery.author_name:
+                said["name"] = delivery.author_name
+        case "event" if delivery.part.event == ENDED:
+            said = {"from": "system", "event": ENDED}
         case _:
             return None
-    return json.dumps({"from": "agent", **said, "at": now_ms}, ensure_ascii=False)
+    return json.dumps({**said, "at": now_ms}, ensure_ascii=False)
 
 
 def frame_of(entry: Entry) -> Mapping[str, Any]:

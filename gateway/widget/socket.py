@@ -17,7 +17,7 @@ from crdt_sync.errors import Malformed, TicketSyncError, TooLarge, TooMany, Unau
 from gateway.accounts import WebAccount
 from gateway.arrivals import Kept
 from gateway.channels.base import Callback, Unverified
-from gateway.channels.web import FRAME_BYTES_MAX, TOKEN_MS, Visitor, Web, frame_fields
+from gateway.channels.web import COMMENT_CHARS_MAX, FRAME_BYTES_MAX, STARS, TOKEN_MS, Visitor, Web, frame_fields
 from gateway.outbound import Rate
 from gateway.rates import Bucket
 from gateway.registry import Surroundings
@@ -150,6 +150,8 @@ class VisitorSocket:
             fields = {}
         if fields.get("t") == "seen":
             await self._seen(fields, now_ms)
+        elif fields.get("t") == "rate":
+            await self._rate(fields, now_ms)
         elif wait_ms := self._around.visitors.message_wait_ms(self._visitor.id, self._address):
             self._around.counts.add("widget.busy")
             await self._send({"t": "busy", "cid": _cid(fields), "retry_ms": wait_ms})
@@ -181,6 +183,20 @@ class VisitorSocket:
             await self._around.keeper.keep(self._account, notice)
         if entries:
             await self._around.log.mark(self._account, self._visitor.id, entries, state)
+
+    async def _rate(self, fields: Mapping[str, Any], now_ms: int) -> None:
+        """Keep what the visitor thinks of a conversation that has ended, once; it is shown by the log."""
+        stars, comment = fields.get("stars"), fields.get("comment", "")
+        if type(stars) is not int or stars not in STARS:
+            raise Malformed("A rating has 1 to 5 stars.", code="rate")
+        if not isinstance(comment, str) or len(comment) > COMMENT_CHARS_MAX:
+            raise Malformed("A comment has at most 1,000 characters.", code="rate")
+        ended = await self._around.log.ended(self._account, self._visitor.id)
+        if ended is None:
+            await self._send({"t": "refused", "cid": "", "code": "not_ended"})
+            return
+        rating = self._site.channel.rating(self._visitor.id, ended.key, stars, comment, now_ms=now_ms)
+        await self._keep(fields, rating)
 
     async def _receive(self) -> bytes:
         message = await self._websocket.receive()

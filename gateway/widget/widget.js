@@ -276,9 +276,10 @@
   };
 
   const settled = (cid) => {
+    drop(`out:${cid}`);
+    if (cid !== sending) return;
     clearTimeout(ackTimer);
     sending = null;
-    drop(`out:${cid}`);
     send();
   };
 

@@ -1,9 +1,11 @@
 """What a visitor of a web page does, in a real browser, and what becomes of it."""
 
+import re
+
 import pytest
 import pytest_asyncio
 
-from tests.e2e.widget_site import AXE, running_site
+from tests.e2e.widget_site import running_site
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -31,12 +33,55 @@ async def test_visitor_writes_is_answered_by_name_and_finds_it_again_after_a_rel
     ticket = await site.ticket("Where is <b>my</b> order?")
     await site.answer(ticket, "On its way.")
     await chat.shows("On its way.")
+    assert "Ms Li" in await chat.page.get_by_role("log").inner_text()
 
     await chat.page.reload()
     await chat.open()
     await chat.shows("On its way.")
     assert ["Hello! How can we help you?", "Where is <b>my</b> order?", "On its way."] == await chat.said()
     assert [] == chat.faults
+
+
+async def test_agent_sees_that_an_answer_has_arrived_and_that_it_was_read(site):
+    chat = await site.page(await site.visitor())
+    await chat.open()
+    await chat.write("Is anybody there?")
+    ticket = await site.ticket("Is anybody there?")
+    await chat.page.keyboard.press("Escape")
+    await site.answer(ticket, "Yes, I am.")
+    message = (await site.messages(ticket))[-1]["id"]
+    await site.hear("delivery", message=message, state="delivered")
+    await chat.page.get_by_role("button", name="1 unread").click()
+    await site.hear("delivery", message=message, state="read")
+    await chat.page.reload()
+    await chat.page.get_by_role("button", name=re.compile("^Chat with us$")).wait_for()
+
+
+async def test_conversation_that_has_ended_is_rated_once_and_the_agent_sees_it(site):
+    chat = await site.page(await site.visitor())
+    await chat.open()
+    await chat.write("I have no question.")
+    ticket = await site.ticket("I have no question.")
+    for department, lane, name in (
+        ("sales", "sales", "quote"),
+        ("sales", "sales", "lose"),
+        ("backoffice", "case", "close"),
+    ):
+        await site.move(ticket, department, lane, name)
+    await chat.page.get_by_text("This conversation has ended.").wait_for()
+    await chat.page.get_by_role("radio", name="4").check()
+    await chat.page.get_by_role("textbox", name="A comment").fill("Quick!")
+    assert [] == await chat.violations()
+    await chat.page.get_by_role("button", name="Rate").click()
+    await chat.page.get_by_text("Thank you for rating this conversation: 4/5").wait_for()
+    assert 0 == await chat.page.get_by_role("radio").count()
+    await chat.page.reload()
+    await chat.open()
+    await chat.page.get_by_text("Thank you for rating this conversation: 4/5").wait_for()
+    assert 0 == await chat.page.get_by_role("radio").count()
+    await site.hear("message", kind="system")
+    rated = (await site.messages(ticket))[-1]
+    assert ["rated 4 of 5", "Quick!"] == [part.get("event") or part["text"] for part in rated["parts"]]
 
 
 async def test_what_is_written_while_the_line_is_cut_arrives_once_and_nothing_is_missed(site):
@@ -131,13 +176,11 @@ async def test_keyboard_alone_is_enough(site):
 @pytest.mark.parametrize("lang", ["en", "zh"])
 async def test_axe_finds_nothing(site, lang):
     chat = await site.page(await site.visitor(reduced_motion="reduce"), lang)
-    await chat.page.evaluate(AXE.read_text("utf-8"))
-    run = "async () => (await axe.run()).violations.map((one) => `${one.id}: ${one.nodes[0].html}`)"
-    assert [] == await chat.page.evaluate(run)
+    assert [] == await chat.violations()
     await chat.open("Chat with us" if lang == "en" else "在线客服")
     await chat.write("hello")
     await chat.kept()
-    assert [] == await chat.page.evaluate(run)
+    assert [] == await chat.violations()
 
 
 async def test_page_of_another_host_may_carry_it_if_the_account_says_so_and_no_other(site):

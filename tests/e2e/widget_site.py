@@ -38,6 +38,13 @@ FLAGS = (
     "--disable-sync",
 )
 
+DESK = """version = 1
+[[people]]
+actor = "sales-1"
+department = "sales"
+name = "Ms Li"
+"""
+
 
 class GatewayProcess:
     """`python -m gateway` against a service, always on the same port and data."""
@@ -127,14 +134,22 @@ class Site:
     async def messages(self, ticket: str) -> list[dict]:
         return (await self.agent.get(f"/api/tickets/{ticket}/messages")).json()["messages"]
 
-    async def hear(self, kind: str, **data: str) -> None:
+    async def hear(self, type_: str, **data: str) -> None:
         """Return once there was an event of this type with this in its data."""
         url = f"{self.service.ws}/events?after=0&token={self.service.token('sales')}"
         async with asyncio.timeout(PATIENCE_MS / 1000), connect(url, proxy=None) as socket:
             async for told in socket:
                 event = json.loads(told)
-                if event["type"].endswith(kind) and data.items() <= event["data"].items():
+                if f":{type_}:" in event.get("dataschema", "") and data.items() <= event["data"].items():
                     return
+
+    async def move(self, ticket: str, department: str, lane: str, name: str) -> None:
+        """Have somebody take a step."""
+        async with self.service.client(department) as client:
+            seen = (await client.get(f"/api/tickets/{ticket}")).json()["version"]
+            body = {"lane": lane, "name": name, "seen": seen}
+            moved = await client.post(f"/api/tickets/{ticket}/transitions", json=body)
+            assert moved.is_success, moved.text
 
     async def answer(self, ticket: str, text: str) -> None:
         answered = await self.agent.post(f"/api/tickets/{ticket}/messages", json={"text": text})
@@ -166,6 +181,12 @@ class Chat:
         """Return once nothing that was written waits."""
         await expect(self.page.locator(".note")).to_have_count(0, timeout=PATIENCE_MS)
 
+    async def violations(self) -> list[str]:
+        """What axe-core finds wrong with the page as it stands."""
+        await self.page.evaluate(AXE.read_text("utf-8"))
+        run = "async () => (await axe.run()).violations.map((one) => `${one.id}: ${one.nodes[0].html}`)"
+        return await self.page.evaluate(run)
+
     async def said(self) -> list[str]:
         return await self.page.locator(".said").all_inner_texts()
 
@@ -183,10 +204,13 @@ async def running_site(data: Path):
         return HTMLResponse(page.replace("<script", "<body><script") % places["gateway"])
 
     async with AsyncExitStack() as stack:
+        desk = data / "desk.toml"
+        desk.write_text(DESK, "utf-8")
+        settings = {"CRDT_SYNC_GATEWAY": "false", "CRDT_SYNC_DESK": str(desk)}
         app = Starlette(routes=[Route("/", elsewhere)])
         shop = await stack.enter_async_context(serving(app))
         foreign = await stack.enter_async_context(serving(app))
-        service = stack.enter_context(ServerProcess(data / "service", settings={"CRDT_SYNC_GATEWAY": "false"}))
+        service = stack.enter_context(ServerProcess(data / "service", settings=settings))
         gateway = GatewayProcess(service, data / "gateway", [shop])
         places["gateway"] = gateway.url
         await gateway.start()

@@ -125,6 +125,50 @@ async def test_answers_that_were_seen_are_told_to_the_service_once(tmp_path):
             assert ["read", "read"] == [(await visitor.hear("msg"))["state"] for _ in range(2)]
 
 
+async def end(rig, id_="e1", event="ended"):
+    delivery = Delivery(id=id_, account="site", conversation=VISITOR, part=Part(event=event))
+    return await rig.gateway.senders["site"].send(delivery)
+
+
+async def test_conversation_that_has_ended_is_rated_once(tmp_path):
+    ingress = FakeIngress()
+    async with ingress.serving() as port, site(tmp_path, port) as rig, page(rig.url, token=visitor_token()) as visitor:
+        rate = {"t": "rate", "stars": 5, "comment": "Thank you"}
+        await visitor.say(rate)
+        assert "not_ended" == (await visitor.hear("refused"))["code"]
+        assert Sent("e1") == await end(rig)
+        assert ("system", "ended") == ((shown := await visitor.hear("msg"))["from"], shown["event"])
+        await visitor.say(rate)
+        assert ("rated", 5) == ((shown := await visitor.hear("msg"))["event"], shown["stars"])
+        await visitor.say(rate | {"stars": 1})
+        assert "not_ended" == (await visitor.hear("refused"))["code"]
+        await rig.forwarded()
+    (told,) = ingress.taken.values()
+    assert ("rated 5 of 5", "e1") == (told.system.event, told.system.about)
+    assert ["Thank you"] == [part.text for part in told.system.parts]
+
+
+async def test_conversation_that_goes_on_is_not_rated_any_more(tmp_path):
+    async with site(tmp_path) as rig, page(rig.url, token=visitor_token()) as visitor:
+        await end(rig)
+        await visitor.say(said(1))
+        await visitor.hear("ack")
+        await visitor.say({"t": "rate", "stars": 5})
+        assert "not_ended" == (await visitor.hear("refused"))["code"]
+
+
+async def test_event_that_no_page_knows_is_not_shown(tmp_path):
+    async with site(tmp_path) as rig:
+        assert Dead("unsupported_part") == await end(rig, event="assigned")
+
+
+async def test_answer_is_shown_with_the_name_of_who_wrote_it(tmp_path):
+    async with site(tmp_path) as rig, page(rig.url, token=visitor_token()) as visitor:
+        part, named = Part(text="hello"), {"account": "site", "conversation": VISITOR, "author_name": "Ms Li"}
+        await rig.gateway.senders["site"].send(Delivery(id="d1", part=part, **named))
+        assert ("agent", "Ms Li") == ((shown := await visitor.hear("msg"))["from"], shown["name"])
+
+
 async def test_visitor_is_shown_nothing_of_another_visitor_or_site(tmp_path):
     async with site(tmp_path) as rig:
         other = "0" * 31 + "2"
@@ -216,6 +260,9 @@ SAID_WRONG = {
     "no object": (["[]"], 4422),
     "no JSON": (["{"], 4422),
     "no receipt": ([{"t": "hello"}, {"t": "seen", "seq": "1", "state": "read"}], 4422),
+    "no stars": ([{"t": "hello"}, {"t": "rate", "stars": True}], 4422),
+    "too many stars": ([{"t": "hello"}, {"t": "rate", "stars": 6}], 4422),
+    "long comment": ([{"t": "hello"}, {"t": "rate", "stars": 5, "comment": "x" * 1_001}], 4422),
     "over 16 KiB": ([{"t": "hello"}, {"t": "msg", "cid": "number-1", "text": "x" * FRAME_BYTES_MAX}], 4413),
 }
 

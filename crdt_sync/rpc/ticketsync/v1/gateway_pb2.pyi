@@ -44,7 +44,7 @@ class IngestRequest(_message.Message):
     def __init__(self, envelopes: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ...) -> None: ...
 
 class Envelope(_message.Message):
-    __slots__ = ("idempotency_key", "channel", "account", "conversation", "sent_at", "traceparent", "customer", "agent", "system", "delivery", "unknown")
+    __slots__ = ("idempotency_key", "channel", "account", "conversation", "sent_at", "traceparent", "customer", "agent", "system", "delivery", "unknown", "hears_events")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,7 @@ class Envelope(_message.Message):
     SYSTEM_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    HEARS_EVENTS_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     channel: str
     account: str
@@ -67,7 +68,8 @@ class Envelope(_message.Message):
     system: SystemNotice
     delivery: DeliveryNotice
     unknown: UnknownKind
-    def __init__(self, idempotency_key: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., conversation: _Optional[str] = ..., sent_at: _Optional[int] = ..., traceparent: _Optional[str] = ..., customer: _Optional[_Union[CustomerMessage, _Mapping]] = ..., agent: _Optional[_Union[AgentMessage, _Mapping]] = ..., system: _Optional[_Union[SystemNotice, _Mapping]] = ..., delivery: _Optional[_Union[DeliveryNotice, _Mapping]] = ..., unknown: _Optional[_Union[UnknownKind, _Mapping]] = ...) -> None: ...
+    hears_events: bool
+    def __init__(self, idempotency_key: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., conversation: _Optional[str] = ..., sent_at: _Optional[int] = ..., traceparent: _Optional[str] = ..., customer: _Optional[_Union[CustomerMessage, _Mapping]] = ..., agent: _Optional[_Union[AgentMessage, _Mapping]] = ..., system: _Optional[_Union[SystemNotice, _Mapping]] = ..., delivery: _Optional[_Union[DeliveryNotice, _Mapping]] = ..., unknown: _Optional[_Union[UnknownKind, _Mapping]] = ..., hears_events: _Optional[bool] = ...) -> None: ...
 
 class CustomerMessage(_message.Message):
     __slots__ = ("sender", "display_name", "parts")
@@ -88,12 +90,14 @@ class AgentMessage(_message.Message):
     def __init__(self, sender: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ...) -> None: ...
 
 class SystemNotice(_message.Message):
-    __slots__ = ("event", "parts")
+    __slots__ = ("event", "parts", "about")
     EVENT_FIELD_NUMBER: _ClassVar[int]
     PARTS_FIELD_NUMBER: _ClassVar[int]
+    ABOUT_FIELD_NUMBER: _ClassVar[int]
     event: str
     parts: _containers.RepeatedCompositeFieldContainer[Part]
-    def __init__(self, event: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ...) -> None: ...
+    about: str
+    def __init__(self, event: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., about: _Optional[str] = ...) -> None: ...
 
 class DeliveryNotice(_message.Message):
     __slots__ = ("message", "state")
@@ -112,14 +116,16 @@ class UnknownKind(_message.Message):
     def __init__(self, type: _Optional[str] = ..., raw: _Optional[str] = ...) -> None: ...
 
 class Part(_message.Message):
-    __slots__ = ("text", "media", "location")
+    __slots__ = ("text", "media", "location", "event")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     MEDIA_FIELD_NUMBER: _ClassVar[int]
     LOCATION_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
     text: str
     media: Media
     location: Location
-    def __init__(self, text: _Optional[str] = ..., media: _Optional[_Union[Media, _Mapping]] = ..., location: _Optional[_Union[Location, _Mapping]] = ...) -> None: ...
+    event: str
+    def __init__(self, text: _Optional[str] = ..., media: _Optional[_Union[Media, _Mapping]] = ..., location: _Optional[_Union[Location, _Mapping]] = ..., event: _Optional[str] = ...) -> None: ...
 
 class Media(_message.Message):
     __slots__ = ("type", "platform_id", "url", "name")
