@@ -231,6 +231,16 @@ EVENTS = (
     Event("refused", frozenset({"sales"})),  # the department whose entry it was
 )
 
+VISITOR_IS_SHOWN = {  # each field of an entry, and whose words it can hold
+    "from": "ours",
+    "name": "the agent's, as the service desk's file lists it for customers",
+    "text": "the visitor's own, or an answer to the visitor",
+    "cid": "the visitor's own",
+    "event": "ours: that the conversation has ended, or was rated",
+    "stars": "the visitor's own",
+    "at": "the gateway's clock",
+}
+
 GROUPS = {  # bound group chats by account, and which words of the filled service each is ever sent
     "office-robot": frozenset({"wordtitle"}),  # of backoffice: what its department may know, its own words not among it
     "sales-robot": frozenset({"wordtitle"}),  # of sales, which reads every conversation

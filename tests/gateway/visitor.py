@@ -3,7 +3,7 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -42,6 +42,7 @@ class Page:
     """One socket."""
 
     socket: ClientConnection
+    heard: list[str] = field(default_factory=list)
 
     async def say(self, frame: dict | str) -> None:
         await self.socket.send(frame if isinstance(frame, str) else json.dumps(frame))
@@ -53,16 +54,18 @@ class Page:
     async def hear(self, *kinds: str) -> dict:
         """The next frame of one of these kinds, all others passed over."""
         async with asyncio.timeout(20):
-            while (frame := json.loads(await self.socket.recv()))["t"] not in kinds:
-                pass
-        return frame
+            while True:
+                self.heard.append(await self.socket.recv())
+                frame = json.loads(self.heard[-1])
+                if frame["t"] in kinds:
+                    return frame
 
     async def closed(self) -> tuple[int, str]:
         """The code and the reason of the end."""
         try:
             async with asyncio.timeout(20):
                 while True:
-                    await self.socket.recv()
+                    self.heard.append(await self.socket.recv())
         except ConnectionClosed as end:
             return end.rcvd.code, end.rcvd.reason
 
