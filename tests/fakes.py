@@ -32,6 +32,8 @@ class CountingMeter:
         self.batches: list[tuple[int, int]] = []
         self.failures = 0
         self.compactions: list[tuple[int, bool]] = []
+        self.media: list[int] = []
+        self.media_refusals: Counter[str] = Counter()
 
     def refused(self, wire: Wire, code: str, count: int = 1) -> None:
         self.refusals[wire, code] += count
@@ -44,6 +46,12 @@ class CountingMeter:
 
     def compacted(self, *, rows: int, proven: bool) -> None:
         self.compactions.append((rows, proven))
+
+    def media_taken(self, size: int) -> None:
+        self.media.append(size)
+
+    def media_refused(self, code: str) -> None:
+        self.media_refusals[code] += 1
 
 
 class SeededIds:

@@ -26,6 +26,7 @@ from crdt_sync.service.ingest import Arrival
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
+from crdt_sync.service.media import Contents
 from crdt_sync.service.outbox import Outbox
 from crdt_sync.service.overdue import Overdue
 from crdt_sync.service.rooms import Rooms
@@ -93,6 +94,7 @@ class World:
         self.overdue = Overdue(store, clock, red_after_ms=groups.red_after_ms)
         shared = {"store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": lifecycles}
         self.tickets = Tickets(**shared, clock=clock, ids=self.ids, secret=b"k" * 32)
+        self.contents = Contents(store, self.tickets, lifecycles, clock, self.ids, self.meter)
         self.connections = Connections(
             **shared, clock=clock, audit=self.audit, leases=self.leases, open_documents=open_documents
         )
@@ -117,6 +119,7 @@ class World:
         world.events.start()
         world.outbox.start(world.committer)
         world.overdue.start(world.committer)
+        world.contents.start(world.committer)
         return world
 
     async def stop(self) -> None:
@@ -124,6 +127,7 @@ class World:
         await self.events.stop()
         await self.outbox.stop()
         await self.overdue.stop()
+        await self.contents.stop()
         await self.committer.stop()
         self.committer._task.result()
         await self.compactor.stop()

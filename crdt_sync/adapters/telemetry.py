@@ -41,6 +41,11 @@ class Telemetry:
         self._compacted = Counter(
             "crdt_sync_compacted_updates", "Updates in whose place a snapshot stands.", registry=registry
         )
+        self._media = Counter("crdt_sync_media", "Pictures, recordings and files that were stored.", registry=registry)
+        self._media_bytes = Counter("crdt_sync_media_bytes", "Their bytes.", registry=registry)
+        self._media_refusals = Counter(
+            "crdt_sync_media_refusals", "Those that were refused, by stable code.", ("code",), registry=registry
+        )
 
     def watch(self, levels: Callable[[], Levels]) -> None:
         """Read these levels at every scrape, in the thread of the caller of `render`."""
@@ -64,6 +69,15 @@ class Telemetry:
         """Count one compaction."""
         self._compactions.labels("yes" if proven else "no").inc()
         self._compacted.inc(rows)
+
+    def media_taken(self, size: int) -> None:
+        """Count one content."""
+        self._media.inc()
+        self._media_bytes.inc(size)
+
+    def media_refused(self, code: str) -> None:
+        """Count one refusal."""
+        self._media_refusals.labels(code).inc()
 
     def render(self) -> bytes:
         """Write everything in the text format of Prometheus, whose media type is `CONTENT_TYPE`."""

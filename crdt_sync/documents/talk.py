@@ -1,4 +1,7 @@
-"""A ticket's `talk`: the customer's conversation and what became of each answer. The service alone writes it."""
+"""A ticket's `talk`: the customer's conversation, what became of each answer, and the contents of its parts.
+
+The service alone writes it. A message never changes; what is known of it later stands beside it, by message and part.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,7 +12,7 @@ from crdt_sync.domain.ids import DocumentKind
 
 
 class TalkDocument(ServiceDocument):
-    """An array of messages' records and a map of delivery states."""
+    """An array of messages' records, a map of delivery states, and a map of contents as `domain.media` spells them."""
 
     kind = DocumentKind.TALK
 
@@ -17,6 +20,7 @@ class TalkDocument(ServiceDocument):
         super().__init__(client_id)
         self._messages = self._doc.get("messages", type=pycrdt.Array[str])
         self._delivery = self._doc.get("delivery", type=pycrdt.Map[str])
+        self._media = self._doc.get("media", type=pycrdt.Map[str])
 
     def messages(self) -> list[str]:
         """Return the admitted records, in the order of the array."""
@@ -38,3 +42,16 @@ class TalkDocument(ServiceDocument):
     def set_deliveries(self, states: Mapping[str, str]) -> bytes:
         """Set delivery states, which the caller has merged; return the update."""
         return self._write(lambda: self._delivery.update(states))
+
+    def media(self) -> dict[str, str]:
+        """Return what is known of the content of each message and part by its key."""
+        return dict(self._media.to_py() or {})
+
+    def content(self, key: str) -> str | None:
+        """Return what is known of the content of one part."""
+        known: str | None = self._media.get(key)
+        return known
+
+    def set_media(self, contents: Mapping[str, str]) -> bytes:
+        """Set contents, or why there are none; return the update."""
+        return self._write(lambda: self._media.update(contents))

@@ -121,6 +121,11 @@ def converse(principal: Principal, lifecycle: Lifecycle) -> Denial | None:
     return Denial("department", f"The department {principal.department!r} does not take part in the conversation.")
 
 
+def upload(principal: Principal, lifecycle: Lifecycle) -> Denial | None:
+    """Say whether the caller may bring a picture or a file, to answer the customer with."""
+    return _writes(principal) or converse(principal, lifecycle)
+
+
 def watch(principal: Principal) -> Denial | None:
     """Say whether the caller may hear of events at all; which of them, `hear` says."""
     if principal.is_gateway:

@@ -12,6 +12,7 @@ from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position, TicketId, TransitionId
 from crdt_sync.domain.tripwire import Alarm
 from crdt_sync.ports.desk import Assignment, DeskStore, NewParty, Turn
+from crdt_sync.ports.media import MediaStore, MediaUse
 from crdt_sync.ports.operator import OperatorStore, Refusal
 from crdt_sync.ports.outbox import DeliveryChange, NewDelivery, OutboxStore
 from crdt_sync.ports.owed import OwedChange, OwedStore
@@ -172,6 +173,7 @@ class Batch:
     assignments: Sequence[Assignment] = ()
     turns: Sequence[Turn] = ()
     parties: Sequence[NewParty] = ()
+    media: Sequence[MediaUse] = ()
     owed: Sequence[OwedChange] = ()
 
     @property
@@ -260,7 +262,7 @@ class TicketFilter:
     together_with: Department | None = None  # another department that takes part in them, too
 
 
-class Store(OperatorStore, OutboxStore, OwedStore, DeskStore, Protocol):
+class Store(OperatorStore, OutboxStore, OwedStore, MediaStore, DeskStore, Protocol):
     """The log and what is derived from it, written together and only together.
 
     `commit` writes the whole batch in one durable transaction or nothing. When it returns, the batch survives the loss

@@ -39,3 +39,11 @@ class Meter(Protocol):
     def compacted(self, *, rows: int, proven: bool) -> None:
         """Count one compaction and the log rows that it removed; none if it was not `proven`."""
         ...
+
+    def media_taken(self, size: int) -> None:
+        """Count one picture, recording or file that was stored, and its bytes."""
+        ...
+
+    def media_refused(self, code: str) -> None:
+        """Count one that was not, by its stable code."""
+        ...

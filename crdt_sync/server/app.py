@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crdt_sync.errors import NotFound
 from crdt_sync.ports import Clock
-from crdt_sync.server import health, metrics, page, problems, reference, tickets_api
+from crdt_sync.server import health, media_api, metrics, page, problems, reference, tickets_api
 from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.event_streams import EventStreams
 from crdt_sync.server.handshake_rate import HandshakeRate
@@ -18,6 +18,7 @@ from crdt_sync.server.middleware import AccessLog, BodyLimit, SafeHeaders
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.events import Events
 from crdt_sync.service.lifecycles import Lifecycles
+from crdt_sync.service.media import Contents
 from crdt_sync.service.tickets import Tickets
 
 INTERFACE = "1"  # of the routes, not of the package: it changes when a caller would have to
@@ -52,6 +53,7 @@ class Parts:
     """What the routes need of the service."""
 
     tickets: Tickets
+    contents: Contents
     lifecycles: Lifecycles
     authenticator: Authenticator
     readiness: Readiness
@@ -64,13 +66,28 @@ class Parts:
     channels: Channels
 
 
+# What routes find at the application.
+_SHARED = (
+    "tickets",
+    "contents",
+    "lifecycles",
+    "authenticator",
+    "readiness",
+    "clock",
+    "audit",
+    "rate",
+    "metrics",
+    "origins",
+)
+
+
 def create_app(parts: Parts) -> FastAPI:
     """Lay out the routes."""
     app = FastAPI(title="crdt-sync", version=INTERFACE, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for name in ("tickets", "lifecycles", "authenticator", "readiness", "clock", "audit", "rate", "metrics", "origins"):
+    for name in _SHARED:
         setattr(app.state, name, getattr(parts, name))
     problems.install(app)
-    for router in (tickets_api.router, health.router, metrics.router, page.router, reference.router):
+    for router in (tickets_api.router, media_api.router, health.router, metrics.router, page.router, reference.router):
         app.include_router(router)
     streams = EventStreams(parts.events, parts.authenticator, parts.audit, parts.rate, parts.origins)
     app.router.routes.extend(streams.routes())

@@ -43,6 +43,7 @@ from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
+from crdt_sync.service.media import Contents
 from crdt_sync.service.outbox import Outbox
 from crdt_sync.service.overdue import Overdue
 from crdt_sync.service.rooms import Rooms
@@ -80,6 +81,7 @@ class Service:
         self._events: Events | None = None
         self._outbox: Outbox | None = None
         self._overdue: Overdue | None = None
+        self._contents: Contents | None = None
         self._audit: Audit | None = None
         self._readiness: Readiness | None = None
 
@@ -126,6 +128,8 @@ class Service:
             await self._http.stop()
         if self._grpc is not None:
             await self._grpc.stop()
+        if self._contents is not None:
+            await self._contents.stop()
         if self._compactor is not None:
             await self._compactor.stop()
         if self._store is not None:
@@ -171,6 +175,7 @@ class Service:
         tickets = Tickets(
             store=store, rooms=rooms, committer=committer, lifecycles=lifecycles, clock=clock, ids=ids, secret=secret
         )
+        contents = self._contents = Contents(store, tickets, lifecycles, clock, ids, telemetry)
         authenticator = StandingAuthenticator(self._authenticator(keys, clock), standing)
         readiness = self._readiness = Readiness(store, lambda: committer.dead)
         rate = HandshakeRate()
@@ -178,9 +183,8 @@ class Service:
         sockets = Sockets(connections, authenticator, Deadlines(), audit, rate, settings.origins, room)
         for part in (compactor, committer, connections, leases, events):
             part.start()
-        audit.start(committer)
-        outbox.start(committer)
-        overdue.start(committer)
+        for writer in (audit, outbox, overdue, contents):
+            writer.start(committer)
         parts = GrpcParts(
             authenticator=authenticator,
             tickets=tickets,
@@ -188,6 +192,7 @@ class Service:
             connections=connections,
             events=events,
             outbox=outbox,
+            contents=contents,
             readiness=readiness,
             clock=clock,
             audit=audit,
@@ -201,6 +206,7 @@ class Service:
         return create_app(
             Parts(
                 tickets=parts.tickets,
+                contents=parts.contents,
                 lifecycles=parts.lifecycles,
                 authenticator=parts.authenticator,
                 readiness=parts.readiness,

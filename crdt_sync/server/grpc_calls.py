@@ -1,6 +1,7 @@
 """What all gRPC calls have in common: who is calling, how long a call may take, and errors with their stable code."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -23,6 +24,7 @@ from crdt_sync.server.requests import request_id_of, traceparent_of
 from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.wire import limits
 
+CODE = re.compile(r"[a-z0-9_.]{0,64}")  # what a gateway says of a failure: a constant name, never a platform's text
 CALL_S = 30.0  # of a unary call, whatever deadline its caller set: a commit takes milliseconds
 
 Context = grpc.aio.ServicerContext[Any, Any]

@@ -1,29 +1,28 @@
 """EgressService: what is to be sent, to chat gateways, and what became of it. Knows no platform."""
 
 import json
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 
 from crdt_sync.domain.access import Principal
-from crdt_sync.errors import CallerError, Malformed
+from crdt_sync.errors import CallerError, Malformed, TicketSyncError
 from crdt_sync.ports.outbox import StoredDelivery
 from crdt_sync.rpc.status import abort
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2_grpc
 from crdt_sync.server.auth import Authenticator
-from crdt_sync.server.grpc_calls import Call, Context, Room, Servicer, caller_of, read_in_time, source_of, unary
+from crdt_sync.server.grpc_calls import CODE, Call, Context, Room, Servicer, caller_of, read_in_time, source_of, unary
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.service.audit import Asked, Audit
+from crdt_sync.service.media import Contents
 from crdt_sync.service.outbox import UNHEARD, Claiming, Heard, Outbox
 from crdt_sync.service.sending import Outcome, Report, lease_of
 
 PLATFORM_ID_MAX = 256  # characters; WhatsApp's, the longest that is known, have some 80
 DELAY_MS_MAX = 86_400_000  # a platform that asks for more is asked again after a day
 
-_CODE = re.compile(r"[a-z0-9_.]{0,64}")
 _OUTCOMES: Mapping[int, Outcome] = {
     pb.DELIVERY_OUTCOME_BEGUN: "begun",
     pb.DELIVERY_OUTCOME_SENT: "sent",
@@ -38,9 +37,16 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
     """The calls of EgressService."""
 
     def __init__(
-        self, authenticator: Authenticator, audit: Audit, rate: HandshakeRate, outbox: Outbox, room: Room
+        self,
+        authenticator: Authenticator,
+        audit: Audit,
+        rate: HandshakeRate,
+        outbox: Outbox,
+        contents: Contents,
+        room: Room,
     ) -> None:
         super().__init__(authenticator, audit, rate)
+        self._contents = contents
         self._outbox = outbox
         self._room = room
 
@@ -69,15 +75,31 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
                 with read_in_time(partial(self.audit.refused, Asked("grpc", "Claim", source, principal))):
                     yield _delivery(row, heard, author)
         except Exception as raised:  # noqa: BLE001 (the task boundary of a stream: nobody else is disturbed)
-            error = as_ours(raised)
-            if isinstance(error, CallerError) or error.code == "full":
-                self.audit.refused(Asked("grpc", "Claim", source, principal), error.code)
-            elif error is not raised:
-                log_failure("claim failed", raised)
+            error = self._failed(Asked("grpc", "Claim", source, principal), raised)
         finally:
             room.close()
             if claiming is not None:
                 await claiming.close()
+        await abort(context, error)
+
+    async def Fetch(  # noqa: N802 (named by the proto)
+        self, request: pb.FetchRequest, context: Context
+    ) -> AsyncIterator[pb.FetchResponse]:
+        """Give the content of a part that is to be sent, piece by piece."""
+        source = source_of(context)
+        principal: Principal | None = None
+        try:
+            with self._room():
+                principal = (await caller_of(context, self.authenticator, self.rate)).principal
+                content = await self._contents.of_delivery(principal, request.delivery)
+                told = content.media
+                yield pb.FetchResponse(content=pb.MediaContent(digest=told.digest, size=told.size, type=told.type))
+                async for piece in content.pieces():
+                    with read_in_time(partial(self.audit.refused, Asked("grpc", "Fetch", source, principal))):
+                        yield pb.FetchResponse(piece=piece)
+                return
+        except Exception as raised:  # noqa: BLE001 (as above)
+            error = self._failed(Asked("grpc", "Fetch", source, principal), raised)
         await abort(context, error)
 
     @unary
@@ -86,12 +108,21 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
         row = await self._outbox.report(call.principal, _report(request))
         return pb.DeliveryAck(leased_until=row.due_ms if row.state == "sending" else 0)
 
+    def _failed(self, asked: Asked, raised: Exception) -> TicketSyncError:
+        """Return why a stream ends, once it is written down."""
+        error = as_ours(raised)
+        if isinstance(error, CallerError) or error.code == "full":
+            self.audit.refused(asked, error.code)
+        elif error is not raised:
+            log_failure("stream failed", raised, method=asked.subject)
+        return error
+
 
 def _report(request: pb.DeliveryReport) -> Report:
     outcome = _OUTCOMES.get(request.outcome)
     if outcome is None:
         raise Malformed("The report has no outcome that is known.", code="outcome")
-    if not _CODE.fullmatch(request.code):
+    if not CODE.fullmatch(request.code):
         raise Malformed("A code is at most 64 lowercase letters, digits, underscores and dots.", code="code")
     if len(request.platform_id) > PLATFORM_ID_MAX or "\0" in request.platform_id:
         raise Malformed(f"A platform's id has at most {PLATFORM_ID_MAX} characters.", code="platform_id")

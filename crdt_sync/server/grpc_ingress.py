@@ -1,17 +1,18 @@
 """IngressService: what a chat gateway brings, into the service's arrivals. Knows no platform."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from crdt_sync.domain.message import MessageKind
-from crdt_sync.errors import Forbidden, TooLarge
+from crdt_sync.errors import Forbidden, Malformed, TooLarge
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2_grpc
 from crdt_sync.server.auth import Authenticator
-from crdt_sync.server.grpc_calls import Call, Servicer, unary
+from crdt_sync.server.grpc_calls import CODE, Call, Servicer, unary
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.requests import traceparent_of
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.ingest import Arrival, Ingested
+from crdt_sync.service.media import Contents, Place
 from crdt_sync.service.tickets import Tickets
 
 ENVELOPES_MAX = 100  # of a call, as the proto says
@@ -27,11 +28,19 @@ Part = Mapping[str, str]
 
 
 class IngressServicer(Servicer, gateway_pb2_grpc.IngressServiceServicer):
-    """The call of IngressService."""
+    """The calls of IngressService."""
 
-    def __init__(self, authenticator: Authenticator, audit: Audit, rate: HandshakeRate, tickets: Tickets) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        audit: Audit,
+        rate: HandshakeRate,
+        tickets: Tickets,
+        contents: Contents,
+    ) -> None:
         super().__init__(authenticator, audit, rate)
         self._tickets = tickets
+        self._contents = contents
 
     @unary
     async def Ingest(self, request: pb.IngestRequest, call: Call) -> pb.IngestResponse:  # noqa: N802 (named by the proto)
@@ -47,6 +56,30 @@ class IngressServicer(Servicer, gateway_pb2_grpc.IngressServiceServicer):
             for envelope, arrival in zip(request.envelopes, arrivals, strict=True)
         ]
         return pb.IngestResponse(results=results)
+
+    @unary
+    async def Attach(  # noqa: N802 (named by the proto)
+        self, steps: AsyncIterator[pb.AttachRequest], call: Call
+    ) -> pb.AttachResponse:
+        """Take the content of one part, or why there is none."""
+        first = await anext(aiter(steps), None)
+        if first is None or first.WhichOneof("step") != "head":
+            raise Malformed("An attachment begins with what it is.", code="attachment")
+        head = first.head
+        if not CODE.fullmatch(head.code):
+            raise Malformed("A code is at most 64 lowercase letters, digits, underscores and dots.", code="code")
+        place = Place(head.account, head.idempotency_key, head.index)
+        shown = await self._contents.attach(call.principal, place, head.code or _pieces(steps), call.trace)
+        if isinstance(shown, str):
+            return pb.AttachResponse(code=shown)
+        return pb.AttachResponse(content=pb.MediaContent(digest=shown.digest, size=shown.size, type=shown.type))
+
+
+async def _pieces(steps: AsyncIterator[pb.AttachRequest]) -> AsyncIterator[bytes]:
+    async for step in steps:
+        if step.WhichOneof("step") != "piece":
+            raise Malformed("An attachment goes on with its bytes.", code="attachment")
+        yield step.piece
 
 
 def _arrival(envelope: pb.Envelope, trace: str | None) -> Arrival | None:

@@ -36,6 +36,7 @@ from crdt_sync.service.audit import Audit
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.events import Events
 from crdt_sync.service.lifecycles import Lifecycles
+from crdt_sync.service.media import Contents
 from crdt_sync.service.outbox import Outbox
 from crdt_sync.service.tickets import Tickets
 from crdt_sync.wire import limits
@@ -68,6 +69,7 @@ class GrpcParts:
     connections: Connections
     events: Events
     outbox: Outbox
+    contents: Contents
     readiness: Readiness
     clock: Clock
     audit: Audit
@@ -121,9 +123,9 @@ class GrpcServer:
         tickets_pb2_grpc.add_TicketServiceServicer_to_server(tickets, self._server)
         events = EventServicer(parts.authenticator, parts.events, parts.audit, parts.clock, parts.rate, parts.room)
         events_pb2_grpc.add_EventServiceServicer_to_server(events, self._server)
-        ingress = IngressServicer(parts.authenticator, parts.audit, parts.rate, parts.tickets)
+        ingress = IngressServicer(parts.authenticator, parts.audit, parts.rate, parts.tickets, parts.contents)
         gateway_pb2_grpc.add_IngressServiceServicer_to_server(ingress, self._server)
-        egress = EgressServicer(parts.authenticator, parts.audit, parts.rate, parts.outbox, parts.room)
+        egress = EgressServicer(parts.authenticator, parts.audit, parts.rate, parts.outbox, parts.contents, parts.room)
         gateway_pb2_grpc.add_EgressServiceServicer_to_server(egress, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*self.services, health.SERVICE_NAME, reflection.SERVICE_NAME)

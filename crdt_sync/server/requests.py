@@ -14,6 +14,7 @@ from crdt_sync.errors import Forbidden, Malformed, NotFound
 from crdt_sync.server.auth import Authenticator, bearer
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.service.lifecycles import Lifecycles
+from crdt_sync.service.media import Contents
 from crdt_sync.service.tickets import Tickets
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -42,6 +43,10 @@ async def _caller(request: Request) -> Principal:
 
 def _tickets(request: Request) -> Tickets:
     return cast(Tickets, request.app.state.tickets)
+
+
+def _contents(request: Request) -> Contents:
+    return cast(Contents, request.app.state.contents)
 
 
 def _lifecycles(request: Request) -> Lifecycles:
@@ -90,6 +95,7 @@ def _request_id(
 
 Caller = Annotated[Principal, Depends(_caller)]
 TicketsPort = Annotated[Tickets, Depends(_tickets)]
+ContentsPort = Annotated[Contents, Depends(_contents)]
 LifecyclesPort = Annotated[Lifecycles, Depends(_lifecycles)]
 TicketPath = Annotated[TicketId, Depends(_ticket_id)]
 LanePath = Annotated[LaneId, Path(description="a lane of the ticket's lifecycle")]

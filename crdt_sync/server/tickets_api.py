@@ -7,7 +7,9 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from crdt_sync.domain.ids import ID_PATTERN, NAME_PATTERN, Department, Digest, Position, TicketId
+from crdt_sync.domain.ids import DIGEST_PATTERN, ID_PATTERN, NAME_PATTERN, Department, Digest, Position, TicketId
+from crdt_sync.domain.media import ref_of
+from crdt_sync.domain.message import PARTS_MAX
 from crdt_sync.domain.tripwire import COMPARED_TICKETS_MAX, Evidence, Fingerprint
 from crdt_sync.errors import Malformed, PreconditionMissing
 from crdt_sync.ports import TicketFilter
@@ -55,10 +57,19 @@ class TransitionBody(Body):
     payload: Fields | None = None
 
 
-class MessageBody(Body):
-    """An answer to the customer."""
+class ContentBody(Body):
+    """A part of an answer whose content was uploaded for this ticket."""
 
-    text: Annotated[Text, Field(min_length=1)]
+    type: Literal["image", "voice", "video", "file"]
+    digest: Annotated[str, Field(pattern=f"^{DIGEST_PATTERN.pattern}$")]
+    name: Annotated[Short, Field(description="as the customer is shown it")] = ""
+
+
+class MessageBody(Body):
+    """An answer to the customer: a text, contents, or both."""
+
+    text: Text = ""
+    contents: Annotated[list[ContentBody], Field(max_length=PARTS_MAX - 1)] = []
 
 
 class TakeBody(Body):
@@ -253,7 +264,12 @@ async def post_message(
     traceparent: Traceparent,
 ) -> Response:
     """Answer the customer."""
-    posted = await tickets.post_message(caller, ticket, text=body.text, request_id=request_id, trace=traceparent)
+    if not body.text and not body.contents:
+        raise Malformed("A message has a text, or contents, or both.")
+    contents = [{"type": each.type, "ref": ref_of(each.digest), "name": each.name} for each in body.contents]
+    posted = await tickets.post_message(
+        caller, ticket, text=body.text, contents=contents, request_id=request_id, trace=traceparent
+    )
     return JSONResponse({"message": posted.message, "position": posted.position}, 201)
 
 

@@ -1,20 +1,21 @@
 """The commands on tickets of callers without a CRDT client."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from crdt_sync.documents.rules import Scalar
-from crdt_sync.domain import access, message, payload, transition
+from crdt_sync.domain import access, media, message, payload, transition
 from crdt_sync.domain.claims import TAKEN, Claim
 from crdt_sync.domain.ids import DocumentKind, DocumentName, LaneId, Position, TicketId, TransitionId
 from crdt_sync.domain.lifecycle.model import TransitionSpec
+from crdt_sync.domain.message import Part
 from crdt_sync.domain.payload import Sealed
 from crdt_sync.errors import Conflict, Forbidden, Malformed, PreconditionMissing
 from crdt_sync.service.admission import DUPLICATE, MESSAGES_PER_TICKET_MAX, judge_transition
 from crdt_sync.service.command import Command, OnTicket
 from crdt_sync.service.draft import Draft
-from crdt_sync.service.live_ticket import Desk, LiveTicket
+from crdt_sync.service.live_ticket import Desk, LiveTicket, no_media
 from crdt_sync.service.refusals import refusal
 from crdt_sync.service.views import FormView, Opened, Posted, TicketView, Transitioned, shown_fields
 
@@ -170,13 +171,21 @@ class PostMessage(OnTicket[Posted]):
     """Answer the customer."""
 
     text: str
+    contents: Sequence[Part]
     now_ms: int
     salt: str
 
     async def load(self, desk: Desk, draft: Draft) -> None:
-        """Load the ticket and its conversation."""
+        """Load the ticket and its conversation, and look for the contents that the message names."""
         await super().load(desk, draft)
         await desk.with_talk(self.live)
+        for part in self.contents:
+            digest = media.digest_of(part.get("ref", ""))
+            stored = await desk.store.media(self.live.id, digest) if digest is not None else None
+            if stored is None:
+                raise no_media()
+            if not media.fits(part["type"], stored.media.type):
+                raise Malformed(f"That content is no {part['type']}.", code="media_kind", advice="Send it as a file.")
 
     def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
         """Take the message into the conversation."""
@@ -187,7 +196,7 @@ class PostMessage(OnTicket[Posted]):
             kind="agent",
             author=principal.actor,
             at=self.now_ms,
-            parts=({"type": "text", "text": self.text},),
+            parts=(*([{"type": "text", "text": self.text}] if self.text or not self.contents else []), *self.contents),
             salt=self.salt,
         )
         denial = access.post_message(principal, live.lifecycle, posted)
@@ -204,7 +213,8 @@ class PostMessage(OnTicket[Posted]):
 
     def request(self) -> Mapping[str, object]:
         """What is asked."""
-        return {"ticket": self.ticket, "text": self.text}
+        contents = {"contents": [dict(part) for part in self.contents]} if self.contents else {}
+        return {"ticket": self.ticket, "text": self.text, **contents}
 
 
 @dataclass(eq=False)

@@ -10,8 +10,9 @@ from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.delivery import Fate, as_fate, delivery_id, joined, outgoing
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.group import NO_GROUPS, Groups
-from crdt_sync.domain.ids import ActorId, Department, MessageId, TicketId
+from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, TicketId
 from crdt_sync.domain.lifecycle.result import TicketState
+from crdt_sync.domain.media import uploads
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
 from crdt_sync.ports import (
@@ -27,6 +28,7 @@ from crdt_sync.ports import (
     TicketRow,
     TicketWrite,
 )
+from crdt_sync.ports.media import MediaUse
 from crdt_sync.ports.operator import HOUR_MS, Refusal
 from crdt_sync.ports.outbox import DeliveryChange, NewDelivery, StoredDelivery
 from crdt_sync.ports.owed import OwedChange, StoredOwed
@@ -48,6 +50,7 @@ class Touched:
     refused: dict[str, str] = field(default_factory=dict)
     cleared: set[str] = field(default_factory=set)
     fates: dict[str, Fate] = field(default_factory=dict)  # of parts of answers, by their keys in the conversation
+    media: dict[str, str] = field(default_factory=dict)  # contents of parts, by their keys in the conversation
     traceparent: str | None = None
 
 
@@ -70,6 +73,7 @@ class Draft:
         self._deliveries: list[NewDelivery] = []
         self._delivery_changes: dict[str, DeliveryChange] = {}
         self._owed: list[OwedChange] = []
+        self._media: list[MediaUse] = []
         self._refusals: list[Refusal] = []
         self._refused: Counter[tuple[str, str, ActorId, Department]] = Counter()  # entries; one update may hold many
         self._writes: dict[TicketId, TicketWrite] = {}
@@ -150,7 +154,13 @@ class Draft:
         self.messages[message.id] = live.id, message.record
         self._event(EventType.MESSAGE, live, {"message": message.id, "kind": message.kind}, live.lifecycle.talk, trace)
 
+        for digest in uploads(message):
+            self.keep_media(live, digest)
         self._send(live, message, trace)
+
+    def keep_media(self, live: LiveTicket, digest: Digest) -> None:
+        """Keep a content for a ticket that uses it."""
+        self._media.append(MediaUse(live.id, digest))
 
     def delivery(self, id_: str) -> StoredDelivery | None:
         """Return a part to be sent as this batch has changed it, None if it has not."""
@@ -214,6 +224,7 @@ class Draft:
             deliveries=self._deliveries,
             delivery_changes=list(self._delivery_changes.values()),
             owed=self._owed,
+            media=self._media,
         )
 
     @property
@@ -274,6 +285,8 @@ class Draft:
             self.update(live.talk_room, data, SERVICE, trace=touched.traceparent)
         if touched.fates:
             self.update(live.talk_room, live.talk.set_deliveries(touched.fates), SERVICE, trace=touched.traceparent)
+        if touched.media:
+            self.update(live.talk_room, live.talk.set_media(touched.media), SERVICE, trace=touched.traceparent)
         self._note_changes(touched)
 
     def _note_changes(self, touched: Touched) -> None:

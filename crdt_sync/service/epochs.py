@@ -136,6 +136,7 @@ async def _anew(
         case TalkDocument(), TalkDocument():
             fresh.append([row.record for row in await store.messages(name.ticket)])
             fresh.set_deliveries(document.deliveries())
+            fresh.set_media(document.media())
         case CardDocument(), CardDocument():
             fresh.fill(document)
         case FormDocument(), FormDocument():

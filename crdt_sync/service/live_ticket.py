@@ -30,7 +30,7 @@ from crdt_sync.domain.lifecycle.fold import Fold
 from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.domain.lifecycle.result import TicketState
 from crdt_sync.domain.transition import Transition, decode
-from crdt_sync.errors import NotThereYet, PreconditionUnknown, Unavailable
+from crdt_sync.errors import NotFound, NotThereYet, PreconditionUnknown, Unavailable
 from crdt_sync.ports import Ids, Store, TicketRow
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.lifecycles import Lifecycles
@@ -287,6 +287,13 @@ def no_ticket(ticket: str) -> NotThereYet:
         f"There is no ticket {ticket[:60]!r} for this caller.",
         code="no_ticket",
         advice="Check the id; a ticket that was opened offline appears once its opening has arrived.",
+    )
+
+
+def no_media() -> NotFound:
+    """The error for a content that is not there, or not for the caller: the same for both."""
+    return NotFound(
+        "There is no such content for this caller.", code="no_media", advice="Take a digest from a message."
     )
 
 

@@ -7,13 +7,12 @@ import structlog
 
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.rules import Scalar
-from crdt_sync.domain import access, claims, message
+from crdt_sync.documents.talk import TalkDocument
+from crdt_sync.domain import access, claims
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import ID_PATTERN, DocumentKind, DocumentName, TicketId
-from crdt_sync.domain.instants import instant
 from crdt_sync.domain.lifecycle.explain import Language, explain
-from crdt_sync.domain.message import Message
-from crdt_sync.domain.transition import Transition
+from crdt_sync.domain.message import Part
 from crdt_sync.domain.tripwire import Agreement, Alarm, Evidence, Fingerprint
 from crdt_sync.errors import Forbidden, NotThereYet
 from crdt_sync.ports import Clock, Ids, Store, TicketFilter, TicketRow
@@ -41,6 +40,8 @@ from crdt_sync.service.views import (
     Posted,
     TicketView,
     Transitioned,
+    conversation,
+    entry,
 )
 
 PAGE_TICKETS_MAX = 500
@@ -104,7 +105,7 @@ class Tickets:
             NotThereYet: there is none, or not for this caller.
 
         """
-        return TicketView.of_row(await self._row(principal, ticket))
+        return TicketView.of_row(await self.row(principal, ticket))
 
     async def list(
         self, principal: Principal, where: TicketFilter, *, after: TicketId | None = None, limit: int = 100
@@ -155,19 +156,27 @@ class Tickets:
         return await self._run(MakeTransition(call, ticket, lane, name, seen, payload, now_ms, salt))
 
     async def post_message(
-        self, principal: Principal, ticket: str, *, text: str, request_id: str | None = None, trace: str | None = None
+        self,
+        principal: Principal,
+        ticket: str,
+        *,
+        text: str,
+        contents: Sequence[Part] = (),
+        request_id: str | None = None,
+        trace: str | None = None,
     ) -> Posted:
-        """Answer the customer.
+        """Answer the customer, with a text, or with parts whose `ref` names what was uploaded for this ticket, or both.
 
         Raises:
             NotThereYet: no such ticket for this caller.
             Forbidden: the department does not take part in the conversation.
-            Malformed: the text is empty or too long.
+            NotFound: the ticket has no such content.
+            Malformed: the text is empty or too long, or a content is not what its part says (`media_kind`).
 
         """
         _people(principal)
         call = Call(principal, request_id, trace)
-        return await self._run(PostMessage(call, ticket, text, self._clock.now_ms(), self._ids.salt()))
+        return await self._run(PostMessage(call, ticket, text, contents, self._clock.now_ms(), self._ids.salt()))
 
     async def messages(self, principal: Principal, ticket: str) -> Sequence[Mapping[str, object]]:
         """Show the conversation in the order of the platform's time, then of ids.
@@ -177,22 +186,15 @@ class Tickets:
             Forbidden: the department does not take part in the conversation.
 
         """
-        row = await self._row(principal, ticket)
+        row = await self.row(principal, ticket)
         denial = access.converse(principal, self._lifecycles.by_digest(row.lifecycle))
         if denial is not None:
             raise denial.error()
-        found = [message.decode(stored.record.encode()) for stored in await self._store.messages(row.id)]
-        posted = sorted((one for one in found if isinstance(one, Message)), key=lambda one: (one.at, one.id))
-        return [
-            {
-                "id": one.id,
-                "kind": one.kind,
-                "author": one.author,
-                "at": instant(one.at),
-                "parts": [dict(part) for part in one.parts],
-            }
-            for one in posted
-        ]
+        room = await self._rooms.get(str(DocumentName(row.id, DocumentKind.TALK)))
+        await settled(room)
+        talk = room.document
+        assert isinstance(talk, TalkDocument), "the name says so"
+        return conversation(talk)
 
     async def update_card(
         self,
@@ -234,7 +236,7 @@ class Tickets:
             Forbidden: the form is not for this department.
 
         """
-        row = await self._row(principal, ticket)
+        row = await self.row(principal, ticket)
         name = DocumentName(row.id, DocumentKind.FORM, lane)
         denial = access.read(principal, self._lifecycles.by_digest(row.lifecycle), name)
         if denial is not None:
@@ -297,7 +299,7 @@ class Tickets:
             statuses = live.fold.state().status
             return [
                 {
-                    **_entry(live.fold.transition(id_)),
+                    **entry(live.fold.transition(id_)),
                     "version": str(position),
                     **(statuses[id_].to_json() if id_ in statuses else {}),
                 }
@@ -374,24 +376,13 @@ class Tickets:
         except NotThereYet:
             return Agreement.NO_TICKET
 
-    async def _row(self, principal: Principal, ticket: str) -> TicketRow:
+    async def row(self, principal: Principal, ticket: str) -> TicketRow:
+        """Return the projection of one ticket; raises as `get`."""
         _people(principal)
         row = await self._store.ticket(TicketId(ticket))
         if row is None or access.see(principal, self._lifecycles.by_digest(row.lifecycle), row.id) is not None:
             raise no_ticket(ticket)
         return row
-
-
-def _entry(made: Transition) -> dict[str, object]:
-    return {
-        "id": made.id,
-        "lane": made.lane,
-        "name": made.name,
-        "actor": made.actor,
-        "roles": list(made.roles),
-        "after": list(made.after),
-        "at": instant(made.at),
-    }
 
 
 def _people(principal: Principal) -> None:

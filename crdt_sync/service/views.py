@@ -1,10 +1,15 @@
 """What the service answers about tickets: plain values that every wire writes in its own way."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from crdt_sync.documents.talk import TalkDocument
+from crdt_sync.domain import media, message
 from crdt_sync.domain.ids import Digest, Position, TicketId, TransitionId
 from crdt_sync.domain.instants import instant
+from crdt_sync.domain.message import Message
+from crdt_sync.domain.transition import Transition
 from crdt_sync.ports import TicketRow
 from crdt_sync.service.draft import project
 from crdt_sync.service.live_ticket import LiveTicket
@@ -86,6 +91,47 @@ def shown_fields(live: LiveTicket, now_ms: int) -> dict[str, object]:
         "subject": live.subject,
         "opened_at_ms": live.opened_at_ms,
         "updated_at_ms": now_ms,
+    }
+
+
+def conversation(talk: TalkDocument) -> list[dict[str, object]]:
+    """Return the messages of the HTTP interface, in the order of the platform's time, then of ids.
+
+    A part whose content is known, or is known to be missing, has it as `media`: digest, size and type, or a code.
+    """
+    contents = talk.media()
+    found = [message.decode(record.encode()) for record in talk.messages()]
+    return [
+        {
+            "id": one.id,
+            "kind": one.kind,
+            "author": one.author,
+            "at": instant(one.at),
+            "parts": [_part(one, index, contents) for index in range(len(one.parts))],
+        }
+        for one in sorted((one for one in found if isinstance(one, Message)), key=lambda one: (one.at, one.id))
+    ]
+
+
+def _part(posted: Message, index: int, contents: Mapping[str, str]) -> dict[str, object]:
+    part = posted.parts[index]
+    known = contents.get(f"{posted.id}/{index}")
+    if known is not None:
+        return {**part, "media": json.loads(known)}
+    uploaded = media.digest_of(part.get("ref", "")) if posted.origin is None else None
+    return {**part, "media": {"digest": uploaded}} if uploaded is not None else dict(part)
+
+
+def entry(made: Transition) -> dict[str, object]:
+    """Return what a ticket's history says of one transition."""
+    return {
+        "id": made.id,
+        "lane": made.lane,
+        "name": made.name,
+        "actor": made.actor,
+        "roles": list(made.roles),
+        "after": list(made.after),
+        "at": instant(made.at),
     }
 
 

@@ -49,6 +49,30 @@ TRANSITION_BYTES_MAX = 4 * KIB
 MESSAGE_BYTES_MAX = 64 * KIB
 """One chat message's canonical record in UTF-8: no supported platform carries a longer text."""
 
+MEDIA_BYTES_MAX = 20 * MIB
+"""One picture, recording or file of a conversation: as much as WeCom and DingTalk take, and twice what WeChat does."""
+
+MEDIA_PIECE_BYTES = 256 * KIB
+"""Contents are stored and read in pieces of so much: what one upload or reader holds of memory, and what one commit
+adds to the wait of everybody else, some milliseconds."""
+
+MEDIA_TICKET_BYTES_MAX = 512 * MIB
+"""Contents of one ticket together: hundreds of photographs; a conversation that needs more is used as a disk."""
+
+MEDIA_AUTHOR_BYTES_MAX = 2 * 1024 * MIB
+"""Contents that one person, or one account of a channel, brings within `MEDIA_QUOTA_S`: ten thousand photographs as
+chat platforms shrink them. It bounds what a flood may put on the disk until somebody looks."""
+
+MEDIA_QUOTA_S = 86_400
+"""A day, over which an author's contents are counted."""
+
+MEDIA_UPLOAD_S = 120
+"""Seconds for one upload over HTTP: 20 MiB on a bad line, 1.4 Mbit/s."""
+
+MEDIA_UNUSED_S = 86_400
+"""Seconds for which a content is kept that no message names yet: whoever uploads it sends it within the day, a replica
+that goes offline in between included."""
+
 SUBMIT_ENTRIES_MAX = 10_000
 """Entries of one `submit` document: a department that did more on one ticket is a runaway loop."""
 

@@ -17,6 +17,7 @@ from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk
+from crdt_sync.service.media import Contents
 from crdt_sync.service.outbox import Outbox
 from crdt_sync.service.overdue import Overdue
 from crdt_sync.service.rooms import Rooms
@@ -82,6 +83,7 @@ class Service:
             "store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": self.lifecycles
         }  # fmt: skip
         self.tickets = Tickets(**shared, clock=self.clock, ids=ids, secret=b"k" * 32)
+        self.contents = Contents(store, self.tickets, self.lifecycles, self.clock, ids, meter)
         self.connections = Connections(
             **shared, clock=self.clock, audit=Audit(meter, self.clock, b"k" * 32), leases=leases, open_documents=False
         )
@@ -91,6 +93,7 @@ class Service:
         self.events.start()
         self.outbox.start(self.committer)
         self.overdue.start(self.committer)
+        self.contents.start(self.committer)
 
     def fall(self) -> None:
         """Be dead from this moment on; `kill` cleans up."""
@@ -116,6 +119,7 @@ class Service:
         await self.events.stop()
         await self.outbox.stop()
         await self.overdue.stop()
+        await self.contents.stop()
         await self.committer.stop()
         await self.compactor.stop()
 

@@ -6,6 +6,8 @@ column is a caller, and a cell what this caller gets: "ok", "write", "read", or 
 
 from dataclasses import dataclass, field
 
+from tests.samples import PNG
+
 OWNER = "owner"  # sales: owns the lane that is asked for, and takes part in the conversation
 OTHER = "other"  # backoffice: takes part in the ticket, owns another lane, and is not in the conversation
 READER = "reader"  # tech: reads the form of sales, and is not in the conversation
@@ -40,6 +42,7 @@ class Route:
     path: str = ""  # the address that is asked for, if the template alone is none
     json: object = None
     form: dict[str, str] | None = None
+    content: bytes | None = None
 
     @property
     def method(self):
@@ -93,6 +96,7 @@ READS_FORM   = cells("ok        department ok         department no_ticket  no_t
 WRITES_FORM  = cells("ok        department read_only  department no_ticket  no_ticket    gateway  token_missing")
 MOVES        = cells("ok        lane_owner lane_owner lane_owner no_ticket  no_ticket    gateway  token_missing")
 OPENS        = cells("ok        ok         open_by    ok         department ticket_scope gateway  token_missing")
+READS_MEDIA  = cells("ok        no_media   no_media   ok         no_ticket  no_ticket    gateway  token_missing")
 HEARS        = cells("ok        ok         ok         ok         ok         ok           gateway  token_missing")
 LISTS        = cells("ok        ok         ok         ok         ok         ok           gateway  token_missing")
 INGESTS      = everybody("not_a_gateway") | {GATEWAY: "ok", NOBODY: "token_missing"}
@@ -128,6 +132,8 @@ ROUTES = (
     ),
     Route("GET /api/tickets/{ticket}/messages", TALKS),
     Route("POST /api/tickets/{ticket}/messages", TALKS, json={"text": "We will call you."}),
+    Route("POST /api/tickets/{ticket}/media", TALKS, content=PNG),
+    Route("GET /api/tickets/{ticket}/media/{digest}", READS_MEDIA),
     Route("PATCH /api/tickets/{ticket}/card", SEES, json={"priority": "high"}),
     Route("POST /api/tickets/{ticket}/take", MOVES, json={"lane": "sales"}),
     Route("GET /api/tickets/{ticket}/forms/{lane}", READS_FORM, path="/api/tickets/{ticket}/forms/sales"),
@@ -192,6 +198,12 @@ RPCS = (
         {"id": "{ticket}", "fingerprint": {"heads": "{heads}", "state": WRONG_STATE}},
     ),
     Rpc("ticketsync.v1.IngressService/Ingest", INGESTS),
+    Rpc(
+        "ticketsync.v1.IngressService/Attach",
+        INGESTS,
+        {"head": {"account": "shop", "idempotency_key": "first", "index": 1, "code": "media_expired"}},
+    ),
+    Rpc("ticketsync.v1.EgressService/Fetch", SENDS, {"delivery": "{delivery}"}),
     Rpc(
         "ticketsync.v1.EgressService/Report",
         SENDS,

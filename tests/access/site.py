@@ -17,6 +17,7 @@ from crdt_sync.rpc.ticketsync.v1 import gateway_pb2, gateway_pb2_grpc
 from crdt_sync.wire import awareness, ysync
 from tests.access.matrix import CALLERS, GATEWAY, GROUPS, NARROW, NOBODY, OTHER, OWNER, READER, STRANGER, TALKER
 from tests.access.wires import metadata_of, sync_socket
+from tests.samples import PNG
 from tests.server.conftest import Running, run_service
 
 CLAIMS = {
@@ -46,6 +47,8 @@ WORDS = {
     "wordanswer": frozenset({OWNER, TALKER}),
     "wordreply": frozenset({OWNER, TALKER, GATEWAY}),
     "wordelsewhere": frozenset({OWNER, TALKER}),  # an answer through an account that the gateway does not have
+    "wordpicture": frozenset({OWNER, TALKER}),
+    "wordsentpicture": frozenset({GATEWAY}),  # nobody else asks for it here
     "wordprice": frozenset({OWNER, READER}),
     "wordfield_sales": frozenset({OWNER, READER}),
     "wordnote_sales": frozenset({OWNER, READER}),
@@ -69,7 +72,8 @@ class Site:
     ticket: str
     customer_ticket: str
     other_ticket: str  # of a conversation through another gateway's account
-    delivery: gateway_pb2.Delivery  # an answer that was sent
+    delivery: gateway_pb2.Delivery  # an answer that was sent, a picture
+    digest: str  # of a picture in the ticket's conversation
     lifecycle: str
     refused: dict[str, str]  # department -> the key under which the log names its refused entry
     tokens: dict[str, str | None]
@@ -101,7 +105,7 @@ class Site:
     async def fill_in(self, given, caller):
         """Put the ticket's own words into a row's placeholders."""
         words = {"{ticket}": self.ticket, "{lifecycle}": self.lifecycle, "{token}": self.tokens[caller] or ""}
-        words |= {"{delivery}": self.delivery.id, "{lease}": self.delivery.lease}
+        words |= {"{delivery}": self.delivery.id, "{lease}": self.delivery.lease, "{digest}": self.digest}
         if "{version}" in str(given):
             words["{version}"] = (await self.shown())["version"]
         if "{heads}" in str(given):
@@ -144,7 +148,7 @@ async def filled_site(tmp_path):
     ):
         tokens = {caller: running.token(**CLAIMS[caller]) if caller in CLAIMS else None for caller in CALLERS}
         assert tokens[NOBODY] is None
-        site = Site(running, "", "", "", gateway_pb2.Delivery(), "", {}, tokens)
+        site = Site(running, "", "", "", gateway_pb2.Delivery(), "", "", {}, tokens)
         await _open(site)
         await _fill_forms(site)
         await _in_groups(site)
@@ -196,10 +200,20 @@ async def _in_groups(site):
 
 async def _talk(site):
     await _post(site, OWNER, f"/api/tickets/{site.ticket}/messages", {"text": "wordanswer"})
+    site.digest = await _picture(site, site.ticket, "wordpicture")
     site.customer_ticket = await _ingest(site, envelope("first", "wordcustomer"), site.metadata(GATEWAY))
     elsewhere = metadata_of(site.running.token(**OTHER_GATEWAY))
     site.other_ticket = await _ingest(site, envelope("third", "hello", account="other-shop"), elsewhere)
     await _post(site, OWNER, f"/api/tickets/{site.other_ticket}/messages", {"text": "wordelsewhere"})
+
+
+async def _picture(site, ticket, word):
+    """Answer with a picture; return its digest."""
+    path, headers = f"/api/tickets/{ticket}/media", site.headers(OWNER)
+    uploaded = await site.running.http.post(path, content=PNG + word.encode(), headers=headers)
+    digest = uploaded.json()["digest"]
+    await _post(site, OWNER, f"/api/tickets/{ticket}/messages", {"contents": [{"type": "image", "digest": digest}]})
+    return digest
 
 
 async def _ingest(site, one, metadata):
@@ -212,13 +226,14 @@ async def _ingest(site, one, metadata):
 
 
 def envelope(key, text, conversation="openid-1", account="shop"):
+    picture = {"media": {"type": "image", "platform_id": "media-1"}}
     given = {
         "idempotency_key": key,
         "channel": "wechat",
         "account": account,
         "conversation": conversation,
         "sent_at": 1_000,
-        "customer": {"sender": conversation, "parts": [{"text": text}]},
+        "customer": {"sender": conversation, "parts": [{"text": text}, picture]},
     }
     return json_format.ParseDict(given, gateway_pb2.Envelope())
 
@@ -236,7 +251,7 @@ async def _refused(site, department, caller):
 async def _delivered(site):
     """Have one answer sent, and leave another to be claimed."""
     ticket = await _ingest(site, envelope("second", "hello", "openid-2"), site.metadata(GATEWAY))
-    await _post(site, OWNER, f"/api/tickets/{ticket}/messages", {"text": "sent"})
+    await _picture(site, ticket, "wordsentpicture")
     stub = gateway_pb2_grpc.EgressServiceStub(site.running.channel)
     claim = stub.Claim(gateway_pb2.ClaimRequest(), metadata=site.metadata(GATEWAY))
     site.delivery = await claim.read()

@@ -20,6 +20,7 @@ async def ask_route(site, row, caller, heard):
         await site.fill_in(row.address, caller),
         json=await site.fill_in(row.json, caller),
         data=await site.fill_in(row.form, caller),
+        content=row.content,
         headers=site.headers(caller),
     )
     site.running.http.cookies.clear()
@@ -38,17 +39,17 @@ async def ask_rpc(site, row, caller, heard):
     request = json_format.ParseDict(await site.fill_in(row.request, caller), request_class())
     if name == "Ingest":
         request.envelopes.append(envelope("first", "wordcustomer"))
-    call = site.running.channel.unary_unary(
+    call = site.running.channel.unary_stream(  # of a call that does not stream, a stream of one answer
         f"/{row.key}",
         request_serializer=request_class.SerializeToString,
         response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
     )
     try:
-        answer = await call(request, metadata=site.metadata(caller), timeout=20)
+        async for answer in call(request, metadata=site.metadata(caller), timeout=20):
+            heard.append(answer.SerializeToString())
     except grpc.aio.AioRpcError as error:
         heard.append(bytes_of(error))
         return code_of(error) or error.code().name
-    heard.append(answer.SerializeToString())
     return "ok"
 
 

@@ -27,6 +27,7 @@ def routes():
     """Every route of the application, and the sockets beside it; a mount, whatever is in it, would need its own row."""
     parts = Parts(
         tickets=None,
+        contents=None,
         lifecycles=None,
         authenticator=FakeAuthenticator(),
         readiness=None,

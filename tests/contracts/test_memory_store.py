@@ -2,12 +2,13 @@ import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
 from tests.contracts.desk_contract import DeskContract
+from tests.contracts.media_contract import MediaContract
 from tests.contracts.outbox_contract import OutboxContract
 from tests.contracts.owed_contract import OwedContract
 from tests.contracts.store_contract import StoreContract
 
 
-class TestMemoryStore(DeskContract, OutboxContract, OwedContract, StoreContract):
+class TestMemoryStore(DeskContract, MediaContract, OutboxContract, OwedContract, StoreContract):
     @pytest.fixture
     async def store(self):
         return MemoryStore()

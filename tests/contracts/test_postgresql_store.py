@@ -7,6 +7,7 @@ import pytest
 
 from crdt_sync.adapters.storage.sql import SqlStore
 from tests.contracts.desk_contract import DeskContract
+from tests.contracts.media_contract import MediaContract
 from tests.contracts.outbox_contract import OutboxContract
 from tests.contracts.owed_contract import OwedContract
 from tests.contracts.store_contract import StoreContract
@@ -39,7 +40,7 @@ def prepared(server):
     return "prepared"
 
 
-class TestPostgresqlStore(DeskContract, OutboxContract, OwedContract, StoreContract):
+class TestPostgresqlStore(DeskContract, MediaContract, OutboxContract, OwedContract, StoreContract):
     @pytest.fixture
     async def store(self, server, prepared):
         database = f"test_{next(_numbers)}"

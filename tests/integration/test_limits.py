@@ -189,7 +189,16 @@ ON_A_SOCKET = {
     ),
 }
 
+MEDIA = "tests/service/test_media.py"
+
 ELSEWHERE = {
+    "MEDIA_BYTES_MAX": (MEDIA, "test_exactly_as_much_as_is_allowed_is_taken"),
+    "MEDIA_PIECE_BYTES": (MEDIA, "test_a_content_of_many_pieces_is_read_from_anywhere"),
+    "MEDIA_TICKET_BYTES_MAX": (MEDIA, "test_a_ticket_holds_so_many_bytes"),
+    "MEDIA_AUTHOR_BYTES_MAX": (MEDIA, "test_an_author_brings_so_many_bytes_a_day"),
+    "MEDIA_QUOTA_S": (MEDIA, "test_an_author_brings_so_many_bytes_a_day"),
+    "MEDIA_UNUSED_S": (MEDIA, "test_what_no_message_names_is_forgotten_after_a_day"),
+    "MEDIA_UPLOAD_S": ("tests/server/test_media_api.py", "test_an_upload_that_dribbles_is_ended"),
     "BATCH_FRAMES_MAX": ("tests/server/test_grpc_sync.py", "test_a_message_has_so_many_frames"),
     "DOCUMENT_BYTES_MAX": (
         "tests/documents/test_document.py",

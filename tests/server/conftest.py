@@ -49,6 +49,7 @@ async def site():
     readiness = Readiness(store, lambda: store.dead)
     parts = Parts(
         tickets=tickets,
+        contents=None,
         lifecycles=lifecycles(),
         authenticator=TokenAuthenticator(DevelopmentKey(KEY), clock),
         readiness=readiness,

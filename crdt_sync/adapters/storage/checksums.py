@@ -44,6 +44,8 @@ CHECKSUMS: Mapping[Table, Callable[[Values], int]] = {
         tables.events,
         tables.subjects,
         tables.results,
+        tables.media_pieces,
+        tables.media,
     )
 }
 """The tables whose rows never change, and what gives the checksum of a row: of its values in the table's order."""

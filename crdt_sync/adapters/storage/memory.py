@@ -23,6 +23,7 @@ from crdt_sync.adapters.storage.keys import (
     wanted,
 )
 from crdt_sync.adapters.storage.memory_desk import MemoryDesk
+from crdt_sync.adapters.storage.memory_media import MemoryMedia
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId, TransitionId
 from crdt_sync.domain.restriction import Restriction
@@ -47,7 +48,7 @@ from crdt_sync.ports.owed import OwedChange, StoredOwed
 from crdt_sync.ports.stored import Compaction, Snapshot, StoredDocument, StoredUpdate
 
 
-class MemoryStore(MemoryDesk):
+class MemoryStore(MemoryDesk, MemoryMedia):
     """A `Store` in memory."""
 
     def __init__(self) -> None:
@@ -124,6 +125,7 @@ class MemoryStore(MemoryDesk):
         positions_of = {row.id: row.position for _, row in messages} | {new.id: next(positions) for new in notices}
         self._write_desk(batch)
         self._write_deliveries(batch.deliveries, batch.delivery_changes, positions_of)
+        self._keep_media(batch.media)
         self._results |= {
             (new.actor, new.key): StoredResult(new.request, new.result, committed.last) for new in batch.results
         }

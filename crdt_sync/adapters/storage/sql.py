@@ -20,6 +20,7 @@ from crdt_sync.adapters.storage import (
     desk_rows,
     document_ids,
     engines,
+    media_rows,
     operator_rows,
     outbox_rows,
     owed_rows,
@@ -61,7 +62,13 @@ _EPOCH = select(
 _TICKET_COLUMNS = [tables.tickets.c[field.name] for field in fields(TicketRow)]
 
 
-class SqlStore(operator_rows.OperatorQueries, outbox_rows.OutboxQueries, owed_rows.OwedQueries, desk_rows.DeskQueries):
+class SqlStore(
+    operator_rows.OperatorQueries,
+    outbox_rows.OutboxQueries,
+    owed_rows.OwedQueries,
+    media_rows.MediaQueries,
+    desk_rows.DeskQueries,
+):
     """A `Store` on SQLAlchemy Core: one connection that writes, a few that read."""
 
     def __init__(self, database: Database) -> None:

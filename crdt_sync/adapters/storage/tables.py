@@ -7,6 +7,7 @@ columns of a row that never changes, see `checksums`; NULL where the row is olde
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -273,6 +274,46 @@ customers = Table(
     Column("customer", Text, nullable=False),
     Index("customers_party", "party"),
     Index("customers_customer", "customer"),
+)
+
+# The contents of messages: pictures, recordings, files. Each is written in pieces of one size, the last one shorter,
+# under the name of its upload, and known by its digest once it is whole; see `ports.media`.
+media_pieces = Table(
+    "media_pieces",
+    metadata,
+    Column("upload", Text, primary_key=True),
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("checksum", BigInteger),
+)
+
+media = Table(
+    "media",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("upload", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("checksum", BigInteger),
+    UniqueConstraint("upload", name="media_upload"),
+)
+
+# A literal condition, as above: what is not kept is little, and looked for each hour.
+UNKEPT = text("NOT kept")
+
+media_uses = Table(
+    "media_uses",
+    metadata,
+    Column("ticket", Text, primary_key=True),
+    Column("digest", Text, ForeignKey("media.digest", name="media_uses_digest"), primary_key=True),
+    Column("author", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("kept", Boolean, nullable=False),
+    Index("media_uses_digest", "digest"),
+    Index("media_uses_author", "author", "at_ms"),
+    Index("media_uses_unkept", "at_ms", sqlite_where=UNKEPT, postgresql_where=UNKEPT),
 )
 
 quarantine = Table(

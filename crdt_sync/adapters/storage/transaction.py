@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Insert, Select, Table, bindparam, delete, insert, select, tuple_
+from sqlalchemy import Connection, Dialect, Insert, Select, Table, bindparam, delete, insert, select, tuple_, update
 
 from crdt_sync.adapters.storage import (
     bulk,
@@ -59,6 +59,12 @@ _TOUCH = (
     " WHERE tickets.id = new.column1 AND tickets.position = new.column2"
 )
 _TOUCH_TYPES = ("TEXT", "BIGINT", "TEXT", "BIGINT", "BIGINT", "TEXT")
+
+_KEEP_MEDIA = (
+    update(tables.media_uses)
+    .where(tables.media_uses.c.ticket == bindparam("of"), tables.media_uses.c.digest == bindparam("named"))
+    .values(kept=True)
+)
 
 _UNIQUE_COLUMNS = {
     "update": (tables.documents.c.name, tables.updates.c.document_position),
@@ -115,6 +121,8 @@ def append(connection: Connection, batch: Batch) -> Committed:
         outbox_rows.apply(connection, batch.delivery_changes)
     if batch.owed:
         owed_rows.apply(connection, batch.owed)
+    if batch.media:
+        connection.execute(_KEEP_MEDIA, [{"of": use.ticket, "named": use.digest} for use in batch.media])
     if batch.tickets:
         _write_tickets(connection, batch.tickets, committed)
     desk_rows.apply(connection, batch)

@@ -236,3 +236,55 @@ class DeliveryAck(_message.Message):
     LEASED_UNTIL_FIELD_NUMBER: _ClassVar[int]
     leased_until: int
     def __init__(self, leased_until: _Optional[int] = ...) -> None: ...
+
+class AttachRequest(_message.Message):
+    __slots__ = ("head", "piece")
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    PIECE_FIELD_NUMBER: _ClassVar[int]
+    head: AttachHead
+    piece: bytes
+    def __init__(self, head: _Optional[_Union[AttachHead, _Mapping]] = ..., piece: _Optional[bytes] = ...) -> None: ...
+
+class AttachHead(_message.Message):
+    __slots__ = ("account", "idempotency_key", "index", "code")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    account: str
+    idempotency_key: str
+    index: int
+    code: str
+    def __init__(self, account: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., index: _Optional[int] = ..., code: _Optional[str] = ...) -> None: ...
+
+class AttachResponse(_message.Message):
+    __slots__ = ("content", "code")
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    content: MediaContent
+    code: str
+    def __init__(self, content: _Optional[_Union[MediaContent, _Mapping]] = ..., code: _Optional[str] = ...) -> None: ...
+
+class MediaContent(_message.Message):
+    __slots__ = ("digest", "size", "type")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    size: int
+    type: str
+    def __init__(self, digest: _Optional[str] = ..., size: _Optional[int] = ..., type: _Optional[str] = ...) -> None: ...
+
+class FetchRequest(_message.Message):
+    __slots__ = ("delivery",)
+    DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    delivery: str
+    def __init__(self, delivery: _Optional[str] = ...) -> None: ...
+
+class FetchResponse(_message.Message):
+    __slots__ = ("content", "piece")
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    PIECE_FIELD_NUMBER: _ClassVar[int]
+    content: MediaContent
+    piece: bytes
+    def __init__(self, content: _Optional[_Union[MediaContent, _Mapping]] = ..., piece: _Optional[bytes] = ...) -> None: ...

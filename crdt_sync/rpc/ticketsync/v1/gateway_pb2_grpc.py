@@ -39,6 +39,11 @@ class IngressServiceStub:
                 request_serializer=ticketsync_dot_v1_dot_gateway__pb2.IngestRequest.SerializeToString,
                 response_deserializer=ticketsync_dot_v1_dot_gateway__pb2.IngestResponse.FromString,
                 _registered_method=True)
+        self.Attach = channel.stream_unary(
+                '/ticketsync.v1.IngressService/Attach',
+                request_serializer=ticketsync_dot_v1_dot_gateway__pb2.AttachRequest.SerializeToString,
+                response_deserializer=ticketsync_dot_v1_dot_gateway__pb2.AttachResponse.FromString,
+                _registered_method=True)
 
 
 class IngressServiceServicer:
@@ -51,6 +56,14 @@ class IngressServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Attach(self, request_iterator, context):
+        """Attach brings the content of one part of a message that was ingested, or says why there is none: first what it is,
+        then its bytes in pieces of at most 256 KiB. Made again, it changes nothing once a content is there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngressServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -58,6 +71,11 @@ def add_IngressServiceServicer_to_server(servicer, server):
                     servicer.Ingest,
                     request_deserializer=ticketsync_dot_v1_dot_gateway__pb2.IngestRequest.FromString,
                     response_serializer=ticketsync_dot_v1_dot_gateway__pb2.IngestResponse.SerializeToString,
+            ),
+            'Attach': grpc.stream_unary_rpc_method_handler(
+                    servicer.Attach,
+                    request_deserializer=ticketsync_dot_v1_dot_gateway__pb2.AttachRequest.FromString,
+                    response_serializer=ticketsync_dot_v1_dot_gateway__pb2.AttachResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -97,6 +115,33 @@ class IngressService:
             metadata,
             _registered_method=True)
 
+    @staticmethod
+    def Attach(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/ticketsync.v1.IngressService/Attach',
+            ticketsync_dot_v1_dot_gateway__pb2.AttachRequest.SerializeToString,
+            ticketsync_dot_v1_dot_gateway__pb2.AttachResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
 
 class EgressServiceStub:
     """Missing associated documentation comment in .proto file."""
@@ -116,6 +161,11 @@ class EgressServiceStub:
                 '/ticketsync.v1.EgressService/Report',
                 request_serializer=ticketsync_dot_v1_dot_gateway__pb2.DeliveryReport.SerializeToString,
                 response_deserializer=ticketsync_dot_v1_dot_gateway__pb2.DeliveryAck.FromString,
+                _registered_method=True)
+        self.Fetch = channel.unary_stream(
+                '/ticketsync.v1.EgressService/Fetch',
+                request_serializer=ticketsync_dot_v1_dot_gateway__pb2.FetchRequest.SerializeToString,
+                response_deserializer=ticketsync_dot_v1_dot_gateway__pb2.FetchResponse.FromString,
                 _registered_method=True)
 
 
@@ -137,6 +187,13 @@ class EgressServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Fetch(self, request, context):
+        """Fetch gives the content that a delivery's part names: first what it is, then its bytes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EgressServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -149,6 +206,11 @@ def add_EgressServiceServicer_to_server(servicer, server):
                     servicer.Report,
                     request_deserializer=ticketsync_dot_v1_dot_gateway__pb2.DeliveryReport.FromString,
                     response_serializer=ticketsync_dot_v1_dot_gateway__pb2.DeliveryAck.SerializeToString,
+            ),
+            'Fetch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Fetch,
+                    request_deserializer=ticketsync_dot_v1_dot_gateway__pb2.FetchRequest.FromString,
+                    response_serializer=ticketsync_dot_v1_dot_gateway__pb2.FetchResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -205,6 +267,33 @@ class EgressService:
             '/ticketsync.v1.EgressService/Report',
             ticketsync_dot_v1_dot_gateway__pb2.DeliveryReport.SerializeToString,
             ticketsync_dot_v1_dot_gateway__pb2.DeliveryAck.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Fetch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/ticketsync.v1.EgressService/Fetch',
+            ticketsync_dot_v1_dot_gateway__pb2.FetchRequest.SerializeToString,
+            ticketsync_dot_v1_dot_gateway__pb2.FetchResponse.FromString,
             options,
             channel_credentials,
             insecure,

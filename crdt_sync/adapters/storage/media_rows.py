@@ -1,0 +1,120 @@
+"""Contents of messages, as statements on a connection. It begins and commits nothing.
+
+Whatever decides by what is there first touches the row of positions, which locks out every other writer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import astuple
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, and_, delete, func, select, union_all, update
+
+from crdt_sync.adapters.storage import service_position, tables, transaction
+from crdt_sync.adapters.storage.database import Database
+from crdt_sync.adapters.storage.rows import checked
+from crdt_sync.domain.ids import Digest, TicketId
+from crdt_sync.domain.media import Media
+from crdt_sync.ports.media import NewUse, Quota, StoredMedia, Taking
+
+_pieces, _media, _uses = tables.media_pieces.c, tables.media.c, tables.media_uses.c
+
+
+def take(connection: Connection, *, upload: str, media: Media, use: NewUse, quota: Quota) -> Taking:
+    """Look under the lock, then write what there is room for."""
+    service_position.touch(connection)
+    used = and_(_uses.ticket == use.ticket, _uses.digest == media.digest)
+    is_used = connection.scalar(select(_uses.ticket).where(used)) is not None
+    taking = Taking.TAKEN if is_used else _taking(connection, media.size, use, quota)
+    is_there = connection.scalar(select(_media.digest).where(_media.digest == media.digest)) is not None
+    if is_there or taking is not Taking.TAKEN:
+        drop(connection, upload=upload)
+    if taking is not Taking.TAKEN:
+        return taking
+    if not is_there:
+        transaction.add_rows(connection, tables.media, [(*astuple(media), upload, use.at_ms)])
+    if is_used:
+        connection.execute(update(tables.media_uses).where(used).values(at_ms=use.at_ms))
+    else:
+        new = (use.ticket, media.digest, use.author, use.at_ms, False)
+        transaction.add_rows(connection, tables.media_uses, [new])
+    return taking
+
+
+def drop(connection: Connection, *, upload: str) -> None:
+    """Delete by the primary key's first column."""
+    connection.execute(delete(tables.media_pieces).where(_pieces.upload == upload))
+
+
+def prune(connection: Connection, *, before_ms: int) -> int:
+    """Delete from the uses down: a content goes when its last use does, and pieces when their content does."""
+    service_position.touch(connection)
+    uses = delete(tables.media_uses).where(tables.UNKEPT, _uses.at_ms < before_ms)
+    unused = delete(tables.media).where(_media.at_ms < before_ms, _media.digest.not_in(select(_uses.digest)))
+    loose = delete(tables.media_pieces).where(_pieces.at_ms < before_ms, _pieces.upload.not_in(select(_media.upload)))
+    gone = connection.execute(uses).rowcount
+    connection.execute(unused)
+    return gone + connection.execute(loose).rowcount
+
+
+def _taking(connection: Connection, size: int, use: NewUse, quota: Quota) -> Taking:
+    sizes = select(func.coalesce(func.sum(_media.size), 0)).join(tables.media_uses, _uses.digest == _media.digest)
+    if (connection.scalar(sizes.where(_uses.ticket == use.ticket)) or 0) + size > quota.ticket_bytes:
+        return Taking.TICKET_FULL
+    lately = sizes.where(_uses.author == use.author, _uses.at_ms >= quota.since_ms)
+    if (connection.scalar(lately) or 0) + size > quota.author_bytes:
+        return Taking.AUTHOR_FULL
+    return Taking.TAKEN
+
+
+class MediaQueries:
+    """What a store on a SQL database does of the above, each in a transaction of its own."""
+
+    _database: Database
+
+    async def put_piece(self, upload: str, index: int, data: bytes, at_ms: int) -> None:
+        """Insert one row, so that other commits pass between two pieces."""
+        row = (upload, index, data, at_ms)
+        await self._database.write(partial(transaction.add_rows, table=tables.media_pieces, rows=[row]))
+
+    async def drop_upload(self, upload: str) -> None:
+        """Delete its rows."""
+        await self._database.write(partial(drop, upload=upload))
+
+    async def take_upload(self, upload: str, media: Media, use: NewUse, quota: Quota) -> Taking:
+        """Decide under the lock of commits."""
+        return await self._database.write(partial(take, upload=upload, media=media, use=use, quota=quota))
+
+    async def media(self, ticket: TicketId, digest: Digest) -> StoredMedia | None:
+        """Read by two primary keys."""
+        used = select(_uses.digest).where(_uses.ticket == ticket, _uses.digest == digest)
+        found = await self._contents(select(tables.media).where(_media.digest.in_(used)))
+        return found[0] if found else None
+
+    async def piece(self, upload: str, index: int) -> bytes | None:
+        """Read by the primary key."""
+        found = select(tables.media_pieces).where(_pieces.upload == upload, _pieces.index == index)
+        rows = await self._database.read(lambda connection: connection.execute(found).mappings().all())
+        return bytes(checked(tables.media_pieces, rows[0])["data"]) if rows else None
+
+    async def prune_media(self, before_ms: int) -> int:
+        """Look first, and lock only where there is something: most looks find nothing."""
+        old = union_all(
+            select(_uses.digest).where(tables.UNKEPT, _uses.at_ms < before_ms),
+            select(_pieces.upload).where(_pieces.at_ms < before_ms, _pieces.upload.not_in(select(_media.upload))),
+        ).limit(1)
+        found = await self._database.read(lambda connection: connection.execute(old).first())
+        return await self._database.write(partial(prune, before_ms=before_ms)) if found is not None else 0
+
+    async def all_media(self, *, after: Digest | None = None, limit: int = 1000) -> Sequence[StoredMedia]:
+        """Walk the primary key."""
+        found = select(tables.media).order_by(_media.digest).limit(limit)
+        return await self._contents(found if after is None else found.where(_media.digest > after))
+
+    async def _contents(self, found: Select[Any]) -> list[StoredMedia]:
+        rows = await self._database.read(lambda connection: connection.execute(found).mappings().all())
+        return [_stored(checked(tables.media, row)) for row in rows]
+
+
+def _stored(row: RowMapping) -> StoredMedia:
+    return StoredMedia(Media(row["digest"], row["size"], row["type"]), row["upload"])
