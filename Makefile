@@ -79,6 +79,10 @@ bench: setup ## Measure: accepted moves that are later rejected, by design; what
 	@echo
 	@$(BIN)/python -m benchmarks.compaction
 
+.PHONY: bench-gateway
+bench-gateway: setup ## Measure how long a chat platform waits for its 2xx, and what a message costs
+	@$(BIN)/python -m benchmarks.gateway
+
 .PHONY: compare
 compare: setup ## Measure the service beside Hocuspocus and y-websocket-server; WORKLOADS="fleet cards" chooses
 	@$(BIN)/python -m benchmarks.compare $(WORKLOADS)
@@ -98,10 +102,11 @@ planted: setup ## Plant the bugs that matter most, one by one, and see which tes
 	@$(BIN)/python -m tests.mutation.planted
 
 KILLS ?= 30
+TURNS ?= 1
 
 .PHONY: soak
-soak: setup ## Kill the service at chosen points, fill its disk, fail its syncs; KILLS=300 for a night; needs strace
-	@$(BIN)/python -m tests.integration.soak --kills $(KILLS)
+soak: setup ## Kill service and gateway at chosen points, fill a disk, fail its syncs; KILLS=300 TURNS=10 for a night; needs strace
+	@$(BIN)/python -m tests.integration.soak --kills $(KILLS) --turns $(TURNS)
 
 SECONDS ?= 60
 

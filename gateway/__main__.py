@@ -5,7 +5,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     given = {name: value for name in ("core", "data") if (value := getattr(options, name)) is not None}
     try:
-        asyncio.run(_serve(GatewaySettings(**given), options.host, options.port))
+        _run(_serve(GatewaySettings(**given), options.host, options.port))
     except ValidationError as error:
         return _refuse("; ".join(f"{_name(one['loc'])}: {one['msg']}" for one in error.errors()))
     except TicketSyncError as error:
@@ -74,6 +74,15 @@ async def _serve(settings: GatewaySettings, host: str, port: int) -> None:
             await uvicorn.Server(config).serve(sockets=[listener])
         finally:
             await gateway.stop()
+
+
+def _run(main: Coroutine[object, object, None]) -> None:
+    try:
+        import uvloop  # noqa: PLC0415 (absent on Windows)
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
 
 
 def _name(location: tuple[int | str, ...]) -> str:

@@ -180,7 +180,8 @@ class Inbox:
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Write what attempts came to, in one transaction; raises `Unavailable`, and then nothing is written.
 
-        A row that is settled already stays as it is.
+        A row that is settled already stays as it is. A machine that loses its power may lose this: then the service is
+        asked again, and knows them.
         """
         statement = (
             update(inbox)
@@ -189,7 +190,7 @@ class Inbox:
             .values(attempts=inbox.c.attempts + 1)
         )
         rows = [{f"new_{name}": value for name, value in asdict(outcome).items()} for outcome in outcomes]
-        await self.file.change(lambda connection: connection.execute(statement, rows))
+        await self.file.change(lambda connection: connection.execute(statement, rows), synced=False)
 
     async def states(self) -> Mapping[State, int]:
         """How many rows are in each state; raises `Unavailable`."""
@@ -211,11 +212,11 @@ class Inbox:
 
         Return up to which row, and None at the end. Raises `Unavailable`.
         """
-        return await self.file.change(partial(settled.forget_bodies, before_ms=before_ms, after=after))
+        return await self.file.change(partial(settled.forget_bodies, before_ms=before_ms, after=after), synced=False)
 
     async def forget_rows(self, before_ms: int, *, after: int) -> int | None:
         """Forget some rows that came before and do not wait, with their keys; as `forget_bodies`."""
-        return await self.file.change(partial(settled.forget_rows, before_ms=before_ms, after=after))
+        return await self.file.change(partial(settled.forget_rows, before_ms=before_ms, after=after), synced=False)
 
     def _check_running(self) -> None:
         if self._writer is None or self._closing:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -29,6 +29,7 @@ class InboxFile:
     def __init__(self, path: Path, busy_timeout_ms: int) -> None:
         self._path = path
         self._engine = engine_of(path, busy_timeout_ms)
+        self._unsynced = engine_of(path, busy_timeout_ms, "NORMAL")
         self._threads = ThreadPoolExecutor(_THREADS)
         self._write_lock = asyncio.Lock()
 
@@ -46,34 +47,38 @@ class InboxFile:
         """Let go of the file."""
         await asyncio.to_thread(self._let_go)
 
-    async def change(self, work: Callable[[Connection], _T]) -> _T:
+    async def change(self, work: Callable[[Connection], _T], *, synced: bool = True) -> _T:
         """Write in a transaction; those of this process wait for each other here and not in SQLite's busy loop.
+
+        What is not `synced` survives this process, and the machine only once something synced follows: for what may
+        be done again, so that no platform waits for it.
 
         Raises:
             Unavailable: nothing is written.
         """
         async with self._write_lock:
-            return await self._do(work, writes=True)
+            return await self._do(self._engine if synced else self._unsynced, work, writes=True)
 
     async def read(self, work: Callable[[Connection], _T]) -> _T:
         """Read in a transaction; raises `Unavailable`."""
-        return await self._do(work, writes=False)
+        return await self._do(self._engine, work, writes=False)
 
-    async def _do(self, work: Callable[[Connection], _T], *, writes: bool) -> _T:
+    async def _do(self, engine: Engine, work: Callable[[Connection], _T], *, writes: bool) -> _T:
+        def transact() -> _T:
+            with engine.execution_options(**{WRITES: writes}).begin() as connection:
+                return work(connection)
+
         with store_errors():
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work, writes)
-
-    def _transact(self, work: Callable[[Connection], _T], writes: bool) -> _T:
-        with self._engine.execution_options(**{WRITES: writes}).begin() as connection:
-            return work(connection)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, transact)
 
     def _let_go(self) -> None:
         self._threads.shutdown()
+        self._unsynced.dispose()
         self._engine.dispose()
         self._threads = ThreadPoolExecutor(_THREADS)  # as the engine has a new pool: a gateway may start again
 
 
-def engine_of(path: Path, busy_timeout_ms: int) -> Engine:
+def engine_of(path: Path, busy_timeout_ms: int, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> Engine:
     """Where transactions of the file are made; one with the option `WRITES` takes the write lock at its beginning."""
     url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, connect_args={"timeout": busy_timeout_ms / 1000})
@@ -88,7 +93,7 @@ def engine_of(path: Path, busy_timeout_ms: int) -> Engine:
         # The driver must not begin transactions by itself: it would read before it locks, and fail with SQLITE_BUSY.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for pragma in ("journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -96,7 +101,8 @@ def engine_of(path: Path, busy_timeout_ms: int) -> Engine:
         writes = connection.get_execution_options().get(WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
-    event.listen(engine, "first_connect", settle)
+    if synchronous == "FULL":  # the first to connect, and others are there when the next does
+        event.listen(engine, "first_connect", settle)
     event.listen(engine, "connect", configure)
     event.listen(engine, "begin", begin)
     return engine

@@ -51,7 +51,7 @@ class ServerProcess:
         self._settings = settings
         self.data = data
         self.port = self.grpc_port = 0
-        self._program = program
+        self.program = program
         self._log = data / "server.log"
         self._process: subprocess.Popen[str] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
@@ -89,15 +89,15 @@ class ServerProcess:
         ports = ["--port", str(self.port), "--grpc-port", str(self.grpc_port)]
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [*self._program, "serve", *ports, "--data", str(self.data), "--log-level", "warning"],
+                [*self.program, "serve", *ports, "--data", str(self.data), "--log-level", "warning"],
                 cwd=self.data,
-                env={**_environment(), **self._settings},
+                env={**environment(), **self._settings},
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 process_group=0,
             )
-        self._guard = subprocess.Popen([*_GUARD, str(self._process.pid)], stdin=subprocess.PIPE, process_group=0)
+        self._keep()
         said = self._first_lines()
         found = _PORTS.search(said)
         assert found, f"The service did not start. It said {said!r}, and at last:\n{self.log()[-2000:]}"
@@ -127,6 +127,7 @@ class ServerProcess:
         roles: Sequence[str] = (),
         seconds: int = TOKEN_S,
         tickets: Sequence[str] | None = None,
+        accounts: Sequence[str] = (),
     ) -> str:
         """A token of the development key; by default for the actor `{department}-1` with its department's role."""
         return issue(
@@ -136,6 +137,7 @@ class ServerProcess:
             roles=roles or [department],
             expires_at_ms=int((time.time() + seconds) * 1000),
             tickets=tickets,
+            accounts=accounts,
         )
 
     def client(self, department: str, **options: object) -> httpx.AsyncClient:
@@ -172,9 +174,14 @@ class ServerProcess:
         finally:
             _signal(process, signal.SIGKILL)
             process.wait(STOP_S)
-            assert process.stdout is not None
-            process.stdout.close()
+            if process.stdout is not None:
+                process.stdout.close()
             self._dismiss()
+
+    def _keep(self) -> None:
+        """Have the process end with this one."""
+        assert self._process is not None
+        self._guard = subprocess.Popen([*_GUARD, str(self._process.pid)], stdin=subprocess.PIPE, process_group=0)
 
     def _dismiss(self) -> None:
         """End the guard before its charge's id can be another's."""
@@ -192,7 +199,7 @@ def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
         os.killpg(process.pid, number)
 
 
-def _environment() -> Mapping[str, str]:
+def environment() -> Mapping[str, str]:
     """The caller's environment without settings of ours and without proxies."""
     foreign = re.compile(r"CRDT_SYNC_.*|.*_proxy", re.IGNORECASE)
     return {name: value for name, value in os.environ.items() if not foreign.fullmatch(name)} | {
@@ -206,6 +213,6 @@ def _environment() -> Mapping[str, str]:
 def verified(data: Path) -> str:
     """What `crdt-sync admin verify` finds wrong with the database in `data`, which no service has open."""
     command = [*SERVE, "admin", "verify"]
-    environment = {**_environment(), "CRDT_SYNC_DATA": str(data)}
-    done = subprocess.run(command, cwd=data, env=environment, capture_output=True, text=True, check=False)
+    given = {**environment(), "CRDT_SYNC_DATA": str(data)}
+    done = subprocess.run(command, cwd=data, env=given, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stdout + done.stderr

@@ -16,8 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.conformance.server_process import ServerProcess, verified
+from tests.integration import mortal
 from tests.integration.aims import Phase
 from tests.integration.faults import Trouble, full_disk, unsyncable_disk
+from tests.integration.gateway_kill import Plan
+from tests.integration.gateway_kill import kills as kills_of_both
 from tests.integration.kill import Outcome, Trial
 from tests.integration.load import PATHS, Size
 
@@ -87,11 +90,24 @@ async def careless(data: Path) -> bool:
     return list(PATHS) == caught
 
 
+async def gateways(folder: Path, turns: int, chance: random.Random) -> bool:
+    """Kill the gateway and the service at each point so often; tell whether all is well, and careless ones are not."""
+    careless_one = await kills_of_both(folder / "careless", Plan(turns=1, gateway=mortal.CARELESS, service=()), chance)
+    wrong = careless_one.verdict
+    print(f"a gateway that acknowledges early, and one that forwards under new keys: {wrong}")
+    outcome = await kills_of_both(folder / "both", Plan(turns=turns), chance)
+    print(outcome.table(), flush=True)
+    return outcome.is_good and bool(wrong.lost) and bool(wrong.doubled)
+
+
 async def main() -> bool:
     """Run everything that was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--disks", type=int, default=2, help="full disks, and as many with failing syncs")
+    parser.add_argument(
+        "--turns", type=int, default=1, help="kills of the gateway and the service at each of 12 points"
+    )
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     began = time.monotonic()
@@ -103,7 +119,8 @@ async def main() -> bool:
         for number in range(chosen.disks):
             troubles.append(await full_disk(folder / f"full-{number}", SIZE))
             troubles.append(await unsyncable_disk(folder / f"sync-{number}", SIZE))
-        return report(outcomes, troubles, whole=whole, seconds=time.monotonic() - began) and seen
+        both = await gateways(folder, chosen.turns, random.Random(chosen.seed))
+        return report(outcomes, troubles, whole=whole, seconds=time.monotonic() - began) and seen and both
 
 
 def _row(one: Outcome) -> tuple[int, ...]:

@@ -1,0 +1,170 @@
+"""kill -9 of the gateway and of the service at chosen points, while two chat platforms bring their customers' messages.
+
+Each process is started with its next death laid down, dies by itself, and is started again; both do so side by side.
+Agents answer meanwhile. In the end everything is drained, and an oracle of its own judges.
+"""
+
+import asyncio
+import itertools
+import random
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from tests.conformance.server_process import SERVE, ServerProcess
+from tests.integration import chat_oracle, mortal
+from tests.integration.chat_oracle import Verdict
+from tests.integration.chat_platform import PATIENCE_S, SETTINGS, WECHAT, WECOM, ChatPlatform
+from tests.integration.gateway_process import PROGRAM, GatewayProcess
+from tests.integration.sources import DEPARTMENT
+
+DEATH_S = 90  # for the work to pass a point so often
+DRAIN_S = 300
+ANSWER_EVERY_S = 0.1
+_PASSES = {"service, in start": (1, 1), "service, mid-claim": (1, 5), "service, after report": (1, 5)}
+_PASSES |= dict.fromkeys(mortal.CARELESS, (2, 10))
+_OFTEN = (5, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of it: `customers` of each account write once a second; every point of both is taken `turns` times."""
+
+    customers: Mapping[str, int] = field(default_factory=lambda: {WECHAT: 150, WECOM: 50})
+    turns: int = 1
+    patience_s: float = PATIENCE_S
+    gateway: Sequence[str] = tuple(mortal.GATEWAY)
+    service: Sequence[str] = tuple(mortal.CORE)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was seen. `answers` were taken by the service; `shown_twice` reached their customer more than once."""
+
+    deaths: Mapping[str, int]
+    verdict: Verdict
+    attempts: int
+    answers: int
+    shown: int
+    shown_twice: int
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing is wrong, and everything was there to go wrong."""
+        return self.verdict.is_good and not self.shown_twice and self.verdict.acked > 0 and self.shown > 0
+
+    def table(self) -> str:
+        """Spell it."""
+        rows = [f"{point:<40} {self.deaths[point]:>6}" for point in (*mortal.GATEWAY, *mortal.CORE)]
+        attempts = f"{self.attempts} attempts of the platforms"
+        answers = f"answers: {self.answers} taken, {self.shown} shown, {self.shown_twice} of them twice"
+        return "\n".join([f"{'died':<40} {'times':>6}", *rows, f"{attempts}; {self.verdict}", answers])
+
+
+class World:
+    """A service, a gateway, two platforms and some agents."""
+
+    def __init__(self, folder: Path, plan: Plan, chance: random.Random) -> None:
+        self.plan = plan
+        self._chance = chance
+        self._folder = folder
+        self.core = ServerProcess(folder / "core", settings={"CRDT_SYNC_GATEWAY": "false"})
+        self.deaths: Counter[str] = Counter()
+        self.answers = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start everything, and end it however this goes."""
+        with self.core:  # the gateway must know where it listens, so it is there once before anything dies
+            self.gateway = GatewayProcess(self._folder / "gateway", self.core, (), settings=SETTINGS)
+            self.platform = ChatPlatform(self.gateway.port, self.plan.customers, self.plan.patience_s)
+            async with self.platform.serving():
+                self.gateway.accounts = self.platform.accounts()
+                with self.gateway:
+                    yield
+
+    async def die(self, process: ServerProcess, plain: Sequence[str], points: Sequence[str]) -> None:
+        """Start a process again and again, each time to die at another point, and in the end to live."""
+        order = [point for _ in range(self.plan.turns) for point in self._chance.sample(points, len(points))]
+        process.kill()
+        for number, point in enumerate(order):
+            mark = self._folder / f"{process.data.name}-{number}"
+            passes = self._chance.randint(*_PASSES.get(point, _OFTEN))
+            process.program = (sys.executable, "-m", "tests.integration.mortal", point, str(passes), str(mark))
+            with suppress(AssertionError):  # who dies in his start never says that he is there
+                await asyncio.to_thread(process.start)
+                await asyncio.to_thread(process.wait, DEATH_S)
+            process.kill()
+            assert mark.read_text() == point, f"It died elsewhere than at {point}:\n{process.log()[-2000:]}"
+            self.deaths[point] += 1
+        process.program = plain
+        await asyncio.to_thread(process.start)
+
+    async def answer(self) -> None:
+        """Answer customers who have written, as agents do; what the service does not take is not counted."""
+        async with self.core.client(DEPARTMENT) as rest:
+            tickets: list[str] = []
+            for number in itertools.count(1):
+                await asyncio.sleep(ANSWER_EVERY_S)
+                with suppress(httpx.TransportError, KeyError):
+                    if not tickets:
+                        tickets = [one["id"] for one in (await rest.get("/api/tickets")).json()["tickets"]]
+                        self._chance.shuffle(tickets)
+                    if tickets:
+                        place = f"/api/tickets/{tickets.pop()}/messages"
+                        answer = await rest.post(place, json={"text": f"answer {number}"})
+                        self.answers += answer.is_success
+
+    async def drained(self) -> None:
+        """Return once nothing waits, neither with WeCom nor in the gateway."""
+        async with asyncio.timeout(DRAIN_S):
+            while not self._is_drained():
+                await self.platform.remind()
+                await asyncio.sleep(0.2)
+
+    def _is_drained(self) -> bool:
+        with closing(sqlite3.connect(self.gateway.inbox)) as connection:
+            (waiting,) = connection.execute("SELECT count(*) FROM inbox WHERE state = 'received'").fetchone()
+            pulled = connection.execute("SELECT sum(cursor) FROM pull").fetchone()[0] or 0
+        return not waiting and pulled == self.platform.kept
+
+    async def verdict(self) -> Verdict:
+        """Ask the oracle."""
+        held = chat_oracle.held_in(self.core.data / "crdt-sync.db")
+        async with self.core.client(DEPARTMENT) as rest:
+            shown = await chat_oracle.shown_by(rest, held)
+        return chat_oracle.judged(self.platform.written, held, shown)
+
+
+async def kills(folder: Path, plan: Plan, chance: random.Random) -> Outcome:
+    """Run it."""
+    world = World(folder, plan, chance)
+    async with world.running():
+        writing = asyncio.create_task(world.platform.write())
+        answering = asyncio.create_task(world.answer())
+        try:
+            await asyncio.gather(
+                world.die(world.gateway, PROGRAM, plan.gateway), world.die(world.core, SERVE, plan.service)
+            )
+            world.platform.stop()
+            await writing
+        finally:
+            writing.cancel()
+            answering.cancel()
+            await asyncio.gather(writing, answering, return_exceptions=True)
+        await world.drained()
+        shown = {text: count for text, count in world.platform.shown.items() if text.startswith("answer ")}
+        return Outcome(
+            world.deaths,
+            await world.verdict(),
+            world.platform.attempts,
+            world.answers,
+            shown=len(shown),
+            shown_twice=sum(count > 1 for count in shown.values()),
+        )
