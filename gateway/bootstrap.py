@@ -38,7 +38,7 @@ from gateway.widget.visitors import Visitors
 _CHANNEL_OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.keepalive_time_ms", 30_000),  # a claim may be silent for hours; a service that is gone is noticed
     ("grpc.keepalive_timeout_ms", 10_000),
 )

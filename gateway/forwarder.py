@@ -32,8 +32,20 @@ from gateway.waiting import grown_ms, woken
 
 _BATCH_MAX = 100  # gateway.proto
 _LANES_MAX = 1_000  # looked up at once: to find them takes some milliseconds where an hour's callbacks wait
+_PAUSE_MS_MAX = 1_000  # a call waits for the service by itself, so one that came back is found within two seconds
 _LOOK_MS = 60_000  # how late it may be noticed that an operator has something replayed
 _BATCH_BYTES_MAX = 1_048_576  # gRPC refuses a request above 4 MiB; one callback has at most 1 MiB
+
+# No row's fault: it is the service that is down, slow or full, or our token that it does not take. Every row stays due.
+_OF_THE_SERVICE = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE.name,
+        grpc.StatusCode.DEADLINE_EXCEEDED.name,
+        grpc.StatusCode.RESOURCE_EXHAUSTED.name,
+        grpc.StatusCode.UNAUTHENTICATED.name,
+        "secret",
+    }
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -77,6 +89,7 @@ class Forwarder:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._stopping = False
+        self._failures = 0  # of calls, one after the other
         self._task: asyncio.Task[None] | None = None
 
     def start(self, stub: IngressServiceStub) -> None:
@@ -122,7 +135,11 @@ class Forwarder:
         while due and not self._stopping:
             rows = _bounded(await self._inbox.waiting(due[:_BATCH_MAX]))
             del due[: len(rows)]
+            failures = self._failures
             await self._inbox.settle(await self._forward(stub, rows))
+            if self._failures > failures:
+                most_ms = min(self._pace.retry_delay_ms_max, _PAUSE_MS_MAX)
+                return grown_ms(failures, self._pace.retry_delay_ms_min, most_ms, self._chance)
         return 0
 
     async def _rest(self, pause_ms: int | None) -> None:
@@ -162,7 +179,11 @@ class Forwarder:
                 return await self._search(stub, batch)
             self._counts.add(f"forward.failed.{reason.lower()}")
             _log.warning("service did not take the callbacks", reason=reason, callbacks=len(batch))
+            if reason in _OF_THE_SERVICE:
+                self._failures += 1
+                return []
             return [self._later(item.row) for item in batch]
+        self._failures = 0
         return [self._outcome(item.row, result) for item, result in zip(batch, results, strict=True)]
 
     async def _call(self, stub: IngressServiceStub, batch: Sequence[_Item]) -> Sequence[IngestResult]:

@@ -190,6 +190,8 @@ class Inbox:
             .values(attempts=inbox.c.attempts + 1)
         )
         rows = [{f"new_{name}": value for name, value in asdict(outcome).items()} for outcome in outcomes]
+        if not rows:
+            return
         await self.file.change(lambda connection: connection.execute(statement, rows), synced=False)
 
     async def states(self) -> Mapping[State, int]:
