@@ -198,6 +198,11 @@ class Draft:
         self._event(EventType.OBLIGATION_OVERDUE, live, json.loads(owed.obligation), live.lifecycle.departments, None)
         self.notify(notices.of_red(self._groups, live, owed, self.now_ms))
 
+    def discharge(self, live: LiveTicket, obligation: str) -> None:
+        """Note that something is not owed, whatever the store says of it."""
+        self.touch(live)
+        self._owed.append(OwedChange(live.id, obligation, "discharged", self.now_ms))
+
     def batch(self) -> Batch:
         """Finish: append to each log and conversation once, note the events, and return every row."""
         for touched in self.tickets.values():

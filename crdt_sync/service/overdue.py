@@ -91,11 +91,13 @@ class TurnRed:
         self._live = await desk.get(ticket) if self.owed in known else None
 
     def decide(self, desk: Desk, draft: Draft) -> None:
-        """Tell it, if it is owed after all that this batch has decided."""
+        """Tell it, if it is owed after all that this batch has decided; else nothing is to be looked for any more."""
         del desk
-        live = self._live
-        if live is not None and self.owed.obligation in owed_in(live.fold.state()):
-            draft.turn_red(live, self.owed)
+        if self._live is not None:
+            if self.owed.obligation in owed_in(self._live.fold.state()):
+                draft.turn_red(self._live, self.owed)
+            else:
+                draft.discharge(self._live, self.owed.obligation)
 
     def succeed(self, committed: Committed) -> None:
         """Say so."""

@@ -1,5 +1,6 @@
 """What bound groups are told: by the commit of what they tell, once, and no more than their departments may know."""
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -8,10 +9,12 @@ import pytest
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain.delivery import Conversation, DeliveryState
-from crdt_sync.domain.group import Group, Groups, Notice
+from crdt_sync.domain.group import NO_GROUPS, RED_AFTER_MS, Group, Groups, Notice
 from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import Unavailable
+from crdt_sync.ports import Batch
 from crdt_sync.ports.outbox import OutboxFilter
+from crdt_sync.ports.owed import OwedChange
 from crdt_sync.service.sending import Report, lease_of
 from crdt_sync.wire import ysync
 from tests.fakes import ManualClock
@@ -25,7 +28,8 @@ TECHNICIANS = Group(Conversation("dingtalk", "robot", "cid-tech"), "tech", froze
 STRANGERS = Group(Conversation("wecom-group", "strangers", ""), "marketing", ALL, "en")
 GATEWAY_OF_ROBOTS = replace(GATEWAY, actor="gateway-2", accounts=("office-robot",))
 DELIVERED = ({"type": "event", "event": "delivered"}, {"type": "text", "text": "p-1"})
-GROUPS = Groups((OFFICE, TECHNICIANS, STRANGERS), HOUR_MS)
+SELLERS = Group(Conversation("feishu-group", "sellers", ""), "sales", frozenset({Notice.RAISED}), "en")
+GROUPS = Groups((OFFICE, TECHNICIANS, STRANGERS, SELLERS), HOUR_MS)
 
 
 @pytest.fixture
@@ -81,9 +85,13 @@ async def test_what_is_owed_since_a_stage_stands_in_the_same_notice(world):
 
 
 async def test_a_group_hears_what_it_is_to_hear_of_and_only_where_its_department_takes_part(world):
-    await withdrawn(world)
-
+    view = await withdrawn(world)
     assert [] == await told(world, "robot")
+    world.clock.advance(HOUR_MS)
+    await world.overdue.look()
+
+    owed = f"#{view.id[:8]} Fibre for the bakery: To be done: Halt or Dismantle in Field engineering"
+    assert [owed] == await told(world, "sellers")
     assert [] == await told(world, "strangers")
 
 
@@ -189,6 +197,29 @@ async def test_more_than_a_page_turns_red_in_one_look(world, monkeypatch):
     assert 5 == len(await told(world, "robot"))
 
 
+async def test_what_the_store_wrongly_calls_owed_is_forgotten(world, store):
+    view = await signed(world)
+    await store.commit(Batch(owed=[OwedChange(view.id, '{"owes":{"tech":["halt"]},"row":"stop_work"}', "raised", 0)]))
+    await world.overdue.look()
+
+    assert [] == await told(world, "robot")
+    assert [] == await store.overdue(world.clock.now_ms())
+
+
+@pytest.mark.parametrize("groups", [GROUPS, NO_GROUPS])
+async def test_two_services_that_look_at_once_tell_it_once(store, groups):
+    first, other = [await World.start(store, groups=groups) for _ in range(2)]
+    await withdrawn(first)
+    for world in (first, other):
+        world.clock.advance(RED_AFTER_MS)
+    await asyncio.gather(first.overdue.look(), other.overdue.look())
+    await first.stop()
+    await other.stop()
+
+    assert len(groups.groups[:1]) == len(await told(first, "robot"))
+    assert 1 == [event.type for event in await store.events(0)].count("obligation_overdue")
+
+
 async def test_what_becomes_of_a_notice_stands_in_the_outbox_and_on_no_ticket(world, store):
     (opened,) = await world.tickets.ingest(GATEWAY, [arrival("hello")])
     claiming = world.outbox.claim(Identity(GATEWAY_OF_ROBOTS, None), accounts=(), idempotent=(), in_flight_max=0)
@@ -206,13 +237,14 @@ async def test_what_becomes_of_a_notice_stands_in_the_outbox_and_on_no_ticket(wo
 
 
 async def test_a_notice_that_an_operator_drops_lets_the_next_pass(world, store):
-    await signed(world)
+    view = await signed(world)
     first, second, _ = await store.deliveries(OutboxFilter(account="office-robot"))
     await store.amend_delivery(first.id, [DeliveryState.PENDING], DeliveryState.DROPPED)
     await world.outbox.look()
     await world.settle()
 
     assert DeliveryState.DEAD is (await store.delivery(first.id)).state
+    assert {} == (await world.rooms.get(f"ticket/{view.id}/talk")).document.deliveries()
     claiming = world.outbox.claim(Identity(GATEWAY_OF_ROBOTS, None), accounts=(), idempotent=(), in_flight_max=0)
     assert second.id == (await anext(claiming)).id
     await claiming.close()
