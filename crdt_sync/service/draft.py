@@ -35,6 +35,7 @@ from crdt_sync.ports.owed import OwedChange, StoredOwed
 from crdt_sync.protocol.room import Member, Relay, Room
 from crdt_sync.service import notices
 from crdt_sync.service.live_ticket import LiveTicket
+from crdt_sync.service.projection import Projection, owed_in, project
 
 SERVICE = Principal(ActorId("service"), Department("service"))
 
@@ -368,38 +369,3 @@ class Draft:
             updated_at_ms=self.now_ms,
             traceparent=touched.traceparent,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Projection:
-    """What a ticket's row says of its state."""
-
-    stage: str
-    kind: str
-    lanes: Mapping[str, str]
-    flags: Mapping[str, Sequence[str]]
-    obligations: Sequence[Mapping[str, object]]
-    card: Mapping[str, object]
-
-
-def project(live: LiveTicket) -> Projection:
-    """Read a ticket's row out of its fold and its card, as they are now."""
-    state = live.fold.state()
-    return Projection(
-        stage=state.stage or "",
-        kind=state.kind or "",
-        lanes={str(lane): name for lane, name in sorted(state.lanes.items())},
-        flags={lane: list(flags) for lane, flags in state.flags.items()},
-        obligations=[obligation.to_json() for obligation in state.obligations],
-        card=live.card.card(),
-    )
-
-
-def owed_in(state: TicketState | None) -> dict[str, dict[str, object]]:
-    """What is owed, keyed by what it is, so that a new trigger of the same obligation is no new obligation."""
-    found: dict[str, dict[str, object]] = {}
-    for obligation in state.obligations if state is not None else ():
-        entry = obligation.to_json()
-        del entry["trigger"]
-        found[dumps(entry)] = entry
-    return found

@@ -16,8 +16,9 @@ from crdt_sync.ports import Clock, Committed, Store, StoreUnavailable
 from crdt_sync.ports.owed import StoredOwed
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.committer import Committer
-from crdt_sync.service.draft import Draft, owed_in
+from crdt_sync.service.draft import Draft
 from crdt_sync.service.live_ticket import Desk, LiveTicket
+from crdt_sync.service.projection import owed_in
 
 LOOK_S = 15.0  # what is red is so by the hour; an empty look is one read of an index
 PAGE_ROWS = 100  # at a time, so that commits of people come in between

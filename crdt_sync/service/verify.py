@@ -22,9 +22,9 @@ from crdt_sync.ports.inspection import Inspector
 from crdt_sync.ports.stored import StoredDocument
 from crdt_sync.service import authorship
 from crdt_sync.service.compaction import kind_of
-from crdt_sync.service.draft import project
 from crdt_sync.service.lifecycles import Lifecycles, Read
 from crdt_sync.service.live_ticket import Desk
+from crdt_sync.service.projection import project
 from crdt_sync.service.rooms import Rooms
 
 RESTORE = "Restore a backup that `admin verify` passes: crdt-sync admin restore FILE."

@@ -11,8 +11,8 @@ from crdt_sync.domain.instants import instant
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
 from crdt_sync.ports import TicketRow
-from crdt_sync.service.draft import project
 from crdt_sync.service.live_ticket import LiveTicket
+from crdt_sync.service.projection import project
 
 
 @dataclass(frozen=True, slots=True)
