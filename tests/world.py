@@ -10,6 +10,7 @@ from crdt_sync.domain.access import Principal
 from crdt_sync.domain.group import NO_GROUPS, Groups
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import TicketId
+from crdt_sync.domain.service_desk import NO_DESK, ServiceDesk
 from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import Unauthenticated
 from crdt_sync.ports import Store
@@ -76,7 +77,14 @@ class World:
     """Everything that `serve` builds, but the sockets."""
 
     def __init__(
-        self, store: Store, lifecycles: Lifecycles, clock: ManualClock, *, open_documents: bool, groups: Groups
+        self,
+        store: Store,
+        lifecycles: Lifecycles,
+        clock: ManualClock,
+        *,
+        open_documents: bool,
+        groups: Groups,
+        service_desk: ServiceDesk,
     ) -> None:
         self.store, self.lifecycles, self.clock, self.ids = store, lifecycles, clock, SeededIds(1)
         self.expires_at_ms: int | None = None  # of every token that is judged from now on
@@ -88,12 +96,12 @@ class World:
         self.leases = Leases(clock, self.standing)
         self.audit = Audit(self.meter, clock, b"k" * 32)
         self.events = Events(store, self.leases)
-        self.outbox = Outbox(store, self.leases, clock, self.ids)
+        self.outbox = Outbox(store, self.leases, clock, self.ids, service_desk)
         noticed = {"notice": self.events.notice, "outbox": self.outbox.notice}
         self.committer = Committer(self.desk, clock, self.meter, **noticed)
         self.overdue = Overdue(store, clock, red_after_ms=groups.red_after_ms)
         shared = {"store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": lifecycles}
-        self.tickets = Tickets(**shared, clock=clock, ids=self.ids, secret=b"k" * 32)
+        self.tickets = Tickets(**shared, clock=clock, ids=self.ids, secret=b"k" * 32, service_desk=service_desk)
         self.contents = Contents(store, self.tickets, lifecycles, clock, self.ids, self.meter)
         self.connections = Connections(
             **shared, clock=clock, audit=self.audit, leases=self.leases, open_documents=open_documents
@@ -106,12 +114,15 @@ class World:
         *,
         open_documents: bool = False,
         lifecycle: str = "connect-order",
+        others: Sequence[str] = (),
+        service_desk: ServiceDesk = NO_DESK,
         groups: Groups = NO_GROUPS,
         clock: ManualClock | None = None,
     ) -> "World":
-        source = {lifecycle: lifecycle_files.shipped()[lifecycle]}
-        lifecycles = await Lifecycles.load(store, lifecycle_files.load, lifecycle_files.load_accepted, source)
-        world = cls(store, lifecycles, clock or ManualClock(), open_documents=open_documents, groups=groups)
+        sources = {name: lifecycle_files.shipped()[name] for name in (lifecycle, *others)}
+        lifecycles = await Lifecycles.load(store, lifecycle_files.load, lifecycle_files.load_accepted, sources)
+        chosen = {"open_documents": open_documents, "groups": groups, "service_desk": service_desk}
+        world = cls(store, lifecycles, clock or ManualClock(), **chosen)
         world.compactor.start()
         world.committer.start()
         world.committer._task.add_done_callback(_end_what_waits)

@@ -129,9 +129,9 @@ class _Rule(_Section):
     assign: Assign | None = None
 
     @model_validator(mode="after")
-    def _has_a_lane(self) -> Self:
-        if self.assign is not None and self.lane is None:
-            raise ValueError("`assign` needs a `lane`")
+    def _is_given_in_one_way(self) -> Self:
+        if (self.assign is None) != (self.lane is None):
+            raise ValueError("`lane` and `assign` go together")
         return self
 
     def rule(self) -> Rule:

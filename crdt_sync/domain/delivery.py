@@ -14,6 +14,9 @@ from crdt_sync.domain.canonical import base32_id, dumps
 from crdt_sync.domain.ids import MessageId, TicketId
 from crdt_sync.domain.message import Message, Part
 
+SERVICE_AUTHOR = "service"
+"""The author of what the service itself says to a customer. Whatever a gateway brings has an author that it made."""
+
 _ID_PREFIX = b"ticket-delivery/1\n"
 
 Fate = Literal["sent", "delivered", "read", "failed"]
@@ -71,11 +74,13 @@ def delivery_id(ticket: TicketId, message: MessageId, index: int) -> str:
 
 
 def outgoing(posted: Message) -> tuple[tuple[int, Part], ...]:
-    """Return the parts that are for the customer, with their places: of what an agent wrote here.
+    """Return the parts that are for the customer, with their places: of what an agent wrote here, or the service.
 
-    What a channel brought has an origin, and its other side knows it. An event is no word to anybody.
+    What a channel brought its other side knows: of an agent's it has an origin, and of the system's another author. An
+    event is no word to anybody.
     """
-    if posted.kind != "agent" or posted.origin is not None:
+    by_agent = posted.kind == "agent" and posted.origin is None
+    if not by_agent and (posted.kind, posted.author) != ("system", SERVICE_AUTHOR):
         return ()
     return tuple((index, part) for index, part in enumerate(posted.parts) if part["type"] != "event")
 

@@ -139,12 +139,9 @@ class Service:
 
     async def _start(self) -> None:
         settings, clock = self.settings, SystemClock()
-        service_desk = NO_DESK if settings.desk is None else desk_file.load(settings.desk)
-        sources = _lifecycle_sources(settings.lifecycle)
-        _make_directory(settings.data)
-        self._http = HttpServer(settings.host, settings.port, _tls(settings))
-        self._held.enter_context(database.held(settings.url))
-        store = self._store = await database.open_store(settings.url)
+        service_desk, sources = _files(settings)
+        http = self._http = HttpServer(settings.host, settings.port, _tls(settings))
+        store = self._store = await self._open(settings)
         lifecycles = self._lifecycles = await _load_lifecycles(store, sources)
         ids = SystemIds(clock)
         telemetry = Telemetry()
@@ -173,7 +170,14 @@ class Service:
         )
         telemetry.watch(lambda: connections.levels(watching=events.wires()))
         tickets = Tickets(
-            store=store, rooms=rooms, committer=committer, lifecycles=lifecycles, clock=clock, ids=ids, secret=secret
+            store=store,
+            rooms=rooms,
+            committer=committer,
+            lifecycles=lifecycles,
+            clock=clock,
+            ids=ids,
+            secret=secret,
+            service_desk=service_desk,
         )
         contents = self._contents = Contents(store, tickets, lifecycles, clock, ids, telemetry)
         authenticator = StandingAuthenticator(self._authenticator(keys, clock), standing)
@@ -200,7 +204,12 @@ class Service:
             room=sockets.stream,
         )
         grpc = GrpcServer(parts, grpc_connections(room))
-        await self._listen(self._http, self._app(parts, telemetry), sockets, grpc)
+        await self._listen(http, self._app(parts, telemetry), sockets, grpc)
+
+    async def _open(self, settings: Settings) -> Store:
+        _make_directory(settings.data)
+        self._held.enter_context(database.held(settings.url))
+        return await database.open_store(settings.url)
 
     def _app(self, parts: GrpcParts, telemetry: Telemetry) -> FastAPI:
         return create_app(
@@ -293,16 +302,25 @@ async def _load_lifecycles(store: Store, sources: dict[str, str]) -> Lifecycles:
     return await Lifecycles.load(store, lifecycle_files.load, lifecycle_files.load_accepted, sources)
 
 
-def _lifecycle_sources(chosen: str) -> dict[str, str]:
-    """Return the lifecycle that was chosen, by its shipped name or its path, and every other shipped one after it."""
+def _files(settings: Settings) -> tuple[ServiceDesk, dict[str, str]]:
+    """Read the service desk, and the lifecycles that it and the settings name; the first is the default."""
+    service_desk = NO_DESK if settings.desk is None else desk_file.load(settings.desk)
+    chosen = [rule.lifecycle for rule in service_desk.rules if rule.lifecycle is not None]
+    return service_desk, _lifecycle_sources(settings.lifecycle, *chosen)
+
+
+def _lifecycle_sources(*chosen: str) -> dict[str, str]:
+    """Return the lifecycles that were chosen, by their shipped names or their paths, and behind them all shipped."""
     shipped = lifecycle_files.shipped()
-    if chosen in shipped:
-        return {chosen: shipped.pop(chosen), **shipped}
+    return {name: shipped.get(name) or _lifecycle_file(name) for name in chosen} | shipped
+
+
+def _lifecycle_file(path: str) -> str:
     try:
-        return {chosen: Path(chosen).read_text("utf-8"), **shipped}
+        return Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Malformed(
-            f"The lifecycle {chosen!r} is neither a shipped one nor a file that can be read.",
+            f"The lifecycle {path!r} is neither a shipped one nor a file that can be read.",
             code="lifecycle",
-            advice=f"Shipped are: {', '.join(sorted(shipped))}.",
+            advice=f"Shipped are: {', '.join(sorted(lifecycle_files.shipped()))}.",
         ) from error

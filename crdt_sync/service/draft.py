@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.canonical import dumps
-from crdt_sync.domain.delivery import Fate, as_fate, delivery_id, joined, outgoing
+from crdt_sync.domain.claims import Claim
+from crdt_sync.domain.delivery import SERVICE_AUTHOR, Fate, as_fate, delivery_id, joined, outgoing
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.group import NO_GROUPS, Groups
-from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, TicketId
+from crdt_sync.domain.ids import ActorId, Department, Digest, LaneId, MessageId, TicketId
 from crdt_sync.domain.lifecycle.result import TicketState
 from crdt_sync.domain.media import uploads
 from crdt_sync.domain.message import Message
@@ -28,6 +29,7 @@ from crdt_sync.ports import (
     TicketRow,
     TicketWrite,
 )
+from crdt_sync.ports.desk import Assignment, NewParty, Turn
 from crdt_sync.ports.media import MediaUse
 from crdt_sync.ports.operator import HOUR_MS, Refusal
 from crdt_sync.ports.outbox import DeliveryChange, NewDelivery, StoredDelivery
@@ -35,9 +37,9 @@ from crdt_sync.ports.owed import OwedChange, StoredOwed
 from crdt_sync.protocol.room import Member, Relay, Room
 from crdt_sync.service import notices
 from crdt_sync.service.live_ticket import LiveTicket
-from crdt_sync.service.projection import Projection, owed_in, project
+from crdt_sync.service.projection import Projection, assigned, owed_in, project
 
-SERVICE = Principal(ActorId("service"), Department("service"))
+SERVICE = Principal(ActorId(SERVICE_AUTHOR), Department("service"))
 
 
 @dataclass(slots=True)
@@ -78,6 +80,10 @@ class Draft:
         self._refusals: list[Refusal] = []
         self._refused: Counter[tuple[str, str, ActorId, Department]] = Counter()  # entries; one update may hold many
         self._writes: dict[TicketId, TicketWrite] = {}
+        self.given: Counter[ActorId] = Counter()  # tickets, to people, by rules
+        self.turns: dict[str, ActorId] = {}
+        self._parties: list[NewParty] = []
+        self._assignments: dict[TicketId, Assignment] = {}
 
     def update(
         self, room: Room, data: bytes, principal: Principal, *, member: Member | None = None, trace: str | None = None
@@ -112,6 +118,16 @@ class Draft:
         """Bind a subject to its ticket."""
         self.subjects[subject] = ticket
         self._subject_rows.append(NewSubject(subject, ticket, readable))
+
+    def keep_party(self, ticket: TicketId, party: str) -> None:
+        """Say whose a new ticket is."""
+        self._parties.append(NewParty(ticket, party))
+
+    def give(self, live: LiveTicket, lane: LaneId, claim: Claim, trace: str | None = None) -> None:
+        """Give somebody a lane of a ticket."""
+        self.given[claim.actor] += 1
+        self.update(live.card_room, live.card.take(lane, claim), SERVICE, trace=trace)
+        self.touch(live, trace)
 
     def keep_result(self, result: NewResult) -> None:
         """Keep the first result of an idempotency key."""
@@ -231,6 +247,9 @@ class Draft:
             delivery_changes=list(self._delivery_changes.values()),
             owed=self._owed,
             media=self._media,
+            assignments=list(self._assignments.values()),
+            turns=[Turn(rule, actor) for rule, actor in self.turns.items()],
+            parties=self._parties,
         )
 
     @property
@@ -352,6 +371,9 @@ class Draft:
             card = shown.card
         else:  # its state is as the row says
             shown, card = live.row, live.card.card()
+        before = assigned(live.lifecycle, live.row.lanes, live.row.card) if live.row is not None else {}
+        if (lanes := assigned(live.lifecycle, shown.lanes, card)) != before:
+            self._assignments[live.id] = Assignment(live.id, lanes)
         return TicketWrite(
             id=live.id,
             expected_position=live.row.position if live.row else None,

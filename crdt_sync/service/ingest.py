@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from crdt_sync.documents.rules import Scalar
 from crdt_sync.domain import access, message, transition
 from crdt_sync.domain.access import GATEWAY, Principal
 from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.delivery import Conversation, Fate, as_fate
 from crdt_sync.domain.ids import ActorId, MessageId, Role, TicketId
 from crdt_sync.domain.message import Message, MessageKind, Part
+from crdt_sync.domain.service_desk import Rule
 from crdt_sync.domain.transition import Undecodable
 from crdt_sync.errors import CallerError, Forbidden, NotFound, TicketSyncError
 from crdt_sync.ports import Committed
@@ -27,6 +29,7 @@ from crdt_sync.service.admission import MESSAGES_PER_TICKET_MAX, judge_transitio
 from crdt_sync.service.draft import SERVICE, Draft
 from crdt_sync.service.live_ticket import CHAT, Desk, LiveTicket
 from crdt_sync.service.notes import Note
+from crdt_sync.service.reception import Given, Reception
 
 SEQUENCES_MAX = 10_000  # tickets that one conversation may have had; each look-up is one indexed row
 
@@ -72,8 +75,9 @@ class Ingest:
     arrival: Arrival
     secret: bytes
     salt: str
+    reception: Reception
     outcome: "asyncio.Future[Ingested]" = field(init=False)
-    builds_on: Sequence[Room] = field(init=False, default=())  # the form of a note; else what sessions never write
+    builds_on: Sequence[Room] = field(init=False, default=())  # the form of a note; the card of what is given anew
     live: LiveTicket | None = field(init=False, default=None)
     _note: Note | None = field(init=False, default=None)
     _subject: str = field(init=False, default="")
@@ -81,6 +85,10 @@ class Ingest:
     _known: tuple[TicketId, str] | None = field(init=False, default=None)
     _told: tuple[StoredDelivery, Fate] | None = field(init=False, default=None)
     _result: Ingested | None = field(init=False, default=None)
+    _posted: Message = field(init=False)
+    _rule: Rule | None = field(init=False, default=None)
+    _given: Given | None = field(init=False, default=None)
+    _saying: Message | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Make the promise."""
@@ -90,7 +98,7 @@ class Ingest:
         """Find the message, else the conversation's newest ticket, else prepare a fresh one."""
         if self.arrival.account not in self.principal.accounts:
             raise Forbidden(f"The token does not name the account {self.arrival.account[:60]!r}.", code="account")
-        self._opening, self._note = None, None
+        self._opening, self._note, self._given, self._saying, self.builds_on = None, None, None, None, ()
         group = desk.groups.bound(self.arrival.account, self.arrival.conversation)
         if group is not None:
             self._note = Note(self.arrival, group)
@@ -106,8 +114,19 @@ class Ingest:
         stored = None if id_ in draft.messages else await desk.store.message(id_)
         self._known = draft.messages.get(id_) or ((stored.ticket, stored.record) if stored else None)
         if self._known is None:
-            self.live = await (self._told_ticket(desk) if self.arrival.about else self._conversation(desk, draft))
-            await desk.with_talk(self.live)
+            self._rule = self.reception.rule(self._customer, self.arrival.parts)
+            live = await (self._told_ticket(desk) if self.arrival.about else self._conversation(desk, draft))
+            await desk.with_talk(live)
+            self.live, self._posted = live, self._message(live.id)
+            await self._receive(desk, draft, live)
+
+    async def _receive(self, desk: Desk, draft: Draft, live: LiveTicket) -> None:
+        """Decide who is given the conversation, if it begins or comes back, and what the customer is told."""
+        if self._opening is not None or (live.is_closed and not self.arrival.about):
+            self._given = await self.reception.give(self._rule, live, self._party, desk.store, draft)
+            if self._given is not None and self._opening is None:
+                self.builds_on = (live.card_room,)
+        self._saying = await self.reception.notice(self._posted, self._party, desk.store, draft)
 
     def decide(self, desk: Desk, draft: Draft) -> None:
         """Post the message, after an opening or a reopening if it takes one; in a bound group it is a note."""
@@ -124,8 +143,7 @@ class Ingest:
             draft.tell_fate(self.live, row, fate)
             self._result = Ingested(self.arrival.key, "accepted", row.ticket, row.message)
             return
-        live, arrival = self.live, self.arrival
-        posted = self._message(live.id)
+        live, arrival, posted = self.live, self.arrival, self._posted
         assert live.messages is not None, "prepare loaded the conversation"
         if len(live.messages) >= MESSAGES_PER_TICKET_MAX:
             raise Forbidden("The conversation holds as many messages as it may.", code="too_many")
@@ -135,7 +153,13 @@ class Ingest:
             reopening = self._reopening(draft, live)
             assert reopening is not None, "prepare chose a fresh ticket where none can be reopened"
             draft.admit(live, reopening, arrival.trace)
+        if self._given is not None:
+            draft.give(live, self._given.lane, self._given.claim, arrival.trace)
+            if self._given.turn is not None:
+                draft.turns[self._given.turn.rule] = self._given.turn.actor
         draft.post(live, posted, arrival.trace)
+        if self._saying is not None and len(live.messages) < MESSAGES_PER_TICKET_MAX:
+            draft.post(live, self._saying, arrival.trace)
         self._result = Ingested(arrival.key, "accepted", live.id, posted.id)
 
     def succeed(self, committed: Committed) -> None:
@@ -186,7 +210,7 @@ class Ingest:
             if not live.is_closed or self._reopening(draft, live) is not None:
                 return live
         self._subject = subject
-        lifecycle = desk.lifecycles.default
+        lifecycle = self.reception.lifecycle(self._rule)
         self._opening = transition.make(
             ticket=None,
             lane=lifecycle.control.id,
@@ -205,11 +229,14 @@ class Ingest:
         if denial is not None:
             raise denial.error()
         arrival = self.arrival
-        name = arrival.display_name[:200]
-        card = live.card.set_fields({"customer": name}) if name else b""
+        fields: dict[str, Scalar] = dict(self._rule.card) if self._rule is not None else {}
+        if arrival.display_name:
+            fields["customer"] = arrival.display_name[:200]
+        card = live.card.set_fields(fields) if fields else b""
         live.opened(self._subject, draft.now_ms)
-        live.customer = Conversation(arrival.channel, arrival.account, arrival.conversation, arrival.hears_events)
+        live.customer = self._customer
         draft.bind(self._subject, live.id, live.customer.to_json())
+        draft.keep_party(live.id, self._party)
         draft.admit(live, opening, arrival.trace)
         if card:
             draft.update(live.card_room, card, SERVICE, trace=arrival.trace)
@@ -257,6 +284,16 @@ class Ingest:
             reason = "The platform's key came before with another content."
             return Ingested(self.arrival.key, "rejected", code="idempotency_key_reused", reason=reason)
         return Ingested(self.arrival.key, "duplicate", ticket, MessageId(known.id))
+
+    @property
+    def _customer(self) -> Conversation:
+        arrival = self.arrival
+        return Conversation(arrival.channel, arrival.account, arrival.conversation, arrival.hears_events)
+
+    @property
+    def _party(self) -> str:
+        """An opaque name of the other side: the same for every ticket of the conversation, and no personal data."""
+        return _opaque(self.secret, [self.arrival.channel, self.arrival.account, self.arrival.conversation])
 
     def _subject_of(self, sequence: int) -> str:
         arrival = self.arrival

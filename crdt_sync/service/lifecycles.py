@@ -13,9 +13,12 @@ Read = Callable[[str, str], Lifecycle]  # (text, name)
 class Lifecycles:
     """Look-up by digest. A ticket keeps the lifecycle that it was opened with, so none is ever forgotten."""
 
-    def __init__(self, default: Lifecycle, sources: Mapping[Digest, tuple[Lifecycle, str]]) -> None:
+    def __init__(
+        self, default: Lifecycle, sources: Mapping[Digest, tuple[Lifecycle, str]], given: Mapping[str, Lifecycle]
+    ) -> None:
         self.default = default
         self._known = dict(sources)
+        self._given = dict(given)
 
     @classmethod
     async def load(cls, store: Store, prove: Read, reread: Read, sources: Mapping[str, str]) -> "Lifecycles":
@@ -32,11 +35,15 @@ class Lifecycles:
         for lifecycle, source in given:
             await store.save_lifecycle(lifecycle.digest, source)
         known = {digest: (reread(source, digest), source) for digest, source in (await store.lifecycles()).items()}
-        return cls(given[0][0], known)
+        return cls(given[0][0], known, {name: lifecycle for name, (lifecycle, _) in zip(sources, given, strict=True)})
 
     def all(self) -> tuple[Lifecycle, ...]:
         """Every known lifecycle."""
         return tuple(lifecycle for lifecycle, _ in self._known.values())
+
+    def given(self, name: str) -> Lifecycle:
+        """Return the lifecycle of a source that was given at the start, by the name that it had there."""
+        return self._given[name]
 
     def by_digest(self, digest: str) -> Lifecycle:
         """Return a lifecycle.

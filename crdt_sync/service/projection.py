@@ -1,9 +1,12 @@
-"""What a ticket's row says of its state, and what is owed in it: read out of the fold, which decides."""
+"""What a ticket's row says of it, read out of its fold and its card as they are now. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from crdt_sync.domain import claims
 from crdt_sync.domain.canonical import dumps
+from crdt_sync.domain.ids import ActorId, LaneId
+from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.domain.lifecycle.result import TicketState
 from crdt_sync.service.live_ticket import LiveTicket
 
@@ -31,6 +34,12 @@ def project(live: LiveTicket) -> Projection:
         obligations=[obligation.to_json() for obligation in state.obligations],
         card=live.card.card(),
     )
+
+
+def assigned(lifecycle: Lifecycle, lanes: Mapping[str, str], card: Mapping[str, object]) -> dict[LaneId, ActorId]:
+    """Who has which lane of a ticket, nobody of one that is closed."""
+    control = lifecycle.control
+    return claims.assignees(card) if lanes.get(control.id, control.initial) == control.initial else {}
 
 
 def owed_in(state: TicketState | None) -> dict[str, dict[str, object]]:

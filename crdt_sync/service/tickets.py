@@ -13,6 +13,7 @@ from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import ID_PATTERN, DocumentKind, DocumentName, TicketId
 from crdt_sync.domain.lifecycle.explain import Language, explain
 from crdt_sync.domain.message import Part
+from crdt_sync.domain.service_desk import NO_DESK, ServiceDesk
 from crdt_sync.domain.tripwire import Agreement, Alarm, Evidence, Fingerprint
 from crdt_sync.errors import Forbidden, NotThereYet
 from crdt_sync.ports import Clock, Ids, Store, TicketFilter, TicketRow
@@ -31,6 +32,7 @@ from crdt_sync.service.ingest import Arrival, Ingest, Ingested
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import LiveTicket, no_ticket
 from crdt_sync.service.look import Look, settled
+from crdt_sync.service.reception import Reception
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.views import (
     Explained,
@@ -64,6 +66,7 @@ class Tickets:
         clock: Clock,
         ids: Ids,
         secret: bytes,
+        service_desk: ServiceDesk = NO_DESK,
     ) -> None:
         self._store = store
         self._rooms = rooms
@@ -72,6 +75,7 @@ class Tickets:
         self._clock = clock
         self._ids = ids
         self._secret = secret  # the deployment's key: what chat subjects are made with
+        self._reception = Reception(service_desk, lifecycles)
 
     async def open(
         self,
@@ -359,7 +363,7 @@ class Tickets:
         """
         if not principal.is_gateway:
             raise Forbidden("Only a gateway ingests.", code="not_a_gateway")
-        jobs = [Ingest(principal, arrival, self._secret, self._ids.salt()) for arrival in arrivals]
+        jobs = [Ingest(principal, arrival, self._secret, self._ids.salt(), self._reception) for arrival in arrivals]
         for job in jobs:
             self._committer.enqueue(job)
         return [await job.outcome for job in jobs]

@@ -68,7 +68,7 @@ async def verify(store: Store, inspector: Inspector, reread: Read, ids: Ids) -> 
     for fault in _lifecycles(await store.lifecycles(), reread, known):
         yield fault
     if known:
-        lifecycles = Lifecycles(next(iter(known.values()))[0], known)
+        lifecycles = Lifecycles(next(iter(known.values()))[0], known, {})
         async for ticket in _tickets(inspector):
             async for fault in _ticket(store, ticket, lifecycles, ids):
                 yield fault

@@ -149,7 +149,7 @@ def lifecycles() -> Lifecycles:
         stories=(),
         labels={"signed": {"zh": "已签约"}},
     )
-    return Lifecycles(lifecycle, {lifecycle.digest: (lifecycle, "lifecycle: fibre\n")})
+    return Lifecycles(lifecycle, {lifecycle.digest: (lifecycle, "lifecycle: fibre\n")}, {})
 
 
 class FakeConnection:

@@ -1,6 +1,6 @@
 """Who has which ticket, whose turn it is, and whose tickets are; and what was sent, by its time.
 
-Tickets that are there already count as nobody's until their card changes.
+Tickets that are there already count as nobody's until somebody else has them.
 """
 
 import sqlalchemy as sa
