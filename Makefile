@@ -108,6 +108,12 @@ TURNS ?= 1
 soak: setup ## Kill service and gateway at chosen points, fill a disk, fail its syncs; KILLS=300 TURNS=10 for a night; needs strace
 	@$(BIN)/python -m tests.integration.soak --kills $(KILLS) --turns $(TURNS)
 
+MESSAGES ?= 180000
+
+.PHONY: outage
+outage: setup ## Send MESSAGES callbacks while the service is down, an hour of 50 a second, and see all of them come in order
+	@$(BIN)/python -m tests.integration.outage --messages $(MESSAGES)
+
 SECONDS ?= 60
 
 .PHONY: fuzz

@@ -32,6 +32,7 @@ from gateway.waiting import grown_ms, woken
 
 _BATCH_MAX = 100  # gateway.proto
 _LANES_MAX = 1_000  # looked up at once: to find them takes some milliseconds where an hour's callbacks wait
+_ROUNDS_MAX = 10  # for some conversations, before others have their turn: half a second or so
 _PAUSE_MS_MAX = 1_000  # a call waits for the service by itself, so one that came back is found within two seconds
 _LOOK_MS = 60_000  # how late it may be noticed that an operator has something replayed
 _BATCH_BYTES_MAX = 1_048_576  # gRPC refuses a request above 4 MiB; one callback has at most 1 MiB
@@ -135,12 +136,27 @@ class Forwarder:
         while due and not self._stopping:
             rows = _bounded(await self._inbox.waiting(due[:_BATCH_MAX]))
             del due[: len(rows)]
+            if not await self._forward_lanes(stub, rows):
+                most_ms = min(self._pace.retry_delay_ms_max, _PAUSE_MS_MAX)
+                return grown_ms(self._failures - 1, self._pace.retry_delay_ms_min, most_ms, self._chance)
+        return 0
+
+    async def _forward_lanes(self, stub: IngressServiceStub, rows: Sequence[Waiting]) -> bool:
+        """Forward these, and some of what follows in their conversations; False if the service fails.
+
+        It has loaded their tickets then: an hour's callbacks, one of each conversation in turn, would have it load
+        every ticket for every message.
+        """
+        for _ in range(_ROUNDS_MAX):
             failures = self._failures
             await self._inbox.settle(await self._forward(stub, rows))
             if self._failures > failures:
-                most_ms = min(self._pace.retry_delay_ms_max, _PAUSE_MS_MAX)
-                return grown_ms(failures, self._pace.retry_delay_ms_min, most_ms, self._chance)
-        return 0
+                return False
+            if self._stopping or len(rows) < _BATCH_MAX // 2:
+                break
+            following = await self._inbox.waiting(await self._inbox.following([row.id for row in rows]))
+            rows = _bounded([row for row in following if row.next_attempt_ms <= self._clock.now_ms()])
+        return True
 
     async def _rest(self, pause_ms: int | None) -> None:
         """Until `pause_ms` are over or something new came; None if nothing waits."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, tuple_, update
@@ -177,6 +178,12 @@ class Inbox:
         found = await self.file.read(lambda connection: {row.id: Waiting(*row) for row in connection.execute(query)})
         return [found[id_] for id_ in ids]
 
+    async def following(self, ids: Sequence[int]) -> list[int]:
+        """The oldest waiting row of each conversation that one of these rows is of; raises `Unavailable`."""
+        query = heads_of(ids)
+        found = await self.file.read(lambda connection: connection.execute(query).scalars().all())
+        return [id_ for id_ in found if id_ is not None]
+
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Write what attempts came to, in one transaction; raises `Unavailable`, and then nothing is written.
 
@@ -309,6 +316,14 @@ def oldest(accounts: Sequence[str]) -> Select[tuple[int]]:
     """The id of each conversation's oldest waiting row."""
     lanes = (inbox.c.account, inbox.c.conversation)
     return select(func.min(inbox.c.id)).where(WAITING, inbox.c.account.in_(accounts)).group_by(*lanes)
+
+
+def heads_of(ids: Sequence[int]) -> Select[Any]:
+    """The id of the oldest waiting row of each of these rows' conversations."""
+    one = inbox.alias("one")
+    same = inbox.c.account == one.c.account, inbox.c.conversation == one.c.conversation
+    head = select(func.min(inbox.c.id)).where(WAITING, *same).correlate(one).scalar_subquery()
+    return select(head).where(one.c.id.in_(ids))
 
 
 def _put_reply() -> sqlite.Insert:

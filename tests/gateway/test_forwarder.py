@@ -106,6 +106,19 @@ async def test_hundred_conversations_fill_a_call(tmp_path):
     assert [100, 1] == [len(call) for call in ingress.calls]
 
 
+async def test_conversations_whose_tickets_are_loaded_go_on_before_others(tmp_path):
+    ingress = FakeIngress()
+    async with line(tmp_path, ingress) as it:
+        for turn in range(3):
+            for number in range(101):
+                await it.put(f"m{number}-{turn}", lane=f"lane {number}")
+        await it.drain()
+
+    first = [f"m{number}" for number in range(100)]
+    assert [[f"{name}-{turn}" for name in first] for turn in range(3)] == ingress.calls[:3]
+    assert [["m100-0"], ["m100-1"], ["m100-2"]] == ingress.calls[3:]
+
+
 async def test_large_callbacks_are_spread_over_calls(tmp_path):
     ingress = FakeIngress()
     async with line(tmp_path, ingress) as it:

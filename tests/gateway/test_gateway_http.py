@@ -85,6 +85,21 @@ async def test_replayed_callback_is_one_envelope(tmp_path):
     assert [["openid-1:1"]] == ingress.calls
 
 
+async def test_text_that_comes_again_under_another_id_is_acknowledged_and_set_aside(tmp_path):
+    def said(number, words="yes", second=0):
+        return notice(Content=words, MsgId=str(number), CreateTime=str(T5_NOW_S + second))
+
+    ingress = FakeIngress()
+    async with ingress.serving() as port, running(tmp_path, port) as rig:
+        for content in (said(1), said(2), said(3, "no"), said(4, second=1)):
+            assert 200 == (await rig.post(Platform().post(content))).status_code
+        await rig.forwarded()
+
+        dead = ("dead", "suspected_duplicate")
+        assert [("forwarded", None), dead, ("forwarded", None), ("forwarded", None)] == rig.rows("state, code")
+    assert ["openid-1:1", "openid-1:3", "openid-1:4"] == list(ingress.taken)
+
+
 async def test_twenty_at_once_are_one_row_and_one_envelope(tmp_path):
     ingress = FakeIngress()
     platform = Platform()

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import sqlite
 
 from crdt_sync.errors import ServiceError, Unavailable
 from gateway.arrivals import Arrival, Kept, State
-from gateway.inbox import Inbox, Outcome, Pulled, oldest
+from gateway.inbox import Inbox, Outcome, Pulled, heads_of, oldest
 from gateway.tables import SCHEMA_VERSION
 from tests.gateway.rig import rows
 
@@ -242,6 +242,22 @@ async def test_lanes_are_read_from_the_index_of_what_waits(tmp_path):
 
     assert "COVERING INDEX inbox_waiting" in plan
     assert "TEMP B-TREE" not in plan
+
+
+async def test_what_follows_in_a_conversation_is_found_by_the_same_index(tmp_path):
+    async with opened(tmp_path) as inbox:
+        for number, conversation in ((1, "a"), (2, "b"), (3, "a"), (4, "c")):
+            await inbox.keep(arrival(number, conversation=conversation))
+        assert [1, 2] == await inbox.following([1, 2])
+        await inbox.settle([Outcome(1, State.FORWARDED), Outcome(2, State.FORWARDED)])
+        assert [3] == await inbox.following([1, 2])
+
+        query = heads_of([1, 2]).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+        with closing(sqlite3.connect(tmp_path / "inbox.db")) as connection:
+            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert any(
+        "SEARCH inbox USING COVERING INDEX inbox_waiting (account=? AND conversation=?)" in line for line in plan
+    )
 
 
 async def test_settled_row_stays_as_it_is(tmp_path):

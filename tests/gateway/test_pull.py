@@ -253,3 +253,13 @@ async def test_bug_in_reading_a_page_is_tried_again_and_ends_nothing(tmp_path, m
             await it.rested()
         it.rig.clock.advance(60)
         await it.until(lambda: it.ingress.taken)
+
+
+async def test_message_that_comes_again_under_another_id_is_set_aside(tmp_path):
+    async with pulling(tmp_path) as it:
+        it.server.messages["kf1"] = [message(1), message(1) | {"msgid": "other"}, message(2)]
+        await it.hinted()
+        await it.until(lambda: len(it.ingress.taken) == 2)
+
+        assert [("forwarded", None), ("dead", "suspected_duplicate"), ("forwarded", None)] == it.rig.rows("state, code")
+        assert 1 == it.rig.gateway.counts["callback.suspected_duplicate"]
