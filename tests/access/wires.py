@@ -9,10 +9,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
 
-from crdt_sync.rpc.status import code_of
 from crdt_sync.rpc.ticketsync.v1 import events_pb2, events_pb2_grpc, sync_pb2_grpc
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.wire import hocuspocus, ysync
+from tests.grpc_ends import Ending
 
 PATIENCE_S = 20  # of a test that waits for an answer; a good one takes milliseconds
 BATCH = b"batch--1"
@@ -70,6 +70,7 @@ class Stream:
 
     def __init__(self, call):
         self.call, self.heard, self._frames = call, [], []
+        self._ending = Ending(call)
 
     async def say(self, *frames):
         with suppress(grpc.aio.AioRpcError):  # whoever hears next is told
@@ -100,9 +101,9 @@ class Stream:
     async def _batch(self):
         try:
             batch = await self.call.read()
-        except grpc.aio.AioRpcError as error:
-            self.heard.append(bytes_of(error))
-            raise Ended(error.code(), code_of(error)) from None
+        except grpc.aio.AioRpcError:
+            self.heard.append(bytes_of(self._ending.error))
+            raise Ended(*self._ending.told) from None
         assert batch is not grpc.aio.EOF, "a stream ends with a reason"
         self.heard.append(batch.SerializeToString())
         self._frames = list(batch.frames)
@@ -253,6 +254,7 @@ async def hear_stream(running, token, until, heard):
 async def hear_watch(running, token, until, heard):
     """The same over gRPC. A page that ends at the last event says so in its position."""
     call, events = events_pb2_grpc.EventServiceStub(running.channel).Watch(metadata=metadata_of(token)), []
+    ending = Ending(call)
     try:
         await call.write(events_pb2.WatchRequest(after_position=0))
         async with asyncio.timeout(PATIENCE_S):
@@ -262,9 +264,9 @@ async def hear_watch(running, token, until, heard):
                 events += [json.loads(text) for text in answer.events]
                 if answer.position >= until:
                     return events
-    except grpc.aio.AioRpcError as error:
-        heard.append(bytes_of(error))
-        return code_of(error)
+    except grpc.aio.AioRpcError:
+        heard.append(bytes_of(ending.error))
+        return ending.told[1]
     finally:
         call.cancel()
 

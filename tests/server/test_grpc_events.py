@@ -6,7 +6,6 @@ import grpc
 import pytest
 
 from crdt_sync.errors import Unavailable
-from crdt_sync.rpc.status import code_of
 from crdt_sync.rpc.ticketsync.v1 import events_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import events_pb2_grpc
 from crdt_sync.rpc.ticketsync.v1.sync_pb2 import Token
@@ -14,6 +13,7 @@ from crdt_sync.server import grpc_events
 from crdt_sync.server.auth import StandingAuthenticator
 from crdt_sync.service import events as hub
 from crdt_sync.wire import limits
+from tests.grpc_ends import Ending
 from tests.server.conftest import run_service
 
 
@@ -22,6 +22,7 @@ class Watching:
 
     def __init__(self, channel, metadata):
         self.call = events_pb2_grpc.EventServiceStub(channel).Watch(metadata=metadata)
+        self._ending = Ending(self.call)
 
     @classmethod
     async def after(cls, running, position, **claims):
@@ -44,8 +45,8 @@ class Watching:
         try:
             while await self.call.read() is not grpc.aio.EOF:
                 pass
-        except grpc.aio.AioRpcError as error:
-            return error.code(), code_of(error)
+        except grpc.aio.AioRpcError:
+            return self._ending.told
         return await self.call.code(), ""
 
 

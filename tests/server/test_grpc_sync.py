@@ -8,7 +8,6 @@ import pytest
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import Forbidden, Malformed, Refused, Reset, ServiceError, TooLarge, TooMany, Unavailable
-from crdt_sync.rpc.status import code_of
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
 from crdt_sync.server import grpc_sync
@@ -17,6 +16,7 @@ from crdt_sync.server.grpc_sync import Stream, SyncServicer
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.wire import limits
 from tests.fakes import CountingMeter
+from tests.grpc_ends import Ending
 from tests.server.fakes import FakeAuthenticator, FakeConnections, audit
 from tests.world import SALES, Wire, World
 
@@ -32,6 +32,7 @@ class Talking:
 
     def __init__(self, channel, metadata):
         self.call = sync_pb2_grpc.SyncServiceStub(channel).Sync(metadata=metadata)
+        self._ending = Ending(self.call)
         self._frames = []
 
     async def say(self, *frames):
@@ -53,8 +54,8 @@ class Talking:
         try:
             while await self.call.read() is not grpc.aio.EOF:
                 pass
-        except grpc.aio.AioRpcError as error:
-            return error.code(), code_of(error)
+        except grpc.aio.AioRpcError:
+            return self._ending.told
         return await self.call.code(), ""
 
 

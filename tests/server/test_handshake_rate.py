@@ -21,6 +21,7 @@ from crdt_sync.server.auth import NoAuthenticator
 from crdt_sync.server.handshake_rate import SECOND_NS, HandshakeRate, TooOften
 from crdt_sync.wire import hocuspocus, limits
 from tests.access.wires import collab_socket, grpc_stream, open_frame, sync_socket
+from tests.grpc_ends import Ending
 from tests.server.conftest import run_service
 from tests.server.test_http_protocol import refusals
 
@@ -254,9 +255,10 @@ async def test_streams_of_events_and_of_deliveries_are_counted_as_sockets_are(st
         else:
             asked = iter([events_pb2.WatchRequest(after_position=99)])
             call = events_pb2_grpc.EventServiceStub(strict.channel).Watch(asked, metadata=metadata, timeout=20)
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
+        ending = Ending(call)
+        with pytest.raises(grpc.aio.AioRpcError):
             await call.read()
-        return code_of(refused.value)
+        return ending.told[1]
 
     metadata = strict.metadata()
     codes = [await told(metadata) for _ in range(5)]
