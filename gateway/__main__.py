@@ -66,6 +66,8 @@ async def _serve(settings: GatewaySettings, host: str, port: int) -> None:
         ws_max_size=FRAME_BYTES_MAX,
         ws_per_message_deflate=False,
         server_header=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=[str(proxy) for proxy in settings.proxies],
         timeout_graceful_shutdown=_REQUESTS_S_MAX,
     )
     with socket.create_server((host, port)) as listener:

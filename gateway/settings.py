@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, FilePath, model_validator
+from pydantic import Field, FilePath, IPvAnyNetwork, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.accounts import Account, Secret
@@ -30,6 +30,8 @@ class GatewaySettings(BaseSettings):
     accounts: tuple[Account, ...] = ()
     accounts_file: Path | None = None
     """A TOML file of `[[accounts]]` tables, read in addition to `accounts`."""
+    proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto a gateway of its own believes."""
     body_bytes_max: int = Field(65_536, ge=1024, le=1_048_576)
     """WeChat's callbacks have a few kilobytes; its longest text is 2,048 bytes before encryption."""
     timestamp_tolerance_s: int = Field(86_400, ge=60)

@@ -53,6 +53,7 @@ def serve(
     jwt_issuer: Annotated[str | None, setting("jwt_issuer")] = None,
     jwt_audience: Annotated[str | None, setting("jwt_audience")] = None,
     origins: Annotated[list[str] | None, setting("origins", "--origin")] = None,
+    proxies: Annotated[list[str] | None, setting("proxies", "--proxy")] = None,
     websockets: Annotated[str | None, setting("websockets")] = None,
     connections: Annotated[int | None, setting("connections")] = None,
     tls_certificate: Annotated[Path | None, setting("tls_certificate")] = None,

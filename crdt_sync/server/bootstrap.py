@@ -237,7 +237,7 @@ class Service:
             self.gateway_address = grpc.listen_within(Path(within) / "grpc")
         self.grpc_port = await grpc.start(settings.host, settings.grpc_port, tls)
         self.gateway_address = self.gateway_address or f"{LOOPBACK}:{self.grpc_port}"
-        await http.start(app, sockets, settings.websockets)
+        await http.start(app, sockets, settings.proxies, settings.websockets)
         self.port = http.port
         _log.info("service started", host=settings.host, port=self.port, grpc_port=self.grpc_port)
 

@@ -6,7 +6,7 @@ uvicorn waits for a request's head for ever and keeps all of it; here it has sec
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from starlette.datastructures import Headers
@@ -28,6 +28,18 @@ from crdt_sync.wire.websocket import close_frame, too_large
 HEAD_S: float = limits.UNAUTHENTICATED_S  # from the open connection to a request's whole head
 SPARE_CONNECTIONS = 1_000  # beyond those for WebSockets: a full service still answers probes and requests
 HEAD_BYTES_MAX = 32 * 1024  # of a request without its body: a token of 8 KiB, cookies, and as much again
+
+
+class Proxies(Protocol):
+    """uvicorn's, of `ProxyHeadersMiddleware`: those whose headers are believed."""
+
+    def __contains__(self, host: str) -> bool:
+        """Tell whether an address is one of them."""
+        ...
+
+    def get_trusted_client_address(self, x_forwarded_for: str) -> tuple[str, int]:
+        """Return the last address that is none of them."""
+        ...
 
 
 class EventSocket(WebSocketsSansIOProtocol):
@@ -105,9 +117,9 @@ class EventSocket(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(QUIET_S, self.transport.close)
 
     def _count(self, code: str) -> None:
-        path = self.scope["path"] if self.handshake_complete else ""
+        path, client = (self.scope["path"], self.scope["client"]) if self.handshake_complete else ("", self.client)
         wire: Wire = "events" if path == "/events" else "http"
-        self._sockets.audit.refused(Asked(wire, path, self.client[0] if self.client else ""), code)
+        self._sockets.audit.refused(Asked(wire, path, client[0] if client else ""), code)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -117,11 +129,13 @@ class HttpProtocol(HttpToolsProtocol):
         self,
         *,
         sockets: Sockets,
+        proxies: Proxies,
         elsewhere: Callable[[str], bool],  # tells the paths of the application's own WebSockets
         **uvicorns: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(**uvicorns)
         self._elsewhere = elsewhere
+        self._proxies = proxies
         self.slot: int | None = None
         self._sockets = sockets
         self._deadlines = sockets.deadlines
@@ -207,7 +221,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     @property
     def _source(self) -> str:
-        return self.client[0] if self.client else ""
+        """Return the address of the client: the peer's, or what a proxy that is believed says of it."""
+        peer = self.client[0] if self.client else ""
+        if peer not in self._proxies:
+            return peer
+        told = b",".join(value for name, value in self.headers or () if name == b"x-forwarded-for")
+        return self._proxies.get_trusted_client_address(told.decode("latin-1"))[0] or peer
 
     def _count(self, code: str) -> None:
         path = self.url.partition(b"?")[0].decode("latin-1") if self.headers is not None else ""

@@ -2,12 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
+from pydantic import IPvAnyNetwork
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from crdt_sync.server.app import has_websocket
 from crdt_sync.server.frame_readers import Choice, choose
@@ -32,16 +34,19 @@ class HttpServer:
         self._sockets: Sockets | None = None
         self._serving: asyncio.Task[None] | None = None
 
-    async def start(self, app: FastAPI, sockets: Sockets, websockets: Choice = "auto") -> None:
-        """Serve the application, and `sockets` beside it.
+    async def start(
+        self, app: FastAPI, sockets: Sockets, proxies: Sequence[IPvAnyNetwork] = (), websockets: Choice = "auto"
+    ) -> None:
+        """Serve the application, and `sockets` beside it. Only these proxies may say for whom they ask.
 
         Raises:
             Unavailable: the chosen WebSocket library will not do (`picows`).
 
         """
         sockets.start(choose(websockets))
+        forwarded = ProxyHeadersMiddleware(cast(Any, app), [str(proxy) for proxy in proxies])
         config = uvicorn.Config(
-            app,
+            forwarded,
             ws=cast(
                 "type[asyncio.Protocol]", partial(EventSocket, sockets=sockets, clock=app.state.clock)
             ),  # it is only called  # for the application's own WebSockets
@@ -51,6 +56,7 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # it would believe whoever asks from this machine
             backlog=BACKLOG,
             timeout_graceful_shutdown=GRACE_S,
             ssl_certfile=self._tls.certificate if self._tls else None,
@@ -58,9 +64,10 @@ class HttpServer:
         )
         config.load()
         self._sockets = sockets
-        server = self._server = _Server(
-            config, partial(HttpProtocol, sockets=sockets, elsewhere=partial(has_websocket, app)), sockets
+        speak = partial(
+            HttpProtocol, sockets=sockets, proxies=forwarded.trusted_hosts, elsewhere=partial(has_websocket, app)
         )
+        server = self._server = _Server(config, speak, sockets)
         server.lifespan = config.lifespan_class(config)
         # What `serve` would do, without its signal handlers.
         await server.startup(sockets=[self._socket])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, IPvAnyNetwork, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     jwt_issuer: str | None = Field(None, description="the `iss` that the issuer's tokens must have")
     jwt_audience: str | None = Field(None, description="the `aud` that the issuer's tokens must have")
     origins: tuple[str, ...] = Field((), description="origins of pages on other hosts that may open WebSockets")
+    proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed"
+    )
     websockets: Literal["auto", "picows", "websockets"] = Field(
         "auto", description="the library that reads WebSockets; auto is picows, or websockets where that is missing"
     )

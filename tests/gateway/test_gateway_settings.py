@@ -19,9 +19,12 @@ def test_environment_gives_every_setting(monkeypatch, tmp_path):
     monkeypatch.setenv("CRDT_SYNC_GATEWAY_CORE_TOKEN", "env:CORE_TOKEN")
     monkeypatch.setenv("CRDT_SYNC_GATEWAY_ACCOUNTS", json.dumps([given]))
     monkeypatch.setenv("CRDT_SYNC_GATEWAY_SPOOL_ROWS_MAX", "7")
+    assert () == GatewaySettings().proxies, "nobody is believed until a setting says so"
+    monkeypatch.setenv("CRDT_SYNC_GATEWAY_PROXIES", '["10.0.0.1", "192.0.2.0/24"]')
     settings = GatewaySettings()
 
     assert ("core.example:1", "jwt", 7) == (settings.core, settings.core_token(), settings.spool_rows_max)
+    assert ["10.0.0.1/32", "192.0.2.0/24"] == [str(proxy) for proxy in settings.proxies]
     (account,) = settings.accounts
     assert ("secret token", "secret key") == (account.token(), account.aes_key())
     assert [] == [value for value in ("secret token", "secret key") if value in repr(settings)]
