@@ -208,9 +208,9 @@ class Inbox:
             lambda connection: {State(state): count for state, count in connection.execute(query)}
         )
 
-    async def dead(self, *, limit: int) -> list[settled.Dead]:
-        """What is set aside, the oldest first; raises `Unavailable`."""
-        return await self.file.read(partial(settled.dead, limit=limit))
+    async def dead(self, *, limit: int, code: str | None = None) -> list[settled.Dead]:
+        """What is set aside, for one reason or for any, the oldest first; raises `Unavailable`."""
+        return await self.file.read(partial(settled.dead, limit=limit, code=code))
 
     async def replay(self, ids: Sequence[int]) -> list[int]:
         """Have what is set aside forwarded again; return those of `ids` that are not; raises `Unavailable`."""

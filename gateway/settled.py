@@ -26,10 +26,12 @@ class Dead:
     raw: bytes
 
 
-def dead(connection: Connection, *, limit: int) -> list[Dead]:
-    """Return what is set aside, the oldest first."""
+def dead(connection: Connection, *, limit: int, code: str | None) -> list[Dead]:
+    """Return what is set aside, the oldest first; with a `code`, for this reason."""
     columns = [inbox.c[name] for name in Dead.__slots__]
     query = select(*columns).where(inbox.c.state == "dead").order_by(inbox.c.id).limit(limit)
+    if code is not None:
+        query = query.where(inbox.c.code == code)
     return [Dead(*row) for row in connection.execute(query)]
 
 

@@ -8,7 +8,19 @@ from typing import Annotated, Literal
 import typer
 
 from crdt_sync.adapters.clock import SystemClock
-from crdt_sync.cli import access, admin, audit, backup, compaction, lifecycle, outbox, quarantine, replica, ticket
+from crdt_sync.cli import (
+    access,
+    admin,
+    audit,
+    backup,
+    compaction,
+    dead_letters,
+    lifecycle,
+    outbox,
+    quarantine,
+    replica,
+    ticket,
+)
 from crdt_sync.cli import demo as walkthrough
 from crdt_sync.cli.options import setting
 from crdt_sync.cli.process import development_token, running, until_signal
@@ -28,6 +40,7 @@ app.add_typer(lifecycle.app)
 app.add_typer(ticket.app)
 app.add_typer(replica.app)
 app.add_typer(admin.app)
+app.add_typer(dead_letters.gateway)
 admin.app.add_typer(backup.app)
 admin.app.add_typer(compaction.app)
 admin.app.add_typer(quarantine.app)

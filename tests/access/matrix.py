@@ -296,6 +296,14 @@ EXPORTS = (
     Export("admin outbox list", "names of tickets, on the operator's own terminal; no customer and no words"),
     Export("admin outbox retry", NO_TICKET),
     Export("admin outbox drop", NO_TICKET),
+    Export(
+        "gateway dead-letters list", "our accounts and codes, on the operator's own terminal; no customer and no words"
+    ),
+    Export(
+        "gateway dead-letters show",
+        "what a customer said, on the terminal of an operator who may read the inbox's file",
+    ),
+    Export("gateway dead-letters replay", NO_TICKET),
     Export("admin access show", NO_TICKET),
     Export("admin access revoke", NO_TICKET),
     Export("admin access sign-out", NO_TICKET),

@@ -1,0 +1,70 @@
+"""`crdt-sync gateway dead-letters` beside a gateway that runs."""
+
+import asyncio
+
+import pytest
+from typer.testing import CliRunner
+
+from crdt_sync.cli.main import app
+from crdt_sync.errors import Malformed, NotFound
+from tests.gateway.fakes import FakeIngress, HeldClock
+from tests.gateway.platform import T5_NOW_S, Platform, notice
+from tests.gateway.rig import running
+
+BROKEN = b'{"FromUserName": :mycreate}\x1b[2J'
+AT = "2014-09-03T09:14:29+00:00"
+
+
+async def dead_letters(data, *arguments):
+    command = ["gateway", "dead-letters", *map(str, arguments), "--data", str(data)]
+    result = await asyncio.to_thread(CliRunner().invoke, app, command)
+    if result.exception is not None:
+        raise result.exception
+    return result.output.splitlines()
+
+
+async def test_what_is_set_aside_is_listed_shown_and_replayed_while_the_gateway_runs(tmp_path):
+    ingress, clock = FakeIngress(), HeldClock(T5_NOW_S)
+    said = [BROKEN, notice(Content="yes", MsgId="1"), notice(Content="yes", MsgId="2")]
+    async with ingress.serving() as port, running(tmp_path, port, clock=clock) as rig:
+        for content in said:
+            assert 200 == (await rig.post(Platform().post(content))).status_code
+        await rig.forwarded()
+        await clock.asleep(60)
+        unread, twice = (f"  {AT}  shop  {code}  " for code in ("malformed", "suspected_duplicate"))
+        assert [f"1{unread}{len(BROKEN)}", f"3{twice}{len(said[2])}"] == await dead_letters(tmp_path, "list")
+        assert [f"3{twice}{len(said[2])}"] == await dead_letters(tmp_path, "list", "--code", "suspected_duplicate")
+        (shown,) = await dead_letters(tmp_path, "show", 1)
+        assert ":mycreate}" in shown
+        assert "\x1b" not in shown
+
+        assert ["1 to be forwarded again."] == await dead_letters(tmp_path, "replay", "--code", "suspected_duplicate")
+        clock.advance(60)
+        async with asyncio.timeout(20):
+            while len(ingress.taken) < 2:
+                await ingress.entered.wait()
+                ingress.entered.clear()
+        await rig.forwarded()
+        assert ["openid-1:1", "openid-1:2"] == list(ingress.taken)
+        assert [f"1{unread}{len(BROKEN)}"] == await dead_letters(tmp_path, "list")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["replay"], Malformed),
+        (["replay", "1", "--code", "c"], Malformed),
+        (["replay", "7"], NotFound),
+        (["show", "7"], NotFound),
+    ],
+)
+async def test_what_is_not_set_aside_is_refused(tmp_path, arguments, error):
+    async with running(tmp_path, 1, clock=HeldClock(T5_NOW_S)):
+        with pytest.raises(error):
+            await dead_letters(tmp_path, *arguments)
+
+
+async def test_inbox_that_is_not_there_is_not_made(tmp_path):
+    with pytest.raises(NotFound, match="There is no inbox"):
+        await dead_letters(tmp_path / "elsewhere", "list")
+    assert not (tmp_path / "elsewhere").exists()
