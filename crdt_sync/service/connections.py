@@ -132,18 +132,21 @@ class Connections:
     def pushed(self, connection: "Connection") -> None:
         """Note that a connection has updates to take at the end of this turn."""
         self._pushed.append(connection)
-        self._schedule()
+        if not self._flushing:
+            self._schedule()
 
     def written(self, connection: "Connection") -> None:
         """Note that a connection has frames to write at the end of this turn."""
         self._written.append(connection)
-        self._schedule()
+        if not self._flushing:
+            self._schedule()
 
     def present(self, room: Room, in_ms: int = 0) -> None:
         """Note that a room's presence changed; it is relayed at the end of this turn, or of one in so many ms."""
         if in_ms == 0:
             self._present.add(room)
-            self._schedule()
+            if not self._flushing:
+                self._schedule()
         elif room not in self._present_later:
             self._present_later.add(room)
             asyncio.get_running_loop().call_later(in_ms / 1000, self._present_now, room)
@@ -241,9 +244,8 @@ class Connections:
                 _attempt(connection, connection.sweep)
 
     def _schedule(self) -> None:
-        if not self._flushing:
-            self._flushing = True
-            asyncio.get_running_loop().call_soon(self.flush)
+        self._flushing = True
+        asyncio.get_running_loop().call_soon(self.flush)
 
 
 def _attempt(connection: Connection | None, work: Callable[[], None]) -> None:

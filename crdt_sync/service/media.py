@@ -239,8 +239,8 @@ class Contents:
     async def _keep_pruning(self) -> None:
         while True:
             try:
-                count = await self.prune()
-                _log.debug("contents pruned", count=count)
+                if count := await self.prune():
+                    _log.info("contents pruned", count=count)
             except StoreUnavailable as error:
                 _log.warning("contents not pruned", reason=str(error))
             await asyncio.sleep(PRUNE_S)

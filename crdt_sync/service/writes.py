@@ -92,6 +92,13 @@ class Writes:
         else:
             self._enqueue(member, [push], push.data, received)
 
+    def _refuse(self, member: Membership, pushes: Sequence[Push], error: TicketSyncError) -> None:
+        if isinstance(error, ServiceError):
+            self._fail(member, pushes, error)
+            return
+        for push in pushes:
+            member.connection.tell(member, partial(self._session.broken, push, error))
+
     def _fail(self, member: Membership, pushes: Sequence[Push], error: ServiceError) -> None:
         for push in pushes:
             member.connection.tell(member, partial(self._session.failed, push.key, push.ref, error))
@@ -109,14 +116,6 @@ class Writes:
 
     def _enqueue(self, member: Membership, pushes: Sequence[Push], data: bytes, received: Received) -> None:
         """Have one update committed, which is all that was pushed, and tell what becomes of each."""
-
-        def failed(error: TicketSyncError) -> None:
-            if isinstance(error, ServiceError):
-                self._fail(member, pushes, error)
-            else:
-                for push in pushes:
-                    member.connection.tell(member, partial(self._session.broken, push, error))
-
         self._house.committer.enqueue_from(
             self._transport,
             Change(
@@ -126,7 +125,7 @@ class Writes:
                 principal=member.principal,
                 member=member,
                 on_success=partial(self._acknowledge, member, pushes),
-                on_failure=failed,
+                on_failure=partial(self._refuse, member, pushes),
                 trace=self._trace,
                 is_run=len(pushes) > 1,
             ),
