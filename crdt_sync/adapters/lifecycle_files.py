@@ -7,6 +7,7 @@ and tags never resolve, and each value keeps its line. What a value means is `cr
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from importlib import resources
 
 from ruamel.yaml import YAML
@@ -61,8 +62,9 @@ def read(text: str | bytes, source: str = "lifecycle") -> Loaded:
     return Loaded(parsed.lifecycle if sound else None, findings, source)
 
 
+@lru_cache
 def load(text: str | bytes, source: str = "lifecycle") -> Lifecycle:
-    """Return the proven lifecycle of a file.
+    """Return the proven lifecycle of a file; one text is proven once.
 
     Raises:
         Malformed: the checker found something; the message names the first finding and how many there are.
@@ -96,6 +98,7 @@ def shipped() -> dict[str, str]:
     return {item.name.removesuffix(".yaml"): item.read_text(encoding="utf-8") for item in files}
 
 
+@lru_cache  # a service proves its files, and then reads every one that a ticket was opened with
 def _parsed(text: str | bytes) -> Parsed:
     """Read a file as far as L1 and L2 go."""
     tree = _Tree()

@@ -5,7 +5,8 @@ import functools
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -13,11 +14,11 @@ from typing import Any
 
 import structlog
 
+from crdt_sync.service import compaction, live_ticket, rooms
 from property_tests.simulation import faults, malice, people, verdict
 from property_tests.simulation.database import Database
 from property_tests.simulation.deeds import VERBS, Deed, drawn
 from property_tests.simulation.loop import CURRENT, VirtualLoop
-from property_tests.simulation.memo import prepared
 from property_tests.simulation.witness import Finding
 from property_tests.simulation.world import World
 
@@ -59,7 +60,7 @@ async def _run(world: World, deeds: Sequence[Deed], loop: VirtualLoop) -> Report
     _watch(world, loop)
     told = loop.create_task(_perform(world, deeds))
     loop.on_exhausted(told.cancel)
-    with prepared(tight=world.tight):
+    with _caches(tight=world.tight):
         await asyncio.wait([told])
         if told.cancelled():
             world.witness.find("comes to rest", "the world turns and turns")
@@ -71,6 +72,20 @@ async def _run(world: World, deeds: Sequence[Deed], loop: VirtualLoop) -> Report
         world.counts.update(world.witness.counts + Counter(transitions=len(stored)))
         await world.end()
     return Report(world.seed, deeds, tuple(world.witness.findings), world.story, world.digest.hexdigest(), world.counts)
+
+
+@contextmanager
+def _caches(*, tight: bool) -> Iterator[None]:
+    """Leave the service next to no caches, if it is to be tight."""
+    small = [(rooms, "IDLE_ROOMS_MAX", 1), (live_ticket, "LIVE_TICKETS_MAX", 1), (compaction, "TAIL_ROWS_MAX", 5)]
+    before = [getattr(module, name) for module, name, _ in small]
+    try:
+        for module, name, value in small if tight else ():
+            setattr(module, name, value)
+        yield
+    finally:
+        for (module, name, _), value in zip(small, before, strict=True):
+            setattr(module, name, value)
 
 
 async def _perform(world: World, deeds: Sequence[Deed]) -> None:

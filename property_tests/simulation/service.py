@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from crdt_sync.adapters.lifecycle_files import load, load_accepted
 from crdt_sync.domain.group import RED_AFTER_MS
 from crdt_sync.errors import Unavailable
 from crdt_sync.ports import StoreUnavailable
@@ -27,7 +28,6 @@ from crdt_sync.service.transport import Transport
 from property_tests.simulation.cast import Cast, DrawnIds, SkewedClock, source_of
 from property_tests.simulation.database import Database
 from property_tests.simulation.loop import Process
-from property_tests.simulation.memo import load
 from tests.fakes import CountingMeter
 
 RESTARTING = (1012, "restarting: The service is restarting.")
@@ -68,7 +68,7 @@ class Service:
     async def _start(self) -> None:
         ids = DrawnIds(f"{self._seed} service {self._starts}", self.clock)
         self.store = store = self.database.open()
-        self.lifecycles = await Lifecycles.load(store, load, load, {"chosen": source_of(self.cast.spec)})
+        self.lifecycles = await Lifecycles.load(store, load, load_accepted, {"chosen": source_of(self.cast.spec)})
         meter = CountingMeter()
         leases = Leases(self.clock, Standing(store))
         self.events = Events(store, leases)

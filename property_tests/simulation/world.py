@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from crdt_sync.adapters.lifecycle_files import load
 from crdt_sync.domain import transition
 from crdt_sync.domain.ids import DocumentKind, DocumentName
 from crdt_sync.errors import TicketSyncError
@@ -20,7 +21,6 @@ from property_tests.simulation.committed import Committed
 from property_tests.simulation.database import Database
 from property_tests.simulation.loop import VirtualLoop, apart
 from property_tests.simulation.machine import POLL_S, Machine
-from property_tests.simulation.memo import load
 from property_tests.simulation.network import Link
 from property_tests.simulation.service import Service
 from property_tests.simulation.witness import Witness
