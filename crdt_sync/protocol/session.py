@@ -282,7 +282,12 @@ class Session:
         subscription.queued.append(inbound)
         subscription.queued_bytes += max(_size(body), WAITING_BYTES_MIN)
         if subscription.stage is Stage.OPENING:  # what was written offline may be many messages
-            counted, fits = [subscription], subscription.queued_bytes <= limits.OPENING_BYTES_MAX
+            counted = [subscription]
+            fits = (
+                subscription.queued_bytes <= limits.OPENING_BYTES_MAX
+                and sum(one.queued_bytes for one in self._subscriptions.values() if one.stage is Stage.OPENING)
+                <= limits.OPENING_CONNECTION_BYTES_MAX
+            )
         else:  # nobody has said yet who this is: the limits are the socket's, however many documents it names
             counted = [one for one in self._subscriptions.values() if one.stage in {Stage.UNKNOWN, Stage.VERIFYING}]
             fits = (

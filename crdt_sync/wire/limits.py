@@ -106,6 +106,10 @@ UNAUTHENTICATED_BYTES_MAX = 1 * MIB
 OPENING_BYTES_MAX = 2 * FRAME_BYTES_MAX
 """Held for one document while it is loaded for a client whose token was judged: all it wrote offline, and more."""
 
+OPENING_CONNECTION_BYTES_MAX = 4 * OPENING_BYTES_MAX
+"""Held for all documents of one connection that are being loaded: it may open `DOCUMENTS_PER_SOCKET_MAX` of them, and
+comes back with 64 KiB written offline for each."""
+
 UNAUTHENTICATED_MESSAGES_MAX = 1_000
 """Messages held before authentication: small ones cost more than their bytes."""
 

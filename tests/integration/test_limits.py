@@ -208,6 +208,18 @@ ELSEWHERE = {
         "tests/protocol/test_session.py",
         "test_too_much_for_a_document_that_is_being_opened_closes_the_socket",
     ),
+    "OPENING_CONNECTION_BYTES_MAX": (
+        "tests/protocol/test_session.py",
+        "test_what_waits_for_all_documents_of_a_connection_is_bounded_too",
+    ),
+    "ACTOR_REQUESTS_MAX": (
+        "tests/server/test_handshake_rate.py",
+        "test_requests_are_counted_apart_from_handshakes_and_those_of_a_gateway_not_at_all",
+    ),
+    "ACTOR_REQUESTS_PER_S_MAX": (
+        "tests/server/test_handshake_rate.py",
+        "test_requests_are_counted_apart_from_handshakes_and_those_of_a_gateway_not_at_all",
+    ),
     "UNAUTHENTICATED_S": (
         "tests/integration/test_silence.py",
         "test_who_brings_no_token_in_time_is_closed_and_who_has_brought_one_is_not",

@@ -338,6 +338,33 @@ def test_what_waits_for_a_document_that_is_being_opened_is_bounded_by_bytes_howe
     assert ["size", 4413] == [effect.code for effect in session.receive(small[0])], "each costs more than its bytes"
 
 
+def test_what_waits_for_all_documents_of_a_connection_is_bounded_too():
+    session = Session(CollabDialect(), principal=ME)
+    names = [f"doc-{index}".encode() for index in range(12)]
+    for name in names:
+        session.receive(hocuspocus.encode_token(name, "tok"))
+        session.authenticated(name.decode(), ME)
+    update = b"x" * limits.UPDATE_BYTES_MAX
+    effects = [session.receive(hocuspocus.encode_update(name, update)) for name in names]
+
+    assert [[]] * 10 == effects[:10]
+    assert ["size", 4413] == [effect.code for effect in effects[10]]
+
+
+def test_what_is_open_gives_back_what_waited_for_it():
+    session = Session(CollabDialect(), principal=ME)
+    update = b"x" * limits.UPDATE_BYTES_MAX
+    for name in [f"doc-{index}" for index in range(12)]:
+        session.receive(hocuspocus.encode_token(name.encode(), "tok"))
+        session.authenticated(name, ME)
+        assert [] == session.receive(hocuspocus.encode_update(name.encode(), update))
+        assert update in [
+            effect.data
+            for effect in session.opened(name, writable=True, state_vector=b"\0")
+            if isinstance(effect, Push)
+        ]
+
+
 @pytest.mark.parametrize(
     "frame",
     [
