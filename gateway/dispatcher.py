@@ -92,6 +92,11 @@ class Dispatcher:
             accounts=self._senders,
             idempotent_accounts=[name for name, sender in self._senders.items() if sender.has_idempotency],
             in_flight_max=IN_FLIGHT_MAX,
+            windows=[
+                pb.SendingWindow(account=name, duration_ms=window.duration_ms, parts_max=window.parts_max or 0)
+                for name, sender in self._senders.items()
+                if (window := sender.limits.window) is not None
+            ],
         )
         call: grpc.aio.UnaryStreamCall[pb.ClaimRequest, pb.Delivery] = stub.Claim(
             request, metadata=self._metadata(), wait_for_ready=True

@@ -22,6 +22,7 @@ from crdt_sync.service.committer import Committer
 from crdt_sync.service.compaction import Compactor
 from crdt_sync.service.connection import Connection
 from crdt_sync.service.connections import Connections
+from crdt_sync.service.conversations import Conversations
 from crdt_sync.service.events import Events
 from crdt_sync.service.ingest import Arrival
 from crdt_sync.service.leases import Leases
@@ -102,6 +103,7 @@ class World:
         self.overdue = Overdue(store, clock, red_after_ms=groups.red_after_ms)
         shared = {"store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": lifecycles}
         self.tickets = Tickets(**shared, clock=clock, ids=self.ids, secret=b"k" * 32, service_desk=service_desk)
+        self.conversations = Conversations(store, self.tickets, self.outbox, lifecycles, self.ids, service_desk)
         self.contents = Contents(store, self.tickets, lifecycles, clock, self.ids, self.meter)
         self.connections = Connections(
             **shared, clock=clock, audit=self.audit, leases=self.leases, open_documents=open_documents

@@ -204,6 +204,11 @@ def take(principal: Principal, lifecycle: Lifecycle, lane: LaneId) -> Denial | N
     return None
 
 
+def link(principal: Principal, lifecycle: Lifecycle) -> Denial | None:
+    """Say whether the caller may say whose a ticket is: whoever answers the customer may."""
+    return _writes(principal) or converse(principal, lifecycle)
+
+
 def _own(principal: Principal, name: DocumentName) -> Denial | None:
     if name.kind is DocumentKind.SUBMIT and name.part == principal.department:
         return None

@@ -68,6 +68,14 @@ class Conversation:
         return cls(**json.loads(readable)) if readable else None
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How long after the other side's last message one may write, and how many parts until they write again."""
+
+    duration_ms: int
+    parts_max: int | None = None
+
+
 def delivery_id(ticket: TicketId, message: MessageId, index: int) -> str:
     """Return what names a part of a message for ever, on every node and at every attempt."""
     return base32_id(_ID_PREFIX, dumps([ticket, message, index]).encode())

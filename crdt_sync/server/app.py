@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crdt_sync.errors import NotFound
 from crdt_sync.ports import Clock
-from crdt_sync.server import health, media_api, metrics, page, problems, reference, tickets_api
+from crdt_sync.server import conversations_api, health, media_api, metrics, page, problems, reference, tickets_api
 from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.event_streams import EventStreams
 from crdt_sync.server.handshake_rate import HandshakeRate
@@ -16,6 +16,7 @@ from crdt_sync.server.health import Readiness
 from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.middleware import AccessLog, BodyLimit, SafeHeaders
 from crdt_sync.service.audit import Audit
+from crdt_sync.service.conversations import Conversations
 from crdt_sync.service.events import Events
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.media import Contents
@@ -54,6 +55,7 @@ class Parts:
 
     tickets: Tickets
     contents: Contents
+    conversations: Conversations
     lifecycles: Lifecycles
     authenticator: Authenticator
     readiness: Readiness
@@ -70,6 +72,7 @@ class Parts:
 _SHARED = (
     "tickets",
     "contents",
+    "conversations",
     "lifecycles",
     "authenticator",
     "readiness",
@@ -87,8 +90,8 @@ def create_app(parts: Parts) -> FastAPI:
     for name in _SHARED:
         setattr(app.state, name, getattr(parts, name))
     problems.install(app)
-    for router in (tickets_api.router, media_api.router, health.router, metrics.router, page.router, reference.router):
-        app.include_router(router)
+    for part in (tickets_api, media_api, conversations_api, health, metrics, page, reference):
+        app.include_router(part.router)
     streams = EventStreams(parts.events, parts.authenticator, parts.audit, parts.rate, parts.origins)
     app.router.routes.extend(streams.routes())
     app.router.routes.extend(parts.channels.routes())

@@ -39,6 +39,7 @@ from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.compaction import Compactor
 from crdt_sync.service.connections import Connections
+from crdt_sync.service.conversations import Conversations
 from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
@@ -179,6 +180,7 @@ class Service:
             secret=secret,
             service_desk=service_desk,
         )
+        conversations = Conversations(store, tickets, outbox, lifecycles, ids, service_desk)
         contents = self._contents = Contents(store, tickets, lifecycles, clock, ids, telemetry)
         authenticator = StandingAuthenticator(self._authenticator(keys, clock), standing)
         readiness = self._readiness = Readiness(store, lambda: committer.dead)
@@ -204,18 +206,19 @@ class Service:
             room=sockets.stream,
         )
         grpc = GrpcServer(parts, grpc_connections(room))
-        await self._listen(http, self._app(parts, telemetry), sockets, grpc)
+        await self._listen(http, self._app(parts, conversations, telemetry), sockets, grpc)
 
     async def _open(self, settings: Settings) -> Store:
         _make_directory(settings.data)
         self._held.enter_context(database.held(settings.url))
         return await database.open_store(settings.url)
 
-    def _app(self, parts: GrpcParts, telemetry: Telemetry) -> FastAPI:
+    def _app(self, parts: GrpcParts, conversations: Conversations, telemetry: Telemetry) -> FastAPI:
         return create_app(
             Parts(
                 tickets=parts.tickets,
                 contents=parts.contents,
+                conversations=conversations,
                 lifecycles=parts.lifecycles,
                 authenticator=parts.authenticator,
                 readiness=parts.readiness,

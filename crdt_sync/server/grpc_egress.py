@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.delivery import Window
 from crdt_sync.errors import CallerError, Malformed, TicketSyncError
 from crdt_sync.ports.outbox import StoredDelivery
 from crdt_sync.rpc.status import abort
@@ -22,6 +23,7 @@ from crdt_sync.service.sending import Outcome, Report, lease_of
 
 PLATFORM_ID_MAX = 256  # characters; WhatsApp's, the longest that is known, have some 80
 DELAY_MS_MAX = 86_400_000  # a platform that asks for more is asked again after a day
+WINDOW_MS_MAX = 365 * 86_400_000  # no platform lets anybody wait as long
 
 _OUTCOMES: Mapping[int, Outcome] = {
     pb.DELIVERY_OUTCOME_BEGUN: "begun",
@@ -67,6 +69,10 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
                 accounts=request.accounts,
                 idempotent=request.idempotent_accounts,
                 in_flight_max=request.in_flight_max,
+                windows={
+                    one.account: Window(min(one.duration_ms, WINDOW_MS_MAX), one.parts_max or None)
+                    for one in request.windows
+                },
             )
             async for row in claiming:
                 heard, author = UNHEARD, ""

@@ -13,6 +13,7 @@ from crdt_sync.domain.ids import ID_PATTERN, LaneId, TicketId
 from crdt_sync.errors import Forbidden, Malformed, NotFound
 from crdt_sync.server.auth import Authenticator, bearer
 from crdt_sync.server.handshake_rate import HandshakeRate
+from crdt_sync.service.conversations import Conversations
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.media import Contents
 from crdt_sync.service.tickets import Tickets
@@ -47,6 +48,10 @@ def _tickets(request: Request) -> Tickets:
 
 def _contents(request: Request) -> Contents:
     return cast(Contents, request.app.state.contents)
+
+
+def _conversations(request: Request) -> Conversations:
+    return cast(Conversations, request.app.state.conversations)
 
 
 def _lifecycles(request: Request) -> Lifecycles:
@@ -96,6 +101,7 @@ def _request_id(
 Caller = Annotated[Principal, Depends(_caller)]
 TicketsPort = Annotated[Tickets, Depends(_tickets)]
 ContentsPort = Annotated[Contents, Depends(_contents)]
+ConversationsPort = Annotated[Conversations, Depends(_conversations)]
 LifecyclesPort = Annotated[Lifecycles, Depends(_lifecycles)]
 TicketPath = Annotated[TicketId, Depends(_ticket_id)]
 LanePath = Annotated[LaneId, Path(description="a lane of the ticket's lifecycle")]

@@ -6,7 +6,7 @@ and so does the time at which a lease lapses or a retry is due.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ import structlog
 
 from crdt_sync.domain import access, message
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.delivery import DeliveryState, delivery_id, outgoing
+from crdt_sync.domain.delivery import OPEN, DeliveryState, Window, delivery_id, outgoing
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ActorId, MessageId, TicketId
 from crdt_sync.domain.message import Message
@@ -36,13 +36,17 @@ _log = structlog.get_logger(__name__)
 
 
 class Heard(NamedTuple):
-    """When the customer last wrote, in the platform's time, and how many parts were sent since; 0 if nobody wrote."""
+    """When the customer last wrote, in the platform's time; how many parts were sent since, and how many are to be.
+
+    All are 0 if nobody wrote.
+    """
 
     at_ms: int
     sent_since: int
+    waiting: int
 
 
-UNHEARD = Heard(0, 0)
+UNHEARD = Heard(0, 0, 0)
 
 
 class Outbox:
@@ -81,9 +85,15 @@ class Outbox:
             claiming.wake()
 
     def claim(
-        self, identity: Identity, *, accounts: Sequence[str], idempotent: Sequence[str], in_flight_max: int
+        self,
+        identity: Identity,
+        *,
+        accounts: Sequence[str],
+        idempotent: Sequence[str],
+        in_flight_max: int,
+        windows: Mapping[str, Window] | None = None,
     ) -> "Claiming":
-        """Begin to claim, for these accounts or for all that the token names.
+        """Begin to claim, for these accounts or for all that the token names. `windows` are what platforms allow.
 
         Raises:
             Forbidden: the caller is no gateway, may not write, or its token does not name an account.
@@ -103,7 +113,8 @@ class Outbox:
         wanted = tuple(accounts) or principal.accounts
         in_flight = min(in_flight_max or IN_FLIGHT_MAX, IN_FLIGHT_MAX)
         owner = f"{principal.actor}/{self._ids.uuid7()}"
-        claiming = Claiming(self, identity, owner, wanted, tuple(idempotent), in_flight)
+        allowed = {account: window for account, window in (windows or {}).items() if account in wanted}
+        claiming = Claiming(self, identity, owner, wanted, tuple(idempotent), in_flight, allowed)
         self._claimers[owner] = claiming
         return claiming
 
@@ -141,7 +152,7 @@ class Outbox:
         return claimed.rows, claimed.next_ms
 
     async def heard(self, ticket: TicketId) -> Heard:
-        """Return when the customer last wrote, and how many parts were sent since. Raises `StoreUnavailable`."""
+        """Return when the customer last wrote, and what became of the parts since. Raises `StoreUnavailable`."""
         answers: list[Message] = []
         for stored in reversed(await self._store.messages(ticket)):
             posted = message.decode(stored.record.encode())
@@ -149,9 +160,16 @@ class Outbox:
             if posted.kind == "customer":
                 ids = [delivery_id(ticket, one.id, index) for one in answers for index, _ in outgoing(one)]
                 parts = [await self._store.delivery(id_) for id_ in ids[-SENT_COUNTED_MAX:]]
-                return Heard(posted.at, sum(part is not None and part.state is DeliveryState.SENT for part in parts))
+                states = [part.state for part in parts if part is not None]
+                waiting = sum(state in OPEN for state in states)
+                return Heard(posted.at, states.count(DeliveryState.SENT), waiting)
             answers.append(posted)
         return UNHEARD
+
+    def window(self, account: str) -> Window | None:
+        """Return what an account's platform allows, as whoever sends for it says; None while nobody does."""
+        told = (claiming.windows[account] for claiming in self._claimers.values() if account in claiming.windows)
+        return next(told, None)
 
     async def author_name(self, message_: MessageId) -> str:
         """Return the name under which the customer knows who wrote an answer; empty if none is listed."""
@@ -199,7 +217,9 @@ class Claiming:
         accounts: tuple[str, ...],
         idempotent: tuple[str, ...],
         in_flight_max: int,
+        windows: Mapping[str, Window],
     ) -> None:
+        self.windows = windows
         self.owner = owner
         self.actor: ActorId = identity.principal.actor
         self.accounts = accounts

@@ -14,6 +14,7 @@ from crdt_sync.service.committer import Committer
 from crdt_sync.service.compaction import Compactor
 from crdt_sync.service.connection import Connection
 from crdt_sync.service.connections import Connections
+from crdt_sync.service.conversations import Conversations
 from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
@@ -83,6 +84,7 @@ class Service:
             "store": store, "rooms": self.rooms, "committer": self.committer, "lifecycles": self.lifecycles
         }  # fmt: skip
         self.tickets = Tickets(**shared, clock=self.clock, ids=ids, secret=b"k" * 32)
+        self.conversations = Conversations(store, self.tickets, self.outbox, self.lifecycles, ids)
         self.contents = Contents(store, self.tickets, self.lifecycles, self.clock, ids, meter)
         self.connections = Connections(
             **shared, clock=self.clock, audit=Audit(meter, self.clock, b"k" * 32), leases=leases, open_documents=False

@@ -145,6 +145,11 @@ ROUTES = (
     ),
     Route("GET /api/tickets/{ticket}/explain", SEES),
     Route("GET /api/tickets/{ticket}/history", SEES),
+    Route("GET /api/tickets/{ticket}/writing", TALKS),
+    Route("GET /api/tickets/{ticket}/customer", TALKS),
+    Route("POST /api/tickets/{ticket}/customer", TALKS, json={"ticket": "{ticket}"}),
+    Route("DELETE /api/tickets/{ticket}/customer", TALKS),
+    Route("GET /api/replies", SIGNED_IN),  # of the caller's own department
     Route("GET /api/lifecycles", SIGNED_IN),
     Route("GET /api/lifecycles/{digest}", SIGNED_IN, path="/api/lifecycles/{lifecycle}"),
     Route("GET /events", HEARS, path="/events?after=0"),  # what each hears, the rows of events say

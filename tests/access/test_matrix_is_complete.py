@@ -28,6 +28,7 @@ def routes():
     parts = Parts(
         tickets=None,
         contents=None,
+        conversations=None,
         lifecycles=None,
         authenticator=FakeAuthenticator(),
         readiness=None,

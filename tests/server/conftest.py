@@ -50,6 +50,7 @@ async def site():
     parts = Parts(
         tickets=tickets,
         contents=None,
+        conversations=None,
         lifecycles=lifecycles(),
         authenticator=TokenAuthenticator(DevelopmentKey(KEY), clock),
         readiness=readiness,

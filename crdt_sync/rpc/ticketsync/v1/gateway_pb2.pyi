@@ -172,14 +172,26 @@ class IngestResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[IngestResult, _Mapping]]] = ...) -> None: ...
 
 class ClaimRequest(_message.Message):
-    __slots__ = ("accounts", "idempotent_accounts", "in_flight_max")
+    __slots__ = ("accounts", "idempotent_accounts", "in_flight_max", "windows")
     ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENT_ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
     IN_FLIGHT_MAX_FIELD_NUMBER: _ClassVar[int]
+    WINDOWS_FIELD_NUMBER: _ClassVar[int]
     accounts: _containers.RepeatedScalarFieldContainer[str]
     idempotent_accounts: _containers.RepeatedScalarFieldContainer[str]
     in_flight_max: int
-    def __init__(self, accounts: _Optional[_Iterable[str]] = ..., idempotent_accounts: _Optional[_Iterable[str]] = ..., in_flight_max: _Optional[int] = ...) -> None: ...
+    windows: _containers.RepeatedCompositeFieldContainer[SendingWindow]
+    def __init__(self, accounts: _Optional[_Iterable[str]] = ..., idempotent_accounts: _Optional[_Iterable[str]] = ..., in_flight_max: _Optional[int] = ..., windows: _Optional[_Iterable[_Union[SendingWindow, _Mapping]]] = ...) -> None: ...
+
+class SendingWindow(_message.Message):
+    __slots__ = ("account", "duration_ms", "parts_max")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    DURATION_MS_FIELD_NUMBER: _ClassVar[int]
+    PARTS_MAX_FIELD_NUMBER: _ClassVar[int]
+    account: str
+    duration_ms: int
+    parts_max: int
+    def __init__(self, account: _Optional[str] = ..., duration_ms: _Optional[int] = ..., parts_max: _Optional[int] = ...) -> None: ...
 
 class Delivery(_message.Message):
     __slots__ = ("id", "ticket", "message", "index", "channel", "account", "conversation", "part", "attempt", "lease", "leased_until", "heard_at", "sent_since", "traceparent", "author_name")

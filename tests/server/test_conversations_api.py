@@ -1,0 +1,68 @@
+"""The routes beside a conversation, over the real service."""
+
+import pytest
+
+from crdt_sync.rpc.ticketsync.v1 import gateway_pb2 as pb
+from tests.server.conftest import run_service
+from tests.server.test_grpc_egress import TEXT, Gateway, answer
+
+DESK = """version = 1
+[[people]]
+actor = "sales-1"
+department = "sales"
+name = "李"
+[[replies]]
+id = "greeting"
+departments = ["sales"]
+title = { en = "Greeting" }
+text = { en = "Hello, this is {agent}." }
+"""
+
+
+@pytest.fixture
+async def desk(tmp_path):
+    (tmp_path / "desk.toml").write_text(DESK, "utf-8")
+    async with run_service(tmp_path / "data", desk=tmp_path / "desk.toml") as running:
+        yield running
+
+
+async def test_what_stands_beside_a_conversation(desk):
+    gateway, headers = Gateway(desk), desk.headers()
+    one, two = [await gateway.hear_from(f"openid-{n}") for n in range(2)]
+
+    async def get(path):
+        return (await desk.http.get(f"/api/{path}", headers=headers)).json()
+
+    window = pb.SendingWindow(account="shop", duration_ms=3_600_000, parts_max=5)
+    claim = gateway.claim(windows=[window])
+    await answer(desk, one, TEXT)
+    await claim.read()
+    told = {"known": True, "may_write": False, "heard_at": "1970-01-01T00:00:01.000Z", "sent": 0, "waiting": 1}
+    closes = {"closes_at": "1970-01-01T01:00:01.000Z", "left": 4}
+    assert {"writing": told | closes} == await get(f"tickets/{one}/writing")
+    claim.cancel()
+    assert {"writing": None} == await get(f"tickets/{await desk.ticket()}/writing")
+
+    assert {"tickets": [], "next": None} == await get(f"tickets/{one}/customer")
+    linked = await desk.http.post(f"/api/tickets/{one}/customer", json={"ticket": two}, headers=headers)
+    assert (204, [two]) == (
+        linked.status_code,
+        [each["id"] for each in (await get(f"tickets/{one}/customer"))["tickets"]],
+    )
+    assert two == (await get(f"tickets/{one}/customer?limit=1"))["tickets"][0]["id"]
+    taken = await desk.http.delete(f"/api/tickets/{one}/customer", headers=headers)
+    assert (204, []) == (taken.status_code, (await get(f"tickets/{one}/customer"))["tickets"])
+
+    greeting = {"id": "greeting", "title": {"en": "Greeting"}, "text": {"en": "Hello, this is {agent}."}}
+    assert {"replies": [greeting]} == await get("replies")
+    assert {"en": "Hello, this is 李."} == (await get(f"replies?ticket={one}"))["replies"][0]["text"]
+
+
+@pytest.mark.parametrize("path", ["replies?ticket=x", "tickets/{}/customer?cursor=x", "tickets/{}/customer?limit=0"])
+async def test_what_no_ticket_can_be_called_is_refused(desk, path):
+    ticket = await desk.ticket()
+    asked = await desk.http.get(f"/api/{path.format(ticket)}", headers=desk.headers())
+    body = {"ticket": "no\0ticket"}
+    linked = await desk.http.post(f"/api/tickets/{ticket}/customer", json=body, headers=desk.headers())
+
+    assert (400, 400) == (asked.status_code, linked.status_code)
