@@ -5,12 +5,15 @@ after it. A bug in the second never loses what the first one let in. Whatever st
 own or a description that one class reads, is held to the same suite: `tests/gateway/channels/channel_contract.py`.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from crdt_sync.errors import Unauthenticated
+from crdt_sync.errors import Malformed, Unauthenticated
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Envelope
+
+UNKNOWN_CHARS_MAX = 16_384  # of what no channel knows: enough to see what it was; the whole of it stays in the inbox
 
 
 class Unverified(Unauthenticated):
@@ -109,3 +112,14 @@ class Channel(Protocol):
             Malformed: the content cannot be read.
         """
         ...
+
+
+def object_of(data: bytes) -> Mapping[str, object]:
+    """The JSON object that a platform sent; raises `Malformed`."""
+    try:
+        found = json.loads(data.decode())
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise Malformed("The platform sent no JSON object.")
+    return found

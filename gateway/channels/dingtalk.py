@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 
 from crdt_sync.errors import Malformed
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import CustomerMessage, Envelope, Media, Part, UnknownKind
-from gateway.channels.base import Callback, Received, Request, Unverified
+from gateway.channels.base import UNKNOWN_CHARS_MAX, Callback, Received, Request, Unverified, object_of
 from gateway.channels.replays import Replays
 
 _WINDOW_S = 3_600  # DingTalk's own bound
 _BODIES_MAX = 20  # of one signature: messages of the same millisecond share it, and forgers no more than these
 _MILLISECONDS = re.compile(r"[0-9]{1,14}")
 _ID = re.compile(r"[!-~]{1,256}")
-_UNKNOWN_CHARS_MAX = 16_384  # enough to see what it was; the whole of it stays in the inbox
 
 
 def sign(secret: str, timestamp: str) -> str:
@@ -67,7 +66,7 @@ class DingTalk:
     def callback(self, content: bytes, *more_keys: str) -> Callback:
         """The callback of a content that came on either way; raises `Unverified` if it is for another robot."""
         try:
-            fields = _object(content)
+            fields = object_of(content)
             self._check_receiver(fields)
             message = _Message.read(fields)
         except Malformed as error:
@@ -78,7 +77,7 @@ class DingTalk:
 
     def envelope(self, content: bytes) -> Envelope:
         """The typed envelope of a message; raises `Malformed`."""
-        message = _Message.read(_object(content))
+        message = _Message.read(object_of(content))
         envelope = Envelope(
             idempotency_key=message.key,
             channel="dingtalk",
@@ -91,7 +90,7 @@ class DingTalk:
             envelope.customer.CopyFrom(CustomerMessage(sender=message.sender, display_name=name, parts=parts))
         else:
             raw = content.decode(errors="replace").replace(message.sender, "")
-            envelope.unknown.CopyFrom(UnknownKind(type=message.type, raw=raw[:_UNKNOWN_CHARS_MAX]))
+            envelope.unknown.CopyFrom(UnknownKind(type=message.type, raw=raw[:UNKNOWN_CHARS_MAX]))
         return envelope
 
     def _check_receiver(self, fields: Mapping[str, object]) -> None:
@@ -146,16 +145,6 @@ class _Message:
             "group": self.conversation if self.fields.get("conversationType") == "2" else "",
         }
         return json.dumps(told)
-
-
-def _object(data: bytes) -> Mapping[str, object]:
-    try:
-        found = json.loads(data.decode())
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise Malformed("The platform sent no JSON object.")
-    return found
 
 
 def _parts(message: _Message) -> list[Part]:

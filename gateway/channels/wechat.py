@@ -24,14 +24,13 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import (
     UnknownKind,
 )
 from gateway.channels import flat
-from gateway.channels.base import Callback, Received, Request, Unverified
+from gateway.channels.base import UNKNOWN_CHARS_MAX, Callback, Received, Request, Unverified
 from gateway.channels.replays import Replays
 from gateway.channels.tencent import SECONDS, Seal
 
 _OPENID = re.compile(r"[!-~]{1,128}")
 _ECHO = re.compile(r"[A-Za-z0-9_-]{1,256}")  # the signature does not cover it, so no markup and no bulk is echoed
 _KEY_CHARS_MAX = 256  # an EventKey may be a whole URL; the core need not carry it in each id
-_UNKNOWN_CHARS_MAX = 16_384  # enough to see what it was; the whole of it stays in the inbox
 
 
 _PLAIN_WINDOW_S = 300  # a retry comes within 15 s; this leaves room for clocks that differ
@@ -188,4 +187,4 @@ def _location(fields: Mapping[str, str], latitude_name: str, longitude_name: str
 
 def _without_sender(content: bytes, sender: str) -> str:
     """The text of an unknown kind; the customer's platform id stays out of what the service keeps for ever."""
-    return content.decode(errors="replace").replace(sender, "")[:_UNKNOWN_CHARS_MAX]
+    return content.decode(errors="replace").replace(sender, "")[:UNKNOWN_CHARS_MAX]

@@ -24,11 +24,10 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import (
     UnknownKind,
 )
 from gateway.channels import flat
-from gateway.channels.base import Callback, Hint, Received, Request
+from gateway.channels.base import UNKNOWN_CHARS_MAX, Callback, Hint, Received, Request, object_of
 from gateway.channels.tencent import SECONDS, Seal
 
 _ID = re.compile(r"[!-~]{1,128}")
-_UNKNOWN_CHARS_MAX = 16_384  # enough to see what it was; the whole of it stays in the inbox
 _FROM_CUSTOMER, _FROM_AGENT = 3, 5  # `origin`; 4 is the platform itself
 
 
@@ -134,7 +133,7 @@ class _Message:
 
     @classmethod
     def read(cls, data: bytes) -> "_Message":
-        fields = _object(data)
+        fields = object_of(data)
         kind = fields.get("msgtype")
         content = fields.get(kind) if isinstance(kind, str) else None
         content = content if isinstance(content, dict) else {}
@@ -149,19 +148,9 @@ class _Message:
         return cls(key, source, customer, agent, sent, origin, kind, content)
 
 
-def _object(data: bytes) -> Mapping[str, object]:
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise Malformed("The platform sent no JSON object.")
-    return found
-
-
 def _fingerprint(content: bytes) -> str:
     """Of a message without its id. Its time has seconds only, so two of them may be alike by chance."""
-    said = {name: value for name, value in _object(content).items() if name != "msgid"}
+    said = {name: value for name, value in object_of(content).items() if name != "msgid"}
     return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
@@ -206,4 +195,4 @@ def _teller(fields: Mapping[str, str]) -> str:
 def _raw(content: bytes, customer: str) -> str:
     """The text of an unknown kind; the customer's platform id stays out of what the service keeps for ever."""
     text = content.decode(errors="replace")
-    return (text.replace(customer, "") if customer else text)[:_UNKNOWN_CHARS_MAX]
+    return (text.replace(customer, "") if customer else text)[:UNKNOWN_CHARS_MAX]
