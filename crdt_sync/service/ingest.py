@@ -16,14 +16,14 @@ from crdt_sync.documents.rules import Scalar
 from crdt_sync.domain import access, message, transition
 from crdt_sync.domain.access import GATEWAY, Principal
 from crdt_sync.domain.canonical import dumps
-from crdt_sync.domain.delivery import Conversation, Fate, as_fate
+from crdt_sync.domain.delivery import Conversation, DeliveryState, Fate, as_fate
 from crdt_sync.domain.ids import ActorId, MessageId, Role, TicketId
 from crdt_sync.domain.message import Message, MessageKind, Part
 from crdt_sync.domain.service_desk import Rule
 from crdt_sync.domain.transition import Undecodable
-from crdt_sync.errors import CallerError, Forbidden, NotFound, TicketSyncError
+from crdt_sync.errors import CallerError, Forbidden, NotFound, TicketSyncError, Unavailable
 from crdt_sync.ports import Committed
-from crdt_sync.ports.outbox import StoredDelivery
+from crdt_sync.ports.outbox import OutboxFilter, StoredDelivery
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.admission import MESSAGES_PER_TICKET_MAX, judge_transition
 from crdt_sync.service.draft import SERVICE, Draft
@@ -31,6 +31,7 @@ from crdt_sync.service.live_ticket import CHAT, Desk, LiveTicket
 from crdt_sync.service.notes import Note
 from crdt_sync.service.reception import Given, Reception
 
+CLAIMED_AT_ONCE_MAX = 1_000  # parts of one account that are being sent; a gateway has a fifth of it under way at most
 SEQUENCES_MAX = 10_000  # tickets that one conversation may have had; each look-up is one indexed row
 
 IngestStatus = Literal["accepted", "duplicate", "rejected", "retry_later"]
@@ -105,7 +106,7 @@ class Ingest:
             await self._note.prepare(desk, draft)
             self.builds_on = self._note.builds_on
             return
-        self._told = await self._notice(desk)
+        self._told = await self._notice(desk, draft.now_ms)
         if self._told is not None:
             self.live = await desk.get(self._told[0].ticket)
             await desk.with_talk(self.live)
@@ -175,15 +176,29 @@ class Ingest:
         if not self.outcome.done():
             self.outcome.set_result(Ingested(self.arrival.key, status, code=error.code, reason=error.message))
 
-    async def _notice(self, desk: Desk) -> tuple[StoredDelivery, Fate] | None:
-        """Return what a platform tells of a part that was sent from here; any other notice is kept as a message."""
+    async def _notice(self, desk: Desk, now_ms: int) -> tuple[StoredDelivery, Fate] | None:
+        """Return what a platform tells of a part that was sent from here; any other notice is kept as a message.
+
+        Raises:
+            Unavailable: a part for this other side is being sent, so the notice may be of it; its report will tell.
+
+        """
         if self.arrival.kind != "delivery":
             return None
         fate = as_fate(next((part["event"] for part in self.arrival.parts if part["type"] == "event"), None))
         called = next((part["text"] for part in self.arrival.parts if part["type"] == "text"), "")
         # Who calls parts by our own ids may tell of one before its gateway has reported that it is sent.
         row = await desk.store.sent_as(self.arrival.account, called) or await self._own(desk, called)
+        if row is None and fate is not None and await self._is_being_sent(desk, now_ms):
+            raise Unavailable("What the notice may be of was not reported yet.", code="not_reported")
         return (row, fate) if row is not None and not row.is_notice and fate is not None else None
+
+    async def _is_being_sent(self, desk: Desk, now_ms: int) -> bool:
+        arrival = self.arrival
+        sending = await desk.store.deliveries(
+            OutboxFilter(DeliveryState.SENDING, arrival.account), limit=CLAIMED_AT_ONCE_MAX
+        )
+        return any(row.conversation == arrival.conversation and row.due_ms > now_ms for row in sending)
 
     async def _own(self, desk: Desk, id_: str) -> StoredDelivery | None:
         """Return a part to this other side by its id; another's is nobody's to tell of."""

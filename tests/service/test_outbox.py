@@ -366,6 +366,32 @@ def notice(key, called, fate):
     return arrival(key, kind="delivery", parts=parts)
 
 
+async def test_a_notice_that_comes_before_the_report_waits_for_it_and_no_longer_than_the_lease(world):
+    ticket = await answered(world, "one")
+    (held,) = await ready(world, claim(world))
+    await report(world, held, "begun")
+    for early in (notice("n1", "p1", "delivered"), notice("n2", "p2", "read")):
+        (taken,) = await world.tickets.ingest(GATEWAY, [early])
+        assert ("retry_later", "not_reported") == (taken.status, taken.code)
+    (other,) = await world.tickets.ingest(GATEWAY, [replace(notice("n3", "p1", "read"), conversation="customer-2")])
+    assert "accepted" == other.status
+
+    await report(world, held, "sent", platform_id="p1")
+    (taken,) = await world.tickets.ingest(GATEWAY, [notice("n1", "p1", "delivered")])
+    assert ("accepted", held.message) == (taken.status, taken.message)
+    assert {f"{held.message}/0": "delivered"} == await fates(world, ticket)
+
+
+async def test_a_notice_of_a_part_that_is_never_reported_is_kept_once_its_lease_is_over(world):
+    ticket = await answered(world, "one")
+    (held,) = await ready(world, claim(world))
+    await report(world, held, "begun")
+    world.clock.advance(LEASE_MS)
+    (taken,) = await world.tickets.ingest(GATEWAY, [notice("n1", "p1", "delivered")])
+    assert "accepted" == taken.status
+    assert "delivery" in [one["kind"] for one in await world.tickets.messages(SALES, ticket)]
+
+
 @pytest.mark.parametrize(("called", "fate"), [("p2", "read"), ("p1", "vanished")])
 async def test_a_notice_of_nothing_that_is_known_is_kept_as_a_message(world, called, fate):
     ticket = await answered(world, "one")
