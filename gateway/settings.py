@@ -1,19 +1,27 @@
-"""The gateway's settings: `CRDT_SYNC_GATEWAY_<NAME>` in the environment, or built in code by the command line."""
+"""The gateway's settings.
+
+Each is built in code by the command line, else `CRDT_SYNC_GATEWAY_<NAME>` in the environment, else `gateway_<name>` in
+`crdt-sync.toml` in the working directory, else its default.
+"""
 
 import tomllib
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, FilePath, IPvAnyNetwork, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from crdt_sync.errors import Malformed
 from gateway.accounts import Account, Secret
+
+FILE = Path("crdt-sync.toml")
+_PREFIX = "gateway_"
 
 Milliseconds = Annotated[int, Field(gt=0, le=3_600_000)]
 
 
 class GatewaySettings(BaseSettings):
-    """All that a gateway is told. `accounts` in the environment is a JSON list."""
+    """All that a gateway is told. `accounts` is a JSON list in the environment, `[[gateway_accounts]]` in the file."""
 
     model_config = SettingsConfigDict(
         env_prefix="CRDT_SYNC_GATEWAY_", extra="forbid", frozen=True, hide_input_in_errors=True
@@ -49,6 +57,19 @@ class GatewaySettings(BaseSettings):
     retry_delay_ms_min: Milliseconds = 100
     retry_delay_ms_max: Milliseconds = 10_000
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the file below the environment; `.env` and secret files are not read. Raises `Malformed`."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _in_file())
+
     @model_validator(mode="before")
     @classmethod
     def _read_accounts_file(cls, given: dict[str, object]) -> dict[str, object]:
@@ -70,3 +91,11 @@ class GatewaySettings(BaseSettings):
         if len(names) != len(set(names)):
             raise ValueError("two accounts have the same name")
         return self
+
+
+def _in_file() -> dict[str, object]:
+    try:
+        found = tomllib.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Malformed(f"{FILE} cannot be read: {error}.", code="settings", advice="Mend it.") from None
+    return {name.removeprefix(_PREFIX): value for name, value in found.items() if name.startswith(_PREFIX)}

@@ -23,9 +23,17 @@ from crdt_sync.errors import Malformed
 
 FILE = "crdt-sync.toml"
 PREFIX = "CRDT_SYNC_"
+GATEWAYS = "gateway_"  # how those names in the file begin that are the chat gateway's, which reads them itself
 
 MetricsReaders = Literal["local", "all", "nobody"]
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _File(TomlConfigSettingsSource):
+    """What the file says to the service."""
+
+    def __call__(self) -> dict[str, object]:
+        return {name: value for name, value in super().__call__().items() if not name.startswith(GATEWAYS)}
 
 
 class Settings(BaseSettings):
@@ -71,7 +79,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the file below the environment; `.env` and secret files are not read."""
         del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _File(settings_cls)
 
     @field_validator("jwks_url")
     @classmethod

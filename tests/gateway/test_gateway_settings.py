@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from crdt_sync.errors import Malformed
+from crdt_sync.server.settings import load
 from gateway.accounts import WeChatAccount
 from gateway.settings import GatewaySettings
 
@@ -28,6 +29,29 @@ def test_environment_gives_every_setting(monkeypatch, tmp_path):
     (account,) = settings.accounts
     assert ("secret token", "secret key") == (account.token(), account.aes_key())
     assert [] == [value for value in ("secret token", "secret key") if value in repr(settings)]
+
+
+def test_file_of_the_service_gives_every_setting_below_the_environment(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "crdt-sync.toml").write_text(
+        'port = 8001\ngateway_core = "core.example:1"\ngateway_core_token = "env:T"\ngateway_spool_rows_max = 7\n'
+        '[[gateway_accounts]]\naccount = "two"\napp_id = "wx2"\ntoken = "env:A"\naes_key = "env:B"\n'
+    )
+    monkeypatch.setenv("CRDT_SYNC_GATEWAY_SPOOL_ROWS_MAX", "8")
+    settings = GatewaySettings()
+    assert ("core.example:1", 8, ["two"]) == (
+        settings.core,
+        settings.spool_rows_max,
+        [account.account for account in settings.accounts],
+    )
+    assert 8001 == load().port
+
+    (tmp_path / "crdt-sync.toml").write_text('gateway_core_token = "env:T"\ngateway_spool = 7\n')
+    with pytest.raises(ValidationError, match="spool"):
+        GatewaySettings()
+    (tmp_path / "crdt-sync.toml").write_text("gateway_core_token =")
+    with pytest.raises(Malformed, match="cannot be read"):
+        GatewaySettings()
 
 
 def test_accounts_of_the_file_are_added(tmp_path):
