@@ -105,3 +105,30 @@ async def test_signal_ends_the_process_in_order(tmp_path, signal_number):
         async with asyncio.timeout(20):
             await running.wait()
         assert b"gateway stopped" in await running.stdout.read()
+
+
+async def test_signal_lets_what_is_under_way_end_and_be_written_down(tmp_path):
+    """A callback half of which has arrived, and a call to the service that is not answered yet."""
+    ingress = FakeIngress()
+    ingress.gate.clear()
+    async with ingress.serving() as port, process(tmp_path, port) as (running, url):
+        assert 200 == await post(url, 1)
+        await ingress.entered.wait()
+        late = Platform(now_s=int(time.time())).post(text(2, "openid-2"))
+        place = httpx.URL(url, params=late.query)
+        reader, writer = await asyncio.open_connection(place.host, place.port)
+        head = f"POST {place.raw_path.decode()} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(late.body)}\r\n\r\n"
+        writer.write(head.encode() + late.body[:10])
+        await writer.drain()
+        await asyncio.sleep(0)
+        running.send_signal(signal.SIGTERM)
+        writer.write(late.body[10:])
+        async with asyncio.timeout(20):
+            assert b"200" in await reader.readline()
+            ingress.gate.set()
+            await running.wait()
+        writer.close()
+        assert b"gateway stopped" in await running.stdout.read()
+
+    states = rows(tmp_path, "state")
+    assert (("forwarded",), 2) == (states[0], len(states))  # the second may have been brought already, or waits
