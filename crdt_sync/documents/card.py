@@ -35,7 +35,9 @@ class CardDocument(RuledDocument):
     def card(self) -> dict[str, Scalar]:
         """Return what the card shows: as the assignee of a lane whoever has it by its claims."""
         shown = self.entries()
-        return shown | {f"{ASSIGNEE}{lane}": actor for lane, actor in claims.assignees(shown).items()}
+        for lane, actor in claims.assignees(shown).items():
+            shown[f"{ASSIGNEE}{lane}"] = actor
+        return shown
 
     def entries(self) -> dict[str, Scalar]:
         """Return what stands on the card, as it stands."""
