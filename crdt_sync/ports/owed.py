@@ -4,16 +4,22 @@ What is owed follows from a ticket's transitions; when it began to be is written
 it turns red once however often the service starts anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.ids import TicketId
+
+
+def obligation_text(entry: Mapping[str, object]) -> str:
+    """Spell an obligation: what it is, as canonical JSON, without what caused it; a new cause makes no new one."""
+    return dumps({name: value for name, value in entry.items() if name != "trigger"})
 
 
 @dataclass(frozen=True, slots=True)
 class OwedChange:
-    """What happened to an obligation: `obligation` is what it is, as canonical JSON, without what caused it."""
+    """What happened to an obligation, as `obligation_text` spells it."""
 
     ticket: TicketId
     obligation: str

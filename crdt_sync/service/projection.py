@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from crdt_sync.domain import claims
-from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.ids import ActorId, LaneId
 from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.domain.lifecycle.result import TicketState
+from crdt_sync.ports.owed import obligation_text
 from crdt_sync.service.live_ticket import LiveTicket
 
 
@@ -48,5 +48,5 @@ def owed_in(state: TicketState | None) -> dict[str, dict[str, object]]:
     for obligation in state.obligations if state is not None else ():
         entry = obligation.to_json()
         del entry["trigger"]
-        found[dumps(entry)] = entry
+        found[obligation_text(entry)] = entry
     return found

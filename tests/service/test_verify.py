@@ -18,7 +18,7 @@ from crdt_sync.service.verify import Fault, verify
 from crdt_sync.wire import ysync
 from tests.contracts.batches import update
 from tests.fakes import SeededIds
-from tests.world import GATEWAY, SALES, SUPPORT, World, arrival
+from tests.world import GATEWAY, SALES, SUPPORT, TECH, World, arrival
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -30,6 +30,10 @@ async def whole(tmp_path_factory):
     store = await SqlStore.open(f"sqlite:///{file}")
     world = await World.start(store, open_documents=True)
     view = await world.opened(subject="order:7", request_id="k1")
+    owing = await world.opened()
+    for principal, lane, name in ((SALES, "sales", "quote"), (SALES, "sales", "sign"), (TECH, "tech", "start")):
+        owing = await world.do(principal, owing, lane, name)
+    await world.do(SALES, owing, "sales", "withdraw")
     view = await world.do(SALES, view, "sales", "quote")
     await world.tickets.update_form(SALES, view.id, "sales", fields={"discount_percent": 5}, note="hello")
     await world.tickets.post_message(SUPPORT, view.id, text="welcome")
@@ -94,6 +98,7 @@ FLIPS = {
     "results": ["result", "at_ms"],
     "tickets": ["stage", "lanes", "flags", "obligations", "card", "participants", "version", "subject", "lifecycle"],
     "ticket_facets": ["value"],
+    "owed": ["obligation"],
     "lifecycles": ["source", "digest"],
 }
 

@@ -12,6 +12,7 @@ from crdt_sync.adapters.storage.database import Database
 from crdt_sync.adapters.storage.keys import facets, owing_lanes
 from crdt_sync.domain.ids import Position, TicketId
 from crdt_sync.ports import StoreDamaged
+from crdt_sync.ports.owed import obligation_text
 
 PAGE_ROWS = 500
 
@@ -25,7 +26,7 @@ class SqlInspector:
         self._database = database
 
     async def damage(self) -> AsyncIterator[str]:
-        """Ask SQLite for its own check, then compare each row with its checksum and each ticket with its facets."""
+        """Ask SQLite for its own check, compare each row with its checksum, and each ticket with what follows of it."""
         if self._database.dialect.name == "sqlite":
             for row in await self._rows(text("PRAGMA integrity_check")):
                 if row["integrity_check"] != "ok":
@@ -37,7 +38,7 @@ class SqlInspector:
                 except StoreDamaged as error:
                     yield str(error)
         async for row in self._all(tables.tickets):
-            if problem := await self._facets(row):
+            for problem in await self._derived(row):
                 yield problem
 
     async def positions(self) -> AsyncIterator[Position]:
@@ -60,17 +61,24 @@ class SqlInspector:
         rows = await self._rows(select(ids).where(ids > after).order_by(ids).limit(limit))
         return [TicketId(row["id"]) for row in rows]
 
-    async def _facets(self, ticket: RowMapping) -> str | None:
-        of = tables.ticket_facets.c
-        rows = await self._rows(select(of.facet, of.value).where(of.ticket == ticket["id"]))
-        stored = {(row["facet"], row["value"]) for row in rows}
+    async def _derived(self, ticket: RowMapping) -> Sequence[str]:
+        """Say which rows do not follow from a ticket's: those by which it is found, and those of what it owes."""
+        id_, of, owed = ticket["id"], tables.ticket_facets.c, tables.owed.c
+        found = await self._rows(select(of.facet, of.value).where(of.ticket == id_))
+        since = await self._rows(select(owed.obligation).where(owed.ticket == id_))
         try:
             decoded = {name: json.loads(ticket[name]) for name in ("lanes", "participants", "obligations")}
             owing = owing_lanes(decoded["obligations"])
             wanted = facets(ticket["stage"], decoded["participants"], decoded["lanes"], owing)
+            owes = {obligation_text(entry) for entry in decoded["obligations"]}
         except (ValueError, TypeError, KeyError, AttributeError):
-            return f"the row of ticket {ticket['id']} does not decode"
-        return None if stored == wanted else f"ticket {ticket['id']} is not found by what its row says"
+            return [f"the row of ticket {id_} does not decode"]
+        problems = []
+        if {(row["facet"], row["value"]) for row in found} != wanted:
+            problems.append(f"ticket {id_} is not found by what its row says")
+        if {row["obligation"] for row in since} != owes:
+            problems.append(f"since when ticket {id_} owes what it owes is not there")
+        return problems
 
     async def _all(self, table: Table, *columns: Column[Any]) -> AsyncIterator[RowMapping]:
         """Yield a table's rows, page by page in the order of its primary key."""
