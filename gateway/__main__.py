@@ -19,6 +19,7 @@ from gateway.bootstrap import Gateway
 from gateway.channels.web import FRAME_BYTES_MAX
 from gateway.health import Health
 from gateway.settings import GatewaySettings
+from gateway.widget.transport import VisitorTransport
 
 _REQUESTS_S_MAX = 2  # for callbacks under way at a stop; the gateway itself drains after them, ten seconds in all
 
@@ -62,7 +63,7 @@ async def _serve(settings: GatewaySettings, host: str, port: int) -> None:
         access_log=False,
         log_level="warning",
         lifespan="on",
-        ws="websockets-sansio",
+        ws=VisitorTransport,
         ws_max_size=FRAME_BYTES_MAX,
         ws_per_message_deflate=False,
         server_header=False,

@@ -26,7 +26,7 @@ from gateway.platforms.http import PlatformHttp
 from gateway.platforms.tokens import AheadOfNeed
 from gateway.ports import Chance, Clock
 from gateway.pull import Puller
-from gateway.registry import Surroundings, channel_of, line_of
+from gateway.registry import Feed, Surroundings, channel_of, line_of
 from gateway.retention import Retention
 from gateway.settings import GatewaySettings
 from gateway.visitor_log import VisitorLog
@@ -98,7 +98,13 @@ class Gateway:
         tokens = [line.token for line in lines.values() if line.token is not None]
         self._tokens = AheadOfNeed(tokens, clock=clock, counts=self.counts)
         self._retention = Retention(
-            self.inbox, bodies_h=settings.bodies_kept_h, rows_h=settings.rows_kept_h, clock=clock, counts=self.counts
+            self.inbox,
+            log,
+            bodies_h=settings.bodies_kept_h,
+            rows_h=settings.rows_kept_h,
+            log_h=settings.visitor_log_kept_h,
+            clock=clock,
+            counts=self.counts,
         )
         self._feeds = {name: line.feed for name, line in lines.items() if line.feed is not None}
         self.senders: Mapping[str, Sender] = {
@@ -112,16 +118,7 @@ class Gateway:
             chance=chance,
             counts=self.counts,
         )
-        intake = Intake(
-            {name: channel for name, channel in channels.items() if not isinstance(channel, Web)},
-            keeper,
-            {name: feed for name, feed in self._feeds.items() if isinstance(feed, Puller)},
-            body_bytes_max=settings.body_bytes_max,
-            clock=clock,
-            counts=self.counts,
-        )
-        widget = Widget(_sites(settings, channels, around))
-        self.app = Starlette(routes=[*intake.routes(), *widget.routes()])
+        self.app = _app(settings, channels, self._feeds, around)
         self._clock = clock
         self._warm = asyncio.Event()
         self._running = AsyncExitStack()
@@ -195,13 +192,24 @@ async def _end(task: "asyncio.Task[None]") -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def _sites(settings: GatewaySettings, channels: Mapping[str, Channel], around: Surroundings) -> dict[str, Site]:
-    sites = {}
-    for account in settings.accounts:
-        channel = channels.get(account.account)
-        if isinstance(account, WebAccount) and isinstance(channel, Web):
-            sites[account.account] = Site(account, channel, around)
-    return sites
+def _app(
+    settings: GatewaySettings, channels: Mapping[str, Channel], feeds: Mapping[str, Feed], around: Surroundings
+) -> Starlette:
+    """Lay out the addresses: callbacks are posted to every account but those whose visitors hold a socket."""
+    sites = {
+        one.account: Site(one, channel, around)
+        for one in settings.accounts
+        if isinstance(one, WebAccount) and isinstance(channel := channels[one.account], Web)
+    }
+    intake = Intake(
+        {name: channel for name, channel in channels.items() if name not in sites},
+        around.keeper,
+        {name: feed for name, feed in feeds.items() if isinstance(feed, Puller)},
+        body_bytes_max=settings.body_bytes_max,
+        clock=around.clock,
+        counts=around.counts,
+    )
+    return Starlette(routes=[*intake.routes(), *Widget(sites).routes()])
 
 
 def open_channel(settings: GatewaySettings) -> grpc.aio.Channel:

@@ -1,4 +1,4 @@
-"""Forgets what is old in the inbox: what forwarded callbacks said, and later the rows themselves with their keys."""
+"""Forgets what is old: what forwarded callbacks said, later their rows with their keys, and what visitors are shown."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,6 +9,7 @@ from crdt_sync.errors import Unavailable
 from gateway.counts import Counts
 from gateway.inbox import Inbox
 from gateway.ports import Clock
+from gateway.visitor_log import VisitorLog
 
 _EVERY_S = 3_600
 _HOUR_MS = 3_600_000
@@ -21,10 +22,14 @@ _log = structlog.get_logger(__name__)
 class Retention:
     """Looks once an hour. A callback that waits for the service is never forgotten."""
 
-    def __init__(self, inbox: Inbox, *, bodies_h: int, rows_h: int, clock: Clock, counts: Counts) -> None:
+    def __init__(
+        self, inbox: Inbox, log: VisitorLog, *, bodies_h: int, rows_h: int, log_h: int, clock: Clock, counts: Counts
+    ) -> None:
         self._inbox = inbox
+        self._log = log
         self._bodies_ms = bodies_h * _HOUR_MS
         self._rows_ms = rows_h * _HOUR_MS
+        self._log_ms = log_h * _HOUR_MS
         self._clock = clock
         self._counts = counts
         self._emptied = 0  # up to which row; after a restart it is done once more
@@ -52,6 +57,8 @@ class Retention:
     async def _forget(self) -> None:
         now_ms = self._clock.now_ms()
         await self._pages(self._inbox.forget_rows, now_ms - self._rows_ms, 0)
+        while await self._log.forget(now_ms - self._log_ms):
+            pass
         self._emptied = await self._pages(self._inbox.forget_bodies, now_ms - self._bodies_ms, self._emptied)
 
     async def _pages(self, forget: _Forget, before_ms: int, after: int) -> int:

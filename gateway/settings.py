@@ -53,6 +53,8 @@ class GatewaySettings(BaseSettings):
     rows_kept_h: int = Field(336, ge=96)
     """For how long a callback is known by its keys, and one that is set aside is kept: longer than any platform retries
     or lets us pull (WeCom: three days)."""
+    visitor_log_kept_h: int = Field(720, ge=1)
+    """For how long a visitor of a web page is shown what was said: as long as the token of one who stays away."""
     call_timeout_ms: Milliseconds = 2_000
     retry_delay_ms_min: Milliseconds = 100
     retry_delay_ms_max: Milliseconds = 10_000

@@ -93,7 +93,10 @@ visitor_log = Table(
     Column("author", String, nullable=False),  # visitor | agent | system
     Column("state", String, nullable=False),  # of what an agent said: nothing, delivered or read
     Column("content", String, nullable=False),  # JSON, all of which its visitor may see
+    Column("at_ms", BigInteger, nullable=False),
     PrimaryKeyConstraint("account", "conversation", "seq"),
     UniqueConstraint("account", "key"),
     sqlite_with_rowid=False,
 )
+
+Index("visitor_log_age", visitor_log.c.at_ms)

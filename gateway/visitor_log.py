@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
 from gateway.inbox_file import InboxFile
 from gateway.tables import visitor_log
 
 RETAINED = 200  # entries a conversation; who was away for longer is told to begin with the oldest of these
 _PAGE = 50
+_FORGOTTEN = 500  # entries at once: some milliseconds of the write lock
 
 _RANKS: Mapping[str, int] = {"": 0, "delivered": 1, "read": 2}
 
@@ -93,6 +94,13 @@ class VisitorLog:
         statement = update(visitor_log).where(*_of(account, conversation), visitor_log.c.seq.in_(seqs))
         await self._file.change(lambda connection: connection.execute(statement.values(state=state)))
 
+    async def forget(self, before_ms: int) -> bool:
+        """Forget some entries that are older; return whether there may be more. Raises `Unavailable`."""
+        keys = visitor_log.c.account, visitor_log.c.conversation, visitor_log.c.seq
+        old = select(*keys).where(visitor_log.c.at_ms < before_ms).order_by(visitor_log.c.at_ms).limit(_FORGOTTEN)
+        statement = delete(visitor_log).where(tuple_(*keys).in_(old))
+        return await self._file.change(lambda connection: connection.execute(statement).rowcount) == _FORGOTTEN
+
 
 def append(connection: Connection, account: str, conversation: str, key: str, content: str) -> None:
     """Append an entry unless its key is there, and drop what is retained no longer; a part of a transaction."""
@@ -101,7 +109,8 @@ def append(connection: Connection, account: str, conversation: str, key: str, co
         return
     last = connection.scalar(select(func.max(visitor_log.c.seq)).where(*_of(account, conversation))) or 0
     row = {"account": account, "conversation": conversation, "seq": last + 1, "key": key, "content": content}
-    connection.execute(insert(visitor_log).values(author=json.loads(content)["from"], state="", **row))
+    fields = json.loads(content)
+    connection.execute(insert(visitor_log).values(author=fields["from"], state="", at_ms=fields["at"], **row))
     old = visitor_log.c.seq <= last + 1 - RETAINED
     connection.execute(delete(visitor_log).where(*_of(account, conversation), old))
 

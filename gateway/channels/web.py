@@ -90,9 +90,9 @@ class Web:
         """What one frame of a visitor says; raises `Unverified` if the page or the token will not do."""
         self.check_origin(request.headers)
         visitor = self.visitor(request.headers.get("authorization", "").removeprefix("Bearer "), now_ms=now_ms)
-        return Received(b"", (self.said(visitor.id, request.body, now_ms=now_ms),))
+        return Received(b"", (self._said(visitor.id, request.body, now_ms),))
 
-    def said(self, visitor: str, frame: bytes, *, now_ms: int) -> Callback:
+    def _said(self, visitor: str, frame: bytes, now_ms: int) -> Callback:
         """The callback of a frame; one that cannot be read has a code, and one of no known type is `unknown`."""
         digest = f"{visitor}:sha256:{hashlib.sha256(frame).hexdigest()}"
         try:

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from crdt_sync.errors import Malformed, TicketSyncError, TooLarge, TooMany, Unauthenticated, Unavailable
 from gateway.accounts import WebAccount
 from gateway.arrivals import Kept
-from gateway.channels.base import Callback, Unverified
+from gateway.channels.base import Callback, Request, Unverified
 from gateway.channels.web import COMMENT_CHARS_MAX, FRAME_BYTES_MAX, STARS, TOKEN_MS, Visitor, Web, frame_fields
 from gateway.outbound import Rate
 from gateway.rates import Bucket
@@ -81,11 +81,12 @@ class VisitorSocket:
             raise Malformed("Another version is spoken here.", code="subprotocol")
         if not around.visitors.admits(around.visitors.handshakes, source_of(self._address)):
             raise TooMany("Too many came from here.", code="too_many_handshakes")
-        hello = await self._hello()
-        with around.visitors.enter((self._account, self._visitor.id)) as woken:
-            around.counts.add("widget.opened")
-            await self._welcome(hello)
-            await _first_to_end(self._show(woken), self._listen())
+        with around.visitors.arrive():
+            hello = await self._hello()
+            with around.visitors.enter((self._account, self._visitor.id)) as woken:
+                around.counts.add("widget.opened")
+                await self._welcome(hello)
+                await _first_to_end(self._show(woken), self._listen())
 
     async def _hello(self) -> Mapping[str, Any]:
         """The first frame, which says who comes: a token, or none for somebody new."""
@@ -93,7 +94,7 @@ class VisitorSocket:
             async with asyncio.timeout(_HELLO_S):
                 hello = frame_fields(await self._receive())
         except TimeoutError:
-            raise Unverified("late") from None
+            raise Unavailable("No hello came in time.", code="late") from None
         if hello.get("t") != "hello":
             raise Malformed("A socket begins with its hello.", code="hello")
         now_ms, token = self._around.clock.now_ms(), hello.get("token")
@@ -142,8 +143,8 @@ class VisitorSocket:
             await self._take(frame, now_ms)
 
     async def _take(self, frame: bytes, now_ms: int) -> None:
-        if now_ms >= self._visitor.expires_at_ms:
-            raise Unverified("timestamp")
+        shown = {**self._websocket.headers, "authorization": f"Bearer {self._token}"}
+        received = self._site.channel.receive(Request({}, shown, frame), now_ms=now_ms)
         try:
             fields = frame_fields(frame)
         except Malformed:
@@ -156,7 +157,7 @@ class VisitorSocket:
             self._around.counts.add("widget.busy")
             await self._send({"t": "busy", "cid": _cid(fields), "retry_ms": wait_ms})
         else:
-            await self._keep(fields, self._site.channel.said(self._visitor.id, frame, now_ms=now_ms))
+            await self._keep(fields, *received.callbacks)
 
     async def _keep(self, fields: Mapping[str, Any], callback: Callback) -> None:
         """Answer once it is committed."""

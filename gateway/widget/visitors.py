@@ -41,25 +41,30 @@ class Visitors:
         self.stopping = False
 
     @contextmanager
-    def enter(self, conversation: Conversation) -> Iterator[asyncio.Event]:
-        """Count a socket in for as long as it lasts; the event is set whenever its log has grown.
-
-        Raises:
-            Unavailable: there is no room for it, or the gateway is stopping.
-        """
-        sockets = self._open.setdefault(conversation, [])
-        if self.stopping or self._count >= SOCKETS_MAX or len(sockets) >= TABS_MAX:
-            self._forget(conversation)
+    def arrive(self) -> Iterator[None]:
+        """Count a socket for as long as it lasts; raises `Unavailable` where there is no room, or at a stop."""
+        if self.stopping or self._count >= SOCKETS_MAX:
             raise Unavailable("There is no room for another socket.", code="full")
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1
+
+    @contextmanager
+    def enter(self, conversation: Conversation) -> Iterator[asyncio.Event]:
+        """Set the event whenever the visitor's log has grown; raises `Unavailable` where he has too many sockets."""
+        sockets = self._open.setdefault(conversation, [])
+        if len(sockets) >= TABS_MAX:
+            raise Unavailable("There is no room for another socket of this visitor.", code="full")
         woken = asyncio.Event()
         sockets.append(woken)
-        self._count += 1
         try:
             yield woken
         finally:
             sockets.remove(woken)
-            self._count -= 1
-            self._forget(conversation)
+            if not sockets:
+                del self._open[conversation]
 
     def wake(self, conversation: Conversation) -> None:
         """The log of this visitor has grown."""
@@ -92,10 +97,6 @@ class Visitors:
             return False
         buckets.take(name, now_ms)
         return True
-
-    def _forget(self, conversation: Conversation) -> None:
-        if not self._open[conversation]:
-            del self._open[conversation]
 
 
 class WidgetSender:

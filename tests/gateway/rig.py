@@ -14,6 +14,7 @@ import uvicorn
 from gateway.accounts import WeChatAccount
 from gateway.bootstrap import Gateway
 from gateway.settings import GatewaySettings
+from gateway.widget.transport import VisitorTransport
 from tests.gateway.fakes import FixedChance, HeldClock, SteppingClock
 from tests.gateway.platform import T5, T5_NOW_S, Post
 
@@ -88,7 +89,7 @@ class _ReadyServer(uvicorn.Server):
 @asynccontextmanager
 async def serving(app: object) -> AsyncIterator[str]:
     """An application behind a real uvicorn; its address."""
-    config = uvicorn.Config(app, access_log=False, log_level="warning", lifespan="off", ws="websockets-sansio")
+    config = uvicorn.Config(app, access_log=False, log_level="warning", lifespan="off", ws=VisitorTransport)
     server = _ReadyServer(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         task = asyncio.create_task(server.serve(sockets=[listener]))

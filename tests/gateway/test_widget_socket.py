@@ -1,5 +1,6 @@
 """A visitor's socket over a real network: nothing lost, nothing twice, and nobody's but his own."""
 
+import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
@@ -9,7 +10,8 @@ from gateway.bootstrap import Gateway
 from gateway.channels.web import FRAME_BYTES_MAX, TOKEN_MS
 from gateway.outbound import Dead, Sent
 from gateway.visitor_log import RETAINED
-from gateway.widget import visitors
+from gateway.widget import socket, transport, visitors
+from tests.gateway import rig
 from tests.gateway.fakes import FakeIngress, HeldClock
 from tests.gateway.platform import T5_NOW_S
 from tests.gateway.rig import NO_SERVICE, running, settings
@@ -331,6 +333,41 @@ async def test_visitor_has_so_many_tabs_and_no_more(tmp_path, monkeypatch):
                 assert (1013, "full") == await second.closed()
         async with page(rig.url, token=visitor_token()) as third:
             await third.hear("welcome")
+
+
+async def test_gateway_has_so_many_sockets_and_no_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(visitors, "SOCKETS_MAX", 1)
+    async with site(tmp_path) as rig:
+        async with page(rig.url), page(rig.url, token=visitor_token()) as second:
+            assert (1013, "full") == await second.closed()
+        async with page(rig.url, token=visitor_token()) as third:
+            await third.hear("welcome")
+
+
+async def test_socket_that_says_nothing_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(socket, "_HELLO_S", 0.05)
+    async with site(tmp_path) as rig, page(rig.url) as silent:
+        assert (1013, "late") == await silent.closed()
+
+
+async def test_page_that_reads_nothing_is_let_go_and_cut_off(tmp_path, monkeypatch):
+    cut = asyncio.Event()
+
+    class Watched(transport.VisitorTransport):
+        def connection_lost(self, exc):
+            super().connection_lost(exc)
+            cut.set()
+
+    monkeypatch.setattr(socket, "_SEND_S", 0.1)
+    monkeypatch.setattr(transport, "STALLED_S", 0.5)
+    monkeypatch.setattr(rig, "VisitorTransport", Watched)
+    async with site(tmp_path) as it:
+        for number in range(20):
+            await answer(it, f"d{number}", "x" * 1_000_000)  # more than the kernel keeps for a reader
+        async with page(it.url, token=visitor_token(), max_queue=1, compression=None) as lazy, asyncio.timeout(20):
+            await cut.wait()
+            lazy.socket.transport.abort()
+        assert (1, {}) == (it.gateway.counts["widget.refused.slow_reader"], it.gateway._visitors._open)
 
 
 async def test_message_that_cannot_be_kept_now_is_said_again_later(tmp_path):
