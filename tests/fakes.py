@@ -32,6 +32,7 @@ class CountingMeter:
         self.batches: list[tuple[int, int]] = []
         self.failures = 0
         self.compactions: list[tuple[int, bool]] = []
+        self.settlements: list[str] = []
         self.media: list[int] = []
         self.media_refusals: Counter[str] = Counter()
 
@@ -46,6 +47,9 @@ class CountingMeter:
 
     def compacted(self, *, rows: int, proven: bool) -> None:
         self.compactions.append((rows, proven))
+
+    def settled(self, state) -> None:
+        self.settlements.append(state)
 
     def media_taken(self, size: int) -> None:
         self.media.append(size)

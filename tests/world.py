@@ -97,7 +97,7 @@ class World:
         self.leases = Leases(clock, self.standing)
         self.audit = Audit(self.meter, clock, b"k" * 32)
         self.events = Events(store, self.leases)
-        self.outbox = Outbox(store, self.leases, clock, self.ids, service_desk)
+        self.outbox = Outbox(store, self.leases, clock, self.ids, self.meter, service_desk=service_desk)
         noticed = {"notice": self.events.notice, "outbox": self.outbox.notice}
         self.committer = Committer(self.desk, clock, self.meter, **noticed)
         self.overdue = Overdue(store, clock, red_after_ms=groups.red_after_ms)

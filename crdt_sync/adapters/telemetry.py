@@ -7,6 +7,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from crdt_sync.domain.delivery import DeliveryState
 from crdt_sync.ports.meter import Levels
 from crdt_sync.wire.status import Wire
 
@@ -32,6 +33,9 @@ class Telemetry:
         self._updates = Counter("crdt_sync_committed_updates", "Updates that were committed.", registry=registry)
         self._failures = Counter("crdt_sync_commit_failures", "Batches that were not committed.", registry=registry)
 
+        self._settled = Counter(
+            "crdt_sync_outbox_settled", "Parts of which is known what became of them.", ("state",), registry=registry
+        )
         self._compactions = Counter(
             "crdt_sync_compactions",
             "Compactions, by whether their snapshot was proven.",
@@ -64,6 +68,10 @@ class Telemetry:
     def commit_failed(self) -> None:
         """Count one batch that failed."""
         self._failures.inc()
+
+    def settled(self, state: DeliveryState) -> None:
+        """Count one part."""
+        self._settled.labels(state).inc()
 
     def compacted(self, *, rows: int, proven: bool) -> None:
         """Count one compaction."""
@@ -104,6 +112,12 @@ class _LevelCollector(Collector):
             ("queued_bytes", "Bytes of the updates that wait for a commit.", levels.queued_bytes),
         ):
             yield GaugeMetricFamily(f"crdt_sync_{name}", help_text, value=value)
+        parts = GaugeMetricFamily("crdt_sync_outbox_parts", "Parts that are to be sent, by state.", labels=("state",))
+        for state, count in levels.outbox.parts.items():
+            parts.add_metric((state,), count)
+        yield parts
+        age, help_text = levels.outbox.oldest_s, "Age of the oldest part that is to be sent; 0 where none is."
+        yield GaugeMetricFamily("crdt_sync_outbox_oldest_seconds", help_text, value=age)
 
     def describe(self) -> Iterator[Metric]:
         """Name nothing in advance: the levels are read at a scrape only."""

@@ -74,6 +74,7 @@ def serve(
     open_documents: Annotated[bool | None, setting("open_documents", "--open-documents/--no-open-documents")] = None,
     lifecycle: Annotated[str | None, setting("lifecycle")] = None,
     desk: Annotated[Path | None, setting("desk")] = None,
+    outbox_days: Annotated[int | None, setting("outbox_days")] = None,
     gateway: Annotated[bool | None, setting("gateway", "--gateway/--no-gateway")] = None,
     metrics: Annotated[str | None, setting("metrics")] = None,
     log_level: Annotated[str | None, setting("log_level")] = None,

@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from crdt_sync.domain.delivery import DeliveryState
 from crdt_sync.wire.status import Wire
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxLevels:
+    """What is to be sent: how many parts are in each open state, and for how long the oldest has been, in seconds."""
+
+    parts: Mapping[DeliveryState, int]
+    oldest_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +28,7 @@ class Levels:
     presence: int  # clients whose presence is held
     queued_jobs: int
     queued_bytes: int
+    outbox: OutboxLevels
 
 
 class Meter(Protocol):
@@ -38,6 +48,10 @@ class Meter(Protocol):
 
     def compacted(self, *, rows: int, proven: bool) -> None:
         """Count one compaction and the log rows that it removed; none if it was not `proven`."""
+        ...
+
+    def settled(self, state: DeliveryState) -> None:
+        """Count one part of an answer of which a gateway has said for good what became of it."""
         ...
 
     def media_taken(self, size: int) -> None:

@@ -156,7 +156,9 @@ class Service:
         rooms = Rooms(store, ids, compactor)
         events = self._events = Events(store, leases)
         desk = Desk(store, rooms, lifecycles, ids, _groups(service_desk, lifecycles))
-        outbox = self._outbox = Outbox(store, leases, clock, ids, service_desk)
+        outbox = self._outbox = Outbox(
+            store, leases, clock, ids, telemetry, service_desk=service_desk, kept_days=settings.outbox_days
+        )
         committer = self._committer = Committer(desk, clock, telemetry, notice=events.notice, outbox=outbox.notice)
         overdue = self._overdue = Overdue(store, clock, red_after_ms=desk.groups.red_after_ms)
         connections = self._connections = Connections(
@@ -169,7 +171,7 @@ class Service:
             leases=leases,
             open_documents=settings.open_documents,
         )
-        telemetry.watch(lambda: connections.levels(watching=events.wires()))
+        telemetry.watch(lambda: connections.levels(watching=events.wires(), outbox=outbox.levels()))
         tickets = Tickets(
             store=store,
             rooms=rooms,

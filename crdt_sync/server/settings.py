@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     open_documents: bool = Field(default=False, description="serve documents without rules under any other name")
     lifecycle: str = Field("connect-order", description="a shipped lifecycle's name or the path of a file")
     desk: Path | None = Field(None, description="the service desk's file: rules, hours, people and replies")
+    outbox_days: int = Field(30, ge=1, le=3_650, description="days that what was sent stays in the outbox")
     gateway: bool = Field(default=True, description="run the chat gateway in this process")
     metrics: MetricsReaders = Field("local", description="who reads /metrics: local (this machine), all or nobody")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line to log")

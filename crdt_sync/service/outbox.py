@@ -21,13 +21,17 @@ from crdt_sync.domain.message import Message
 from crdt_sync.domain.service_desk import NO_DESK, ServiceDesk
 from crdt_sync.errors import TicketSyncError, TooMany, Unavailable
 from crdt_sync.ports import Clock, Ids, Store, StoreUnavailable
-from crdt_sync.ports.outbox import Claim, OutboxFilter, StoredDelivery
+from crdt_sync.ports.meter import Meter, OutboxLevels
+from crdt_sync.ports.outbox import Claim, OpenDeliveries, OutboxFilter, StoredDelivery
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.leases import Lease, Leases
 from crdt_sync.service.sending import Bury, Report, TakeReport
 
 LEASE_MS = 30_000  # a part is sent within seconds; a gateway that died keeps nobody waiting for longer
 LOOK_S = 2.0  # how late it may be noticed what another node or an operator has changed
+TEND_MS = 15_000  # Prometheus seldom asks more often
+KEPT_DAYS = 30  # longer than any platform tells that something was read
+PRUNED_AT_ONCE = 5_000  # rows, some 20 ms of the one who writes; 300 answers a second go as they come
 IN_FLIGHT_MAX = 1_000  # leases of one claimer at once, some kilobytes each
 SENT_COUNTED_MAX = 100  # no platform allows as many before the other side writes again
 CLAIMERS_PER_CALLER_MAX = 20  # a few processes under one token, each of which has not noticed yet that it lost another
@@ -53,9 +57,21 @@ class Outbox:
     """Every claimer of this process."""
 
     def __init__(
-        self, store: Store, leases: Leases, clock: Clock, ids: Ids, service_desk: ServiceDesk = NO_DESK
+        self,
+        store: Store,
+        leases: Leases,
+        clock: Clock,
+        ids: Ids,
+        meter: Meter,
+        *,
+        service_desk: ServiceDesk = NO_DESK,
+        kept_days: int = KEPT_DAYS,
     ) -> None:
         self._store = store
+        self._meter = meter
+        self._kept_ms = kept_days * 86_400_000
+        self._open: Sequence[OpenDeliveries] = ()
+        self._tended_ms: int | None = None
         self._service_desk = service_desk
         self.leases = leases
         self.clock = clock
@@ -135,6 +151,8 @@ class Outbox:
         taking = TakeReport(principal, report, LEASE_MS)
         self._committer.enqueue(taking)
         row = await taking.outcome
+        if taking.settles:
+            self._meter.settled(row.state)
         claiming = self._claimers.get(row.owner)
         if claiming is not None:
             claiming.heard(row)
@@ -200,9 +218,28 @@ class Outbox:
             _log.warning("outbox not read", reason=str(error))
         self.notice()
 
+    async def tend(self) -> None:
+        """Now and then count what is to be sent, and forget what was settled long ago."""
+        now_ms = self.clock.now_ms()
+        if self._tended_ms is not None and 0 <= now_ms - self._tended_ms < TEND_MS:
+            return
+        self._tended_ms = now_ms
+        try:
+            self._open = await self._store.open_deliveries()
+            await self._store.prune_deliveries(now_ms - self._kept_ms, limit=PRUNED_AT_ONCE)
+        except StoreUnavailable as error:
+            _log.warning("outbox not tended", reason=str(error))
+
+    def levels(self) -> OutboxLevels:
+        """Return what there was to be sent some seconds ago at most, and how old the oldest of it is now."""
+        parts = dict.fromkeys(OPEN, 0) | {each.state: each.count for each in self._open}
+        oldest_ms = min((each.oldest_ms for each in self._open), default=None)
+        return OutboxLevels(parts, 0.0 if oldest_ms is None else max(0, self.clock.now_ms() - oldest_ms) / 1000)
+
     async def _keep_looking(self) -> None:
         while True:
             await self.look()
+            await self.tend()
             await asyncio.sleep(LOOK_S)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, TypeAlias
 
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.delivery import DeliveryState, Fate
+from crdt_sync.domain.delivery import OPEN, DeliveryState, Fate
 from crdt_sync.errors import Conflict, NotFound, TicketSyncError
 from crdt_sync.ports import Committed
 from crdt_sync.ports.outbox import StoredDelivery
@@ -61,6 +61,11 @@ class TakeReport:
     def __post_init__(self) -> None:
         """Make the promise."""
         self.outcome = asyncio.get_running_loop().create_future()
+
+    @property
+    def settles(self) -> bool:
+        """Tell whether it is the report by which is known what became of the part."""
+        return self._after is not self._before and self._after.state not in OPEN
 
     async def prepare(self, desk: Desk, draft: Draft) -> None:
         """Judge the report by the row as it stands now, and load the conversation if it will show it."""

@@ -76,7 +76,7 @@ class Service:
         self.compactor = Compactor(store, ids, meter)
         self.rooms = Rooms(store, ids, self.compactor)
         self.desk = Desk(store, self.rooms, self.lifecycles, ids)
-        self.outbox = Outbox(store, leases, self.clock, ids)
+        self.outbox = Outbox(store, leases, self.clock, ids, meter)
         noticed = {"notice": self.events.notice, "outbox": self.outbox.notice}
         self.committer = Committer(self.desk, self.clock, meter, **noticed)
         self.overdue = Overdue(store, self.clock, red_after_ms=RED_AFTER_MS)

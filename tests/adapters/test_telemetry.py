@@ -4,9 +4,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from crdt_sync.adapters.telemetry import Telemetry
-from crdt_sync.ports.meter import Levels
+from crdt_sync.domain.delivery import DeliveryState
+from crdt_sync.ports.meter import Levels, OutboxLevels
 
-LEVELS = Levels(connections={"sync": 3, "grpc": 1}, rooms=5, presence=2, queued_jobs=7, queued_bytes=900)
+OUTBOX = OutboxLevels({DeliveryState.PENDING: 4, DeliveryState.UNKNOWN: 1}, 2.5)
+LEVELS = Levels(connections={"sync": 3, "grpc": 1}, rooms=5, presence=2, queued_jobs=7, queued_bytes=900, outbox=OUTBOX)
 
 
 def scraped(telemetry):
@@ -15,7 +17,7 @@ def scraped(telemetry):
 
 
 def _named(labels):
-    return (labels[name] for name in ("wire", "code", "proven", "le") if name in labels)
+    return (labels[name] for name in ("wire", "code", "proven", "state", "le") if name in labels)
 
 
 def test_refusals_are_counted_by_wire_and_code():
@@ -65,6 +67,18 @@ def test_levels_are_read_at_the_scrape_and_not_before():
     assert (5, 2, 7, 900) == tuple(
         shown[f"crdt_sync_{name}",] for name in ("rooms", "presence_clients", "queued_jobs", "queued_bytes")
     )
+
+
+def test_what_is_to_be_sent_is_told_by_state_with_the_age_of_the_oldest_and_what_was_settled_is_counted():
+    telemetry = Telemetry()
+    telemetry.watch(lambda: LEVELS)
+    for state in (DeliveryState.SENT, DeliveryState.SENT, DeliveryState.WINDOW_CLOSED):
+        telemetry.settled(state)
+
+    shown = scraped(telemetry)
+    assert (4, 1) == tuple(shown["crdt_sync_outbox_parts", state] for state in ("pending", "unknown"))
+    assert 2.5 == shown["crdt_sync_outbox_oldest_seconds",]
+    assert (2, 1) == tuple(shown["crdt_sync_outbox_settled_total", state] for state in ("sent", "window_closed"))
 
 
 def test_two_services_in_one_process_count_for_themselves():

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain import message
-from crdt_sync.domain.delivery import DeliveryState
+from crdt_sync.domain.delivery import OPEN, DeliveryState
 from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import Conflict, Forbidden, NotFound, TooMany, Unavailable
 from crdt_sync.ports.outbox import OutboxFilter
-from crdt_sync.service.outbox import CLAIMERS_PER_CALLER_MAX, LEASE_MS
+from crdt_sync.service.outbox import CLAIMERS_PER_CALLER_MAX, KEPT_DAYS, LEASE_MS, TEND_MS
 from crdt_sync.service.sending import Report, lease_of
 from crdt_sync.wire import ysync
 from tests.gated_store import GatedStore
@@ -456,6 +456,66 @@ async def test_a_part_comes_with_when_its_customer_was_last_heard_and_what_was_s
 
     await world.tickets.ingest(GATEWAY, [arrival("again", sent_at_ms=5_000)])
     assert (5_000, 0, 0) == await world.outbox.heard(row.ticket)
+
+
+async def test_what_is_to_be_sent_is_counted_now_and_then_with_the_age_of_the_oldest(world, store):
+    await world.outbox.tend()
+    assert (0, 0.0) == (sum(world.outbox.levels().parts.values()), world.outbox.levels().oldest_s)
+    ticket = await answered(world, "one", "two")
+    world.clock.advance(TEND_MS)
+    await world.tickets.post_message(SALES, ticket, text="three")
+    await world.outbox.tend()
+    levels = world.outbox.levels()
+    assert (set(OPEN), 3, TEND_MS / 1000) == (levels.parts.keys(), levels.parts["pending"], levels.oldest_s)
+
+    claiming = claim(world)
+    (row,) = await ready(world, claiming)
+    await report(world, row, "begun")
+    for outcome in ("unknown", "unknown"):
+        await report(world, row, outcome)
+    world.clock.advance(TEND_MS - 1)
+    await world.outbox.tend()
+    assert levels.parts == world.outbox.levels().parts, "not sooner"
+    world.clock.advance(1)
+    await world.outbox.tend()
+    assert (2, 1, TEND_MS * 2 / 1000) == (
+        world.outbox.levels().parts["pending"],
+        world.outbox.levels().parts["unknown"],
+        world.outbox.levels().oldest_s,
+    )
+
+
+async def test_a_part_is_counted_once_by_what_became_of_it(world):
+    await answered(world, "one", "two", "three")
+    claiming = claim(world)
+    for outcome in ("sent", "dead", "window_closed"):
+        (row,) = await ready(world, claiming)
+        await report(world, row, "begun")
+        for _ in range(2):
+            await report(world, row, outcome)
+
+    assert ["sent", "dead", "window_closed"] == world.meter.settlements
+
+
+async def test_what_was_settled_long_ago_is_forgotten_and_nothing_that_is_open(world, store):
+    await answered(world, "one", "two")
+    claiming = claim(world)
+    (row,) = await ready(world, claiming)
+    await report(world, row, "sent")
+    world.clock.advance(KEPT_DAYS * 86_400_000)
+    await world.outbox.tend()
+    assert 2 == len(await store.deliveries(OutboxFilter()))
+    world.clock.advance(TEND_MS)
+    await world.outbox.tend()
+    (left,) = await store.deliveries(OutboxFilter())
+    assert "two" in left.content
+
+
+async def test_a_store_that_does_not_answer_is_tended_another_time(world, store, logged):
+    world.clock.advance(TEND_MS)
+    await store.close()
+    await world.outbox.tend()
+    assert "outbox not tended" in [entry["event"] for entry in logged]
 
 
 WORDS = st.sampled_from(["answer", "note", "field", "set_card", "customer"])
