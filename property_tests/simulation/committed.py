@@ -70,12 +70,15 @@ class Committed:
 
     def documents(self) -> list[str]:
         """The names of all that was ever written."""
-        query = "SELECT document FROM updates UNION SELECT document FROM snapshots ORDER BY 1"
+        query = "SELECT name FROM documents UNION SELECT document FROM snapshots ORDER BY 1"
         return [row[0] for row in self._database.rows(query)]
 
     def updates(self, document: str) -> list[tuple[int, bytes, str]]:
         """Position, bytes and author of each update of a document; the first may be a snapshot, by nobody."""
-        query = "SELECT document_position, data, actor FROM updates WHERE document = ? ORDER BY 1"
+        query = (
+            "SELECT document_position, data, actor FROM updates JOIN documents ON documents.id = document_id"
+            " WHERE name = ? ORDER BY 1"
+        )
         return [*self._snapshot(document), *self._database.rows(query, document)]  # type: ignore[list-item]
 
     def is_whole(self, document: str) -> bool:
