@@ -119,6 +119,19 @@ async def test_conversations_whose_tickets_are_loaded_go_on_before_others(tmp_pa
     assert [["m100-0"], ["m100-1"], ["m100-2"]] == ingress.calls[3:]
 
 
+async def test_row_that_is_to_come_later_is_not_taken_along_with_what_follows_in_others(tmp_path):
+    ingress = FakeIngress()
+    ingress.verdicts["m0-0"] = deque([INGEST_STATUS_RETRY_LATER])
+    async with line(tmp_path, ingress) as it:
+        for turn in range(2):
+            for number in range(100):
+                await it.put(f"m{number}-{turn}", lane=f"lane {number}")
+        await it.drain()
+
+    assert [f"m{number}-1" for number in range(1, 100)] == ingress.calls[1]
+    assert [["m0-0"], ["m0-1"]] == ingress.calls[2:]
+
+
 async def test_large_callbacks_are_spread_over_calls(tmp_path):
     ingress = FakeIngress()
     async with line(tmp_path, ingress) as it:
@@ -160,6 +173,8 @@ async def test_failed_call_is_tried_again(tmp_path, failure):
 
     assert [["a1"]] * 4 + [["a2"]] == ingress.calls
     assert 3 == it.counts[f"forward.failed.{failure.name.lower()}"]
+    of_the_row = failure is grpc.StatusCode.INTERNAL  # else it is the service that fails, and no row is put off
+    assert [(4 if of_the_row else 1,), (1,)] == rows(it.data, "attempts")
 
 
 async def test_delay_doubles_with_jitter_up_to_its_bound(tmp_path):
