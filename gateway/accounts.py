@@ -50,6 +50,10 @@ Origin = Annotated[str, Field(pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]+)?|http:
 """Where a platform's interface is called: encrypted, unless it is this machine itself."""
 
 
+MediaOrigin = Annotated[str, Field(pattern=r"^(https://(\*\.)?[A-Za-z0-9.-]+(:[0-9]+)?|http://127\.0\.0\.1:[0-9]+)$")]
+"""As `Origin`, or every host of a domain: `https://*.example.com`."""
+
+
 class _Account(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -106,6 +110,11 @@ class DingTalkAccount(_Account):
     """The corporation whose robot it is; None takes callbacks of any."""
     mode: Literal["stream", "http"] = "stream"
     api: Origin = "https://api.dingtalk.com"
+    old_api: Origin = "https://oapi.dingtalk.com"
+    """Where files are uploaded, which the newer interface does not take."""
+    media_origins: tuple[MediaOrigin, ...] = ("https://*.dingtalk.com", "https://*.aliyuncs.com")
+    """Where the address of a picture or file may lead; any other is never called. A host that `*` covers must have no
+    private address."""
     webhook_origins: tuple[Origin, ...] = ("https://oapi.dingtalk.com", "https://api.dingtalk.com")
     """Where a `sessionWebhook` may lead; any other is never called."""
 

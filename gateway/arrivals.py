@@ -4,7 +4,7 @@ Pure; the inbox reads what is known before, and writes the rows.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -33,7 +33,7 @@ class Arrival:
     """A verified callback on its way into the inbox. With a `code` it is kept as dead.
 
     A new one's `reply_to` becomes that of its conversation, and its `entry` is appended to its visitor's log.
-    `fingerprint` and `urgent` are those of `Callback`.
+    `fingerprint`, `urgent` and `contents` are those of `Callback`.
     """
 
     account: str
@@ -47,6 +47,7 @@ class Arrival:
     fingerprint: str | None = None
     urgent: bool = False
     entry: str | None = None
+    contents: Mapping[int, bytes] = field(default_factory=dict)
 
     @property
     def marks(self) -> tuple[str, ...]:

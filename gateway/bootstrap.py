@@ -17,10 +17,12 @@ from gateway.channels.web import Web
 from gateway.clock import SystemChance, SystemClock
 from gateway.counts import Counts
 from gateway.dispatcher import Dispatcher
+from gateway.fetcher import Fetcher
 from gateway.forwarder import Forwarder, Pace
 from gateway.http import Intake
 from gateway.inbox import Inbox
 from gateway.keeper import Keeper
+from gateway.media_queue import MediaQueue
 from gateway.outbound import Sender
 from gateway.platforms.http import PlatformHttp
 from gateway.platforms.tokens import AheadOfNeed
@@ -71,6 +73,7 @@ class Gateway:
             settings.data / "inbox.db", spool_rows_max=settings.spool_rows_max, reserve_rows=reserve_rows
         )
         pace = Pace(settings.call_timeout_ms, settings.retry_delay_ms_min, settings.retry_delay_ms_max)
+        media_queue = MediaQueue(self.inbox.file)
         self.forwarder = Forwarder(
             self.inbox,
             channels,
@@ -79,6 +82,7 @@ class Gateway:
             clock=clock,
             chance=chance,
             counts=self.counts,
+            wanted=media_queue.notice,
         )
         keeper = Keeper(self.inbox, self.forwarder, clock=clock, chance=chance, counts=self.counts)
         self._http = PlatformHttp()
@@ -97,21 +101,24 @@ class Gateway:
         lines = {one.account: line_of(one, read[one.account], around) for one in settings.accounts}
         tokens = [line.token for line in lines.values() if line.token is not None]
         self._tokens = AheadOfNeed(tokens, clock=clock, counts=self.counts)
-        self._retention = Retention(
-            self.inbox,
-            log,
-            bodies_h=settings.bodies_kept_h,
-            rows_h=settings.rows_kept_h,
-            log_h=settings.visitor_log_kept_h,
-            clock=clock,
-            counts=self.counts,
-        )
+        self._retention = _retention(settings, self.inbox, log, clock, self.counts)
         self._feeds = {name: line.feed for name, line in lines.items() if line.feed is not None}
         self.senders: Mapping[str, Sender] = {
             name: line.sender for name, line in lines.items() if line.sender is not None
         }
+        media = {name: line.media for name, line in lines.items() if line.media is not None}
+        self._fetcher = Fetcher(
+            media_queue,
+            media,
+            bytes_max=settings.media_bytes_max,
+            token=settings.core_token,
+            clock=clock,
+            chance=chance,
+            counts=self.counts,
+        )
         self._dispatcher = Dispatcher(
             self.senders,
+            media=media,
             token=settings.core_token,
             pace=pace,
             clock=clock,
@@ -144,6 +151,8 @@ class Gateway:
             stack.push_async_callback(_end, warming)
             self.forwarder.start(IngressServiceStub(channel))
             stack.push_async_callback(self.forwarder.stop)
+            self._fetcher.start(IngressServiceStub(channel))
+            stack.push_async_callback(self._fetcher.stop)
             self._dispatcher.start(EgressServiceStub(channel))
             stack.push_async_callback(self._dispatcher.stop)
             self._visitors.start()
@@ -185,6 +194,18 @@ class Gateway:
         self._warm.clear()
         await self._running.aclose()
         _log.info("gateway stopped")
+
+
+def _retention(settings: GatewaySettings, inbox: Inbox, log: VisitorLog, clock: Clock, counts: Counts) -> Retention:
+    return Retention(
+        inbox,
+        log,
+        bodies_h=settings.bodies_kept_h,
+        rows_h=settings.rows_kept_h,
+        log_h=settings.visitor_log_kept_h,
+        clock=clock,
+        counts=counts,
+    )
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

@@ -16,9 +16,11 @@ from crdt_sync.rpc.ticketsync.v1 import gateway_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import EgressServiceStub
 from gateway.counts import Counts
 from gateway.forwarder import Pace
+from gateway.media import MediaPort
 from gateway.outbound import Dead, Outcome, RetryLater, Sender, Sent, Unknown, WindowClosed
 from gateway.ports import Chance, Clock
 from gateway.rates import Throttle
+from gateway.uploads import Uploads
 
 IN_FLIGHT_MAX = 200  # conversations that are answered at once
 _RETRY_MS_MIN, _RETRY_MS_MAX = 1_000, 300_000
@@ -43,7 +45,10 @@ class Dispatcher:
         clock: Clock,
         chance: Chance,
         counts: Counts,
+        media: Mapping[str, MediaPort] | None = None,
     ) -> None:
+        """`media` are the ports of the accounts whose platform takes contents."""
+        self._uploads = Uploads(media or {}, token=token, counts=counts)
         self._senders = senders
         self._throttles = {name: Throttle(sender.limits) for name, sender in senders.items()}
         self._token = token
@@ -137,11 +142,14 @@ class Dispatcher:
             if wait_ms > _PATIENCE_MS:
                 return RetryLater("rate", wait_ms)
             await self._clock.sleep(wait_ms / 1000)
+        ready = await self._uploads.ready(stub, delivery)
+        if not isinstance(ready, pb.Delivery):
+            return ready
         throttle.take(delivery.conversation, self._clock.now_ms())
         begun = pb.DeliveryReport(id=delivery.id, lease=delivery.lease, outcome=pb.DELIVERY_OUTCOME_BEGUN)
         if not await self._report(stub, begun):
             return None
-        outcome = await sender.send(delivery)
+        outcome = await sender.send(ready)
         if isinstance(outcome, RetryLater) and outcome.delay_ms is not None:
             throttle.pause(self._clock.now_ms() + outcome.delay_ms)
         return outcome

@@ -27,6 +27,7 @@ from gateway.arrivals import State
 from gateway.channels.base import Channel
 from gateway.counts import Counts
 from gateway.inbox import Inbox, Outcome, Waiting
+from gateway.media_queue import wanted_of
 from gateway.ports import Chance, Clock
 from gateway.waiting import grown_ms, woken
 
@@ -79,7 +80,10 @@ class Forwarder:
         clock: Clock,
         chance: Chance,
         counts: Counts,
+        wanted: Callable[[], None] = lambda: None,
     ) -> None:
+        """`wanted` hears that contents of messages are to be fetched."""
+        self._wanted = wanted
         self._inbox = inbox
         self._channels = channels
         self._token = token
@@ -149,7 +153,10 @@ class Forwarder:
         """
         for _ in range(_ROUNDS_MAX):
             failures = self._failures
-            await self._inbox.settle(await self._forward(stub, rows))
+            outcomes = await self._forward(stub, rows)
+            await self._inbox.settle(outcomes)
+            if any(outcome.wanted for outcome in outcomes):
+                self._wanted()
             if self._failures > failures:
                 return False
             if self._stopping or len(rows) < _BATCH_MAX // 2:
@@ -200,7 +207,7 @@ class Forwarder:
                 return []
             return [self._later(item.row) for item in batch]
         self._failures = 0
-        return [self._outcome(item.row, result) for item, result in zip(batch, results, strict=True)]
+        return [self._outcome(item, result) for item, result in zip(batch, results, strict=True)]
 
     async def _call(self, stub: IngressServiceStub, batch: Sequence[_Item]) -> Sequence[IngestResult]:
         response = await stub.Ingest(
@@ -221,11 +228,13 @@ class Forwarder:
         middle = len(batch) // 2
         return [*await self._ingest(stub, batch[:middle]), *await self._ingest(stub, batch[middle:])]
 
-    def _outcome(self, row: Waiting, result: IngestResult) -> Outcome:
+    def _outcome(self, item: _Item, result: IngestResult) -> Outcome:
+        row = item.row
         match result.status:
             case status if status in (INGEST_STATUS_ACCEPTED, INGEST_STATUS_DUPLICATE):
                 self._counts.add("forward.accepted" if status == INGEST_STATUS_ACCEPTED else "forward.duplicate")
-                return Outcome(row.id, State.FORWARDED, ticket=result.ticket, message=result.message)
+                wanted = wanted_of(item.envelope, self._clock.now_ms())
+                return Outcome(row.id, State.FORWARDED, None, result.ticket, result.message, wanted=wanted)
             case status if status == INGEST_STATUS_REJECTED:
                 return self._dead(row, result.code or "rejected")
             case _:

@@ -22,6 +22,7 @@ from crdt_sync.errors import Unavailable
 from gateway import settled
 from gateway.arrivals import Arrival, Group, Kept, State
 from gateway.inbox_file import InboxFile, stamp
+from gateway.media_queue import Wanted, hold, want
 from gateway.tables import WAITING, inbox, inbox_key, pull, reply
 from gateway.visitor_log import append
 
@@ -59,7 +60,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an attempt to forward a row came to; `received` means that it waits until `next_attempt_ms`."""
+    """What an attempt to forward a row came to; `received` means that it waits until `next_attempt_ms`.
+
+    `wanted` are the contents of its message, which are fetched from then on.
+    """
 
     id: int
     state: State
@@ -67,6 +71,10 @@ class Outcome:
     ticket: str | None = None
     message: str | None = None
     next_attempt_ms: int = 0
+    wanted: tuple[Wanted, ...] = ()
+
+
+_SETTLED = tuple(name for name in Outcome.__slots__ if name != "wanted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +201,19 @@ class Inbox:
         statement = (
             update(inbox)
             .where(inbox.c.id == bindparam("new_id"), WAITING)
-            .values({name: bindparam(f"new_{name}") for name in Outcome.__slots__ if name != "id"})
+            .values({name: bindparam(f"new_{name}") for name in _SETTLED if name != "id"})
             .values(attempts=inbox.c.attempts + 1)
         )
-        rows = [{f"new_{name}": value for name, value in asdict(outcome).items()} for outcome in outcomes]
+        rows = [{f"new_{name}": getattr(outcome, name) for name in _SETTLED} for outcome in outcomes]
         if not rows:
             return
-        await self.file.change(lambda connection: connection.execute(statement, rows), synced=False)
+        wanted = [one for outcome in outcomes for one in outcome.wanted]
+
+        def write(connection: Connection) -> None:
+            connection.execute(statement, rows)
+            want(connection, wanted)
+
+        await self.file.change(write, synced=False)
 
     async def states(self) -> Mapping[State, int]:
         """How many rows are in each state; raises `Unavailable`."""
@@ -279,6 +293,8 @@ class Inbox:
         for one, kept in zip(arrivals, results, strict=True):
             if kept is Kept.NEW and one.entry is not None:
                 append(connection, one.account, one.conversation, one.keys[0], one.entry)
+            if kept is Kept.NEW:
+                hold(connection, one.account, one.keys[0], one.contents)
         return results
 
     def _place_page(self, connection: Connection, arrivals: Sequence[Arrival], pulled: Pulled) -> list[Kept]:

@@ -69,4 +69,5 @@ class Keeper:
             fingerprint=callback.fingerprint,
             urgent=callback.urgent,
             entry=callback.entry,
+            contents=callback.contents,
         )

@@ -27,11 +27,14 @@ from gateway.channels.wxbizmsgcrypt import aes_key
 from gateway.counts import Counts
 from gateway.inbox import Inbox
 from gateway.keeper import Keeper
+from gateway.media import MediaPort
 from gateway.outbound import Sender
 from gateway.platforms.dingtalk import DingTalkApi, DingTalkSender
+from gateway.platforms.dingtalk_media import DingTalkMedia
 from gateway.platforms.dingtalk_stream import DingTalkStream
 from gateway.platforms.group_robots import GroupRobotSender, Robot, dingtalk_robot, feishu_robot, wecom_robot
 from gateway.platforms.http import PlatformHttp
+from gateway.platforms.tencent_media import WECHAT_FORMS, WECOM_FORMS, TencentMedia
 from gateway.platforms.tokens import AccessToken
 from gateway.platforms.wechat import WeChatSender, wechat_api
 from gateway.platforms.wecom import WeComPages, WeComSender, wecom_api
@@ -75,6 +78,7 @@ class Line:
     sender: Sender | None = None
     feed: Feed | None = None
     token: AccessToken | None = None
+    media: MediaPort | None = None
 
 
 def channel_of(account: Account, tolerance_s: int) -> Channel | None:
@@ -104,7 +108,7 @@ def line_of(account: Account, channel: Channel | None, around: Surroundings) -> 
         case WeChatAccount(app_secret=secret) if secret is not None:
             secret()  # a missing one should be found now, and not at the first answer
             api = wechat_api(around.http, account.api, account.app_id, secret, around.clock)
-            return Line(WeChatSender(account.account, api), token=api.token)
+            return Line(WeChatSender(account.account, api), token=api.token, media=TencentMedia(api, WECHAT_FORMS))
         case WeChatAccount():
             return Line()
         case WeComAccount():
@@ -121,7 +125,7 @@ def line_of(account: Account, channel: Channel | None, around: Surroundings) -> 
                 chance=around.chance,
                 counts=around.counts,
             )
-            return Line(WeComSender(account.account, api), puller, api.token)
+            return Line(WeComSender(account.account, api), puller, api.token, TencentMedia(api, WECOM_FORMS))
         case DingTalkAccount():
             assert isinstance(channel, DingTalk)
             return _dingtalk(account, channel, around)
@@ -145,8 +149,9 @@ def _dingtalk(account: DingTalkAccount, channel: DingTalk, around: Surroundings)
         around.clock,
         around.counts,
     )
+    media = DingTalkMedia(api, around.http, account.robot_code, uploads=account.old_api, origins=account.media_origins)
     if account.mode == "http":
-        return Line(sender, token=api.token)
+        return Line(sender, token=api.token, media=media)
     stream = DingTalkStream(
         channel,
         api,
@@ -156,7 +161,7 @@ def _dingtalk(account: DingTalkAccount, channel: DingTalk, around: Surroundings)
         chance=around.chance,
         counts=around.counts,
     )
-    return Line(sender, stream, api.token)
+    return Line(sender, stream, api.token, media)
 
 
 def _robot(account: GroupAccount) -> Robot:

@@ -55,6 +55,8 @@ class GatewaySettings(BaseSettings):
     or lets us pull (WeCom: three days)."""
     visitor_log_kept_h: int = Field(720, ge=1)
     """For how long a visitor of a web page is shown what was said: as long as the token of one who stays away."""
+    media_bytes_max: int = Field(20_971_520, ge=1_024, le=20_971_520)
+    """The largest picture, recording or file that is downloaded: 20 MiB, which the service takes at most."""
     call_timeout_ms: Milliseconds = 2_000
     retry_delay_ms_min: Milliseconds = 100
     retry_delay_ms_max: Milliseconds = 10_000

@@ -20,7 +20,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-SCHEMA_VERSION = 4  # kept in SQLite's own `user_version`, which a fresh file has at 0
+SCHEMA_VERSION = 5  # kept in SQLite's own `user_version`, which a fresh file has at 0
 
 metadata = MetaData()
 
@@ -81,6 +81,34 @@ reply = Table(
     Column("reply_to", String, nullable=False),  # said by the newest callback, in the channel's own form
     PrimaryKeyConstraint("account", "conversation"),
     sqlite_with_rowid=False,
+)
+
+# A content that is still to be fetched and brought to the service; see `gateway.media_queue`.
+media_wanted = Table(
+    "media_wanted",
+    metadata,
+    Column("account", String, nullable=False),
+    Column("key", String, nullable=False),  # the idempotency key of its message
+    Column("index", Integer, nullable=False),  # of its part there
+    Column("type", String, nullable=False),
+    Column("platform_id", String, nullable=False),
+    Column("url", String, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("account", "key", "index"),
+    Index("media_wanted_next", "next_attempt_ms", "since_ms"),
+    sqlite_with_rowid=False,
+)
+
+media_held = Table(
+    "media_held",
+    metadata,
+    Column("account", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("index", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("account", "key", "index"),
 )
 
 visitor_log = Table(

@@ -46,6 +46,10 @@ class Callback:
     `fingerprint` is of all but the key, the platform's time among it: another key with the same fingerprint is perhaps
     the same thing, and is set aside for the operator. It stands among the keys instead where it tells for certain.
     `urgent` says that the platform gives up within seconds, so that a full spool still has room for it.
+    `contents` are pictures and files whose bytes came with it, by the places of their parts in the envelope, where each
+    is a `Media`; the primary key is the envelope's `idempotency_key` then. They are kept in the same transaction, and
+    brought to the service once it has the message, as what is downloaded from a platform is. Their size is the
+    caller's to cap.
     """
 
     content: bytes
@@ -56,6 +60,7 @@ class Callback:
     fingerprint: str | None = None
     urgent: bool = False
     entry: str | None = None
+    contents: Mapping[int, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import structlog
 from crdt_sync.errors import Malformed, Unavailable
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery
 from gateway.counts import Counts
+from gateway.media import UPLOADED
 from gateway.outbound import Dead, Limits, Outcome, RetryLater, Sent
 from gateway.platforms.http import Answer, CallFailed, NotSent, PlatformHttp, Refused
 from gateway.platforms.outcomes import failed, text_of
@@ -114,8 +115,9 @@ class DingTalkSender:
         return Limits()
 
     async def send(self, delivery: Delivery) -> Outcome:
-        """One attempt, at the address of the session or at the interface."""
-        text = text_of(delivery, bytes_max=_TEXT_BYTES_MAX)
+        """One attempt, at the session's address or at the interface; what was uploaded goes to the latter alone."""
+        said = _uploaded(delivery)
+        text = text_of(delivery, bytes_max=_TEXT_BYTES_MAX) if said is None else ""
         if isinstance(text, Dead):
             return text
         try:
@@ -125,9 +127,9 @@ class DingTalkSender:
         if peer is None:
             return Dead("no_address")
         try:
-            if self._may_call(peer) and await self._by_session(peer["webhook"], text):
+            if said is None and self._may_call(peer) and await self._by_session(peer["webhook"], text):
                 return Sent()
-            return await self._by_interface(peer, text)
+            return await self._by_interface(peer, said or ("sampleText", {"content": text}))
         except CallFailed as error:
             return failed(error, {})
 
@@ -161,9 +163,9 @@ class DingTalkSender:
             raise Refused("busy", retry_ms=_BUSY_DELAY_MS)
         return answer.status < 300 and answer.number("errcode") == 0
 
-    async def _by_interface(self, peer: Mapping[str, object], text: str) -> Outcome:
-        content = json.dumps({"content": text}, ensure_ascii=False)
-        body = {"robotCode": self.robot_code, "msgKey": "sampleText", "msgParam": content}
+    async def _by_interface(self, peer: Mapping[str, object], said: tuple[str, Mapping[str, str]]) -> Outcome:
+        form, content = said
+        body = {"robotCode": self.robot_code, "msgKey": form, "msgParam": json.dumps(content, ensure_ascii=False)}
         if peer["group"]:
             group = {"openConversationId": peer["group"]}
             answer = await self.api.call("/v1.0/robot/groupMessages/send", body | group)
@@ -176,6 +178,21 @@ class DingTalkSender:
         else:
             return Dead("no_address")
         return Sent(answer.text("processQueryKey"))
+
+
+def _uploaded(delivery: Delivery) -> tuple[str, Mapping[str, str]] | None:
+    """How the robot's interface says a content that was uploaded; None where there is none, or it has no form."""
+    media = delivery.part.media
+    if delivery.part.WhichOneof("part") != "media" or media.platform_id.startswith(UPLOADED):
+        return None
+    match media.type:
+        case "image":
+            return "sampleImageMsg", {"photoURL": media.platform_id}
+        case "file":
+            ending = media.name.rpartition(".")[2].lower()
+            return "sampleFile", {"mediaId": media.platform_id, "fileName": media.name, "fileType": ending}
+        case _:
+            return None
 
 
 def _list(answer: Answer, name: str) -> list[object]:

@@ -8,12 +8,13 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 
 _CALL_TIMEOUT_S = 10  # a sender is given seconds; a platform that needs more is counted as silent
 _CONNECT_TIMEOUT_S = 3
+_MEDIA_TIMEOUT_S = 25  # 20 MiB at 7 Mbit/s; a part that is to be sent is leased for half a minute
 _ANSWER_BYTES_MAX = 8_388_608  # a page of 1,000 of the longest texts is below 4 MiB
 _RETRY_AFTER_S_MAX = 3_600
 
@@ -46,11 +47,15 @@ class Refused(CallFailed):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the platform answered: an HTTP status and an object, empty where the body is none."""
+    """What the platform answered: an HTTP status and an object, empty where the body is none.
+
+    `content` is what was downloaded, objects included.
+    """
 
     status: int
     fields: Mapping[str, object]
     retry_after_ms: int | None = None
+    content: bytes = field(default=b"", repr=False)
 
     def number(self, name: str) -> int:
         """A field that is a number, 0 if it is none."""
@@ -94,38 +99,71 @@ class PlatformHttp:
         request = self._client.build_request("POST", url, content=content, params=query, headers=sent)
         return await self._exchange(request)
 
+    async def download(
+        self,
+        url: str,
+        *,
+        bytes_max: int,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        server_name: str | None = None,
+    ) -> Answer:
+        """GET a content; a platform may say by a status or by an object what is wrong with it.
+
+        `server_name` is whose certificate is expected, where `url` names an address.
+
+        Raises:
+            NotSent, NoAnswer: as `post`; it may always be asked for again.
+            Refused: the content is larger than `bytes_max` (`media_size`), or the platform is too busy.
+        """
+        extensions = {"sni_hostname": server_name} if server_name is not None else {}
+        request = self._client.build_request("GET", url, params=query, headers=headers, extensions=extensions)
+        response, body = await self._read(request, _MEDIA_TIMEOUT_S, bytes_max, Refused("media_size"))
+        answer = Answer(response.status_code, _object(body) or {}, _retry_after_ms(response), body)
+        _check_status(answer)
+        return answer
+
+    async def upload(self, url: str, *, query: Mapping[str, str], name: str, type_: str, data: bytes) -> Answer:
+        """POST a content as the field `media` of a form; raises as `post`."""
+        request = self._client.build_request("POST", url, params=query, files={"media": (name, data, type_)})
+        return await self._exchange(request, _MEDIA_TIMEOUT_S)
+
     async def close(self) -> None:
         """Let go of the connections."""
         await self._client.aclose()
         self._client = _client()  # a gateway may start again
 
-    async def _exchange(self, request: httpx.Request) -> Answer:
+    async def _exchange(self, request: httpx.Request, timeout_s: float | None = None) -> Answer:
+        timeout_s = self._call_timeout_s if timeout_s is None else timeout_s
+        response, body = await self._read(request, timeout_s, _ANSWER_BYTES_MAX, NoAnswer("answer_size"))
+        fields = _object(body)
+        if fields is None and response.is_success:
+            raise NoAnswer("answer_form")
+        answer = Answer(response.status_code, fields or {}, _retry_after_ms(response))
+        _check_status(answer)
+        return answer
+
+    async def _read(
+        self, request: httpx.Request, timeout_s: float, bytes_max: int, too_large: CallFailed
+    ) -> tuple[httpx.Response, bytes]:
         try:
-            async with asyncio.timeout(self._call_timeout_s):
-                answer = await self._answer(request)
+            async with asyncio.timeout(timeout_s):
+                response = await self._client.send(request, stream=True)
+                try:
+                    body = bytearray()
+                    async for chunk in response.aiter_bytes():
+                        body += chunk
+                        if len(body) > bytes_max:
+                            raise too_large
+                finally:
+                    await response.aclose()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol):
             raise NotSent("unreachable") from None
         except httpx.HTTPError:
             raise NoAnswer("broken_off") from None
         except TimeoutError:
             raise NoAnswer("timeout") from None
-        if answer.status in {429, 503}:
-            raise Refused("busy", retry_ms=answer.retry_after_ms or 0)
-        if answer.status >= 500:
-            raise NoAnswer("server_error")
-        return answer
-
-    async def _answer(self, request: httpx.Request) -> Answer:
-        response = await self._client.send(request, stream=True)
-        try:
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > _ANSWER_BYTES_MAX:
-                    raise NoAnswer("answer_size")
-        finally:
-            await response.aclose()
-        return Answer(response.status_code, _fields(bytes(body), response), _retry_after_ms(response))
+        return response, bytes(body)
 
 
 def _client() -> httpx.AsyncClient:
@@ -138,16 +176,22 @@ def _client() -> httpx.AsyncClient:
     )
 
 
-def _fields(body: bytes, response: httpx.Response) -> Mapping[str, object]:
+def _object(body: bytes) -> Mapping[str, object] | None:
+    """The JSON object that a body is, None if it is none."""
+    if body[:1] != b"{" and body[:1].strip():
+        return None
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
-        fields = None
-    if isinstance(fields, dict):
-        return fields
-    if response.is_success:
-        raise NoAnswer("answer_form")
-    return {}
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _check_status(answer: Answer) -> None:
+    if answer.status in {429, 503}:
+        raise Refused("busy", retry_ms=answer.retry_after_ms or 0)
+    if answer.status >= 500:
+        raise NoAnswer("server_error")
 
 
 def _retry_after_ms(response: httpx.Response) -> int | None:

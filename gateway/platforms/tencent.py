@@ -31,15 +31,37 @@ class TencentApi:
             NoAnswer: nobody knows whether it was made.
             Refused: the platform says no (code `errcode_<number>`), or that it is too busy (`busy`).
         """
+        return await self._attempt(
+            lambda token: self._http.post(f"{self._origin}{path}", body, query={"access_token": token})
+        )
+
+    async def download(self, path: str, query: Mapping[str, str], *, bytes_max: int) -> bytes:
+        """A content; raises as `call`, and `Refused` (`media_size`) where it is larger."""
+        url = f"{self._origin}{path}"
+        answer = await self._attempt(
+            lambda token: self._http.download(url, bytes_max=bytes_max, query={"access_token": token, **query})
+        )
+        return answer.content
+
+    async def upload(self, path: str, query: Mapping[str, str], *, name: str, type_: str, data: bytes) -> Answer:
+        """The answer to a content that was taken; raises as `call`."""
+        url = f"{self._origin}{path}"
+        return await self._attempt(
+            lambda token: self._http.upload(
+                url, query={"access_token": token, **query}, name=name, type_=type_, data=data
+            )
+        )
+
+    async def _attempt(self, make: Callable[[str], Awaitable[Answer]]) -> Answer:
         for _ in range(2):
             token = await self.token.get()
-            answer = await self._http.post(f"{self._origin}{path}", body, query={"access_token": token})
-            errcode = answer.number("errcode")
-            if errcode not in _TOKEN_REFUSED:
+            answer = await make(token)
+            if answer.number("errcode") not in _TOKEN_REFUSED:
                 break
             self.token.refused(token)
         else:
             raise NotSent("token")
+        errcode = answer.number("errcode")
         if errcode in _BUSY:
             raise Refused("busy", retry_ms=_BUSY_DELAY_MS)
         if errcode or answer.status >= 300:

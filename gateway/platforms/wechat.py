@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery
 from gateway.outbound import Dead, Limits, Outcome, Sent, Window
 from gateway.platforms.http import Answer, CallFailed, PlatformHttp
-from gateway.platforms.outcomes import failed, text_of
+from gateway.platforms.outcomes import failed, said_by_id, text_of
 from gateway.platforms.tencent import TencentApi
+from gateway.platforms.tencent_media import WECHAT_FORMS
 from gateway.ports import Clock
 
 _TEXT_BYTES_MAX = 2_048
@@ -43,10 +44,13 @@ class WeChatSender:
 
     async def send(self, delivery: Delivery) -> Outcome:
         """One attempt at `custom/send`."""
-        text = text_of(delivery, bytes_max=_TEXT_BYTES_MAX)
-        if isinstance(text, Dead):
-            return text
-        body = {"touser": delivery.conversation, "msgtype": "text", "text": {"content": text}}
+        said = said_by_id(delivery, WECHAT_FORMS)
+        if said is None:
+            text = text_of(delivery, bytes_max=_TEXT_BYTES_MAX)
+            if isinstance(text, Dead):
+                return text
+            said = {"msgtype": "text", "text": {"content": text}}
+        body = {"touser": delivery.conversation, **said}
         try:
             await self._api.call("/cgi-bin/message/custom/send", body)
         except CallFailed as error:

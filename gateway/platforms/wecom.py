@@ -7,8 +7,9 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery
 from gateway.channels.wecom import WeCom, peer
 from gateway.outbound import Dead, Limits, Outcome, Sent, Window
 from gateway.platforms.http import Answer, CallFailed, NoAnswer, PlatformHttp
-from gateway.platforms.outcomes import failed, text_of
+from gateway.platforms.outcomes import failed, said_by_id, text_of
 from gateway.platforms.tencent import TencentApi
+from gateway.platforms.tencent_media import WECOM_FORMS
 from gateway.ports import Clock
 from gateway.pull import Page
 
@@ -63,13 +64,15 @@ class WeComSender:
 
     async def send(self, delivery: Delivery) -> Outcome:
         """One attempt at `send_msg`."""
-        text = text_of(delivery, bytes_max=_TEXT_BYTES_MAX)
-        if isinstance(text, Dead):
-            return text
+        said = said_by_id(delivery, WECOM_FORMS)
+        if said is None:
+            text = text_of(delivery, bytes_max=_TEXT_BYTES_MAX)
+            if isinstance(text, Dead):
+                return text
+            said = {"msgtype": "text", "text": {"content": text}}
         source, customer = peer(delivery.conversation)
         # At most 32 bytes of letters, digits, `_` and `-`, and the same at each attempt.
         message_id = hashlib.sha256(delivery.id.encode()).hexdigest()[:32]
-        said = {"msgtype": "text", "text": {"content": text}}
         body = {"touser": customer, "open_kfid": source, "msgid": message_id, **said}
         try:
             answer = await self._api.call("/cgi-bin/kf/send_msg", body)

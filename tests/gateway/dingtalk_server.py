@@ -16,6 +16,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.accounts import DingTalkAccount
+from tests.gateway.media_shelf import MediaShelf
 from tests.gateway.platform import T5_NOW_S, Post
 from tests.gateway.rig import serving
 
@@ -25,7 +26,14 @@ TOPIC = "/v1.0/im/bot/messages/get"
 
 def dingtalk_account(api: str = "http://127.0.0.1:1", **changes: object) -> DingTalkAccount:
     given = {"channel": "dingtalk", "account": "robot", "client_id": KEY, "client_secret": lambda: SECRET}
-    given |= {"robot_code": ROBOT, "corp_id": CORP, "api": api, "webhook_origins": [api]}
+    given |= {
+        "robot_code": ROBOT,
+        "corp_id": CORP,
+        "api": api,
+        "webhook_origins": [api],
+        "media_origins": [api],
+        "old_api": api,
+    }
     return DingTalkAccount(**(given | changes))
 
 
@@ -66,6 +74,8 @@ class DingTalkServer:
         self.tokens = 0
         self.sends: list[tuple[str, dict[str, object]]] = []
         self.answers: deque[Response] = deque()
+        self.shelf = MediaShelf()
+        self.download_url: str | None = None  # what a code is exchanged for, if not for an address here
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -75,6 +85,9 @@ class DingTalkServer:
             Route("/v1.0/robot/oToMessages/batchSend", self._send, methods=["POST"]),
             Route("/v1.0/robot/groupMessages/send", self._send, methods=["POST"]),
             Route("/robot/sendBySession", self._webhook, methods=["POST"]),
+            Route("/v1.0/robot/messageFiles/download", self._address, methods=["POST"]),
+            Route("/files/{name}", self._file),
+            Route("/media/upload", self._upload, methods=["POST"]),
             WebSocketRoute("/connect", self._stream),
         ]
         async with serving(Starlette(routes=routes)) as self.url:
@@ -119,6 +132,23 @@ class DingTalkServer:
         if request.headers["x-acs-dingtalk-access-token"] != f"token-{self.tokens}":
             return JSONResponse({"code": "InvalidAuthentication", "message": "scripted"}, 401)
         return await self._taken(request, JSONResponse({"processQueryKey": "key1"}))
+
+    async def _address(self, request: Request) -> Response:
+        body = await request.json()
+        assert ROBOT == body["robotCode"]
+        if request.headers["x-acs-dingtalk-access-token"] != f"token-{self.tokens}":
+            return JSONResponse({"code": "InvalidAuthentication", "message": "scripted"}, 401)
+        here = f"{self.url}/files/{body['downloadCode']}?Expires=1"
+        return JSONResponse({"downloadUrl": here if self.download_url is None else self.download_url})
+
+    async def _file(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        return self.shelf.give(name) if name in self.shelf.kept else Response(status_code=404)
+
+    async def _upload(self, request: Request) -> Response:
+        if request.query_params["access_token"] != f"token-{self.tokens}":
+            return JSONResponse({"errcode": 40014, "errmsg": "invalid access_token"})
+        return await self.shelf.take(request)
 
     async def _webhook(self, request: Request) -> Response:
         return await self._taken(request, JSONResponse({"errcode": 0, "errmsg": "ok"}))

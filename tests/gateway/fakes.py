@@ -10,10 +10,12 @@ import grpc
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import (
     INGEST_STATUS_ACCEPTED,
     INGEST_STATUS_DUPLICATE,
+    AttachResponse,
     Envelope,
     IngestRequest,
     IngestResponse,
     IngestResult,
+    MediaContent,
 )
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import (
     EgressServiceServicer,
@@ -113,6 +115,9 @@ class FakeIngress(IngressServiceServicer):
         self.verdicts: dict[str, deque[int]] = {}
         self.poison: set[str] = set()
         self.reversed = False
+        self.attached: list[tuple[str, int, str | bytes]] = []
+        self.attach_failures: deque[grpc.StatusCode] = deque()
+        self.attach_code = ""
         self.entered = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
@@ -129,6 +134,17 @@ class FakeIngress(IngressServiceServicer):
         self.entered.set()
         await self.gate.wait()
         return IngestResponse(results=reversed(results) if self.reversed else results)
+
+    async def Attach(self, steps, context: grpc.aio.ServicerContext) -> AttachResponse:  # noqa: N802
+        first, data = await anext(aiter(steps)), bytearray()
+        async for step in steps:
+            data += step.piece
+        if self.attach_failures:
+            await context.abort(self.attach_failures.popleft(), "scripted")
+        head = first.head
+        self.attached.append((head.idempotency_key, head.index, head.code or bytes(data)))
+        code = head.code or self.attach_code
+        return AttachResponse(code=code) if code else AttachResponse(content=MediaContent(size=len(data)))
 
     def _take(self, envelope: Envelope) -> IngestResult:
         key = envelope.idempotency_key

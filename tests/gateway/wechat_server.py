@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tests.gateway.media_shelf import MediaShelf
 from tests.gateway.platform import T5
 from tests.gateway.rig import serving
 
@@ -29,12 +30,15 @@ class WeChatServer:
         self.no_token = False
         self.sends: list[dict[str, object]] = []
         self.bodies: list[bytes] = []
+        self.shelf = MediaShelf()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         routes = [
             Route("/cgi-bin/stable_token", self._stable_token, methods=["POST"]),
             Route("/cgi-bin/message/custom/send", self._send, methods=["POST"]),
+            Route("/cgi-bin/media/get", self._media_get),
+            Route("/cgi-bin/media/upload", self._media_upload, methods=["POST"]),
         ]
         async with serving(Starlette(routes=routes)) as url:
             yield url
@@ -46,6 +50,16 @@ class WeChatServer:
         if self.no_token:
             return JSONResponse({"errcode": 40164, "errmsg": "invalid ip"})
         return JSONResponse({"access_token": f"token-{self.live}", "expires_in": 7200})
+
+    async def _media_get(self, request: Request) -> Response:
+        if request.query_params["access_token"] != f"token-{self.live}":
+            return JSONResponse({"errcode": 40001, "errmsg": "invalid credential"})
+        return self.shelf.give(request.query_params["media_id"])
+
+    async def _media_upload(self, request: Request) -> Response:
+        if request.query_params["access_token"] != f"token-{self.live}":
+            return JSONResponse({"errcode": 40001, "errmsg": "invalid credential"})
+        return await self.shelf.take(request)
 
     async def _send(self, request: Request) -> Response:
         if request.query_params["access_token"] != f"token-{self.live}":

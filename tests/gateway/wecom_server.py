@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from wechatpy.enterprise.crypto import WeChatCrypto
 
 from gateway.accounts import WeComAccount
+from tests.gateway.media_shelf import MediaShelf
 from tests.gateway.platform import T5_NOW_S, Post
 from tests.gateway.rig import serving
 
@@ -62,6 +63,7 @@ class WeComServer:
         self.pulls: list[dict[str, object]] = []
         self.sent: dict[str, dict[str, object]] = {}
         self.attempts = 0
+        self.shelf = MediaShelf()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -70,6 +72,8 @@ class WeComServer:
             Route("/cgi-bin/gettoken", self._gettoken),
             Route("/cgi-bin/kf/sync_msg", self._sync_msg, methods=["POST"]),
             Route("/cgi-bin/kf/send_msg", self._send_msg, methods=["POST"]),
+            Route("/cgi-bin/media/get", self._media_get),
+            Route("/cgi-bin/media/upload", self._media_upload, methods=["POST"]),
         ]
         async with serving(Starlette(routes=routes)) as url:
             yield url
@@ -98,6 +102,12 @@ class WeComServer:
         until = min(taken + min(self.page_max, body["limit"]), len(kept))
         page = {"next_cursor": str(until), "has_more": int(until < len(kept)), "msg_list": kept[taken:until]}
         return JSONResponse({"errcode": 0, "errmsg": "ok"} | page)
+
+    async def _media_get(self, request: Request) -> Response:
+        return self._refusal(request) or self.shelf.give(request.query_params["media_id"])
+
+    async def _media_upload(self, request: Request) -> Response:
+        return self._refusal(request) or await self.shelf.take(request)
 
     async def _send_msg(self, request: Request) -> JSONResponse:
         body = await request.json()

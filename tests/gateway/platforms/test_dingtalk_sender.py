@@ -152,7 +152,8 @@ async def test_refused_token_is_replaced(server, sender, peer):
 
 
 async def test_nobody_to_write_to_and_nothing_to_write_are_said(sender, peer):
-    assert Dead("unsupported_part") == await sender.send(delivery(part=Part(media=Media(type="image"))))
+    for media in (Media(type="voice", platform_id="@m"), Media(type="image", platform_id="sha256:not uploaded")):
+        assert Dead("unsupported_part") == await sender.send(delivery(part=Part(media=media)))
     peer.known |= {"webhook": "", "user": ""}
     assert Dead("no_address") == await sender.send(delivery())
     peer.known = None

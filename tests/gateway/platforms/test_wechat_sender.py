@@ -111,8 +111,8 @@ async def test_platform_that_goes_away_once_a_token_is_there_is_tried_again_late
 
 
 async def test_part_that_has_no_form_or_is_too_long_is_not_sent(server, sender):
-    picture = delivery(part=Part(media=Media(type="image", platform_id="m")))
-    assert Dead("unsupported_part") == await sender.send(picture)
+    for media in (Media(type="file", platform_id="m"), Media(type="image", platform_id="sha256:not uploaded")):
+        assert Dead("unsupported_part") == await sender.send(delivery(part=Part(media=media)))
     assert Dead("text_size") == await sender.send(delivery("票" * 683))
     assert Sent() == await sender.send(delivery("票" * 682))
 

@@ -1,0 +1,117 @@
+"""Contents that are still to be brought to the service: rows beside the inbox, so that a restart goes on with them.
+
+A row is written by the transaction that notes its message as forwarded, and removed once the service has the content or
+the reason why there is none. Bytes that came with a callback are held from the transaction that keeps it until then.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
+from sqlalchemy.dialects import sqlite
+
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Envelope, Media
+from gateway.inbox_file import InboxFile
+from gateway.tables import media_held, media_wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The content of one part of a message: the account and key of its envelope, and the part's place there."""
+
+    account: str
+    key: str
+    index: int
+    type: str
+    platform_id: str
+    url: str
+    since_ms: int
+    attempts: int = 0
+    next_attempt_ms: int = 0
+
+    @property
+    def media(self) -> Media:
+        """The part as the platform told of it."""
+        return Media(type=self.type, platform_id=self.platform_id, url=self.url)
+
+
+def wanted_of(envelope: Envelope, now_ms: int) -> tuple[Wanted, ...]:
+    """Return what is to be fetched of a message; no other kind of envelope has contents."""
+    match envelope.WhichOneof("kind"):
+        case "customer":
+            parts = envelope.customer.parts
+        case "agent":
+            parts = envelope.agent.parts
+        case _:
+            return ()
+    return tuple(
+        Wanted(
+            envelope.account,
+            envelope.idempotency_key,
+            index,
+            part.media.type,
+            part.media.platform_id,
+            part.media.url,
+            now_ms,
+        )
+        for index, part in enumerate(parts)
+        if part.WhichOneof("part") == "media"
+    )
+
+
+def want(connection: Connection, wanted: Sequence[Wanted]) -> None:
+    """Have contents fetched; a part of the transaction that notes their messages as forwarded."""
+    if wanted:
+        statement = sqlite.insert(media_wanted).on_conflict_do_nothing()
+        connection.execute(statement, [asdict(one) for one in wanted])
+
+
+def hold(connection: Connection, account: str, key: str, contents: Mapping[int, bytes]) -> None:
+    """Hold bytes that came with a callback, by its parts' places; a part of the transaction that keeps it."""
+    rows = [{"account": account, "key": key, "index": index, "data": data} for index, data in contents.items()]
+    if rows:
+        connection.execute(insert(media_held), rows)
+
+
+class MediaQueue:
+    """Every content that is wanted, of one gateway. Every method that waits raises `Unavailable`."""
+
+    def __init__(self, file: InboxFile) -> None:
+        self._file = file
+        self.news = asyncio.Event()
+
+    def notice(self) -> None:
+        """Hear that more is wanted."""
+        self.news.set()
+
+    async def first(self, *, limit: int) -> list[Wanted]:
+        """Those whose next attempt is due first."""
+        query = select(media_wanted).order_by(media_wanted.c.next_attempt_ms, media_wanted.c.since_ms).limit(limit)
+        return await self._file.read(lambda connection: [Wanted(*row) for row in connection.execute(query)])
+
+    async def held(self, wanted: Wanted) -> bytes | None:
+        """The bytes that came with the callback, if they did."""
+        query = select(media_held.c.data).where(*_of(media_held, wanted))
+        return await self._file.read(lambda connection: connection.scalar(query))
+
+    async def later(self, wanted: Wanted, next_attempt_ms: int) -> Wanted:
+        """Note an attempt that came to nothing; the row as it stands then."""
+        after = replace(wanted, attempts=wanted.attempts + 1, next_attempt_ms=next_attempt_ms)
+        values = {"attempts": after.attempts, "next_attempt_ms": after.next_attempt_ms}
+        statement = update(media_wanted).where(*_of(media_wanted, wanted)).values(values)
+        await self._file.change(lambda connection: connection.execute(statement), synced=False)
+        return after
+
+    async def done(self, wanted: Wanted) -> None:
+        """Forget a content that the service has, or will never have."""
+
+        def forget(connection: Connection) -> None:
+            for table in (media_wanted, media_held):
+                connection.execute(delete(table).where(*_of(table, wanted)))
+
+        await self._file.change(forget, synced=False)  # to bring a content again changes nothing
+
+
+def _of(table: Table, wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
+    return tuple(table.c[name] == getattr(wanted, name) for name in ("account", "key", "index"))

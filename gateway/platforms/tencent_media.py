@@ -1,0 +1,71 @@
+"""Contents of WeChat and of WeCom's customer service: `media/get` and `media/upload`, and names good for three days.
+
+Sources: developers.weixin.qq.com, "Get temporary materials" and "Customer service messages";
+developer.work.weixin.qq.com/document/path/90253 and 90254 for sizes and types.
+"""
+
+from collections.abc import Mapping
+
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Media
+from gateway.media import Content, Form, MediaFailed
+from gateway.platforms.http import CallFailed
+from gateway.platforms.outcomes import media_failed
+from gateway.platforms.tencent import TencentApi
+
+_MIB = 1_048_576
+_EXPIRED = {"errcode_40007": "media_expired"}  # "invalid media_id", which is also what an old one is called
+
+WECHAT_FORMS: Mapping[str, Form] = {
+    "image": Form(frozenset({"image/jpeg", "image/png", "image/gif"}), 10 * _MIB),
+    "voice": Form(frozenset({"audio/amr", "audio/mpeg"}), 2 * _MIB),
+}
+"""`custom/send` has no form for a file, and wants a second picture beside a video."""
+
+WECOM_FORMS: Mapping[str, Form] = {
+    "image": Form(frozenset({"image/jpeg", "image/png"}), 10 * _MIB),
+    "voice": Form(frozenset({"audio/amr"}), 2 * _MIB),
+    "video": Form(frozenset({"video/mp4"}), 10 * _MIB),
+    "file": Form(
+        frozenset(
+            {
+                "application/pdf",
+                "application/zip",
+                "audio/amr",
+                "audio/mpeg",
+                "image/gif",
+                "image/jpeg",
+                "image/png",
+                "image/webp",
+                "video/mp4",
+            }
+        ),
+        20 * _MIB,
+    ),
+}
+
+
+class TencentMedia:
+    """The contents of one account."""
+
+    def __init__(self, api: TencentApi, forms: Mapping[str, Form]) -> None:
+        self._api = api
+        self.forms = forms
+
+    async def download(self, media: Media, *, bytes_max: int) -> bytes:
+        """One call of `media/get`."""
+        try:
+            return await self._api.download("/cgi-bin/media/get", {"media_id": media.platform_id}, bytes_max=bytes_max)
+        except CallFailed as error:
+            raise media_failed(error, _EXPIRED) from None
+
+    async def upload(self, kind: str, content: Content) -> str:
+        """One call of `media/upload`."""
+        try:
+            answer = await self._api.upload(
+                "/cgi-bin/media/upload", {"type": kind}, name=content.file_name, type_=content.type, data=content.data
+            )
+        except CallFailed as error:
+            raise media_failed(error, {}) from None
+        if not answer.text("media_id"):
+            raise MediaFailed("answer_form", again=True)
+        return answer.text("media_id")

@@ -1,0 +1,101 @@
+"""Where the address of a picture may lead: to hosts of the list at public addresses, and to no other."""
+
+import pytest
+
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Media
+from gateway.media import MediaFailed
+from gateway.platforms.dingtalk import DingTalkApi
+from gateway.platforms.dingtalk_media import DingTalkMedia, resolved
+from gateway.platforms.http import Answer, NotSent, PlatformHttp
+from tests.gateway.dingtalk_server import KEY, ROBOT, SECRET, DingTalkServer
+from tests.gateway.fakes import HeldClock
+
+ORIGINS = ("https://*.dingtalk.com", "https://*.aliyuncs.com")
+MEDIA = Media(type="image", platform_id="code")
+
+
+class WatchedHttp(PlatformHttp):
+    """Calls the simulated DingTalk, and writes down whom else it would call."""
+
+    def __init__(self):
+        super().__init__()
+        self.called = []
+
+    async def download(self, url, *, bytes_max, query=None, headers=None, server_name=None):
+        self.called.append((url, dict(headers or {}), server_name))
+        return Answer(200, {}, content=b"picture")
+
+
+@pytest.fixture
+async def http():
+    http = WatchedHttp()
+    yield http
+    await http.close()
+
+
+async def download(http, url, addresses):
+    server = DingTalkServer()
+    server.download_url = url
+
+    async def resolve(host):
+        asked.append(host)
+        return addresses
+
+    asked = []
+    async with server.serving() as origin:
+        api = DingTalkApi(http, origin, KEY, lambda: SECRET, HeldClock(0))
+        media = DingTalkMedia(api, http, ROBOT, uploads=origin, origins=ORIGINS, resolve=resolve)
+        return await media.download(MEDIA, bytes_max=100), asked
+
+
+@pytest.mark.parametrize(
+    ("address", "called"), [("203.119.1.1", "https://203.119.1.1"), ("2606:4700::1", "https://[2606:4700::1]")]
+)
+async def test_the_address_that_was_looked_at_is_called_under_the_name_of_its_host(http, address, called):
+    content, asked = await download(http, "https://oss.aliyuncs.com/a/b.png?Signature=x%2B", [address])
+
+    assert (b"picture", ["oss.aliyuncs.com"]) == (content, asked)
+    expected = f"{called}/a/b.png?Signature=x%2B", {"host": "oss.aliyuncs.com"}, "oss.aliyuncs.com"
+    assert [expected] == http.called
+
+
+PRIVATE = (
+    "127.0.0.1 10.1.2.3 172.16.0.1 192.168.1.1 169.254.169.254 100.100.100.200 0.0.0.0 ::1 fd00::1 ::ffff:10.0.0.1"
+)
+
+
+@pytest.mark.parametrize("address", PRIVATE.split())
+@pytest.mark.parametrize("beside", [[], ["203.119.1.1"]])
+async def test_a_host_with_a_private_address_is_never_called(http, address, beside):
+    with pytest.raises(MediaFailed) as failed:
+        await download(http, "https://oss.aliyuncs.com/a", [*beside, address])
+
+    assert ("media_address", False) == (failed.value.code, failed.value.again)
+    assert [] == http.called
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://oss.aliyuncs.com/a",
+        "https://oss.aliyuncs.com:8443/a",
+        "https://aliyuncs.com.evil.example/a",
+        "https://evilaliyuncs.com/a",
+        "https://aliyuncs.com/a",
+        "https://oss.aliyuncs.com",
+        "https://oss.aliyuncs.com/a\nhost: x",
+        "https://oss.aliyuncs.com\\@evil.example/a",
+    ],
+)
+async def test_whatever_is_not_on_the_list_is_not_even_looked_up(http, url):
+    with pytest.raises(MediaFailed) as failed:
+        await download(http, url, ["203.119.1.1"])
+
+    assert "media_address" == failed.value.code
+    assert [] == http.called
+
+
+async def test_a_host_that_nobody_knows_may_be_known_later():
+    with pytest.raises(NotSent):
+        await resolved("nowhere.invalid")
+    assert "127.0.0.1" in await resolved("127.0.0.1")
