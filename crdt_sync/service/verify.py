@@ -4,21 +4,24 @@ It holds one ticket, one document and one page of rows at a time, and a bit for 
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 
 from crdt_sync.documents.document import Document
 from crdt_sync.documents.kinds import new_document
-from crdt_sync.domain import message, transition
+from crdt_sync.domain import media, message, transition
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import Digest, DocumentKind, Position, TicketId
 from crdt_sync.domain.lifecycle.model import Lifecycle
+from crdt_sync.domain.media import Media
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import TicketSyncError
 from crdt_sync.ports import Ids, JournalRow, Store, StoreDamaged, StoreUnavailable
 from crdt_sync.ports.inspection import Inspector
+from crdt_sync.ports.media import StoredMedia
 from crdt_sync.ports.stored import StoredDocument
 from crdt_sync.service import authorship
 from crdt_sync.service.compaction import kind_of
@@ -75,6 +78,8 @@ async def verify(store: Store, inspector: Inspector, reread: Read, ids: Ids) -> 
     elif await inspector.tickets(limit=1):
         yield Fault("lifecycles", "there is none, and there are tickets")
     async for fault in _events(store):
+        yield fault
+    async for fault in _contents(store):
         yield fault
 
 
@@ -195,6 +200,10 @@ async def _ticket(store: Store, ticket: TicketId, lifecycles: Lifecycles, ids: I
             yield Fault(f"ticket/{ticket}/{DocumentKind.LOG}", "it does not hold what the journal holds")
         if sorted(live.talk.messages()) != sorted(each.record for each in said):
             yield Fault(f"ticket/{ticket}/{DocumentKind.TALK}", "it does not hold the messages that were admitted")
+        for key, spelt in live.talk.media().items():
+            content = media.read(spelt)
+            if isinstance(content, Media) and await store.media(ticket, content.digest) is None:
+                yield Fault(where, f"the content {content.digest} of {key} is not there")
         shown = project(live)
         for name in ("stage", "kind", "lanes", "flags", "obligations", "card"):
             if _plain(getattr(shown, name)) != _plain(getattr(row, name)):
@@ -251,6 +260,40 @@ async def _events(store: Store) -> AsyncIterator[Fault]:
         if not page:
             return
         after = page[-1].position
+
+
+async def _contents(store: Store) -> AsyncIterator[Fault]:
+    """Read every content, and compare it with its digest, its size and its type."""
+    after: Digest | None = None
+    while True:
+        try:
+            page = await store.all_media(after=after)
+        except StoreUnavailable as error:
+            yield Fault("contents", f"those after {after} cannot be read: {error}")
+            return
+        for stored in page:
+            if problem := await _content(store, stored):
+                yield Fault(f"content {stored.media.digest}", problem)
+        if not page:
+            return
+        after = page[-1].media.digest
+
+
+async def _content(store: Store, stored: StoredMedia) -> str | None:
+    digest, size, head = hashlib.sha256(), 0, b""
+    try:
+        for index in count():
+            piece = await store.piece(stored.upload, index)
+            if piece is None:
+                break
+            head = head or piece[: media.HEAD_BYTES]
+            digest.update(piece)
+            size += len(piece)
+    except StoreUnavailable as error:
+        return f"it cannot be read: {error}"
+    if stored.media != Media(Digest(digest.hexdigest()), size, media.type_of(head) or ""):
+        return "its bytes are others than were stored"
+    return None
 
 
 async def _is_there(store: Store, ticket: TicketId) -> bool:

@@ -14,10 +14,12 @@ from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain.ids import Position
 from crdt_sync.ports import Batch
 from crdt_sync.service.compaction import compact
+from crdt_sync.service.media import Place
 from crdt_sync.service.verify import Fault, verify
 from crdt_sync.wire import ysync
 from tests.contracts.batches import update
 from tests.fakes import SeededIds
+from tests.samples import PNG
 from tests.world import GATEWAY, SALES, SUPPORT, TECH, World, arrival
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -38,6 +40,9 @@ async def whole(tmp_path_factory):
     await world.tickets.update_form(SALES, view.id, "sales", fields={"discount_percent": 5}, note="hello")
     await world.tickets.post_message(SUPPORT, view.id, text="welcome")
     await world.tickets.ingest(GATEWAY, [arrival("m1"), arrival("m2", "again")])
+    picture = {"type": "image", "ref": "media-1", "name": ""}
+    await world.tickets.ingest(GATEWAY, [arrival("m3", parts=(picture,))])
+    await world.contents.attach(GATEWAY, Place("shop", "m3", 0), _pieces(PNG * 5_000))
     card, submit = CardDocument(77), SubmitDocument(78)
     edits = {
         f"ticket/{view.id}/card": [card.set_fields({"priority": str(number)}) for number in range(5)],
@@ -61,6 +66,11 @@ async def whole(tmp_path_factory):
     await world.stop()
     await store.close()
     return file
+
+
+async def _pieces(*pieces):
+    for piece in pieces:
+        yield piece
 
 
 async def faults_of(file) -> list[Fault]:
@@ -100,6 +110,9 @@ FLIPS = {
     "ticket_facets": ["value"],
     "owed": ["obligation"],
     "lifecycles": ["source", "digest"],
+    "media_pieces": ["data", "upload", "at_ms"],
+    "media": ["digest", "size", "type", "upload"],
+    "media_uses": ["ticket", "digest"],
 }
 
 
@@ -140,6 +153,7 @@ async def test_a_fault_is_found_where_no_checksum_tells_of_it(whole, tmp_path):
         "UPDATE messages SET record = replace(record, 'welcome', 'welcomf')": "ticket ",
         "UPDATE subjects SET ticket = 'x'": "ticket ",
         "UPDATE events SET ticket = 'x'": "events",
+        "UPDATE media_pieces SET data = zeroblob(10)": "content ",
         "UPDATE events SET position = position + 1000": "positions",
         "UPDATE updates SET position = 1 WHERE position = (SELECT max(position) FROM updates)": "positions",
     }.items():
