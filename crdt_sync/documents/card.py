@@ -11,8 +11,8 @@ from crdt_sync.documents.document import APPLIED, Received
 from crdt_sync.documents.ranges import Placed
 from crdt_sync.documents.rules import RuledDocument, Scalar, check_scalar, one_value, put, scalars
 from crdt_sync.documents.updates import Content, Update
-from crdt_sync.domain import claims
-from crdt_sync.domain.claims import ASSIGNEE, CLAIM, TAKEN, Claim
+from crdt_sync.domain import holds
+from crdt_sync.domain.holds import ASSIGNEE, HOLD, TAKEN, Hold
 from crdt_sync.domain.ids import NAME_PATTERN, ActorId, DocumentKind, LaneId
 from crdt_sync.errors import Refused
 from crdt_sync.wire.limits import CARD_KEYS_MAX, CARD_TEXT_BYTES_MAX, FIELD_KEY_LENGTH_MAX
@@ -23,7 +23,7 @@ _KEY_PATTERN = re.compile(rf"title|customer|priority|tags|assignee\.({NAME_PATTE
 
 
 class CardDocument(RuledDocument):
-    """One map: title, customer, priority, tags, `assignee.{lane}` and `claim.{lane}.{actor}`, each a scalar."""
+    """One map: title, customer, priority, tags, `assignee.{lane}` and `hold.{lane}.{actor}`, each a scalar."""
 
     kind = DocumentKind.CARD
     roots: ClassVar = {_CARD: CARD_KEYS_MAX}
@@ -33,9 +33,9 @@ class CardDocument(RuledDocument):
         self._card = self._doc.get(_CARD, type=pycrdt.Map[Scalar])
 
     def card(self) -> dict[str, Scalar]:
-        """Return what the card shows: as the assignee of a lane whoever has it by its claims."""
+        """Return what the card shows: as the assignee of a lane whoever has it by its holds."""
         shown = self.entries()
-        for lane, actor in claims.assignees(shown).items():
+        for lane, actor in holds.assignees(shown).items():
             shown[f"{ASSIGNEE}{lane}"] = actor
         return shown
 
@@ -43,21 +43,21 @@ class CardDocument(RuledDocument):
         """Return what stands on the card, as it stands."""
         return scalars(self._card)
 
-    def take(self, lane: LaneId, claim: Claim) -> bytes:
+    def take(self, lane: LaneId, hold: Hold) -> bytes:
         """Have somebody take a lane, or be given it, in the place of everybody who is seen to have it."""
         return self._write(
             lambda: put(
                 self._card,
                 {
-                    **self._claims_of({lane}),
-                    claims.key_of(lane, claim.actor): claim.value,
-                    f"{ASSIGNEE}{lane}": claim.actor,
+                    **self._holds_of({lane}),
+                    holds.key_of(lane, hold.actor): hold.value,
+                    f"{ASSIGNEE}{lane}": hold.actor,
                 },
             )
         )
 
     def set_fields(self, fields: Mapping[str, Scalar]) -> bytes:
-        """Set keys and leave the others; null removes one. Who names an assignee removes the lane's claims.
+        """Set keys and leave the others; null removes one. Who names an assignee removes the lane's holds.
 
         Return the update.
 
@@ -68,24 +68,24 @@ class CardDocument(RuledDocument):
         for key, value in fields.items():
             _check(key, value)
         lanes = {LaneId(key.removeprefix(ASSIGNEE)) for key in fields if key.startswith(ASSIGNEE)}
-        return self._write(lambda: put(self._card, {**self._claims_of(lanes), **fields}))
+        return self._write(lambda: put(self._card, {**self._holds_of(lanes), **fields}))
 
     def fill(self, other: "CardDocument") -> bytes:
         """Take over what another card shows, nulls included; return the update."""
         return self._write(lambda: self._card.update(other.entries()))
 
-    def _claims_of(self, lanes: Collection[LaneId]) -> dict[str, Scalar]:
-        """Return the removal of every claim of some lanes."""
+    def _holds_of(self, lanes: Collection[LaneId]) -> dict[str, Scalar]:
+        """Return the removal of every hold of some lanes."""
         if not lanes:
             return {}
-        found = claims.claims(self.entries())
-        return {claims.key_of(lane, claim.actor): None for lane in lanes for claim in found.get(lane, [])}
+        found = holds.holds(self.entries())
+        return {holds.key_of(lane, hold.actor): None for lane in lanes for hold in found.get(lane, [])}
 
     def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
         for item, _, key in self._ruled(placed):
             if item.kind is not _DELETED:
-                if key.startswith(CLAIM):
-                    _check_claim(key, one_value(item), actor)
+                if key.startswith(HOLD):
+                    _check_hold(key, one_value(item), actor)
                 else:
                     _check(key, one_value(item))
         return APPLIED
@@ -97,11 +97,11 @@ def _is_key(key: str) -> bool:
     return known is not None and len(known[1] or "") <= FIELD_KEY_LENGTH_MAX
 
 
-def _check_claim(key: str, value: object, actor: ActorId) -> None:
-    claimed = claims.read(key, value)
-    if claimed is None or len(claimed[0]) > FIELD_KEY_LENGTH_MAX:
-        raise Refused("A claim reads claim.LANE.ACTOR, with a time and how it came to be.", code="content")
-    if claimed[1].actor != actor or claimed[1].why != TAKEN:
+def _check_hold(key: str, value: object, actor: ActorId) -> None:
+    held = holds.read(key, value)
+    if held is None or len(held[0]) > FIELD_KEY_LENGTH_MAX:
+        raise Refused("A hold reads hold.LANE.ACTOR, with a time and how it came to be.", code="content")
+    if held[1].actor != actor or held[1].why != TAKEN:
         raise Refused("People take a lane in their own name.", code="actor")
 
 

@@ -12,7 +12,7 @@ from crdt_sync.documents.document import Document
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.kinds import new_document
 from crdt_sync.documents.submit import SubmitDocument
-from crdt_sync.domain.claims import TAKEN, Claim
+from crdt_sync.domain.holds import TAKEN, Hold
 from crdt_sync.domain.ids import ActorId, Digest, DocumentKind, LaneId
 from crdt_sync.errors import Refused
 
@@ -41,7 +41,7 @@ class Edit:
                 return document.set_fields(self.value)
             case "take", CardDocument():
                 lane, actor, at_ms = self.value
-                return document.take(LaneId(lane), Claim(at_ms, ActorId(actor), TAKEN))
+                return document.take(LaneId(lane), Hold(at_ms, ActorId(actor), TAKEN))
             case "note", FormDocument():
                 return document.append_note(self.value)
             case "payload", FormDocument():

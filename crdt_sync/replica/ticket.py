@@ -15,7 +15,7 @@ from crdt_sync.documents.log import LogDocument
 from crdt_sync.documents.rules import Scalar
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.documents.talk import TalkDocument
-from crdt_sync.domain import access, claims, message, payload, transition
+from crdt_sync.domain import access, holds, message, payload, transition
 from crdt_sync.domain.access import Denial, Principal
 from crdt_sync.domain.ids import Digest, DocumentKind, DocumentName, LaneId, MessageId, TicketId, TransitionId
 from crdt_sync.domain.lifecycle.explain import Language, explain
@@ -145,7 +145,7 @@ class Ticket:
         """Say in sentences why the ticket is where it is; none while its lifecycle is unknown."""
         if self.lifecycle is None or self.fold is None:
             return ()
-        told = claims.told(self.lifecycle, self.card, language)
+        told = holds.told(self.lifecycle, self.card, language)
         return (*explain(self.lifecycle, self.fold, language=language), *told)
 
     def form(self, lane: str) -> Mapping[str, Scalar]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from crdt_sync.documents.rules import Scalar
 from crdt_sync.domain import access, media, message, payload, transition
-from crdt_sync.domain.claims import TAKEN, Claim
+from crdt_sync.domain.holds import TAKEN, Hold
 from crdt_sync.domain.ids import DocumentKind, DocumentName, LaneId, Position, TicketId, TransitionId
 from crdt_sync.domain.lifecycle.model import TransitionSpec
 from crdt_sync.domain.message import Part
@@ -263,10 +263,10 @@ class Take(OnTicket[TicketView]):
         self.builds_on = (self.live.card_room,)
 
     def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
-        """Write the claim."""
+        """Write the hold."""
         del desk
         live, principal = self.live, self.call.principal
-        data = live.card.take(LaneId(self.lane), Claim(draft.now_ms, principal.actor, TAKEN))
+        data = live.card.take(LaneId(self.lane), Hold(draft.now_ms, principal.actor, TAKEN))
         draft.update(live.card_room, data, principal, trace=self.call.trace)
         draft.touch(live, self.call.trace)
         return _shown(live, draft)

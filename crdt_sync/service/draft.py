@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.canonical import dumps
-from crdt_sync.domain.claims import Claim
 from crdt_sync.domain.delivery import SERVICE_AUTHOR, Fate, as_fate, delivery_id, joined, outgoing
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.group import NO_GROUPS, Groups
+from crdt_sync.domain.holds import Hold
 from crdt_sync.domain.ids import ActorId, Department, Digest, LaneId, MessageId, TicketId
 from crdt_sync.domain.lifecycle.result import TicketState
 from crdt_sync.domain.media import uploads
@@ -123,10 +123,10 @@ class Draft:
         """Say whose a new ticket is."""
         self._parties.append(NewParty(ticket, party))
 
-    def give(self, live: LiveTicket, lane: LaneId, claim: Claim, trace: str | None = None) -> None:
+    def give(self, live: LiveTicket, lane: LaneId, hold: Hold, trace: str | None = None) -> None:
         """Give somebody a lane of a ticket."""
-        self.given[claim.actor] += 1
-        self.update(live.card_room, live.card.take(lane, claim), SERVICE, trace=trace)
+        self.given[hold.actor] += 1
+        self.update(live.card_room, live.card.take(lane, hold), SERVICE, trace=trace)
         self.touch(live, trace)
 
     def keep_result(self, result: NewResult) -> None:

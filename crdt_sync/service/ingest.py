@@ -155,7 +155,7 @@ class Ingest:
             assert reopening is not None, "prepare chose a fresh ticket where none can be reopened"
             draft.admit(live, reopening, arrival.trace)
         if self._given is not None:
-            draft.give(live, self._given.lane, self._given.claim, arrival.trace)
+            draft.give(live, self._given.lane, self._given.hold, arrival.trace)
             if self._given.turn is not None:
                 draft.turns[self._given.turn.rule] = self._given.turn.actor
         draft.post(live, posted, arrival.trace)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from crdt_sync.domain import claims
+from crdt_sync.domain import holds
 from crdt_sync.domain.ids import ActorId, LaneId
 from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.domain.lifecycle.result import TicketState
@@ -39,7 +39,7 @@ def project(live: LiveTicket) -> Projection:
 def assigned(lifecycle: Lifecycle, lanes: Mapping[str, str], card: Mapping[str, object]) -> dict[LaneId, ActorId]:
     """Who has which lane of a ticket, nobody of one that is closed."""
     control = lifecycle.control
-    return claims.assignees(card) if lanes.get(control.id, control.initial) == control.initial else {}
+    return holds.assignees(card) if lanes.get(control.id, control.initial) == control.initial else {}
 
 
 def owed_in(state: TicketState | None) -> dict[str, dict[str, object]]:

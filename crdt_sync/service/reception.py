@@ -6,10 +6,10 @@ It reads the store and writes nothing: what it decides, `Ingest` writes in the c
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crdt_sync.domain import claims, message
+from crdt_sync.domain import holds, message
 from crdt_sync.domain.access import GATEWAY
-from crdt_sync.domain.claims import Claim
 from crdt_sync.domain.delivery import SERVICE_AUTHOR, Conversation
+from crdt_sync.domain.holds import Hold
 from crdt_sync.domain.ids import ActorId, Department, LaneId, MessageId, Role
 from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.domain.message import Message, Part
@@ -29,7 +29,7 @@ class Given:
     """To whom a lane is given, and the rule whose turn that was, if it goes round."""
 
     lane: LaneId
-    claim: Claim
+    hold: Hold
     turn: Turn | None
 
 
@@ -67,7 +67,7 @@ class Reception:
             return None
         department = lane.owner
         candidates = self._desk.candidates(department, draft.now_ms)
-        if claims.assignees(live.card.card()).get(lane.id) in candidates:
+        if holds.assignees(live.card.card()).get(lane.id) in candidates:
             return None
         way, chosen = rule.assign, None
         if way == "sticky":
@@ -82,7 +82,7 @@ class Reception:
         if chosen is None:
             return None
         turn = Turn(rule.name, chosen) if way == "round_robin" else None
-        return Given(lane.id, Claim(draft.now_ms, chosen, f"{way} {rule.name}"), turn)
+        return Given(lane.id, Hold(draft.now_ms, chosen, f"{way} {rule.name}"), turn)
 
     async def notice(self, arrival: Message, party: str, store: Store, draft: Draft) -> Message | None:
         """Return what a customer is told who writes while nobody answers; None if they are not, or were told before.
@@ -114,7 +114,7 @@ class Reception:
         """Return which of the candidates had a lane of the customer's newest ticket of theirs."""
         digests = [lifecycle.digest for lifecycle in self._lifecycles.all()]
         rows = await store.tickets_of(await store.customer_of(party), digests, limit=REMEMBERED_TICKETS_MAX)
-        looked_after = (actor for row in rows for actor in claims.assignees(row.card).values())
+        looked_after = (actor for row in rows for actor in holds.assignees(row.card).values())
         return next((actor for actor in looked_after if actor in candidates), None)
 
     def _everybody(self, department: Department) -> Sequence[ActorId]:

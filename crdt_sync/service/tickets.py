@@ -8,7 +8,7 @@ import structlog
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.rules import Scalar
 from crdt_sync.documents.talk import TalkDocument
-from crdt_sync.domain import access, claims
+from crdt_sync.domain import access, holds
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import ID_PATTERN, DocumentKind, DocumentName, TicketId
 from crdt_sync.domain.lifecycle.explain import Language, explain
@@ -286,7 +286,7 @@ class Tickets:
             assert live.row is not None, "what is looked at is committed"
             view = TicketView.of_row(live.row)
             lines = explain(live.lifecycle, live.fold, language=language)
-            return Explained(view, (*lines, *claims.told(live.lifecycle, view.card, language)))
+            return Explained(view, (*lines, *holds.told(live.lifecycle, view.card, language)))
 
         return await self._run(Look(principal, ticket, read))
 

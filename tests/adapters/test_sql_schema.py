@@ -129,6 +129,24 @@ async def test_a_listing_walks_its_index_and_neither_scans_nor_sorts(migrated):
     assert all(step.startswith("SEARCH") for step in plan), plan
 
 
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        ("SELECT place FROM outbox WHERE {settled} AND at_ms < 9 ORDER BY at_ms LIMIT 5", "outbox_settled"),
+        ("SELECT actor, count(DISTINCT ticket) FROM assignments WHERE actor IN ('a') GROUP BY actor", "_actor"),
+        ("SELECT customer FROM customers WHERE party = 'p' LIMIT 1", "customers_party"),
+        ("SELECT t.id FROM tickets t JOIN customers c ON c.ticket = t.id WHERE c.customer = 'c'", "customers_customer"),
+    ],
+)
+async def test_what_the_service_desk_asks_is_found_by_an_index(migrated, statement, index):
+    connection = sqlite3.connect(migrated)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement.format(settled=tables.SETTLED)}")]
+    connection.close()
+
+    assert any(index in step for step in plan), plan
+    assert all(step.startswith("SEARCH") for step in plan), plan
+
+
 def test_the_listing_is_also_postgresql():
     where = TicketFilter(Department("sales"), stage="won", tickets=(name("a"),), changed_after=Position(3))
 

@@ -2,7 +2,7 @@ import pytest
 
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.document import Outcome, Received
-from crdt_sync.domain.claims import Claim
+from crdt_sync.domain.holds import Hold
 from crdt_sync.errors import Refused
 from crdt_sync.wire import limits
 from tests.documents import forge
@@ -64,10 +64,10 @@ def test_a_key_may_be_deleted():
         (entry("title", "a" * (limits.CARD_TEXT_BYTES_MAX + 1)), "size"),
         (entry(None, "a"), "content"),
         (entry("title", "a", root="form"), "second_root"),
-        (entry("claim.support.bob", "1 taken"), "actor"),
-        (entry("claim.support.ann", "1 sticky rule"), "actor"),
-        (entry("claim.support.ann", 1), "content"),
-        (entry("claim." + "a" * (limits.FIELD_KEY_LENGTH_MAX + 1) + ".ann", "1 taken"), "content"),
+        (entry("hold.support.bob", "1 taken"), "actor"),
+        (entry("hold.support.ann", "1 sticky rule"), "actor"),
+        (entry("hold.support.ann", 1), "content"),
+        (entry("hold." + "a" * (limits.FIELD_KEY_LENGTH_MAX + 1) + ".ann", "1 taken"), "content"),
     ],
 )
 def test_what_a_card_does_not_hold_is_refused(data, code):
@@ -97,27 +97,27 @@ def test_we_write_only_what_others_would_take():
 
 def test_who_takes_a_lane_stands_on_the_card_and_a_second_one_beside_them():
     one, other = CardDocument(1), CardDocument(2)
-    first, second = one.take("support", Claim(2, "ann", "taken")), other.take("support", Claim(1, "bob", "taken"))
+    first, second = one.take("support", Hold(2, "ann", "taken")), other.take("support", Hold(1, "bob", "taken"))
     assert other.receive(first, actor="ann") == Received(Outcome.APPLIED)
     assert one.receive(second, actor="bob") == Received(Outcome.APPLIED)
 
-    claimed = {"claim.support.ann": "2 taken", "claim.support.bob": "1 taken"}
-    assert one.card() == other.card() == {"assignee.support": "bob", **claimed}
-    assert other.receive(one.take("support", Claim(9, "ann", "taken")), actor="ann") == Received(Outcome.APPLIED)
-    assert other.card() == {"assignee.support": "ann", "claim.support.ann": "9 taken"}
+    held = {"hold.support.ann": "2 taken", "hold.support.bob": "1 taken"}
+    assert one.card() == other.card() == {"assignee.support": "bob", **held}
+    assert other.receive(one.take("support", Hold(9, "ann", "taken")), actor="ann") == Received(Outcome.APPLIED)
+    assert other.card() == {"assignee.support": "ann", "hold.support.ann": "9 taken"}
     named = one.set_fields({"assignee.support": "cy", "assignee.sales": "dan"})
     assert other.receive(named, actor="ann") == Received(Outcome.APPLIED)
     assert other.card() == {"assignee.support": "cy", "assignee.sales": "dan"}
 
 
-def test_nobody_sets_a_claim_like_a_field():
+def test_nobody_sets_a_hold_like_a_field():
     with pytest.raises(Refused):
-        CardDocument(1).set_fields({"claim.support.bob": "1 taken"})
+        CardDocument(1).set_fields({"hold.support.bob": "1 taken"})
 
 
-def test_a_card_that_is_made_anew_keeps_its_claims():
+def test_a_card_that_is_made_anew_keeps_its_holds():
     card, anew = CardDocument(1), CardDocument(2)
-    card.take("support", Claim(2, "ann", "taken"))
+    card.take("support", Hold(2, "ann", "taken"))
     anew.fill(card)
 
     assert card.entries() == anew.entries()

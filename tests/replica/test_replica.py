@@ -154,7 +154,7 @@ async def test_two_who_take_one_ticket_offline_both_see_who_has_it_and_why(world
         assert cards[0] == cards[1] == cards[2]
         assert first == cards[0]["assignee.sales"]
         assert f"Sales is with {first}: taken at" in tickets[first].explain()[-2]
-        assert "Neither had seen the other's claim" in tickets[first].explain()[-1]
+        assert "Neither had seen the other's hold" in tickets[first].explain()[-1]
 
 
 async def test_a_department_never_holds_a_form_that_it_may_not_read(world, replica_of, tmp_path):

@@ -11,6 +11,7 @@ import websockets
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from crdt_sync.adapters import lifecycle_files
 from crdt_sync.errors import Malformed, Unavailable
 from crdt_sync.ports import StoreUnavailable
 from crdt_sync.server import bootstrap, health
@@ -24,6 +25,32 @@ async def start(**chosen):
     service = Service(load(**{"port": 0, "grpc_port": 0} | chosen))
     await service.start()
     await service.stop()
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "named"),
+    [
+        ('lifecycle = "nowhere.yaml"', "lifecycle", "nowhere.yaml"),
+        ('lane = "support"\nassign = "sticky"', "desk", "rules.0.lane"),
+        ('colour = "red"', "desk", "rules.0.colour"),
+    ],
+)
+async def test_a_service_desk_that_will_not_do_stops_the_start_by_its_key(tmp_path, rule, code, named):
+    desk = tmp_path / "desk.toml"
+    desk.write_text(f'version = 1\n[[rules]]\nname = "all"\n{rule}\n')
+    with pytest.raises(Malformed) as caught:
+        await start(data=tmp_path / "data", desk=desk)
+
+    assert (code, True) == (caught.value.code, named in caught.value.message), caught.value.message
+
+
+async def test_a_rule_may_name_a_lifecycle_by_its_path(tmp_path):
+    own, desk = tmp_path / "own.yaml", tmp_path / "desk.toml"
+    own.write_text(lifecycle_files.shipped()["support-only"].replace("version: 1", "version: 7"), "utf-8")
+    desk.write_text(f'version = 1\n[[rules]]\nname = "all"\nlifecycle = "{own}"\n')
+    async with run_service(tmp_path / "data", desk=desk) as running:
+        assert 7 == running.service._lifecycles.given(str(own)).version
+        assert "connect-order" == running.service.lifecycle.name
 
 
 @pytest.mark.parametrize("which", ["port", "grpc_port"])

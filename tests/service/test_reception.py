@@ -87,7 +87,7 @@ async def test_the_least_busy_is_given_each_ticket_in_the_commit_that_opens_it(b
     tickets = [await world.tickets.get(SUPPORT, each.ticket) for each in made]
 
     assert {"anna": 3, "bo": 3, "cy": 3} == Counter(["anna", *map(assignee, tickets)]), "within a batch, too"
-    assert f"{START_MS} least_busy all" == tickets[0].card[f"claim.support.{assignee(tickets[0])}"]
+    assert f"{START_MS} least_busy all" == tickets[0].card[f"hold.support.{assignee(tickets[0])}"]
 
 
 async def test_what_is_closed_or_taken_over_counts_no_more(begin):
@@ -115,13 +115,13 @@ async def test_a_turn_goes_on_after_a_restart(begin):
 async def test_a_customer_comes_back_to_whoever_looked_after_them_if_that_person_is_on_duty(begin, store):
     world = await begin(rules=(rule("sticky"),), people=PEOPLE)
     first = await hear(world, "chen")
-    assert f"{START_MS} least_busy all" == first.card["claim.support.anna"], "nobody has looked after them before"
+    assert f"{START_MS} least_busy all" == first.card["hold.support.anna"], "nobody has looked after them before"
     await world.tickets.update_card(SUPPORT, first.id, fields={"assignee.support": "cy"})
     view = await closed(world, first)
     await world.do(BACKOFFICE, view, "case", "archive")
 
     again = await hear(world, "chen")
-    assert (True, f"{START_MS} sticky all") == (first.id != again.id, again.card["claim.support.cy"])
+    assert (True, f"{START_MS} sticky all") == (first.id != again.id, again.card["hold.support.cy"])
     away = await begin(rules=(rule("sticky"),), people=(*PEOPLE[:2], replace(PEOPLE[2], hours=AWAY)))
     await away.do(BACKOFFICE, await closed(away, again), "case", "archive")
     assert "anna" == assignee(await hear(away, "chen"))
@@ -149,7 +149,7 @@ async def test_who_has_a_ticket_that_comes_back_keeps_it_while_on_duty(begin, st
     away = await begin(rules=(rule("round_robin"),), people=(replace(PEOPLE[0], hours=AWAY), *PEOPLE[1:]))
     back = await hear(away, "chen")
     assert (made.id, "bo") == (back.id, assignee(back))
-    assert "claim.support.anna" not in back.card
+    assert "hold.support.anna" not in back.card
 
 
 async def test_with_nobody_on_duty_the_ticket_is_given_all_the_same(begin):

@@ -307,18 +307,18 @@ async def test_a_lane_is_taken_by_its_own_department_and_the_explanation_says_wh
         await world.tickets.take(SALES, view.id, "nothing")
 
     first = await world.tickets.take(SALES, view.id, "sales", request_id="t1")
-    assert ("sales-1", f"{START_MS} taken") == (first.card["assignee.sales"], first.card["claim.sales.sales-1"])
+    assert ("sales-1", f"{START_MS} taken") == (first.card["assignee.sales"], first.card["hold.sales.sales-1"])
     assert first == await world.tickets.take(SALES, view.id, "sales", request_id="t1")
     second = await world.tickets.take(SALES_2, view.id, "sales")
     assert second.card == (await world.tickets.get(TECH, view.id)).card
-    assert {"assignee.sales", "claim.sales.sales-2", "title"} == second.card.keys(), "the one who was seen is replaced"
+    assert {"assignee.sales", "hold.sales.sales-2", "title"} == second.card.keys(), "the one who was seen is replaced"
     assert "Sales is with sales-2: taken at" in (await world.tickets.explain(TECH, view.id, "en")).lines[-1]
 
 
-async def test_nobody_writes_a_claim_in_anothers_name(world):
+async def test_nobody_writes_a_hold_in_anothers_name(world):
     view = await world.opened()
     with pytest.raises(Refused):
-        await world.tickets.update_card(SALES, view.id, fields={"claim.sales.sales-1": "1 taken"})
+        await world.tickets.update_card(SALES, view.id, fields={"hold.sales.sales-1": "1 taken"})
 
 
 async def test_a_field_that_a_card_cannot_hold_is_refused_and_nothing_changes(world):

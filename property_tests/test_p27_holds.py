@@ -1,6 +1,6 @@
-"""P27. Whoever holds the same card names the same person for a lane, and no claim vanishes that nobody saw.
+"""P27. Whoever holds the same card names the same person for a lane, and no hold vanishes that nobody saw.
 
-The oracle knows of each claim who had seen it, and nothing of Yjs: a claim stands unless somebody who saw it took the
+The oracle knows of each hold who had seen it, and nothing of Yjs: a hold stands unless somebody who saw it took the
 lane after it, or named somebody for it. Of those that stand the earliest has the lane.
 """
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crdt_sync.documents.card import CardDocument
-from crdt_sync.domain.claims import Claim, assignees, claims
+from crdt_sync.domain.holds import Hold, assignees, holds
 
 PEOPLE = ("anna", "bo", "cy")
 LANES = ("sales", "support")
@@ -45,14 +45,14 @@ def played(history):
             continue
         done[number] = (what, person, other, value, set(copy.said))
         if what == "take":
-            copy.said[number] = copy.card.take(other, Claim(value, person, "taken"))
+            copy.said[number] = copy.card.take(other, Hold(value, person, "taken"))
         else:
             copy.said[number] = copy.card.set_fields({f"assignee.{other}": value})
     return copies, done
 
 
 def standing(done, lane):
-    """The claims of a lane that nobody saw who did something to it later: (time, person)."""
+    """The holds of a lane that nobody saw who did something to it later: (time, person)."""
     of_lane = {number: deed for number, deed in done.items() if deed[2] == lane}
     return sorted(
         (deed[3], deed[1])
@@ -62,7 +62,7 @@ def standing(done, lane):
 
 
 @given(st.lists(TAKE | NAME | MEET, max_size=12), st.randoms(use_true_random=False))
-def test_every_copy_names_the_same_person_and_every_claim_that_stands_is_seen(history, chance):
+def test_every_copy_names_the_same_person_and_every_hold_that_stands_is_seen(history, chance):
     copies, done = played(history)
     everything = {number: update for copy in copies.values() for number, update in copy.said.items()}
     shown = []
@@ -76,7 +76,7 @@ def test_every_copy_names_the_same_person_and_every_claim_that_stands_is_seen(hi
     assert shown[0] == shown[1] == shown[2]
     for lane in LANES:
         expected = standing(done, lane)
-        assert expected == [(claim.at_ms, claim.actor) for claim in claims(shown[0]).get(lane, [])]
+        assert expected == [(hold.at_ms, hold.actor) for hold in holds(shown[0]).get(lane, [])]
         named = {deed[3] for deed in done.values() if deed[0] == "name" and deed[2] == lane}
         has = assignees(shown[0]).get(lane)
         if expected and not named:

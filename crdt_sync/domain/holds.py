@@ -1,8 +1,8 @@
-"""Who has a lane of a ticket, and why: a pure reading of the claims on its card.
+"""Who has a lane of a ticket, and why: a pure reading of the holds on its card.
 
-`claim.{lane}.{actor}` says when somebody took the lane, or was given it, and how. Whoever takes a lane removes the
-claims that they see, so two of them side by side were made without knowing of each other. Then the earlier time counts,
-and the other one stays to be seen. `assignee.{lane}` names the one who has it; without a claim of theirs somebody was
+`hold.{lane}.{actor}` says when somebody took the lane, or was given it, and how. Whoever takes a lane removes the
+holds that they see, so two of them side by side were made without knowing of each other. Then the earlier time counts,
+and the other one stays to be seen. `assignee.{lane}` names the one who has it; without a hold of theirs somebody was
 named by hand, and that is the last writer's word.
 """
 
@@ -17,15 +17,15 @@ from crdt_sync.domain.lifecycle.phrases import Language
 
 TAKEN = "taken"
 ASSIGNEE = "assignee."
-CLAIM = "claim."
+HOLD = "hold."
 
-_KEY = re.compile(rf"claim\.({NAME_PATTERN.pattern})\.([ -~]{{1,128}})")
+_KEY = re.compile(rf"hold\.({NAME_PATTERN.pattern})\.([ -~]{{1,128}})")
 _VALUE = re.compile(r"(0|[1-9][0-9]{0,15}) (taken|(?:least_busy|round_robin|sticky) [a-z0-9_-]{1,64})")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Claim:
-    """Of several claims of a lane the least one counts. `why` is "taken", or how a rule chose and the rule's name."""
+class Hold:
+    """Of several holds of a lane the least one counts. `why` is "taken", or how a rule chose and the rule's name."""
 
     at_ms: int
     actor: ActorId
@@ -38,25 +38,25 @@ class Claim:
 
 
 def key_of(lane: LaneId, actor: ActorId) -> str:
-    """Return the key of somebody's claim."""
-    return f"{CLAIM}{lane}.{actor}"
+    """Return the key of somebody's hold."""
+    return f"{HOLD}{lane}.{actor}"
 
 
-def read(key: str, value: object) -> tuple[LaneId, Claim] | None:
-    """Return what an entry of a card claims; None if it is no claim."""
+def read(key: str, value: object) -> tuple[LaneId, Hold] | None:
+    """Return the hold that an entry of a card is; None if it is none."""
     named = _KEY.fullmatch(key)
     told = _VALUE.fullmatch(value) if isinstance(value, str) else None
     if named is None or told is None:
         return None
-    return LaneId(named[1]), Claim(int(told[1]), ActorId(named[2]), told[2])
+    return LaneId(named[1]), Hold(int(told[1]), ActorId(named[2]), told[2])
 
 
-def claims(card: Mapping[str, object]) -> dict[LaneId, list[Claim]]:
-    """Return the claims of each lane, the one that counts first."""
-    found: dict[LaneId, list[Claim]] = {}
+def holds(card: Mapping[str, object]) -> dict[LaneId, list[Hold]]:
+    """Return the holds of each lane, the one that counts first."""
+    found: dict[LaneId, list[Hold]] = {}
     for key, value in card.items():
-        if key.startswith(CLAIM) and (claimed := read(key, value)) is not None:
-            found.setdefault(claimed[0], []).append(claimed[1])
+        if key.startswith(HOLD) and (held := read(key, value)) is not None:
+            found.setdefault(held[0], []).append(held[1])
     return {lane: sorted(each) for lane, each in found.items()}
 
 
@@ -69,21 +69,21 @@ def assignees(card: Mapping[str, object]) -> dict[LaneId, ActorId]:
         for key, value in card.items()
         if key.startswith(ASSIGNEE) and isinstance(value, str) and value
     }
-    for lane, each in claims(card).items():
-        if named.get(lane) in {None, *(claim.actor for claim in each)}:
+    for lane, each in holds(card).items():
+        if named.get(lane) in {None, *(hold.actor for hold in each)}:
             named[lane] = each[0].actor
     return named
 
 
 def told(lifecycle: Lifecycle, card: Mapping[str, object], language: Language) -> tuple[str, ...]:
     """Say of each lane that somebody has who it is and why, and who else took it; one sentence a line."""
-    by_lane, said = claims(card), []
+    by_lane, said = holds(card), []
     for lane, actor in assignees(card).items():
         words, name = _WORDS[language], lifecycle.label(lane, language)
-        claimed = by_lane.get(lane, [])
-        mine = next((claim for claim in claimed if claim.actor == actor), None)
+        held = by_lane.get(lane, [])
+        mine = next((hold for hold in held if hold.actor == actor), None)
         said.append(words["has"].format(lane=name, actor=actor, how=_how(mine, language)))
-        for other in claimed:
+        for other in held:
             if other != mine:
                 why = words["later"] if mine is not None else words["overruled"]
                 how = _how(other, language)
@@ -91,18 +91,18 @@ def told(lifecycle: Lifecycle, card: Mapping[str, object], language: Language) -
     return tuple(said)
 
 
-def _how(claim: Claim | None, language: Language) -> str:
-    if claim is None:
+def _how(hold: Hold | None, language: Language) -> str:
+    if hold is None:
         return _WORDS[language]["set"]
-    way, _, rule = claim.why.partition(" ")
-    return _WORDS[language][way].format(at=instant(claim.at_ms), rule=rule)
+    way, _, rule = hold.why.partition(" ")
+    return _WORDS[language][way].format(at=instant(hold.at_ms), rule=rule)
 
 
 _WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "has": "{lane} is with {actor}: {how}.",
-        "also": "{lane} was also claimed by {actor}: {how}. {why}.",
-        "later": "Neither had seen the other's claim, and that of {actor} has the earlier time",
+        "also": "{lane} was also taken by {actor}: {how}. {why}.",
+        "later": "Neither had seen the other's hold, and that of {actor} has the earlier time",
         "overruled": "{actor} was named in the meantime",
         "taken": "taken at {at}",
         "set": "named on the card",
