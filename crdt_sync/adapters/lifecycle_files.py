@@ -76,6 +76,7 @@ def load(text: str | bytes, source: str = "lifecycle") -> Lifecycle:
     return loaded.lifecycle
 
 
+@lru_cache
 def load_accepted(text: str | bytes, source: str = "lifecycle") -> Lifecycle:
     """Return the lifecycle of a file that was proven when it was accepted: only L1 and L2 are asked again.
 
@@ -98,7 +99,6 @@ def shipped() -> dict[str, str]:
     return {item.name.removesuffix(".yaml"): item.read_text(encoding="utf-8") for item in files}
 
 
-@lru_cache  # a service proves its files, and then reads every one that a ticket was opened with
 def _parsed(text: str | bytes) -> Parsed:
     """Read a file as far as L1 and L2 go."""
     tree = _Tree()

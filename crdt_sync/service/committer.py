@@ -26,7 +26,7 @@ from crdt_sync.service.rooms import SWEEP_S
 from crdt_sync.service.transport import Transport
 from crdt_sync.wire import limits
 
-BATCH_JOBS_MAX = 1_000  # some 20 ms of rows; a longer batch would make its first job wait for its last
+BATCH_JOBS_MAX = 1_000  # some 20 ms of rows, for which the first job waits; beyond it comes only what they build on
 STALE_RETRY_S = 1.0
 
 _log = structlog.get_logger(__name__)
