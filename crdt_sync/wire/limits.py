@@ -77,7 +77,7 @@ SUBMIT_ENTRIES_MAX = 10_000
 """Entries of one `submit` document: a department that did more on one ticket is a runaway loop."""
 
 CARD_KEYS_MAX = 64
-"""Keys of a card: four fields and one assignee a lane."""
+"""Keys of a card: four fields, one assignee a lane, and a hold of everybody who took it at once."""
 
 CARD_TEXT_BYTES_MAX = 1 * KIB
 """One text of a card: a title is a line, not a page; it is copied into every ticket list."""
