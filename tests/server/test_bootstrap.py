@@ -18,6 +18,7 @@ from crdt_sync.server import bootstrap, health
 from crdt_sync.server.bootstrap import Service
 from crdt_sync.server.settings import load
 from crdt_sync.wire import ysync
+from tests.adapters.test_desk_file import EXAMPLE
 from tests.server.conftest import run_service
 
 
@@ -42,6 +43,11 @@ async def test_a_service_desk_that_will_not_do_stops_the_start_by_its_key(tmp_pa
         await start(data=tmp_path / "data", desk=desk)
 
     assert (code, True) == (caught.value.code, named in caught.value.message), caught.value.message
+
+
+async def test_the_documented_service_desk_starts(tmp_path):
+    (tmp_path / "desk.toml").write_text(EXAMPLE, "utf-8")
+    await start(data=tmp_path / "data", desk=tmp_path / "desk.toml")
 
 
 async def test_a_rule_may_name_a_lifecycle_by_its_path(tmp_path):

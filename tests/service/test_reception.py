@@ -1,5 +1,6 @@
 """Where a conversation goes: the rule, who is given it, and what a customer is told out of hours."""
 
+import asyncio
 import json
 from collections import Counter
 from dataclasses import replace
@@ -221,6 +222,30 @@ async def test_a_notice_is_said_once_though_the_ticket_is_another_one(begin):
 
     assert first.id != second.id
     assert [("customer", "again")] == [(kind, text) for kind, _, text in await said(world, second.id)]
+
+
+async def test_two_nodes_that_hear_a_conversation_begin_at_once_make_one_ticket_for_one_person_and_one_notice(
+    begin, store
+):
+    desk = {"rules": (rule("round_robin"),), "people": PEOPLE, "hours": hours((time(9), time(10))), "notice": NOTICE}
+    nodes = [await begin(**desk) for _ in range(2)]
+
+    async def bring(node, number):
+        one, tries = arrival(f"k{number}", conversation="chen", sender="chen"), []
+        while not tries or tries[-1].status == "retry_later":  # as a gateway does
+            tries += await node.tickets.ingest(GATEWAY, [one])
+        return await node.tickets.get(SUPPORT, tries[-1].ticket), len(tries)
+
+    store.gate.clear()
+    hearing = [asyncio.ensure_future(bring(node, number)) for number, node in enumerate(nodes)]
+    await nodes[0].settle()
+    assert 2 == store.waiting, "both have decided, and neither knows of the other"
+    store.gate.set()
+    (first, tries), (second, more) = await asyncio.gather(*hearing)
+
+    assert (first.id, [1, 2]) == (second.id, sorted([tries, more]))
+    assert ("anna", "bo") == (assignee(second), assignee(await hear(nodes[1], "li"))), "one turn was taken"
+    assert ["customer", "customer", "system"] == sorted(kind for kind, _, _ in await said(nodes[0], first.id))
 
 
 @pytest.mark.parametrize("kind", ["agent", "system", "delivery", "unknown"])
