@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 from pydantic import IPvAnyNetwork
@@ -21,6 +22,8 @@ from crdt_sync.service.audit import Asked
 from crdt_sync.wire import limits
 
 GRACE_S = 5  # for requests under way when the service stops
+
+_log = structlog.get_logger(__name__)
 
 
 class HttpServer:
@@ -58,7 +61,6 @@ class HttpServer:
             server_header=False,
             proxy_headers=False,  # it would believe whoever asks from this machine
             backlog=BACKLOG,
-            timeout_graceful_shutdown=GRACE_S,
             ssl_certfile=self._tls.certificate if self._tls else None,
             ssl_keyfile=self._tls.key if self._tls else None,
         )
@@ -78,8 +80,8 @@ class HttpServer:
         if self._server is None or self._serving is None or self._sockets is None:
             self._socket.close()
             return
-        self._server.should_exit = True
-        await self._serving
+        self._serving.cancel()
+        await asyncio.gather(self._serving, return_exceptions=True)
         await self._sockets.stop()
         await self._server.shutdown(sockets=[self._socket])
 
@@ -109,6 +111,23 @@ class _Server(uvicorn.Server):
             )
             self.servers = [cast(asyncio.Server, listener)]  # it is only closed and waited for
         self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, let requests under way end, but not for ever. uvicorn's looks every tenth of a second."""
+        for server in [*self.servers, *(sockets or ())]:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        try:
+            async with asyncio.timeout(GRACE_S):
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 (once in a process)
+                    await asyncio.sleep(0.01)
+                for server in self.servers:
+                    await server.wait_closed()
+        except TimeoutError:
+            _log.warning("requests were cut off", count=len(self.server_state.tasks))
+            for task in self.server_state.tasks:
+                task.cancel()
 
     def _full(self, handshakes: int) -> bool:
         """Tell whether even an answer over TLS would take what is kept for others."""

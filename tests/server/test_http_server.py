@@ -1,10 +1,11 @@
-"""TLS on the HTTP port: the same service, whichever library finds the frames."""
+"""The HTTP port: TLS, whichever library finds the frames, and how it ends."""
 
 import asyncio
 
 import httpx
 import pycrdt
 import pytest
+import structlog
 import websockets
 from cryptography.hazmat.primitives import serialization
 
@@ -12,6 +13,7 @@ from crdt_sync.errors import Malformed
 from crdt_sync.server import http_server
 from crdt_sync.server.settings import load
 from crdt_sync.wire import ysync
+from tests.replica.loopback import until
 from tests.server.conftest import run_service
 
 
@@ -86,6 +88,26 @@ async def test_a_tls_handshake_that_never_completes_is_cut_off(pair, tmp_path, m
         reader, writer = await asyncio.open_connection("127.0.0.1", running.service.port)
         assert b"" == await reader.read()
         writer.close()
+
+
+@pytest.mark.parametrize("grace_s", [0.05, 60], ids=["never ends", "ends"])
+async def test_a_request_under_way_may_end_and_does_not_keep_the_service_for_ever(tmp_path, monkeypatch, grace_s):
+    monkeypatch.setattr(http_server, "GRACE_S", grace_s)
+    with structlog.testing.capture_logs() as lines:
+        async with run_service(tmp_path / "data") as running:
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.service.port)
+            writer.write(b"POST /api/tickets HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+            await until(lambda: running.service._http._server.server_state.tasks)
+            stopping = asyncio.create_task(running.service.stop())
+            if grace_s == 60:
+                await until(lambda: not running.service._http._server.servers[0].is_serving())
+                writer.write(b"x")
+                assert b" 401 " in await reader.readline()
+            await stopping
+        writer.close()
+
+    cut_off = [line["count"] for line in lines if line["event"] == "requests were cut off"]
+    assert cut_off == ([] if grace_s == 60 else [1])
 
 
 @pytest.mark.parametrize("broken", ["missing", "no PEM", "another's"])
