@@ -33,6 +33,7 @@ from gateway.retention import Retention
 from gateway.settings import GatewaySettings
 from gateway.visitor_log import VisitorLog
 from gateway.widget.http import Widget
+from gateway.widget.pictures import Pictures
 from gateway.widget.socket import Site
 from gateway.widget.visitors import Visitors
 
@@ -87,10 +88,12 @@ class Gateway:
         keeper = Keeper(self.inbox, self.forwarder, clock=clock, chance=chance, counts=self.counts)
         self._http = PlatformHttp()
         log, self._visitors = VisitorLog(self.inbox.file), Visitors(clock)
+        self.pictures = Pictures(self.inbox.file, clock)
         around = Surroundings(
             http=self._http,
             inbox=self.inbox,
             log=log,
+            pictures=self.pictures,
             visitors=self._visitors,
             keeper=keeper,
             clock=clock,
@@ -101,7 +104,7 @@ class Gateway:
         lines = {one.account: line_of(one, read[one.account], around) for one in settings.accounts}
         tokens = [line.token for line in lines.values() if line.token is not None]
         self._tokens = AheadOfNeed(tokens, clock=clock, counts=self.counts)
-        self._retention = _retention(settings, self.inbox, log, clock, self.counts)
+        self._retention = _retention(settings, around)
         self._feeds = {name: line.feed for name, line in lines.items() if line.feed is not None}
         self.senders: Mapping[str, Sender] = {
             name: line.sender for name, line in lines.items() if line.sender is not None
@@ -196,15 +199,16 @@ class Gateway:
         _log.info("gateway stopped")
 
 
-def _retention(settings: GatewaySettings, inbox: Inbox, log: VisitorLog, clock: Clock, counts: Counts) -> Retention:
+def _retention(settings: GatewaySettings, around: Surroundings) -> Retention:
     return Retention(
-        inbox,
-        log,
+        around.inbox,
+        around.log,
+        around.pictures,
         bodies_h=settings.bodies_kept_h,
         rows_h=settings.rows_kept_h,
         log_h=settings.visitor_log_kept_h,
-        clock=clock,
-        counts=counts,
+        clock=around.clock,
+        counts=around.counts,
     )
 
 

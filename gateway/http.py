@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from crdt_sync.errors import NotFound, TicketSyncError, TooLarge, Unauthenticated, Unavailable
+from crdt_sync.errors import Malformed, NotFound, TicketSyncError, TooLarge, TooMany, Unauthenticated, Unavailable
 from gateway.channels.base import Channel, Received, Unverified
 from gateway.channels.base import Request as PlatformRequest
 from gateway.counts import Counts
@@ -24,6 +24,8 @@ _STATUS: tuple[tuple[type[TicketSyncError], int, str], ...] = (
     (Unauthenticated, 401, "Unauthorized"),
     (NotFound, 404, "Not Found"),
     (TooLarge, 413, "Content Too Large"),
+    (TooMany, 429, "Too Many Requests"),
+    (Malformed, 400, "Bad Request"),
     (Unavailable, 503, "Service Unavailable"),
 )
 _RETRY_AFTER_S = "2"
@@ -82,7 +84,8 @@ class Intake:
         return Received(channel.handshake(asked, now_ms=self._clock.now_ms()))
 
     async def _callback(self, channel: Channel, request: Request) -> Received:
-        told = PlatformRequest(request.query_params, request.headers, await self._body(request))
+        body = await body_of(request, self._body_bytes_max)
+        told = PlatformRequest(request.query_params, request.headers, body)
         received = channel.receive(told, now_ms=self._clock.now_ms())
         for callback in received.callbacks:
             await self._keeper.keep(channel.account, callback)
@@ -91,17 +94,22 @@ class Intake:
             self._counts.add("callback.hint")
         return received
 
-    async def _body(self, request: Request) -> bytes:
-        """The raw body; one that is too large is refused before it is read to its end."""
-        declared = request.headers.get("content-length", "0")
-        if declared.isascii() and declared.isdigit() and int(declared[:20]) > self._body_bytes_max:
-            raise TooLarge("The callback is too large.")
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self._body_bytes_max:
-                raise TooLarge("The callback is too large.")
-        return bytes(body)
+
+async def body_of(request: Request, bytes_max: int) -> bytes:
+    """The raw body; one that is too large is refused before it is read to its end.
+
+    Raises:
+        TooLarge: it is larger.
+    """
+    declared = request.headers.get("content-length", "0")
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > bytes_max:
+        raise TooLarge("The body is too large.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > bytes_max:
+            raise TooLarge("The body is too large.")
+    return bytes(body)
 
 
 def problem(error: TicketSyncError) -> Response:

@@ -41,6 +41,7 @@ from gateway.platforms.wecom import WeComPages, WeComSender, wecom_api
 from gateway.ports import Chance, Clock
 from gateway.pull import Puller
 from gateway.visitor_log import VisitorLog
+from gateway.widget.pictures import Pictures
 from gateway.widget.visitors import Visitors, WidgetSender
 
 
@@ -51,6 +52,7 @@ class Surroundings:
     http: PlatformHttp
     inbox: Inbox
     log: VisitorLog
+    pictures: Pictures
     visitors: Visitors
     keeper: Keeper
     clock: Clock
@@ -130,7 +132,8 @@ def line_of(account: Account, channel: Channel | None, around: Surroundings) -> 
             assert isinstance(channel, DingTalk)
             return _dingtalk(account, channel, around)
         case WebAccount():
-            return Line(WidgetSender(account.account, around.log, around.visitors, around.clock))
+            sender = WidgetSender(account.account, around.log, around.visitors, around.clock)
+            return Line(sender, media=around.pictures)
         case DingTalkGroupAccount() | WeComGroupAccount() | FeishuGroupAccount():
             robot = _robot(account)
             robot.post("", 0)  # a missing secret should be found now, and not at the first notice

@@ -10,6 +10,7 @@ from gateway.counts import Counts
 from gateway.inbox import Inbox
 from gateway.ports import Clock
 from gateway.visitor_log import VisitorLog
+from gateway.widget.pictures import Pictures
 
 _EVERY_S = 3_600
 _HOUR_MS = 3_600_000
@@ -23,10 +24,20 @@ class Retention:
     """Looks once an hour. A callback that waits for the service is never forgotten."""
 
     def __init__(
-        self, inbox: Inbox, log: VisitorLog, *, bodies_h: int, rows_h: int, log_h: int, clock: Clock, counts: Counts
+        self,
+        inbox: Inbox,
+        log: VisitorLog,
+        pictures: Pictures,
+        *,
+        bodies_h: int,
+        rows_h: int,
+        log_h: int,
+        clock: Clock,
+        counts: Counts,
     ) -> None:
         self._inbox = inbox
         self._log = log
+        self._pictures = pictures
         self._bodies_ms = bodies_h * _HOUR_MS
         self._rows_ms = rows_h * _HOUR_MS
         self._log_ms = log_h * _HOUR_MS
@@ -59,6 +70,7 @@ class Retention:
         await self._pages(self._inbox.forget_rows, now_ms - self._rows_ms, 0)
         while await self._log.forget(now_ms - self._log_ms):
             pass
+        await self._pictures.forget(now_ms - self._log_ms)
         self._emptied = await self._pages(self._inbox.forget_bodies, now_ms - self._bodies_ms, self._emptied)
 
     async def _pages(self, forget: _Forget, before_ms: int, after: int) -> int:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-SCHEMA_VERSION = 5  # kept in SQLite's own `user_version`, which a fresh file has at 0
+SCHEMA_VERSION = 6  # kept in SQLite's own `user_version`, which a fresh file has at 0
 
 metadata = MetaData()
 
@@ -128,3 +128,12 @@ visitor_log = Table(
 )
 
 Index("visitor_log_age", visitor_log.c.at_ms)
+
+visitor_picture = Table(
+    "visitor_picture",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("type", String, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),  # when an entry named it last
+)

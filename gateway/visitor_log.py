@@ -67,6 +67,12 @@ class VisitorLog:
         query = _entries(account, conversation).where(visitor_log.c.seq > seq).order_by(visitor_log.c.seq).limit(_PAGE)
         return await self._file.read(lambda connection: [Entry(*row) for row in connection.execute(query)])
 
+    async def entry(self, account: str, conversation: str, seq: int) -> Entry | None:
+        """The one entry at this place, None if there is none; raises `Unavailable`."""
+        query = _entries(account, conversation).where(visitor_log.c.seq == seq)
+        found = await self._file.read(lambda connection: connection.execute(query).one_or_none())
+        return Entry(*found) if found is not None else None
+
     async def seq_of(self, account: str, key: str) -> int:
         """Where the entry of a key stands, 0 if it is not retained any more; raises `Unavailable`."""
         query = select(visitor_log.c.seq).where(visitor_log.c.account == account, visitor_log.c.key == key)

@@ -12,7 +12,7 @@ from crdt_sync.errors import CallerError, TooLarge
 from crdt_sync.server.problems import problem
 
 BODY_BYTES_MAX = 256 * 1024  # a record is at most 64 KiB; a form with its notes fits four times
-UPLOADS = re.compile(r"/api/tickets/[^/]+/media")
+UPLOADS = re.compile(r"/api/tickets/[^/]+/media|/widget/[^/]+/pictures")
 BODY_TIMEOUT_S = 30.0  # for the whole body: a caller that dribbles holds nothing for longer
 
 HEADERS = {

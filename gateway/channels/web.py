@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jwt
 from jwt.types import Options
@@ -19,6 +19,7 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import (
     CustomerMessage,
     DeliveryNotice,
     Envelope,
+    Media,
     Part,
     SystemNotice,
     UnknownKind,
@@ -111,6 +112,14 @@ class Web:
         """The callback of what became of an answer on its way to the visitor's eyes: `delivered` or `read`."""
         return self._callback(visitor, f"{visitor}:{state}:{delivery}", now_ms, {"delivery": delivery, "state": state})
 
+    def picture(self, visitor: str, cid: str, digest: str, data: bytes, *, now_ms: int) -> Callback:
+        """The callback of a picture that a visitor brought; raises `Malformed` if it has no id."""
+        if not _CID.fullmatch(cid):
+            raise Malformed("A picture comes with an id of the page's.", code="cid")
+        entry = {"from": "visitor", "cid": cid, "picture": digest, "at": now_ms}
+        callback = self._callback(visitor, f"{visitor}:{cid}", now_ms, {"picture": digest}, entry)
+        return replace(callback, contents={0: data})
+
     def rating(self, visitor: str, ended: str, stars: int, comment: str, *, now_ms: int) -> Callback:
         """The callback of what a visitor thinks of a conversation; `ended` is the delivery that told of its end."""
         said = {"about": ended, "stars": stars, "comment": comment}
@@ -134,6 +143,9 @@ class Web:
         match fields.get("said"):
             case {"text": str(text)}:
                 envelope.customer.CopyFrom(CustomerMessage(sender=visitor, parts=[Part(text=text)]))
+            case {"picture": str(digest)}:
+                part = Part(media=Media(type="image", platform_id=digest))
+                envelope.customer.CopyFrom(CustomerMessage(sender=visitor, parts=[part]))
             case {"delivery": str(delivery), "state": str(state)} if state in _STATES:
                 envelope.delivery.CopyFrom(DeliveryNotice(message=delivery, state=state))
             case {"about": str(ended), "stars": int(stars), "comment": str(comment)}:

@@ -11,7 +11,7 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery
 from gateway.visitor_log import Entry
 
 ENDED, RATED = "ended", "rated"
-SHOWN = ("from", "name", "text", "cid", "event", "stars", "at")
+SHOWN = ("from", "name", "text", "picture", "cid", "event", "stars", "at")
 """The fields of an entry that its visitor is shown."""
 
 
@@ -20,17 +20,23 @@ def entry_of(delivery: Delivery, *, now_ms: int) -> str | None:
     match delivery.part.WhichOneof("part"):
         case "text":
             said: dict[str, object] = {"from": "agent", "text": delivery.part.text}
-            if delivery.author_name:
-                said["name"] = delivery.author_name
+        case "media" if delivery.part.media.type == "image":
+            said = {"from": "agent", "picture": delivery.part.media.platform_id}
         case "event" if delivery.part.event == ENDED:
             said = {"from": "system", "event": ENDED}
         case _:
             return None
+    if delivery.author_name:
+        said["name"] = delivery.author_name
     return json.dumps({**said, "at": now_ms}, ensure_ascii=False)
 
 
 def frame_of(entry: Entry) -> Mapping[str, Any]:
     """The frame that shows an entry."""
     fields = entry.fields
-    state = {"state": entry.state} if entry.state else {}
-    return {"t": "msg", "seq": entry.seq, **state, **{name: fields[name] for name in SHOWN if name in fields}}
+    shown = {name: fields[name] for name in SHOWN if name in fields}
+    if entry.state:
+        shown["state"] = entry.state
+    if "picture" in fields:
+        shown["picture"] = True  # which is asked for by its place
+    return {"t": "msg", "seq": entry.seq, **shown}

@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket
 
 from crdt_sync.errors import NotFound
 from gateway.http import problem
+from gateway.widget.picture_routes import PictureRoutes
 from gateway.widget.socket import Site, VisitorSocket
 
 _NO_SUCH_SITE = 4404
@@ -35,6 +36,7 @@ class Widget:
             WebSocketRoute("/widget/{site}", self.socket),
             Route("/widget.js", self.script),
             Route("/widget/demo", self.demo),
+            *PictureRoutes(self._sites).routes(),
         ]
 
     async def socket(self, websocket: WebSocket) -> None:

@@ -22,7 +22,8 @@ TABS_MAX = 20  # sockets of one visitor
 HANDSHAKES = Rate(burst=60, per_s=1)  # of one address, behind which a whole office may sit
 MESSAGES = Rate(burst=10, per_s=0.5)  # of one visitor: nobody types faster for long
 ADDRESS_MESSAGES = Rate(burst=100, per_s=5)
-PICTURES = Rate(burst=5, per_s=0.05)
+PICTURES = Rate(burst=5, per_s=0.05)  # of one visitor
+ADDRESS_PICTURES = Rate(burst=30, per_s=0.5)
 
 Conversation = tuple[str, str]  # the account, and the visitor
 
@@ -37,7 +38,8 @@ class Visitors:
         self.handshakes = Buckets(HANDSHAKES)
         self._messages = Buckets(MESSAGES)
         self._addresses = Buckets(ADDRESS_MESSAGES)
-        self.pictures = Buckets(PICTURES)
+        self._pictures = Buckets(PICTURES)
+        self._address_pictures = Buckets(ADDRESS_PICTURES)
         self.stopping = False
 
     @contextmanager
@@ -89,6 +91,10 @@ class Visitors:
             self._messages.take(visitor, now_ms)
             self._addresses.take(source, now_ms)
         return wait_ms
+
+    def admits_picture(self, visitor: str, source: str) -> bool:
+        """Whether a visitor may bring a picture now, which is counted then."""
+        return self.admits(self._address_pictures, source) and self.admits(self._pictures, visitor)
 
     def admits(self, buckets: Buckets, name: str) -> bool:
         """Take a token, if there is one."""

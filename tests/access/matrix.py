@@ -253,6 +253,7 @@ VISITOR_IS_SHOWN = {  # each field of an entry, and whose words it can hold
     "name": "the agent's, as the service desk's file lists it for customers",
     "text": "the visitor's own, or an answer to the visitor",
     "cid": "the visitor's own",
+    "picture": "whether it is one, which is given under the visitor's token alone",
     "event": "ours: that the conversation has ended, or was rated",
     "stars": "the visitor's own",
     "at": "the gateway's clock",

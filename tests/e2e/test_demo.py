@@ -16,6 +16,7 @@ from crdt_sync.cli.process import development_token
 from crdt_sync.rpc.ticketsync.v1.tickets_pb2 import ListRequest
 from crdt_sync.rpc.ticketsync.v1.tickets_pb2_grpc import TicketServiceStub
 from tests.gateway import visitor
+from tests.samples import PNG
 
 DEMO_TIMEOUT_S = 150
 ROOT = Path(__file__).parents[2]
@@ -112,7 +113,10 @@ async def test_a_department_is_data_and_the_demonstration_goes_on_with_its_token
             assert f"{base}/widget/demo" in walked
             assert 'data-site="web"' in (await client.get("/widget/demo")).text
             assert (await client.get("/widget.js")).is_success
-        async with visitor.page(base, origin=base, token="", site="web") as customer:
+        async with visitor.page(base, origin=base, token="", site="web") as customer, httpx.AsyncClient() as client:
+            own = {"authorization": f"Bearer {(await customer.hear('welcome'))['token']}", "origin": base}
+            pictures = f"{base}/widget/web/pictures?cid=a-picture"
+            assert (await client.post(pictures, content=PNG * 4_000, headers=own)).is_success, "more than other bodies"
             assert 200 == (await customer.delivered('{"t":"msg","cid":"first-one","text":"Hello"}')).status_code
             assert 413 == (await customer.delivered("x" * 16_385)).status_code
         assert (2, 2) == (page.count("客服请求: 已回复</p>"), page.count("客服请求: 待处理</p>"))

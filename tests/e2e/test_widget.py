@@ -1,12 +1,16 @@
 """What a visitor of a web page does, in a real browser, and what becomes of it."""
 
+import base64
 import re
 
 import pytest
 import pytest_asyncio
 
-from tests.e2e.widget_site import running_site
+from tests.e2e.widget_site import Chat, running_site
 
+PICTURE = base64.b64decode(  # two by two pixels
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAE0lEQVR4nGMQUDAAIgaHgAQgAgAN/gKhIjWbcwAAAABJRU5ErkJggg=="
+)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -121,6 +125,35 @@ async def test_what_was_written_offline_survives_the_page(site):
     await site.ticket("in the tunnel")
 
 
+async def test_pictures_go_both_ways_and_are_there_after_a_reload(site):
+    chat = await site.page(await site.visitor())
+    await chat.open()
+    await chat.write("It looks like this:")
+    ticket = await site.ticket("It looks like this:")
+    await chat.choose("photo.png", "image/png", PICTURE)
+    await chat.pictures(1)
+    assert PICTURE == await site.picture(ticket)
+    await site.answer_with_picture(ticket, PICTURE)
+    await chat.pictures(2)
+    assert [] == await chat.violations()
+    await chat.page.reload()
+    await chat.open()
+    await chat.pictures(2)
+    assert [] == chat.faults
+
+
+async def test_what_is_no_picture_is_not_sent(site):
+    chat = await site.page(await site.visitor())
+    await chat.open()
+    await chat.write("hello")
+    await chat.kept()
+    await chat.choose("page.html", "text/html", b"<script>alert(1)</script>")
+    await chat.page.get_by_text("Choose a PNG, JPEG, GIF or WebP picture").wait_for()
+    await chat.choose("lie.png", "image/png", b"<script>alert(1)</script>")
+    await chat.page.get_by_text("The picture could not be sent.").wait_for()
+    await chat.pictures(0)
+
+
 async def test_two_tabs_show_the_same(site):
     context = await site.visitor()
     first, second = await site.page(context), await site.page(context)
@@ -197,6 +230,8 @@ async def test_page_of_another_host_may_carry_it_if_the_account_says_so_and_no_o
             assert 1 == await page.locator(".note").count()
         else:
             await site.ticket(text)
+            await Chat(page).choose("photo.png", "image/png", PICTURE)
+            await Chat(page).pictures(1)
 
 
 async def test_forged_token_is_another_visitors_to_nobody(site):

@@ -151,6 +151,24 @@ class Site:
             moved = await client.post(f"/api/tickets/{ticket}/transitions", json=body)
             assert moved.is_success, moved.text
 
+    async def picture(self, ticket: str) -> bytes:
+        """The first picture that an agent is shown in a conversation, once it is there."""
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            while True:
+                parts = [part for message in await self.messages(ticket) for part in message["parts"]]
+                if digest := next((part["media"]["digest"] for part in parts if "media" in part), None):
+                    answer = await self.agent.get(f"/api/tickets/{ticket}/media/{digest}")
+                    assert answer.is_success, answer.text
+                    return answer.content
+                await asyncio.sleep(0.05)
+
+    async def answer_with_picture(self, ticket: str, data: bytes) -> None:
+        uploaded = await self.agent.post(f"/api/tickets/{ticket}/media", content=data)
+        assert uploaded.is_success, uploaded.text
+        content = {"type": "image", "digest": uploaded.json()["digest"], "name": "photo.png"}
+        answered = await self.agent.post(f"/api/tickets/{ticket}/messages", json={"text": "", "contents": [content]})
+        assert answered.is_success, answered.text
+
     async def answer(self, ticket: str, text: str) -> None:
         answered = await self.agent.post(f"/api/tickets/{ticket}/messages", json={"text": text})
         assert answered.is_success, answered.text
@@ -180,6 +198,19 @@ class Chat:
     async def kept(self) -> None:
         """Return once nothing that was written waits."""
         await expect(self.page.locator(".note")).to_have_count(0, timeout=PATIENCE_MS)
+
+    async def choose(self, name: str, type_: str, data: bytes) -> None:
+        """Choose a file, as a person does behind the button."""
+        async with self.page.expect_file_chooser() as chooser:
+            await self.page.get_by_role("button", name="Send a picture").click()
+        await (await chooser.value).set_files({"name": name, "mimeType": type_, "buffer": data})
+
+    async def pictures(self, count: int) -> None:
+        """Return once so many pictures are drawn."""
+        images = self.page.get_by_role("log").get_by_role("img")
+        await expect(images).to_have_count(count, timeout=PATIENCE_MS)
+        for number in range(count):
+            await expect(images.nth(number)).to_have_js_property("naturalWidth", 2, timeout=PATIENCE_MS)
 
     async def violations(self) -> list[str]:
         """What axe-core finds wrong with the page as it stands."""

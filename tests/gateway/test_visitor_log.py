@@ -9,6 +9,7 @@ from gateway.counts import Counts
 from gateway.inbox import Inbox
 from gateway.retention import Retention
 from gateway.visitor_log import Extent, VisitorLog
+from gateway.widget.pictures import Picture, Pictures
 from tests.gateway.fakes import SteppingClock
 
 HOUR_MS = 3_600_000
@@ -54,8 +55,12 @@ async def test_what_is_old_is_forgotten_and_the_sequence_goes_on(inbox, log, mon
     for number in range(1, 6):
         await log.append("a", f"visitor-{number % 2}", str(number), said("old", number))
     await log.append("a", "visitor-1", "new", said("new", 10 * HOUR_MS))
-    retention = Retention(inbox, log, bodies_h=1, rows_h=1, log_h=1, clock=clock, counts=Counts())
+    pictures = Pictures(inbox.file, SteppingClock(0))
+    old = await pictures.keep(Picture("image/png", b"old"))
+    new = await Pictures(inbox.file, clock).keep(Picture("image/png", b"new"))
+    retention = Retention(inbox, log, pictures, bodies_h=1, rows_h=1, log_h=1, clock=clock, counts=Counts())
     await retention._forget()
 
     assert [("new", 4)] == [(entry.key, entry.seq) for entry in await log.after("a", "visitor-1", 0)]
     assert Extent(0, 0) == await log.extent("a", "visitor-0")
+    assert (None, Picture("image/png", b"new")) == (await pictures.find(old), await pictures.find(new))
