@@ -122,6 +122,13 @@ class TicketServicer(Servicer, tickets_pb2_grpc.TicketServiceServicer):
         return pb.UpdateCardResponse(ticket=_ticket(view))
 
     @unary
+    async def Take(self, request: pb.TakeRequest, call: Call) -> pb.TakeResponse:  # noqa: N802
+        """Take a lane of the caller's department."""
+        key = idempotency_of(request.request_id)
+        taking = self._tickets.take(call.principal, _id(request.id), request.lane, request_id=key, trace=call.trace)
+        return pb.TakeResponse(ticket=_ticket(await taking))
+
+    @unary
     async def UpdateForm(self, request: pb.UpdateFormRequest, call: Call) -> pb.UpdateFormResponse:  # noqa: N802
         """Change a lane's form; null removes a field, the note is added to the notes."""
         form = await self._tickets.update_form(

@@ -184,6 +184,7 @@ RPCS = (
         {"id": "{ticket}", "lane": "sales", "name": "quote", "seen": "{version}"},
     ),
     Rpc("ticketsync.v1.TicketService/PostMessage", TALKS, {"id": "{ticket}", "text": "We will call you."}),
+    Rpc("ticketsync.v1.TicketService/Take", MOVES, {"id": "{ticket}", "lane": "sales"}),
     Rpc("ticketsync.v1.TicketService/UpdateCard", SEES, {"id": "{ticket}", "card": {"priority": "low"}}),
     Rpc(
         "ticketsync.v1.TicketService/UpdateForm",

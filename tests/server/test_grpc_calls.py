@@ -48,7 +48,7 @@ async def test_every_call_needs_a_good_token(wired, metadata):
         status, _ = await refusal(getattr(stub, name)(getattr(pb, f"{name}Request")(), metadata=metadata))
 
         assert grpc.StatusCode.UNAUTHENTICATED is status
-    assert (11, []) == (len(methods), tickets.calls)
+    assert (12, []) == (len(methods), tickets.calls)
 
 
 async def test_our_own_mistake_tells_nothing(wired):
@@ -162,6 +162,9 @@ async def test_tickets_live_their_whole_life_over_grpc(running):
     card = pb.UpdateCardRequest(id=opened.ticket.id)
     card.card.update({"priority": 2})
     assert 2 == (await stub.UpdateCard(card, metadata=sales)).ticket.card["priority"]
+
+    took = await stub.Take(pb.TakeRequest(id=opened.ticket.id, lane="sales"), metadata=sales)
+    assert "sales-1" == took.ticket.card["assignee.sales"]
 
     form = pb.UpdateFormRequest(id=opened.ticket.id, lane="sales", note="called twice")
     form.fields.update({"floor": "3"})

@@ -312,3 +312,19 @@ class Evidence(_message.Message):
     explanation: str
     state: str
     def __init__(self, explanation: _Optional[str] = ..., state: _Optional[str] = ...) -> None: ...
+
+class TakeRequest(_message.Message):
+    __slots__ = ("id", "lane", "request_id")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LANE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    lane: str
+    request_id: str
+    def __init__(self, id: _Optional[str] = ..., lane: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class TakeResponse(_message.Message):
+    __slots__ = ("ticket",)
+    TICKET_FIELD_NUMBER: _ClassVar[int]
+    ticket: Ticket
+    def __init__(self, ticket: _Optional[_Union[Ticket, _Mapping]] = ...) -> None: ...

@@ -89,6 +89,11 @@ class TicketServiceStub:
                 request_serializer=ticketsync_dot_v1_dot_tickets__pb2.RaiseAlarmRequest.SerializeToString,
                 response_deserializer=ticketsync_dot_v1_dot_tickets__pb2.RaiseAlarmResponse.FromString,
                 _registered_method=True)
+        self.Take = channel.unary_unary(
+                '/ticketsync.v1.TicketService/Take',
+                request_serializer=ticketsync_dot_v1_dot_tickets__pb2.TakeRequest.SerializeToString,
+                response_deserializer=ticketsync_dot_v1_dot_tickets__pb2.TakeResponse.FromString,
+                _registered_method=True)
 
 
 class TicketServiceServicer:
@@ -162,6 +167,13 @@ class TicketServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Take(self, request, context):
+        """Takes a lane of the caller's department, from whoever is seen to have it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TicketServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -219,6 +231,11 @@ def add_TicketServiceServicer_to_server(servicer, server):
                     servicer.RaiseAlarm,
                     request_deserializer=ticketsync_dot_v1_dot_tickets__pb2.RaiseAlarmRequest.FromString,
                     response_serializer=ticketsync_dot_v1_dot_tickets__pb2.RaiseAlarmResponse.SerializeToString,
+            ),
+            'Take': grpc.unary_unary_rpc_method_handler(
+                    servicer.Take,
+                    request_deserializer=ticketsync_dot_v1_dot_tickets__pb2.TakeRequest.FromString,
+                    response_serializer=ticketsync_dot_v1_dot_tickets__pb2.TakeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -518,6 +535,33 @@ class TicketService:
             '/ticketsync.v1.TicketService/RaiseAlarm',
             ticketsync_dot_v1_dot_tickets__pb2.RaiseAlarmRequest.SerializeToString,
             ticketsync_dot_v1_dot_tickets__pb2.RaiseAlarmResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Take(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ticketsync.v1.TicketService/Take',
+            ticketsync_dot_v1_dot_tickets__pb2.TakeRequest.SerializeToString,
+            ticketsync_dot_v1_dot_tickets__pb2.TakeResponse.FromString,
             options,
             channel_credentials,
             insecure,
