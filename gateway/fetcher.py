@@ -22,6 +22,7 @@ from gateway.waiting import grown_ms, woken
 IN_FLIGHT_MAX = 2  # contents; some 20 a second of the size of photographs, and 40 MiB of memory at worst
 PATIENCE_MS = 3 * 86_400_000  # as long as WeChat and WeCom keep a content; afterwards it is not to be had
 _RETRY_MS_MIN, _RETRY_MS_MAX = 1_000, 300_000
+_LOOK_MS = 60_000  # how late it may be noticed that an operator has something tried again
 _ATTACH_S = 30.0  # the bound of the service's calls
 _FINAL = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
 
@@ -69,10 +70,8 @@ class Fetcher:
             except Unavailable as error:
                 _log.error("inbox unavailable to the fetcher", reason=error.message)
                 pause_ms = _RETRY_MS_MAX
-            if pause_ms is None:
-                await self._queue.news.wait()
-            elif pause_ms:
-                await woken(self._queue.news, self._clock, pause_ms)
+            if pause_ms != 0:
+                await woken(self._queue.news, self._clock, _LOOK_MS if pause_ms is None else pause_ms)
 
     async def _bring_due(self, stub: IngressServiceStub) -> int | None:
         """Bring what is due; milliseconds until more will be, None if nothing is wanted."""
@@ -90,8 +89,7 @@ class Fetcher:
             await self._later(row, error.code, error.delay_ms)
         except (grpc.aio.AioRpcError, Malformed) as error:
             if isinstance(error, grpc.aio.AioRpcError) and error.code() in _FINAL:
-                self._end(row, "service_refused")
-                await self._queue.done(row)
+                await self._end(row, "service_refused")
             else:
                 await self._later(row, error.code().name if isinstance(error, grpc.aio.AioRpcError) else error.code)
         except Unavailable:
@@ -129,14 +127,16 @@ class Fetcher:
 
         metadata = (("authorization", f"Bearer {self._token()}"),)
         shown = await stub.Attach(steps(), timeout=_ATTACH_S, metadata=metadata, wait_for_ready=True)
-        self._end(row, shown.code)
         self._counts.add("media.bytes", len(data))
-        await self._queue.done(row)
+        await self._end(row, shown.code)
 
-    def _end(self, row: Wanted, code: str) -> None:
+    async def _end(self, row: Wanted, code: str) -> None:
         self._counts.add(f"media.refused.{code}" if code else "media.fetched")
         if code:
             _log.warning("content not shown", account=row.account, type=row.type, code=code)
+            await self._queue.refuse(row, code)
+        else:
+            await self._queue.done(row)
 
     async def _later(self, row: Wanted, code: str, delay_ms: int | None = None) -> None:
         self._counts.add("media.later")

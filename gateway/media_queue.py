@@ -1,14 +1,15 @@
 """Contents that are still to be brought to the service: rows beside the inbox, so that a restart goes on with them.
 
-A row is written by the transaction that notes its message as forwarded, and removed once the service has the content or
-the reason why there is none. Bytes that came with a callback are held from the transaction that keeps it until then.
+A row is written by the transaction that notes its message as forwarded, and removed once the service has the content.
+One that was refused stays for a while, so that it can be tried again once the cause is mended. Bytes that came with a
+callback are held beside it, from the transaction that keeps the callback on.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Envelope, Media
@@ -29,6 +30,7 @@ class Wanted:
     since_ms: int
     attempts: int = 0
     next_attempt_ms: int = 0
+    code: str = ""
 
     @property
     def media(self) -> Media:
@@ -87,7 +89,8 @@ class MediaQueue:
 
     async def first(self, *, limit: int) -> list[Wanted]:
         """Those whose next attempt is due first."""
-        query = select(media_wanted).order_by(media_wanted.c.next_attempt_ms, media_wanted.c.since_ms).limit(limit)
+        query = select(media_wanted).where(media_wanted.c.code == "").limit(limit)
+        query = query.order_by(media_wanted.c.next_attempt_ms, media_wanted.c.since_ms)
         return await self._file.read(lambda connection: [Wanted(*row) for row in connection.execute(query)])
 
     async def held(self, wanted: Wanted) -> bytes | None:
@@ -103,8 +106,24 @@ class MediaQueue:
         await self._file.change(lambda connection: connection.execute(statement), synced=False)
         return after
 
+    async def refuse(self, wanted: Wanted, code: str) -> None:
+        """Note why there is no content; the bytes that are held stay."""
+        statement = update(media_wanted).where(*_of(media_wanted, wanted)).values(code=code)
+        await self._file.change(lambda connection: connection.execute(statement), synced=False)
+
+    async def refused(self) -> Mapping[str, int]:
+        """How many were refused and are kept, by code."""
+        query = select(media_wanted.c.code, func.count()).where(media_wanted.c.code != "").group_by(media_wanted.c.code)
+        return await self._file.read(lambda connection: {row[0]: row[1] for row in connection.execute(query)})
+
+    async def again(self, code: str, now_ms: int) -> int:
+        """Have those tried again that were refused for this reason, as if they had come now; return how many."""
+        values = {"code": "", "attempts": 0, "next_attempt_ms": 0, "since_ms": now_ms}
+        statement = update(media_wanted).where(media_wanted.c.code == code, media_wanted.c.code != "").values(values)
+        return await self._file.change(lambda connection: connection.execute(statement).rowcount)
+
     async def done(self, wanted: Wanted) -> None:
-        """Forget a content that the service has, or will never have."""
+        """Forget a content that the service has."""
 
         def forget(connection: Connection) -> None:
             for table in (media_wanted, media_held):

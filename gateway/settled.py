@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, tuple_, update
 
-from gateway.tables import WAITING, inbox, inbox_key, media_held
+from gateway.tables import WAITING, inbox, inbox_key, media_held, media_wanted
 
 _PAGE_ROWS = 500  # some milliseconds of the write lock
 
@@ -55,7 +55,8 @@ def forget_rows(connection: Connection, *, before_ms: int, after: int) -> int | 
     page = _page(connection, before_ms, after)
     ids = [row.id for row in page if row.state != "received"]
     keys = select(inbox_key.c.account, inbox_key.c.key).where(inbox_key.c.inbox_id.in_(ids))
-    connection.execute(delete(media_held).where(tuple_(media_held.c.account, media_held.c.key).in_(keys)))
+    for table in (media_held, media_wanted):
+        connection.execute(delete(table).where(tuple_(table.c.account, table.c.key).in_(keys)))
     connection.execute(delete(inbox_key).where(inbox_key.c.inbox_id.in_(ids)))
     connection.execute(delete(inbox).where(inbox.c.id.in_(ids), ~WAITING))
     return page[-1].id if page else None

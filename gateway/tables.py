@@ -83,7 +83,7 @@ reply = Table(
     sqlite_with_rowid=False,
 )
 
-# A content that is still to be fetched and brought to the service; see `gateway.media_queue`.
+# A content that is still to be fetched and brought to the service, or was refused; see `gateway.media_queue`.
 media_wanted = Table(
     "media_wanted",
     metadata,
@@ -96,8 +96,9 @@ media_wanted = Table(
     Column("since_ms", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_attempt_ms", BigInteger, nullable=False),
+    Column("code", String, nullable=False),  # why there is none; empty while it is wanted
     PrimaryKeyConstraint("account", "key", "index"),
-    Index("media_wanted_next", "next_attempt_ms", "since_ms"),
+    Index("media_wanted_next", "code", "next_attempt_ms", "since_ms"),
     sqlite_with_rowid=False,
 )
 

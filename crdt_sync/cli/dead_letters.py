@@ -1,4 +1,4 @@
-"""`crdt-sync gateway dead-letters`: what a gateway took and could not bring to the service. Both may run meanwhile."""
+"""`crdt-sync gateway`: what a gateway took and could not bring to the service. Both may run meanwhile."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -9,12 +9,14 @@ from typing import Annotated
 
 import typer
 
+from crdt_sync.adapters.clock import SystemClock
 from crdt_sync.cli.ticket import SharedOptions
 from crdt_sync.domain.lifecycle.node import escaped
 from crdt_sync.errors import Malformed, NotFound
 from crdt_sync.server import bootstrap
 from crdt_sync.server.settings import load
 from gateway.inbox import Inbox
+from gateway.media_queue import MediaQueue
 
 LISTED = 50  # a screen; --limit shows more
 ALL = 1_000_000_000
@@ -24,8 +26,16 @@ app = typer.Typer(
 )
 gateway = typer.Typer(name="gateway", help="Look after a chat gateway.", no_args_is_help=True)
 gateway.add_typer(app)
+contents = typer.Typer(
+    name="refused-contents",
+    cls=SharedOptions,
+    help="Look after pictures and files that were refused.",
+    no_args_is_help=True,
+)
+gateway.add_typer(contents)
 
 Ids = Annotated[list[int] | None, typer.Argument(help="Ids that `list` shows.")]
+Data = Annotated[Path | None, typer.Option(help="Directory of the inbox. [default: `gateway` in that of the service]")]
 Code = Annotated[str | None, typer.Option(help="All that were set aside for this reason.")]
 
 
@@ -33,9 +43,7 @@ Code = Annotated[str | None, typer.Option(help="All that were set aside for this
 def dead_letters(
     context: typer.Context,
     *,
-    data: Annotated[
-        Path | None, typer.Option(help="Directory of the inbox. [default: `gateway` in that of the service]")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Keep where the inbox is."""
     context.obj = (data or load().data / "gateway") / "inbox.db"
@@ -88,6 +96,37 @@ def replay(context: typer.Context, ids: Ids = None, *, code: Code = None) -> Non
         return len(chosen)
 
     typer.echo(f"{bootstrap.run(work())} to be forwarded again.")
+
+
+@contents.callback()
+def refused_contents(context: typer.Context, *, data: Data = None) -> None:
+    """Keep where the inbox is."""
+    dead_letters(context, data=data)
+
+
+@contents.command("list")
+def list_refused(context: typer.Context) -> None:
+    """Say for which reasons contents were refused, and how many for each."""
+
+    async def work() -> None:
+        async with _opened(context.obj) as inbox:
+            for code, count in sorted((await MediaQueue(inbox.file).refused()).items()):
+                typer.echo(f"{escaped(code)}  {count}")
+
+    bootstrap.run(work())
+
+
+@contents.command()
+def again(
+    context: typer.Context, code: Annotated[str, typer.Argument(help="Why they were refused, as `list` says.")]
+) -> None:
+    """Have contents fetched again; a gateway that runs begins within a minute."""
+
+    async def work() -> int:
+        async with _opened(context.obj) as inbox:
+            return await MediaQueue(inbox.file).again(code, SystemClock().now_ms())
+
+    typer.echo(f"{bootstrap.run(work())} to be fetched again.")
 
 
 @asynccontextmanager

@@ -96,7 +96,7 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
         principal: Principal | None = None
         try:
             with self._room():
-                principal = (await caller_of(context, self.authenticator, self.rate)).principal
+                principal = (await caller_of(context, self.authenticator, self.rate, "requests")).principal
                 content = await self._contents.of_delivery(principal, request.delivery)
                 told = content.media
                 yield pb.FetchResponse(content=pb.MediaContent(digest=told.digest, size=told.size, type=told.type))

@@ -311,6 +311,10 @@ EXPORTS = (
         "what a customer said, on the terminal of an operator who may read the inbox's file",
     ),
     Export("gateway dead-letters replay", NO_TICKET),
+    Export(
+        "gateway refused-contents list", "codes and counts, on the operator's own terminal; no ticket and no customer"
+    ),
+    Export("gateway refused-contents again", NO_TICKET),
     Export("admin access show", NO_TICKET),
     Export("admin access revoke", NO_TICKET),
     Export("admin access sign-out", NO_TICKET),

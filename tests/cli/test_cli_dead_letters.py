@@ -10,13 +10,14 @@ from crdt_sync.errors import Malformed, NotFound
 from tests.gateway.fakes import FakeIngress, HeldClock
 from tests.gateway.platform import T5_NOW_S, Platform, notice
 from tests.gateway.rig import running
+from tests.replica.loopback import until
 
 BROKEN = b'{"FromUserName": :mycreate}\x1b[2J'
 AT = "2014-09-03T09:14:29+00:00"
 
 
-async def dead_letters(data, *arguments):
-    command = ["gateway", "dead-letters", *map(str, arguments), "--data", str(data)]
+async def dead_letters(data, *arguments, group="dead-letters"):
+    command = ["gateway", group, *map(str, arguments), "--data", str(data)]
     result = await asyncio.to_thread(CliRunner().invoke, app, command)
     if result.exception is not None:
         raise result.exception
@@ -47,6 +48,25 @@ async def test_what_is_set_aside_is_listed_shown_and_replayed_while_the_gateway_
         await rig.forwarded()
         assert ["openid-1:1", "openid-1:2"] == list(ingress.taken)
         assert [f"1{unread}{len(BROKEN)}"] == await dead_letters(tmp_path, "list")
+
+
+async def test_contents_that_were_refused_are_counted_and_fetched_again(tmp_path):
+    async def asked(*arguments):
+        return await dead_letters(tmp_path, *arguments, group="refused-contents")
+
+    ingress, clock = FakeIngress(), HeldClock(T5_NOW_S)
+    picture = notice(MsgType="image", MediaId="m1", MsgId="1")
+    async with ingress.serving() as port, running(tmp_path, port, clock=clock) as rig:
+        await rig.gateway.warm()  # what it logs stands in the output of a command that runs beside it
+        assert [] == await asked("list")
+        assert 200 == (await rig.post(Platform().post(picture))).status_code
+        await until(lambda: rig.gateway.counts["media.refused.media_unsupported"] == 1)
+        assert ["media_unsupported  1"] == await asked("list")
+        assert ["0 to be fetched again."] == await asked("again", "media_size")
+        assert ["1 to be fetched again."] == await asked("again", "media_unsupported")
+        await clock.asleep(60)
+        clock.advance(60)
+        await until(lambda: rig.gateway.counts["media.refused.media_unsupported"] == 2)
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ class DingTalkServer:
 
     async def _file(self, request: Request) -> Response:
         name = request.path_params["name"]
-        return self.shelf.give(name) if name in self.shelf.kept else Response(status_code=404)
+        return await self.shelf.give(name) if name in self.shelf.kept else Response(status_code=404)
 
     async def _upload(self, request: Request) -> Response:
         if request.query_params["access_token"] != f"token-{self.tokens}":

@@ -1,5 +1,6 @@
 """What the simulated platforms have of contents: those that customers sent, and those that were uploaded to be sent."""
 
+import asyncio
 from collections import deque
 from email import message_from_bytes
 from email.policy import HTTP
@@ -9,17 +10,20 @@ from starlette.responses import JSONResponse, Response
 
 
 class MediaShelf:
-    """Contents by their names. `answers` are whole responses, used up one a call."""
+    """Contents by their names. `answers` are whole responses, used up one a call; while `gate` is closed, none."""
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.uploads: list[tuple[str, str, str, bytes]] = []
         self.answers: deque[Response] = deque()
+        self.gate = asyncio.Event()
+        self.gate.set()
 
-    def give(self, name: str) -> Response:
+    async def give(self, name: str) -> Response:
         """A content, or Tencent's word for what is no name, or no name any more."""
         self.asked.append(name)
+        await self.gate.wait()
         if self.answers:
             return self.answers.popleft()
         if name not in self.kept:

@@ -65,7 +65,7 @@ class Lane:
 
     def _wanted(self):
         with closing(sqlite3.connect(self.data / "inbox.db")) as connection:
-            return connection.execute("SELECT count(*) FROM media_wanted").fetchone()[0]
+            return connection.execute("SELECT count(*) FROM media_wanted WHERE code = ''").fetchone()[0]
 
 
 @asynccontextmanager
@@ -187,6 +187,25 @@ async def test_an_account_without_contents_says_so(tmp_path):
         await it.empty()
 
     assert [("a", 0, "media_unsupported")] == ingress.attached
+
+
+async def test_what_was_refused_is_tried_again_when_somebody_says_so(tmp_path):
+    ingress, clock = FakeIngress(), HeldClock(1_000)
+    ingress.attach_code = "media_type"
+    async with lane(tmp_path, ingress, clock) as it:
+        await it.want("a", "b", contents={0: b"odd"})
+        it.fetcher.start(it.stub)
+        await it.empty()
+        assert {"media_type": 2} == await it.queue.refused()
+        assert 0 == await it.queue.again("media_size", 5) == await it.queue.again("", 5)
+
+        ingress.attach_code = ""
+        assert 2 == await it.queue.again("media_type", clock.now_ms())
+        await clock.asleep(60)
+        clock.advance(60)
+        await it.empty()
+        assert {} == await it.queue.refused()
+        assert [b"odd"] * 4 == [content for _, _, content in ingress.attached]
 
 
 async def test_bytes_that_are_held_are_brought_and_then_forgotten(tmp_path):

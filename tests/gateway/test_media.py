@@ -18,6 +18,7 @@ from tests.gateway.platform import T5_NOW_S
 from tests.gateway.rig import account, running
 from tests.gateway.wechat_server import SECRET, WeChatServer
 from tests.gateway.wecom_server import WeComServer, hint, message, wecom_account
+from tests.replica.loopback import until
 from tests.samples import HTML, JPEG, PDF, PNG, SAMPLES
 from tests.server.conftest import run_service
 
@@ -150,6 +151,21 @@ async def test_a_picture_of_a_customer_is_fetched_and_shown(tmp_path, platform):
         assert ["media-1"] == it.server.shelf.asked
         counts = it.rig.gateway.counts
         assert (1, len(PNG)) == (counts["media.fetched"], counts["media.bytes"])
+
+
+async def test_a_message_waits_for_no_picture(wecom):
+    wecom.server.shelf.kept["media-1"] = PNG
+    wecom.server.shelf.gate.clear()
+    wecom.server.messages["kf1"] = [message(1, msgtype="image", image={"media_id": "media-1"}), message(2)]
+    await wecom.rig.post(hint(), "kf")
+    await until(lambda: wecom.rig.gateway.counts["forward.accepted"] == 2)
+    store = wecom.core.service._store
+    (ticket,) = (await wecom.core.http.get("/api/tickets", headers=wecom.core.headers())).json()["tickets"]
+    assert 2 == len(await store.messages(ticket["id"]))
+
+    wecom.server.shelf.gate.set()
+    _, parts = await wecom.messages()
+    assert {"text": None, "image": "image/png"} == {part["type"]: part.get("media", {}).get("type") for part in parts}
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)

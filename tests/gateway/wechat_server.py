@@ -54,7 +54,7 @@ class WeChatServer:
     async def _media_get(self, request: Request) -> Response:
         if request.query_params["access_token"] != f"token-{self.live}":
             return JSONResponse({"errcode": 40001, "errmsg": "invalid credential"})
-        return self.shelf.give(request.query_params["media_id"])
+        return await self.shelf.give(request.query_params["media_id"])
 
     async def _media_upload(self, request: Request) -> Response:
         if request.query_params["access_token"] != f"token-{self.live}":

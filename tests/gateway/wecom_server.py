@@ -104,7 +104,7 @@ class WeComServer:
         return JSONResponse({"errcode": 0, "errmsg": "ok"} | page)
 
     async def _media_get(self, request: Request) -> Response:
-        return self._refusal(request) or self.shelf.give(request.query_params["media_id"])
+        return self._refusal(request) or await self.shelf.give(request.query_params["media_id"])
 
     async def _media_upload(self, request: Request) -> Response:
         return self._refusal(request) or await self.shelf.take(request)
