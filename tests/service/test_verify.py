@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -11,13 +12,15 @@ from crdt_sync.adapters import lifecycle_files
 from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.submit import SubmitDocument
+from crdt_sync.domain.delivery import DeliveryState
 from crdt_sync.domain.ids import Position
 from crdt_sync.ports import Batch
+from crdt_sync.ports.outbox import DeliveryChange, OutboxFilter
 from crdt_sync.service.compaction import compact
 from crdt_sync.service.media import Place
 from crdt_sync.service.verify import Fault, verify
 from crdt_sync.wire import ysync
-from tests.contracts.batches import update
+from tests.contracts.batches import AT_MS, delivery, message, notice, update
 from tests.fakes import SeededIds
 from tests.samples import PNG
 from tests.world import GATEWAY, SALES, SUPPORT, TECH, World, arrival
@@ -174,6 +177,21 @@ async def test_what_is_compacted_twice_or_restored_still_holds(whole, tmp_path):
     await store.close()
 
     assert [] == await faults_of(file)
+
+
+async def test_what_is_left_of_pruned_notices_holds(tmp_path):
+    file = tmp_path / "log.db"
+    store = await SqlStore.open(f"sqlite:///{file}")
+    await store.commit(Batch(messages=[message("m")], deliveries=[delivery("m"), notice("n"), notice("o", to="li")]))
+    for row in await store.deliveries(OutboxFilter()):
+        await store.commit(Batch(delivery_changes=[DeliveryChange(row, replace(row, state=DeliveryState.SENT))]))
+    told = [fault for fault in await faults_of(file) if fault.where == "positions"]
+
+    assert [2, 1, 0] == [await store.prune_deliveries(AT_MS + 1, limit=2) for _ in range(3)]
+    await store.close()
+    assert [] == told == [fault for fault in await faults_of(file) if fault.where == "positions"]
+    file = changed(file, tmp_path, "DELETE FROM pruned_notices WHERE position = 3")
+    assert ["1 are missing, from 3 on"] == [each.what for each in await faults_of(file) if each.where == "positions"]
 
 
 @pytest.mark.parametrize(

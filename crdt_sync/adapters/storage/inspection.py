@@ -16,7 +16,7 @@ from crdt_sync.ports.owed import obligation_text
 
 PAGE_ROWS = 500
 
-_POSITIONED = (tables.updates, tables.transitions, tables.messages, tables.events)
+_POSITIONED = (tables.updates, tables.transitions, tables.messages, tables.events, tables.pruned_notices)
 
 
 class SqlInspector:

@@ -5,7 +5,7 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, insert, or_, select, update
 
 from crdt_sync.adapters.storage import bulk, service_position, tables
 from crdt_sync.adapters.storage.database import Database
@@ -154,10 +154,22 @@ def open_rows(connection: Connection) -> Sequence[OpenDeliveries]:
     return [OpenDeliveries(DeliveryState(state), count, oldest_ms) for state, count, oldest_ms in found]
 
 
+def settled(connection: Connection, *, before_ms: int, limit: int) -> Mapping[int, bool]:
+    """Find what was settled long ago by its index: the places, and whether a notice stands there."""
+    old = select(_COLUMNS.place, _COLUMNS.message == "").where(tables.SETTLED, _COLUMNS.at_ms < before_ms)
+    rows = connection.execute(old.order_by(_COLUMNS.at_ms).limit(limit))
+    return {placed: bool(is_notice) for placed, is_notice in rows}
+
+
 def prune(connection: Connection, *, before_ms: int, limit: int) -> int:
-    """Delete by the index on what is settled."""
-    old = select(_COLUMNS.place).where(tables.SETTLED, _COLUMNS.at_ms < before_ms).order_by(_COLUMNS.at_ms)
-    return connection.execute(delete(tables.outbox).where(_COLUMNS.place.in_(old.limit(limit)))).rowcount
+    """Look again under the lock of commits, and delete; the position of a notice is kept, it stands nowhere else."""
+    service_position.touch(connection)
+    old = settled(connection, before_ms=before_ms, limit=limit)
+    kept = [{"position": position(placed)} for placed, is_notice in old.items() if is_notice]
+    if kept:
+        connection.execute(insert(tables.pruned_notices), kept)
+    connection.execute(delete(tables.outbox).where(_COLUMNS.place == bindparam("gone")), [{"gone": at} for at in old])
+    return len(old)
 
 
 def amend(connection: Connection, *, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
@@ -230,8 +242,9 @@ class OutboxQueries:
         return await self._database.read(open_rows)
 
     async def prune_deliveries(self, before_ms: int, *, limit: int = 1000) -> int:
-        """Delete by the index on what is settled."""
-        return await self._database.write(partial(prune, before_ms=before_ms, limit=limit))
+        """Look first, and lock only where there is something."""
+        old = await self._database.read(partial(settled, before_ms=before_ms, limit=limit))
+        return await self._database.write(partial(prune, before_ms=before_ms, limit=limit)) if old else 0
 
     async def _first(self, statement: Select[Any]) -> StoredDelivery | None:
         found = await self._all(statement)

@@ -233,6 +233,13 @@ outbox = Table(
     Index("outbox_notices", "account", "conversation", "place", sqlite_where=NOTICE, postgresql_where=NOTICE),
 )
 
+# The positions of notices that were settled long ago and deleted: every position stands somewhere, or it is missing.
+pruned_notices = Table(
+    "pruned_notices",
+    metadata,
+    Column("position", _ROW_KEY, primary_key=True, autoincrement=False),
+)
+
 # Since when something is owed, see `ports.owed`; it is red since `red_ms`, 0 if it is not.
 NOT_RED = text("red_ms = 0")
 
