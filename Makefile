@@ -9,6 +9,8 @@ PYTHON_STAMP := .venv/.installed
 NODE_FOLDERS := tests/conformance/node console
 NODE_STAMPS := $(NODE_FOLDERS:%=%/node_modules/.installed)
 WORKERS ?= 2
+# Each worker takes whole files, in their order: what takes longest comes first.
+SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PROFILE ?= ci
 
 # The tests of what ticket data passes through and every state is decided in: they alone must reach its branches.
@@ -57,9 +59,9 @@ imports: setup ## Check the direction of the imports
 .PHONY: test
 test: setup node-modules ## Run every test, and hold the branch coverage of what decides by its own tests
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --cov --cov-report= $(PROVING)
+	@$(BIN)/pytest $(SPREAD) --cov --cov-report= $(PROVING)
 	@$(BIN)/coverage report --fail-under=$(PROVEN_PERCENT_MIN) --skip-covered
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PROVING:%=--ignore=%)
+	@$(BIN)/pytest $(SPREAD) $(PROVING:%=--ignore=%)
 
 .PHONY: cover
 cover: setup ## Show what the last `make test` left uncovered
@@ -124,7 +126,7 @@ fuzz: setup ## Fuzz every decoder for SECONDS and keep the inputs that reach new
 
 .PHONY: conformance
 conformance: setup node-modules ## Run unmodified clients in Node against the service, and print the matrix
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile tests/conformance
+	@$(BIN)/pytest $(SPREAD) tests/conformance
 
 .PHONY: console
 console: setup node-modules ## Check the TypeScript of console, and that it agrees with Python

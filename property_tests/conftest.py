@@ -1,6 +1,6 @@
 """How hard Hypothesis tries, and how much it did.
 
-HYPOTHESIS_PROFILE is dev, ci (the same examples each time) or nightly.
+HYPOTHESIS_PROFILE is dev, quick or ci (both the same examples each time; CI draws the quick ones) or nightly.
 """
 
 import os
@@ -12,9 +12,10 @@ from hypothesis.statistics import collector
 
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 settings.register_profile("dev", max_examples=50, **_common)
+settings.register_profile("quick", max_examples=50, derandomize=True, **_common)
 settings.register_profile("ci", max_examples=200, derandomize=True, **_common)
 settings.register_profile("nightly", max_examples=10_000, **_common)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("quick" if os.environ.get("CI") else "dev"))
 
 LINES_ALONE = "test_p17_"  # the one law whose cases are lines, not histories
 

@@ -15,7 +15,7 @@ from property_tests.simulation.loop import Process, VirtualLoop
 from property_tests.simulation.run import run
 from property_tests.simulation.shrink import shrunk
 
-SEEDS = 20  # some ten seconds; `make simulate SEEDS=1000` runs more
+SEEDS = 10  # some five seconds; `make simulate SEEDS=1000` runs more
 DIGEST = "import sys; from property_tests.simulation.run import run; print(run(int(sys.argv[1])).digest)"
 
 
