@@ -13,9 +13,16 @@ DRAFT = "crdt_sync/service/draft.py"
 JOBS = "crdt_sync/service/jobs.py"
 COMMITTER = "crdt_sync/service/committer.py"
 
+INBOX = "gateway/inbox.py"
+ARRIVALS = "gateway/arrivals.py"
+FORWARDER = "gateway/forwarder.py"
+
 UNIT = "tests/domain/test_fold.py"
 LAWS = "property_tests"
 SERVICE = "tests/service"
+GATEWAY = "tests/gateway"
+KILLS = "tests/integration/test_gateway_kill.py"
+STORM = "tests/integration/test_duplicate_storm.py"
 SIMULATION = "property_tests.simulation"  # the command, on 200 seeds
 
 
@@ -151,6 +158,44 @@ BUGS = (
             ),
         ),
         (LAWS, SIMULATION),
+    ),
+    Bug(
+        "answer a platform before the commit",
+        (Edit(INBOX, "        return await done\n", "        return Kept.NEW\n"),),
+        (GATEWAY,),
+    ),
+    Bug(
+        "forward under another key each time",
+        (
+            Edit(
+                FORWARDER,
+                "        return _Item(row, envelope)\n",
+                '        envelope.idempotency_key += f"/{id(envelope)}"\n        return _Item(row, envelope)\n',
+            ),
+        ),
+        (GATEWAY, KILLS),
+    ),
+    Bug(
+        "forget which keys are known",
+        (
+            Edit(
+                ARRIVALS,
+                "        if first is not None:\n            self.duplicates[first] += 1\n",
+                "        if first is not None and first < 0:\n            self.duplicates[first] += 1\n",
+            ),
+        ),
+        (GATEWAY, STORM),
+    ),
+    Bug(
+        "let a conversation overtake itself",
+        (
+            Edit(
+                INBOX,
+                "    return select(func.min(inbox.c.id)).where(WAITING, inbox.c.account.in_(accounts)).group_by(*lanes)",
+                "    return select(inbox.c.id).where(WAITING, inbox.c.account.in_(accounts)).order_by(*lanes)",
+            ),
+        ),
+        (GATEWAY,),
     ),
 )
 
