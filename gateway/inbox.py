@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
 from crdt_sync.errors import Unavailable
@@ -306,18 +306,18 @@ class Inbox:
         return kept
 
     def _group(self, connection: Connection, arrivals: Sequence[Arrival]) -> Group:
-        keys = [(arrival.account, key) for arrival in arrivals for key in arrival.marks]
-        known = connection.execute(
-            select(inbox_key.c.account, inbox_key.c.key, inbox_key.c.inbox_id).where(
-                tuple_(inbox_key.c.account, inbox_key.c.key).in_(keys)
-            )
-        )
+        marks: dict[str, list[str]] = {}
+        for arrival in arrivals:
+            marks.setdefault(arrival.account, []).extend(arrival.marks)
+        owners: dict[tuple[str, str], int] = {}
+        for account, keys in marks.items():
+            owners |= {(account, row.key): row.inbox_id for row in connection.execute(known_keys(account, keys))}
         last_id = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")
         return Group(
             next_id=(last_id.scalar() or 0) + 1,
             room=self._room(connection, wanted=len(arrivals)),
             reserve=self._reserve_rows,
-            owners={(account, key): row_id for account, key, row_id in known},
+            owners=owners,
         )
 
     def _room(self, connection: Connection, wanted: int = 1) -> int:
@@ -332,6 +332,12 @@ def oldest(accounts: Sequence[str]) -> Select[tuple[int]]:
     """The id of each conversation's oldest waiting row."""
     lanes = (inbox.c.account, inbox.c.conversation)
     return select(func.min(inbox.c.id)).where(WAITING, inbox.c.account.in_(accounts)).group_by(*lanes)
+
+
+def known_keys(account: str, keys: Sequence[str]) -> Select[tuple[str, int]]:
+    """Which of the keys are known, and of which row. One account at a time: SQLite finds no pairs by an index."""
+    columns = inbox_key.c.key, inbox_key.c.inbox_id
+    return select(*columns).where(inbox_key.c.account == account, inbox_key.c.key.in_(keys))
 
 
 def heads_of(ids: Sequence[int]) -> Select[Any]:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import sqlite
 
 from crdt_sync.errors import ServiceError, Unavailable
 from gateway.arrivals import Arrival, Kept, State
-from gateway.inbox import Inbox, Outcome, Pulled, heads_of, oldest
+from gateway.inbox import Inbox, Outcome, Pulled, heads_of, known_keys, oldest
 from gateway.tables import SCHEMA_VERSION
 from tests.gateway.rig import rows
 
@@ -258,6 +258,16 @@ async def test_what_follows_in_a_conversation_is_found_by_the_same_index(tmp_pat
     assert any(
         "SEARCH inbox USING COVERING INDEX inbox_waiting (account=? AND conversation=?)" in line for line in plan
     )
+
+
+async def test_known_keys_are_found_by_the_primary_key(tmp_path):
+    async with opened(tmp_path):
+        query = known_keys("shop", ["a", "b"]).compile(
+            dialect=sqlite.dialect(), compile_kwargs={"render_postcompile": True, "literal_binds": True}
+        )
+        with closing(sqlite3.connect(tmp_path / "inbox.db")) as connection:
+            (plan,) = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert "SEARCH inbox_key USING PRIMARY KEY (account=? AND key=?)" == plan
 
 
 async def test_settled_row_stays_as_it_is(tmp_path):

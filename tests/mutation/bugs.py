@@ -191,8 +191,8 @@ BUGS = (
         (
             Edit(
                 INBOX,
-                "    return select(func.min(inbox.c.id)).where(WAITING, inbox.c.account.in_(accounts)).group_by(*lanes)",
-                "    return select(inbox.c.id).where(WAITING, inbox.c.account.in_(accounts)).order_by(*lanes)",
+                "select(func.min(inbox.c.id)).where(WAITING, inbox.c.account.in_(accounts)).group_by(*lanes)",
+                "select(inbox.c.id).where(WAITING, inbox.c.account.in_(accounts)).order_by(*lanes)",
             ),
         ),
         (GATEWAY,),
