@@ -51,7 +51,7 @@ class Meter(Protocol):
         ...
 
     def settled(self, state: DeliveryState) -> None:
-        """Count one part of an answer of which a gateway has said for good what became of it."""
+        """Count one part, or one notice, by what became of it for good."""
         ...
 
     def media_taken(self, size: int) -> None:

@@ -98,6 +98,7 @@ class OutboxFilter:
     state: DeliveryState | None = None
     account: str | None = None
     after: int = 0  # a `place`
+    notices: bool = False  # those alone
 
 
 @dataclass(frozen=True, slots=True)

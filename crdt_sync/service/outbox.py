@@ -209,11 +209,16 @@ class Outbox:
         self.notice()
 
     async def look(self) -> None:
-        """Show on tickets what operators dropped, and have everybody look for what others changed."""
+        """Show on tickets what operators dropped, and have everybody look for what others changed.
+
+        A notice that may have been sent is given up: its group can do without one sooner than without all others.
+        """
         assert self._committer is not None, "it was started with one"
         try:
-            for row in await self._store.deliveries(OutboxFilter(state=DeliveryState.DROPPED)):
-                self._committer.enqueue(Bury(row))
+            dropped = await self._store.deliveries(OutboxFilter(state=DeliveryState.DROPPED))
+            doubtful = await self._store.deliveries(OutboxFilter(state=DeliveryState.UNKNOWN, notices=True))
+            for row in (*dropped, *doubtful):
+                self._committer.enqueue(Bury(row, self._meter.settled))
         except StoreUnavailable as error:
             _log.warning("outbox not read", reason=str(error))
         self.notice()

@@ -1,7 +1,7 @@
-"""The jobs that sending puts into the committer: a gateway's report, and the burial of what an operator dropped."""
+"""The jobs that sending puts into the committer: a gateway's report, and the burial of what is given up."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, TypeAlias
 
@@ -123,11 +123,15 @@ def judged(row: StoredDelivery, report: Report, now_ms: int, lease_ms: int) -> S
 
 @dataclass(eq=False)
 class Bury:
-    """Show on its ticket that a part will not be sent, and let the next one pass; a job that nobody waits for."""
+    """Show on its ticket that a part will not be sent, and let the next one pass; a job that nobody waits for.
+
+    Of a notice no ticket shows anything. `on_buried` hears of the commit.
+    """
 
     room: ClassVar[None] = None
     builds_on: ClassVar[Sequence[Room]] = ()
     dropped: StoredDelivery
+    on_buried: Callable[[DeliveryState], None]
     _open: bool = field(init=False, default=False)
     _live: LiveTicket | None = field(init=False, default=None)
 
@@ -143,12 +147,16 @@ class Bury:
         """Do both in one commit."""
         del desk
         if self._open:
-            draft.change_delivery(self.dropped, replace(self.dropped, state=DeliveryState.DEAD, code="dropped"))
+            code = "dropped" if self.dropped.state is DeliveryState.DROPPED else self.dropped.code
+            draft.change_delivery(self.dropped, replace(self.dropped, state=DeliveryState.DEAD, code=code))
         if self._live is not None:
             draft.tell_fate(self._live, self.dropped, "failed")
 
     def succeed(self, committed: Committed) -> None:
-        """Tell nobody: the ticket says it."""
+        """Have it counted; the ticket says it."""
+        del committed
+        if self._open:
+            self.on_buried(DeliveryState.DEAD)
 
     def fail(self, error: TicketSyncError) -> None:
         """Tell nobody: the next look tries again."""

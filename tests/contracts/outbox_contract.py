@@ -9,7 +9,7 @@ from crdt_sync.domain.delivery import OPEN, DeliveryState
 from crdt_sync.domain.ids import Position
 from crdt_sync.ports import Batch, Store, StoreConflict
 from crdt_sync.ports.outbox import Claimed, DeliveryChange, OutboxFilter
-from tests.contracts.batches import AT_MS, TRACE, claim, delivery, message, name, subject, update
+from tests.contracts.batches import AT_MS, TRACE, claim, delivery, message, name, notice, subject, update
 
 SENT, UNKNOWN, RETRY = DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.RETRY
 
@@ -176,6 +176,12 @@ class OutboxContract:
         assert [*leased, *rows[1:]] == await store.deliveries(OutboxFilter())
         assert rows[1:2] == await store.deliveries(OutboxFilter(DeliveryState.PENDING, "shop"))
         assert rows[1:2] == await store.deliveries(OutboxFilter(after=leased[0].place), limit=1)
+
+    async def test_notices_are_listed_alone(self, store: Store):
+        await answered(store, delivery("m"))
+        await store.commit(Batch(deliveries=[notice("told")]))
+
+        assert ["told"] == [row.id for row in await store.deliveries(OutboxFilter(notices=True))]
 
     async def test_an_operator_moves_a_row_from_a_state_in_which_it_is(self, store: Store):
         await answered(store, delivery("m"))

@@ -250,6 +250,27 @@ async def test_a_notice_that_an_operator_drops_lets_the_next_pass(world, store):
     await claiming.close()
 
 
+async def test_a_notice_of_unknown_fate_is_given_up_and_the_next_passes(world, store):
+    await signed(world)
+    (opened,) = await world.tickets.ingest(GATEWAY, [arrival("hello")])
+    await world.tickets.post_message(SALES, opened.ticket, text="hello, too")
+    (answer,) = await store.deliveries(OutboxFilter(account="shop"))
+    assert await store.amend_delivery(answer.id, [DeliveryState.PENDING], DeliveryState.UNKNOWN)
+    claiming = world.outbox.claim(Identity(GATEWAY_OF_ROBOTS, None), accounts=(), idempotent=(), in_flight_max=0)
+    row = await anext(claiming)
+    for outcome in ("begun", "unknown"):
+        await world.outbox.report(GATEWAY_OF_ROBOTS, Report(row.id, lease_of(row), outcome, code="timeout"))
+    await world.outbox.look()
+    await world.settle()
+
+    given_up = await store.delivery(row.id)
+    assert (DeliveryState.DEAD, "timeout") == (given_up.state, given_up.code)
+    assert row.place < (await anext(claiming)).place
+    assert answer.id == (await store.deliveries(OutboxFilter(DeliveryState.UNKNOWN)))[0].id, "an operator may know"
+    assert [DeliveryState.DEAD] == world.meter.settlements
+    await claiming.close()
+
+
 async def test_a_flagged_lane_owes_a_review(world):
     view = await world.opened()
     seen = await world.do(SALES, view, "sales", "quote", payload={"price": "1.00"})

@@ -82,6 +82,7 @@ class MemoryOutbox:
             row
             for row in self._ordered()
             if row.place > where.after and where.state in {None, row.state} and where.account in {None, row.account}
+            if row.is_notice or not where.notices
         ][:limit]
 
     async def amend_delivery(self, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
