@@ -26,7 +26,7 @@ FILE_BYTES_MAX = 1_048_576  # a thousand people, and replies of a page each
 TEXT_LENGTH_MAX = 2_000  # of what is said at once: no platform takes more without splitting it
 MINUTE_MS = 60_000
 MINUTES_MAX = 525_600  # a year: whoever never wants anything red asks no group to be told
-OPENS = "opens"  # what the notice may leave open
+OPENS = "opens"  # what the away message may leave open
 
 
 def _time(text: str) -> time | None:
@@ -113,7 +113,7 @@ class _Week(_Section):
 
 class _Hours(_Week):
     zone: Annotated[str, AfterValidator(_zone)]
-    notice: dict[Language, Annotated[Said, AfterValidator(_leaves_open(OPENS))]] = {}
+    away: dict[Language, Annotated[Said, AfterValidator(_leaves_open(OPENS))]] = {}
 
 
 class _Rule(_Section):
@@ -206,7 +206,7 @@ class DeskFile(_Section):
         return ServiceDesk(
             rules=tuple(rule.rule() for rule in self.rules),
             hours=office,
-            notice=self.hours.notice if self.hours is not None else {},
+            away=self.hours.away if self.hours is not None else {},
             people=tuple(
                 Person(
                     ActorId(person.actor),

@@ -91,7 +91,7 @@ class ServiceDesk:
 
     rules: tuple[Rule, ...] = ()
     hours: Hours | None = None  # None: somebody always answers, and nobody is told otherwise
-    notice: Mapping[Language, str] = field(default_factory=dict)
+    away: Mapping[Language, str] = field(default_factory=dict)
     people: tuple[Person, ...] = ()
     replies: tuple[Reply, ...] = ()
     groups: Groups = NO_GROUPS

@@ -127,7 +127,7 @@ class Ingest:
             self._given = await self.reception.give(self._rule, live, self._party, desk.store, draft)
             if self._given is not None and self._opening is None:
                 self.builds_on = (live.card_room,)
-        self._saying = await self.reception.notice(self._posted, self._party, desk.store, draft)
+        self._saying = await self.reception.away_message(self._posted, self._party, desk.store, draft)
 
     def decide(self, desk: Desk, draft: Draft) -> None:
         """Post the message, after an opening or a reopening if it takes one; in a bound group it is a note."""

@@ -84,22 +84,22 @@ class Reception:
         turn = Turn(rule.name, chosen) if way == "round_robin" else None
         return Given(lane.id, Hold(draft.now_ms, chosen, f"{way} {rule.name}"), turn)
 
-    async def notice(self, arrival: Message, party: str, store: Store, draft: Draft) -> Message | None:
+    async def away_message(self, arrival: Message, party: str, store: Store, draft: Draft) -> Message | None:
         """Return what a customer is told who writes while nobody answers; None if they are not, or were told before.
 
         Its id is made of the conversation and the closed period, so that there is one whoever says it.
         """
         hours, now_ms = self._desk.hours, draft.now_ms
-        if arrival.kind != "customer" or not self._desk.notice or hours is None or hours.is_open(now_ms):
+        if arrival.kind != "customer" or not self._desk.away or hours is None or hours.is_open(now_ms):
             return None
         opens_ms = hours.opens_ms(now_ms)
         if opens_ms is None:
             return None
-        id_ = message.origin_id("", f"notice/{party}/{opens_ms}")
+        id_ = message.origin_id("", f"away/{party}/{opens_ms}")
         if id_ in draft.messages or await store.message(MessageId(id_)) is not None:
             return None
-        notice, language = self._desk.notice, language_of(_text(arrival.parts))
-        text = notice[language] if language is not None and language in notice else "\n".join(notice.values())
+        away, language = self._desk.away, language_of(_text(arrival.parts))
+        text = away[language] if language is not None and language in away else "\n".join(away.values())
         return message.make(
             ticket=arrival.ticket,
             kind="system",

@@ -33,7 +33,7 @@ def test_the_documented_example_says_what_is_documented():
     assert desk.hours.is_open(saturday)
     assert ["anna"] == desk.candidates("support", monday_10)
     assert ["anna", "bo"] == desk.candidates("support", monday_14)
-    assert {"en", "zh"} == desk.notice.keys()
+    assert {"en", "zh"} == desk.away.keys()
     assert ["greeting"] == [reply.id for reply in desk.replies_of("sales")]
     (group,) = desk.groups.groups
     assert desk.groups.bound("robot", "cidExample==") is group
@@ -43,7 +43,7 @@ def test_the_documented_example_says_what_is_documented():
 def test_a_file_of_a_version_alone_says_nothing():
     desk = read("version = 1")
 
-    assert ((), None, {}, (), ()) == (desk.rules, desk.hours, desk.notice, desk.people, desk.replies)
+    assert ((), None, {}, (), ()) == (desk.rules, desk.hours, desk.away, desk.people, desk.replies)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_a_file_of_a_version_alone_says_nothing():
         (HOURS + 'monday = ["09:00-12:00", "11:00-13:00"]', "hours.monday"),
         (HOURS + 'monday = ["09:00-24:00", "11:00-13:00"]', "hours.monday"),
         (HOURS + "[hours.dates]\n2026-13-01 = []", "hours.dates.2026-13-01"),
-        (HOURS + '[hours.notice]\nfr = "fermé"', "hours.notice.fr"),
-        (HOURS + '[hours.notice]\nen = "until {when}"', "hours.notice.en"),
+        (HOURS + '[hours.away]\nfr = "fermé"', "hours.away.fr"),
+        (HOURS + '[hours.away]\nen = "until {when}"', "hours.away.en"),
         ("version = 1\n" + PERSON + PERSON, "people: two have the actor 'anna'"),
         ("version = 1\n" + PERSON + "hours = {}\n", "hours.zone"),
         ("version = 1\n" + PERSON.replace("support", "Support"), "people.0.department"),

@@ -35,7 +35,7 @@ GROUPS = Groups(
 DESK = ServiceDesk(
     rules=(Rule("all", lane="support", assign="sticky"),),
     hours=Hours(UTC, (((time(9), time(10)),),) * 7),
-    notice={"en": "Closed until {opens}."},
+    away={"en": "Closed until {opens}."},
     people=(Person("support-1", "support", "Anna"),),
     replies=(Reply("hello", frozenset({"sales", "support"}), {"en": "Hello"}, {"en": "{customer}, {agent}"}),),
 )

@@ -20,9 +20,9 @@ from tests.world import BACKOFFICE, GATEWAY, SALES, SUPPORT, TECH, World, arriva
 
 HOUR_MS = 3_600_000
 DAY_START_MS = START_MS // (24 * HOUR_MS) * 24 * HOUR_MS
-AWAY = Hours(UTC, ((),) * 7)
+NEVER = Hours(UTC, ((),) * 7)
 PEOPLE = tuple(Person(name, "support", name.title()) for name in ("anna", "bo", "cy"))
-NOTICE = {"en": "Closed until {opens}.", "zh": "{opens}再来。"}
+AWAY = {"en": "Closed until {opens}.", "zh": "{opens}再来。"}
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ async def test_a_customer_comes_back_to_whoever_looked_after_them_if_that_person
 
     again = await hear(world, "chen")
     assert (True, f"{START_MS} sticky all") == (first.id != again.id, again.card["hold.support.cy"])
-    away = await begin(rules=(rule("sticky"),), people=(*PEOPLE[:2], replace(PEOPLE[2], hours=AWAY)))
+    away = await begin(rules=(rule("sticky"),), people=(*PEOPLE[:2], replace(PEOPLE[2], hours=NEVER)))
     await away.do(BACKOFFICE, await closed(away, again), "case", "archive")
     assert "anna" == assignee(await hear(away, "chen"))
 
@@ -147,14 +147,14 @@ async def test_who_has_a_ticket_that_comes_back_keeps_it_while_on_duty(begin, st
     assert (made.id, "anna", made.card) == (again.id, assignee(again), again.card)
 
     await closed(world, again)
-    away = await begin(rules=(rule("round_robin"),), people=(replace(PEOPLE[0], hours=AWAY), *PEOPLE[1:]))
+    away = await begin(rules=(rule("round_robin"),), people=(replace(PEOPLE[0], hours=NEVER), *PEOPLE[1:]))
     back = await hear(away, "chen")
     assert (made.id, "bo") == (back.id, assignee(back))
     assert "hold.support.anna" not in back.card
 
 
 async def test_with_nobody_on_duty_the_ticket_is_given_all_the_same(begin):
-    world = await begin(rules=(rule("least_busy"),), people=(replace(PEOPLE[0], hours=AWAY),))
+    world = await begin(rules=(rule("least_busy"),), people=(replace(PEOPLE[0], hours=NEVER),))
 
     assert "anna" == assignee(await hear(world, "chen"))
 
@@ -183,7 +183,7 @@ async def said(world, ticket):
 
 
 async def test_out_of_hours_a_customer_is_told_once_in_each_closed_period_and_by_the_outbox(begin, store):
-    world = await begin(hours=hours((time(9), time(17))), notice=NOTICE)
+    world = await begin(hours=hours((time(9), time(17))), away=AWAY)
     world.clock.advance(DAY_START_MS + 20 * HOUR_MS - START_MS)
     first = await hear(world, "chen", "你好", sent_at_ms=world.clock.now_ms())
     expected = ("system", "service", "2023-11-15 09:00再来。")
@@ -214,8 +214,8 @@ async def test_out_of_hours_a_customer_is_told_once_in_each_closed_period_and_by
     assert both == json.loads((await store.deliveries(OutboxFilter()))[-1].content)["text"]
 
 
-async def test_a_notice_is_said_once_though_the_ticket_is_another_one(begin):
-    world = await begin(hours=hours((time(9), time(10))), notice=NOTICE)
+async def test_an_away_message_is_said_once_though_the_ticket_is_another_one(begin):
+    world = await begin(hours=hours((time(9), time(10))), away=AWAY)
     first = await hear(world, "chen")
     await world.do(BACKOFFICE, await closed(world, first), "case", "archive")
     second = await hear(world, "chen", "again")
@@ -224,10 +224,10 @@ async def test_a_notice_is_said_once_though_the_ticket_is_another_one(begin):
     assert [("customer", "again")] == [(kind, text) for kind, _, text in await said(world, second.id)]
 
 
-async def test_two_nodes_that_hear_a_conversation_begin_at_once_make_one_ticket_for_one_person_and_one_notice(
+async def test_two_nodes_that_hear_a_conversation_begin_at_once_make_one_ticket_for_one_person_and_say_one_thing(
     begin, store
 ):
-    desk = {"rules": (rule("round_robin"),), "people": PEOPLE, "hours": hours((time(9), time(10))), "notice": NOTICE}
+    desk = {"rules": (rule("round_robin"),), "people": PEOPLE, "hours": hours((time(9), time(10))), "away": AWAY}
     nodes = [await begin(**desk) for _ in range(2)]
 
     async def bring(node, number):
@@ -252,13 +252,13 @@ async def test_two_nodes_that_hear_a_conversation_begin_at_once_make_one_ticket_
 
 @pytest.mark.parametrize("kind", ["agent", "system", "delivery", "unknown"])
 async def test_only_who_writes_is_told(begin, kind):
-    world = await begin(hours=hours((time(9), time(10))), notice=NOTICE)
+    world = await begin(hours=hours((time(9), time(10))), away=AWAY)
     made = await hear(world, "chen", kind=kind)
 
     assert [kind] == [each for each, _, _ in await said(world, made.id)]
 
 
-@pytest.mark.parametrize("desk", [{"hours": AWAY, "notice": NOTICE}, {"notice": NOTICE}, {"hours": AWAY}])
+@pytest.mark.parametrize("desk", [{"hours": NEVER, "away": AWAY}, {"away": AWAY}, {"hours": NEVER}])
 async def test_who_never_opens_or_says_nothing_tells_nobody(begin, desk):
     world = await begin(**desk)
     made = await hear(world, "chen")
@@ -267,7 +267,7 @@ async def test_who_never_opens_or_says_nothing_tells_nobody(begin, desk):
 
 
 async def test_what_a_gateway_calls_a_notice_of_the_system_is_sent_to_nobody(begin, store):
-    world = await begin(hours=hours((time(9), time(10))), notice=NOTICE)
+    world = await begin(hours=hours((time(9), time(10))), away=AWAY)
     await hear(world, "service", "from the platform", kind="system")
 
     assert [] == await store.deliveries(OutboxFilter())
