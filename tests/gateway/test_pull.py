@@ -260,6 +260,7 @@ async def test_message_that_comes_again_under_another_id_is_set_aside(tmp_path):
         it.server.messages["kf1"] = [message(1), message(1) | {"msgid": "other"}, message(2)]
         await it.hinted()
         await it.until(lambda: len(it.ingress.taken) == 2)
+        await it.rig.forwarded()
 
         assert [("forwarded", None), ("dead", "suspected_duplicate"), ("forwarded", None)] == it.rig.rows("state, code")
         assert 1 == it.rig.gateway.counts["callback.suspected_duplicate"]
