@@ -20,6 +20,7 @@ from tests.contracts.batches import (
     AT_MS,
     compaction,
     event,
+    given_and_taken_back,
     message,
     name,
     quarantined,
@@ -317,3 +318,9 @@ async def test_a_file_that_is_no_database_is_unavailable(tmp_path):
 async def test_a_facet_without_its_ticket_is_refused(store):
     with pytest.raises(IntegrityError, match="FOREIGN KEY"):
         await tell_writer(store, "INSERT INTO ticket_facets VALUES ('stage', 'x', 'nobody')")
+
+
+async def test_number_that_was_taken_back_is_given_to_another_document(store):
+    await given_and_taken_back(store)
+
+    assert [[b"b"], [b"a"]] == [[each.data for each in (await store.document(one)).updates] for one in ("b", "a")]

@@ -3,10 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.domain.delivery import Conversation, delivery_id
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position, TicketId, TransitionId
 from crdt_sync.domain.tripwire import Alarm, Evidence
 from crdt_sync.ports import (
+    Batch,
     NewEvent,
     NewMessage,
     NewResult,
@@ -147,3 +152,11 @@ def notice(key: str, ticket: str = "one", *, to: str = "", account: str = "robot
 
 def owed(obligation: str, became: str, at_ms: int = AT_MS, ticket: str = "one") -> OwedChange:
     return OwedChange(name(ticket), obligation, became, at_ms)
+
+
+async def given_and_taken_back(store: SqlStore) -> None:
+    """Renew a new document, which fails, then write another, and it."""
+    with pytest.raises(IntegrityError):
+        await store.renew("a", [update("a", 1), update("a", 1)], frozenset())
+    await store.commit(Batch(updates=[update("b", 1, b"b")]))
+    await store.commit(Batch(updates=[update("a", 1, b"a")]))

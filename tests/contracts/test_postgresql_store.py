@@ -6,6 +6,7 @@ from itertools import count
 import pytest
 
 from crdt_sync.adapters.storage.sql import SqlStore
+from tests.contracts.batches import given_and_taken_back
 from tests.contracts.desk_contract import DeskContract
 from tests.contracts.media_contract import MediaContract
 from tests.contracts.outbox_contract import OutboxContract
@@ -57,3 +58,13 @@ async def test_several_may_open_an_empty_database_at_once(server):
     for store in stores:
         assert 0 == await store.position()
         await store.close()
+
+
+async def test_number_that_was_taken_back_is_given_to_another_document(server, prepared):
+    server.psql(f"CREATE DATABASE taken_back TEMPLATE {prepared}")
+    store = await SqlStore.open(url_of(server, "taken_back"))
+    await given_and_taken_back(store)
+    held = [[each.data for each in (await store.document(one)).updates] for one in ("b", "a")]
+    await store.close()
+
+    assert [[b"b"], [b"a"]] == held

@@ -23,7 +23,7 @@ def ids_of(connection: Connection, names: Iterable[str]) -> Mapping[str, int]:
     """Return the numbers of these documents, and perhaps of others; those that had none are given one.
 
     The caller holds the lock of `service_position`. What is given here may be rolled back, so it is remembered no
-    sooner than a later transaction finds it.
+    sooner than it is found; a connection that rolls back forgets everything, see `engines.writer`.
     """
     known: dict[str, int] = connection.info.setdefault("document_ids", {})
     wanted = dict.fromkeys(names)

@@ -38,6 +38,7 @@ def writer(url: str, synchronous: Synchronous) -> Engine:
     that SQLite could only answer with an error.
     """
     engine = _engine(url, synchronous, pool_size=1)
+    event.listen(engine, "rollback", _forget)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -151,3 +152,9 @@ def _tell_connections(engine: Engine, synchronous: Synchronous) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _forget(connection: Connection) -> None:
+    """Forget what the connection remembers of rows: it may have read those that are taken back."""
+    if not connection.invalidated:  # one that is loses it by itself
+        connection.info.clear()
