@@ -61,7 +61,7 @@
       background: #e2e8f0; white-space: pre-wrap; overflow-wrap: anywhere; }
     .m.visitor { margin-inline-start: auto; background: #dbeafe; }
     .m.system { margin-inline: auto; background: none; text-align: center; }
-    .who, .note { display: block; font-size: 13px; color: #334155; }
+    .who, .note, time { display: block; font-size: 13px; color: #334155; }
     .who { font-weight: 600; }
     img { display: block; max-width: 100%; border-radius: 8px; }
     .status { min-height: 20px; margin: 0; padding: 0 14px; font-size: 13px; color: #334155; }
@@ -169,9 +169,16 @@
       element.append(make("span", { className: entry.from === "visitor" ? "who sr" : "who", textContent: who(entry) }));
       if (entry.picture) element.append(pictureOf(entry));
       else element.append(make("span", { className: "said", textContent: entry.text }));
-      if (!entry.seq) element.append(make("span", { className: "note", textContent: WORDS.waiting }));
+      if (entry.seq) element.append(timeOf(entry.at));
+      else element.append(make("span", { className: "note", textContent: WORDS.waiting }));
     }
     return element;
+  };
+
+  const timeOf = (at) => {
+    const when = new Date(at);
+    const shown = when.toLocaleString(host.lang, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+    return make("time", { dateTime: when.toISOString(), textContent: shown });
   };
 
   const pictureOf = (entry) => {
@@ -311,12 +318,13 @@
       log.setAttribute("aria-live", "off");
     },
     msg(entry) {
-      if (entry.seq <= seq) return;
       seq = entry.seq;
-      if (entry.cid) drop(`out:${entry.cid}`);
       add(entry);
       if (entry.from === "agent" && entry.state !== "read") { unread++; tellUnread(); }
-      rating.hidden = entry.event !== "ended";
+      if (entry.from !== "agent") { // as the gateway takes it: until the visitor says something more
+        rating.hidden = entry.event !== "ended";
+        rating.reset();
+      }
       if (seq >= caughtUp) {
         log.setAttribute("aria-live", "polite");
         tellSeen();
@@ -414,7 +422,12 @@
     if (!socket && (kept("token") || isOpen())) connect();
   });
 
-  document.body.append(host);
-  clear();
-  if (kept("token")) connect(); // somebody who was here before: an answer may wait
+  const begin = () => {
+    document.body.append(host);
+    clear();
+    if (kept("token")) connect(); // somebody who was here before: an answer may wait
+  };
+
+  if (document.body) begin();
+  else addEventListener("DOMContentLoaded", begin);
 })();

@@ -154,6 +154,20 @@ async def test_what_is_no_picture_is_not_sent(site):
     await chat.pictures(0)
 
 
+async def test_page_is_told_to_begin_anew_where_the_gateway_has_lost_what_it_shows(site):
+    chat = await site.page(await site.visitor())
+    await chat.open()
+    for text in ("one", "two"):
+        await chat.write(text)
+        await chat.kept()
+    await site.gateway.kill()
+    await chat.write("three")
+    site.gateway.forget()
+    await site.gateway.start()
+    await chat.kept()
+    assert ["Hello! How can we help you?", "three"] == await chat.said()
+
+
 async def test_two_tabs_show_the_same(site):
     context = await site.visitor()
     first, second = await site.page(context), await site.page(context)
@@ -211,8 +225,9 @@ async def test_axe_finds_nothing(site, lang):
     chat = await site.page(await site.visitor(reduced_motion="reduce"), lang)
     assert [] == await chat.violations()
     await chat.open("Chat with us" if lang == "en" else "在线客服")
-    await chat.write("hello")
-    await chat.kept()
+    await chat.write(f"hello in {lang}")
+    await site.answer(await site.ticket(f"hello in {lang}"), "hello")
+    await chat.page.get_by_text("Ms Li").wait_for()
     assert [] == await chat.violations()
 
 

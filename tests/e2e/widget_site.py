@@ -89,6 +89,10 @@ class GatewayProcess:
             while b"gateway listening" not in (line := await self._process.stdout.readline()):
                 assert line, "the gateway ended before it listened"
 
+    def forget(self) -> None:
+        """Lose everything that it has kept."""
+        shutil.rmtree(self._data)
+
     async def kill(self) -> None:
         """End it without a warning."""
         if self._process is not None:
