@@ -59,6 +59,10 @@ class HandshakeRate:
         else:
             self._actors[what].check(actor, what)
 
+    def excuse(self, source: str) -> None:
+        """Count for an address no more who came from it without a token, and has brought a good one since."""
+        self._sources.give_back(_household(source))
+
     async def judged(
         self, judging: Awaitable[Identity], token: str | None = None, what: What = "handshakes"
     ) -> Identity:
@@ -146,6 +150,12 @@ class Buckets(Generic[_K]):
         """
         self.check(key, what)
         self._full_at_ns.put(key, self._now_ns() + self._missing_ns(key) + self._each_ns)
+
+    def give_back(self, key: _K) -> None:
+        """Put one back."""
+        full_at_ns = self._full_at_ns.get(key)
+        if full_at_ns is not None:
+            self._full_at_ns.put(key, full_at_ns - self._each_ns)
 
     def _missing_ns(self, key: _K) -> int:
         return max(0, (self._full_at_ns.get(key) or 0) - self._now_ns())

@@ -169,7 +169,7 @@ class Sockets:
     ) -> None:
         """Judge the token of the handshake, and begin; nothing is read before."""
         vouched = vouching(handshake.headers)  # the others are not kept for as long as a socket lives
-        caller = Caller(self._authenticator, vouched, self._rate)
+        caller = Caller(self._authenticator, vouched, self._rate, handshake.source)
         judge = partial(caller.authenticate, shown=_shown(handshake))
         try:
             identity = await _at_handshake(judge, token, required=document is not None)
@@ -195,12 +195,15 @@ class Sockets:
 class Caller:
     """Whoever is at the other end of a socket: counted once a token is good, whether it came at first or in-band."""
 
-    __slots__ = ("_authenticator", "_counted", "_headers", "_rate")
+    __slots__ = ("_authenticator", "_counted", "_headers", "_rate", "_source")
 
-    def __init__(self, authenticator: Authenticator, headers: Mapping[str, str], rate: HandshakeRate) -> None:
+    def __init__(
+        self, authenticator: Authenticator, headers: Mapping[str, str], rate: HandshakeRate, source: str
+    ) -> None:
         self._authenticator = authenticator
         self._headers = headers
         self._rate = rate
+        self._source = source
         self._counted = False
 
     async def authenticate(self, token: str | None, shown: str | None = None) -> Identity:
@@ -209,6 +212,8 @@ class Caller:
         if self._counted:
             return await judging
         identity = await self._rate.judged(judging, shown)
+        if shown is None and identity.principal.department:
+            self._rate.excuse(self._source)
         self._counted = True
         return identity
 

@@ -108,6 +108,17 @@ def test_requests_are_counted_apart_from_handshakes_and_those_of_a_gateway_not_a
     assert 3 * OFFICE == taken(lambda: rate.arrive("192.0.2.1", "gateway's", "requests"), 3 * OFFICE)
 
 
+def test_who_is_excused_counts_for_his_address_no_more(time, rate):
+    rate.excuse("192.0.2.1")
+    rate.arrive("192.0.2.1")
+    rate.excuse("192.0.2.1")
+    time.now_ns += 3600 * SECOND_NS
+    rate.excuse("192.0.2.1")
+    assert limits.SOURCE_HANDSHAKES_MAX == taken(lambda: rate.arrive("192.0.2.1"), 3 * OFFICE), "and no more than that"
+    rate.excuse("192.0.2.1")
+    assert 1 == taken(lambda: rate.arrive("192.0.2.1"), 3)
+
+
 def test_a_network_of_ipv6_is_counted_as_one_address(rate):
     one = (f"2001:db8:0:1::{index:x}" for index in range(OFFICE * 3))
     assert limits.SOURCE_HANDSHAKES_MAX == taken(lambda: rate.arrive(next(one)), 3 * OFFICE)
@@ -234,6 +245,18 @@ async def test_whose_token_comes_in_band_is_closed_by_the_code_once_it_is_judged
     async with collab_socket(strict) as socket:
         await socket.say(hocuspocus.encode_token(b"notes", strict.token(), "4.7.0"))
         assert (1013, "too_many_handshakes") == await socket.end()
+
+
+async def test_whose_token_comes_in_band_costs_his_address_nothing(strict):
+    for index in range(20):
+        async with collab_socket(strict) as socket:
+            await socket.say(hocuspocus.encode_token(b"notes", strict.token(actor=f"sales-{index}"), "4.7.0"))
+            await socket.hear(hocuspocus.Authenticated)
+    for _ in range(15):
+        async with collab_socket(strict) as socket:
+            await socket.say(hocuspocus.encode_token(b"notes", "wrong", "4.7.0"))
+            await socket.hear(hocuspocus.PermissionDenied)
+    assert 429 == (await denied(collab_socket(strict)))[0]
 
 
 async def test_streams_are_counted_as_sockets_are(strict):
