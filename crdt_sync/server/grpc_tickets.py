@@ -7,6 +7,7 @@ from google.protobuf import struct_pb2
 
 from crdt_sync.domain.ids import ID_PATTERN, Department, Digest, Position, TicketId
 from crdt_sync.domain.lifecycle.phrases import Language
+from crdt_sync.domain.media import ref_of
 from crdt_sync.domain.tripwire import Evidence, Fingerprint
 from crdt_sync.errors import Malformed, NotFound, PreconditionMissing
 from crdt_sync.ports import TicketFilter
@@ -104,6 +105,7 @@ class TicketServicer(Servicer, tickets_pb2_grpc.TicketServiceServicer):
             call.principal,
             _id(request.id),
             text=request.text,
+            contents=[{"type": each.type, "ref": ref_of(each.digest), "name": each.name} for each in request.contents],
             request_id=idempotency_of(request.request_id),
             trace=call.trace,
         )

@@ -180,6 +180,8 @@ class PostMessage(OnTicket[Posted]):
         await super().load(desk, draft)
         await desk.with_talk(self.live)
         for part in self.contents:
+            if part["type"] not in media.MEDIA_PARTS:
+                raise Malformed("A content is an image, a voice, a video or a file.", code="content")
             digest = media.digest_of(part.get("ref", ""))
             stored = await desk.store.media(self.live.id, digest) if digest is not None else None
             if stored is None:

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from crdt_sync.adapters.storage import engines, keys, operator_rows, tables
+from crdt_sync.adapters.storage import engines, keys, media_rows, operator_rows, tables
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.adapters.storage.sql import SqlStore, _listing
 from crdt_sync.domain.ids import Department, Position
@@ -108,6 +108,17 @@ async def test_what_is_overdue_and_the_notices_of_a_group_are_found_by_their_ind
     connection.close()
 
     assert [True] == [index in step for step in plan], plan
+
+
+async def test_what_is_loose_of_contents_is_found_without_reading_any(migrated):
+    query = media_rows.old(5).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    connection = sqlite3.connect(migrated)
+    plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}"))
+    connection.close()
+
+    assert "media_uses_unkept" in plan
+    assert "COVERING INDEX media_pieces_age" in plan
+    assert "SCAN media_pieces" not in plan
 
 
 async def test_a_path_with_a_percent_sign_opens(tmp_path):

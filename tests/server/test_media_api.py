@@ -8,7 +8,7 @@ import pytest
 
 from crdt_sync.rpc.status import code_of
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2 as pb
-from crdt_sync.rpc.ticketsync.v1 import gateway_pb2_grpc
+from crdt_sync.rpc.ticketsync.v1 import gateway_pb2_grpc, tickets_pb2, tickets_pb2_grpc
 from crdt_sync.wire import limits
 from tests.samples import HTML, PDF, PNG
 
@@ -145,6 +145,27 @@ async def test_an_answer_has_a_text_or_a_content(running, pictured):
         assert status == (await running.http.post(path, json=body, headers=headers)).status_code, body
     told = (await running.http.get(path, headers=headers)).json()["messages"]
     assert [["image"], ["text", "file"]] == [[part["type"] for part in one["parts"]] for one in told]
+
+
+async def test_an_answer_over_grpc_names_its_contents_alike(running, pictured):
+    ticket, digest = pictured
+    stub = tickets_pb2_grpc.TicketServiceStub(running.channel)
+
+    async def post(kind, digest):
+        part = tickets_pb2.ContentPart(type=kind, digest=digest, name="plan.png")
+        request = tickets_pb2.PostMessageRequest(id=ticket, contents=[part])
+        return await stub.PostMessage(request, metadata=running.metadata())
+
+    await post("image", digest)
+    answer = await running.http.get(f"/api/tickets/{ticket}/messages", headers=running.headers())
+    expected = {"type": "image", "ref": f"sha256:{digest}", "name": "plan.png", "media": {"digest": digest}}
+    assert [expected] == answer.json()["messages"][0]["parts"]
+    for kind, named, code in (
+        ("event", digest, "content"),
+        ("voice", digest, "media_kind"),
+        ("image", "x", "no_media"),
+    ):
+        assert code == await refusal(post(kind, named))
 
 
 class Gateway:

@@ -8,7 +8,7 @@ from dataclasses import astuple
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, delete, func, select, union_all, update
+from sqlalchemy import CompoundSelect, Connection, RowMapping, Select, and_, delete, func, select, union_all, update
 
 from crdt_sync.adapters.storage import service_position, tables, transaction
 from crdt_sync.adapters.storage.database import Database
@@ -44,6 +44,14 @@ def take(connection: Connection, *, upload: str, media: Media, use: NewUse, quot
 def drop(connection: Connection, *, upload: str) -> None:
     """Delete by the primary key's first column."""
     connection.execute(delete(tables.media_pieces).where(_pieces.upload == upload))
+
+
+def old(before_ms: int) -> CompoundSelect[Any]:
+    """Find something that is not kept; both halves are answered by an index alone."""
+    return union_all(
+        select(_uses.digest).where(tables.UNKEPT, _uses.at_ms < before_ms),
+        select(_pieces.upload).where(_pieces.at_ms < before_ms, _pieces.upload.not_in(select(_media.upload))),
+    ).limit(1)
 
 
 def prune(connection: Connection, *, before_ms: int) -> int:
@@ -99,11 +107,7 @@ class MediaQueries:
 
     async def prune_media(self, before_ms: int) -> int:
         """Look first, and lock only where there is something: most looks find nothing."""
-        old = union_all(
-            select(_uses.digest).where(tables.UNKEPT, _uses.at_ms < before_ms),
-            select(_pieces.upload).where(_pieces.at_ms < before_ms, _pieces.upload.not_in(select(_media.upload))),
-        ).limit(1)
-        found = await self._database.read(lambda connection: connection.execute(old).first())
+        found = await self._database.read(lambda connection: connection.execute(old(before_ms)).first())
         return await self._database.write(partial(prune, before_ms=before_ms)) if found is not None else 0
 
     async def all_media(self, *, after: Digest | None = None, limit: int = 1000) -> Sequence[StoredMedia]:

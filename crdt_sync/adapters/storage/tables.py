@@ -293,6 +293,7 @@ media_pieces = Table(
     Column("data", LargeBinary, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("checksum", BigInteger),
+    Index("media_pieces_age", "at_ms", "upload"),  # else what is loose is found by reading every content
 )
 
 media = Table(

@@ -174,14 +174,26 @@ class TransitionResponse(_message.Message):
     def __init__(self, ticket: _Optional[_Union[Ticket, _Mapping]] = ..., transition: _Optional[str] = ...) -> None: ...
 
 class PostMessageRequest(_message.Message):
-    __slots__ = ("id", "text", "request_id")
+    __slots__ = ("id", "text", "request_id", "contents")
     ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTENTS_FIELD_NUMBER: _ClassVar[int]
     id: str
     text: str
     request_id: str
-    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    contents: _containers.RepeatedCompositeFieldContainer[ContentPart]
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., request_id: _Optional[str] = ..., contents: _Optional[_Iterable[_Union[ContentPart, _Mapping]]] = ...) -> None: ...
+
+class ContentPart(_message.Message):
+    __slots__ = ("type", "digest", "name")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    digest: str
+    name: str
+    def __init__(self, type: _Optional[str] = ..., digest: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class PostMessageResponse(_message.Message):
     __slots__ = ("message", "position")
