@@ -230,15 +230,18 @@ class Inbox:
         """Have what is set aside forwarded again; return those of `ids` that are not; raises `Unavailable`."""
         return await self.file.change(partial(settled.replay, ids=ids))
 
-    async def forget_bodies(self, before_ms: int, *, after: int) -> int | None:
-        """Forget what some forwarded callbacks said that came before, beginning behind the row `after`.
+    async def forget_bodies(self, before_ms: int) -> bool:
+        """Forget what some callbacks said that came before and were forwarded; return whether there may be more.
+
+        Raises `Unavailable`.
+        """
+        return await self.file.change(partial(settled.forget_bodies, before_ms=before_ms), synced=False)
+
+    async def forget_rows(self, before_ms: int, *, after: int) -> int | None:
+        """Forget some rows that came before and do not wait, with their keys, beginning behind the row `after`.
 
         Return up to which row, and None at the end. Raises `Unavailable`.
         """
-        return await self.file.change(partial(settled.forget_bodies, before_ms=before_ms, after=after), synced=False)
-
-    async def forget_rows(self, before_ms: int, *, after: int) -> int | None:
-        """Forget some rows that came before and do not wait, with their keys; as `forget_bodies`."""
         return await self.file.change(partial(settled.forget_rows, before_ms=before_ms, after=after), synced=False)
 
     def _check_running(self) -> None:

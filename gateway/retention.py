@@ -1,7 +1,6 @@
 """Forgets what is old: what forwarded callbacks said, later their rows with their keys, and what visitors are shown."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -14,8 +13,6 @@ from gateway.widget.pictures import Pictures
 
 _EVERY_S = 3_600
 _HOUR_MS = 3_600_000
-
-_Forget = Callable[..., Awaitable[int | None]]
 
 _log = structlog.get_logger(__name__)
 
@@ -43,7 +40,6 @@ class Retention:
         self._log_ms = log_h * _HOUR_MS
         self._clock = clock
         self._counts = counts
-        self._emptied = 0  # up to which row; after a restart it is done once more
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -67,13 +63,11 @@ class Retention:
 
     async def _forget(self) -> None:
         now_ms = self._clock.now_ms()
-        await self._pages(self._inbox.forget_rows, now_ms - self._rows_ms, 0)
+        reached: int | None = 0
+        while reached is not None:
+            reached = await self._inbox.forget_rows(now_ms - self._rows_ms, after=reached)
         while await self._log.forget(now_ms - self._log_ms):
             pass
         await self._pictures.forget(now_ms - self._log_ms)
-        self._emptied = await self._pages(self._inbox.forget_bodies, now_ms - self._bodies_ms, self._emptied)
-
-    async def _pages(self, forget: _Forget, before_ms: int, after: int) -> int:
-        while (reached := await forget(before_ms, after=after)) is not None:
-            after = reached
-        return after
+        while await self._inbox.forget_bodies(now_ms - self._bodies_ms):
+            pass

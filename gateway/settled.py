@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, tuple_, update
 
-from gateway.tables import WAITING, inbox, inbox_key, media_held, media_wanted
+from gateway.tables import FULL, WAITING, inbox, inbox_key, media_held, media_wanted
 
 _PAGE_ROWS = 500  # some milliseconds of the write lock
 
@@ -42,12 +42,11 @@ def replay(connection: Connection, *, ids: Sequence[int]) -> list[int]:
     return [id_ for id_ in ids if not connection.execute(again.where(inbox.c.id == id_).values(values)).rowcount]
 
 
-def forget_bodies(connection: Connection, *, before_ms: int, after: int) -> int | None:
+def forget_bodies(connection: Connection, *, before_ms: int) -> bool:
     """Empty what was forwarded; its keys stay, by which a late retry is known."""
-    page = _page(connection, before_ms, after)
-    ids = [row.id for row in page if row.state == "forwarded"]
-    connection.execute(update(inbox).where(inbox.c.id.in_(ids)).values(raw=b""))
-    return page[-1].id if page else None
+    old = select(inbox.c.id).where(FULL, inbox.c.received_at_ms < before_ms).order_by(inbox.c.received_at_ms)
+    ids = old.limit(_PAGE_ROWS).scalar_subquery()
+    return connection.execute(update(inbox).where(inbox.c.id.in_(ids)).values(raw=b"")).rowcount == _PAGE_ROWS
 
 
 def forget_rows(connection: Connection, *, before_ms: int, after: int) -> int | None:

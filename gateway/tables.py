@@ -18,9 +18,10 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     literal_column,
+    text,
 )
 
-SCHEMA_VERSION = 6  # kept in SQLite's own `user_version`, which a fresh file has at 0
+SCHEMA_VERSION = 7  # kept in SQLite's own `user_version`, which a fresh file has at 0
 
 metadata = MetaData()
 
@@ -49,6 +50,10 @@ WAITING = inbox.c.state == literal_column("'received'")
 # What waits is a small part of all rows; each lane's oldest is read from this index alone. SQLite counts the index as
 # covering only with the column of its own condition.
 Index("inbox_waiting", inbox.c.account, inbox.c.conversation, inbox.c.id, inbox.c.state, sqlite_where=WAITING)
+
+# What was forwarded and still says what it said; a row may come among these long after those behind it.
+FULL = text("state = 'forwarded' AND raw != x''")
+Index("inbox_full", inbox.c.received_at_ms, sqlite_where=FULL)
 
 inbox_key = Table(
     "inbox_key",

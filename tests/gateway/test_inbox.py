@@ -176,7 +176,7 @@ async def test_what_forwarded_callbacks_said_is_forgotten_and_their_keys_are_not
         await inbox.settle([Outcome(number, State.FORWARDED) for number in settled])
         await inbox.settle([Outcome(3, State.DEAD, code="c")])
 
-        assert 600 == await forgotten(inbox.forget_bodies, 1_601)
+        assert [True, False] == [await inbox.forget_bodies(1_601) for _ in range(2)]
         raws = rows(tmp_path, "raw")
         assert [(b"",), (b"content",), (b"content",), (b"",)] == raws[:4]
         assert [(b"",), (b"content",)] == raws[-2:]

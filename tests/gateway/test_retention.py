@@ -8,9 +8,9 @@ from tests.gateway.rig import NO_SERVICE, running
 HOUR_S = 3_600
 
 
-def settle(data):
+def settle(data, which="true"):
     with closing(sqlite3.connect(data / "inbox.db")) as other:
-        other.execute("UPDATE inbox SET state = 'forwarded'")
+        other.execute(f"UPDATE inbox SET state = 'forwarded' WHERE {which}")
         other.commit()
 
 
@@ -29,3 +29,20 @@ async def test_bodies_and_then_rows_are_forgotten_after_the_hours_that_were_set(
 
     full = len(text(1))
     assert [[full], [full], [0], [0], [0], []] == seen
+
+
+async def test_what_was_forwarded_late_is_emptied_as_well(tmp_path):
+    clock = HeldClock(T5_NOW_S)
+    async with running(tmp_path, NO_SERVICE, clock=clock, bodies_kept_h=2, timestamp_tolerance_s=10**6) as rig:
+        for number in (1, 2):
+            assert 200 == (await rig.post(Platform().post(text(number)))).status_code
+        settle(tmp_path, "id = 2")
+        seen = []
+        for _ in range(2):
+            await clock.asleep(HOUR_S)
+            clock.advance(3 * HOUR_S)
+            await clock.asleep(HOUR_S)
+            seen.append([len(raw) for (raw,) in rig.rows("raw")])
+            settle(tmp_path, "id = 1")
+
+    assert [[len(text(1)), 0], [0, 0]] == seen
