@@ -94,6 +94,8 @@ async def test_what_is_written_while_the_line_is_cut_arrives_once_and_nothing_is
     await chat.open()
     await chat.write("first, before the cut")
     ticket = await site.ticket("first, before the cut")
+    await site.answer(ticket, "answered before")
+    await chat.shows("answered before")
     await site.gateway.kill()
     await chat.page.get_by_text("Connecting…").wait_for()
     await chat.write("second, with no line")
@@ -102,6 +104,7 @@ async def test_what_is_written_while_the_line_is_cut_arrives_once_and_nothing_is
     await site.gateway.start()
     await chat.kept()
     await chat.shows("answered meanwhile")
+    await chat.shows("answered before")
     await site.ticket("third, with no line")
     told = [message["parts"][0]["text"] for message in await site.messages(ticket)]
     mine = [text for text in told if "line" in text or "cut" in text]
