@@ -11,7 +11,6 @@ from starlette.applications import Starlette
 from crdt_sync.errors import Unavailable
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import EgressServiceStub, IngressServiceStub
 from gateway.accounts import WebAccount
-from gateway.arrivals import State
 from gateway.channels.base import Channel
 from gateway.channels.web import Web
 from gateway.clock import SystemChance, SystemClock
@@ -143,7 +142,7 @@ class Gateway:
             stack.push_async_callback(self._http.close)
             stack.push_async_callback(self.inbox.close)
             await self.inbox.open()
-            left = await self.inbox.states()
+            left = await self.inbox.waiting_count()
             channel = open_channel(self._settings)
             stack.push_async_callback(channel.close, None)
             self._tokens.start()
@@ -164,7 +163,7 @@ class Gateway:
                 feed.start()
                 stack.push_async_callback(feed.stop)
             self._running = stack.pop_all()
-        _log.info("gateway started", accounts=len(self._settings.accounts), waiting=left.get(State.RECEIVED, 0))
+        _log.info("gateway started", accounts=len(self._settings.accounts), waiting=left)
 
     async def warm(self) -> None:
         """Return when the way to the service stands and the platforms' tokens are there, or after two seconds."""

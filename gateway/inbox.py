@@ -8,7 +8,7 @@ next one. So a quiet gateway answers after one fsync, and a busy one does not pa
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -215,12 +215,9 @@ class Inbox:
 
         await self.file.change(write, synced=False)
 
-    async def states(self) -> Mapping[State, int]:
-        """How many rows are in each state; raises `Unavailable`."""
-        query = select(inbox.c.state, func.count()).group_by(inbox.c.state)
-        return await self.file.read(
-            lambda connection: {State(state): count for state, count in connection.execute(query)}
-        )
+    async def waiting_count(self) -> int:
+        """How many rows wait for the service; raises `Unavailable`."""
+        return await self.file.read(_waiting_count)
 
     async def dead(self, *, limit: int, code: str | None = None) -> list[settled.Dead]:
         """What is set aside, for one reason or for any, the oldest first; raises `Unavailable`."""
@@ -326,9 +323,12 @@ class Inbox:
     def _room(self, connection: Connection, wanted: int = 1) -> int:
         """How many more may wait, or more exactly: whether so many may."""
         if self._waiting + wanted > self._spool_rows_max - self._reserve_rows:
-            counted = connection.scalar(select(func.count()).select_from(inbox).where(WAITING))
-            self._waiting = counted or 0
+            self._waiting = _waiting_count(connection)
         return self._spool_rows_max - self._waiting
+
+
+def _waiting_count(connection: Connection) -> int:
+    return connection.scalar(select(func.count()).select_from(inbox).where(WAITING)) or 0
 
 
 def oldest(accounts: Sequence[str]) -> Select[tuple[int]]:

@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 
 from tests.conformance.server_process import SERVE, ServerProcess
+from tests.gateway.rig import free_port
 from tests.integration import chat_oracle, mortal
 from tests.integration.chat_oracle import Verdict
 from tests.integration.chat_platform import PATIENCE_S, SETTINGS, WECHAT, WECOM, ChatPlatform
@@ -80,19 +81,21 @@ class World:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Start everything, and end it however this goes."""
-        with self.core:  # the gateway must know where it listens, so it is there once before anything dies
-            self.gateway = GatewayProcess(self._folder / "gateway", self.core, (), settings=SETTINGS)
-            self.platform = ChatPlatform(self.gateway.port, self.plan.customers, self.plan.patience_s)
+        """Run the platforms, and end whatever was started by then."""
+        self.core.port, self.core.grpc_port = free_port(), free_port()
+        self.gateway = GatewayProcess(self._folder / "gateway", self.core, (), settings=SETTINGS)
+        self.platform = ChatPlatform(self.gateway.port, self.plan.customers, self.plan.patience_s)
+        try:
             async with self.platform.serving():
                 self.gateway.accounts = self.platform.accounts()
-                with self.gateway:
-                    yield
+                yield
+        finally:
+            self.gateway.kill()
+            self.core.kill()
 
     async def die(self, process: ServerProcess, plain: Sequence[str], points: Sequence[str]) -> None:
         """Start a process again and again, each time to die at another point, and in the end to live."""
         order = [point for _ in range(self.plan.turns) for point in self._chance.sample(points, len(points))]
-        process.kill()
         for number, point in enumerate(order):
             mark = self._folder / f"{process.data.name}-{number}"
             passes = self._chance.randint(*_PASSES.get(point, _OFTEN))
