@@ -324,3 +324,24 @@ async def test_number_that_was_taken_back_is_given_to_another_document(store):
     await given_and_taken_back(store)
 
     assert [[b"b"], [b"a"]] == [[each.data for each in (await store.document(one)).updates] for one in ("b", "a")]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE documents SET id = 7",
+        "UPDATE documents SET checksum = checksum + 1",
+        "UPDATE documents SET name = 'e'",
+        "DELETE FROM documents",
+    ],
+)
+async def test_document_whose_number_is_damaged_does_not_read_as_empty(store, tmp_path, statement):
+    await store.commit(Batch(updates=[update("d", 1), update("d", 2)]))
+    await store.compact(compaction("d", 0, 1))
+    connection = sqlite3.connect(tmp_path / "log.db")
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+    with pytest.raises(StoreDamaged):
+        await store.document("d")

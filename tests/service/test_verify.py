@@ -101,6 +101,7 @@ async def test_a_database_that_holds_has_no_fault(whole):
 
 
 FLIPS = {
+    "documents": ["id", "name"],
     "updates": ["data", "actor", "roles", "at_ms"],
     "snapshots": ["data", "authors", "digest", "document_position"],
     "authorship": ["data"],

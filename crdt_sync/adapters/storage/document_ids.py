@@ -1,11 +1,11 @@
 """The numbers under which the log names its documents. A document is given one with its first row, for ever."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, ScalarSelect, func, select
+from sqlalchemy import Connection, func, select
 
 from crdt_sync.adapters.storage import bulk, tables
-from crdt_sync.adapters.storage.checksums import CHECKSUMS
+from crdt_sync.adapters.storage.checksums import CHECKSUMS, check
 
 KNOWN_MAX = 50_000  # that a connection remembers, some 10 MB
 
@@ -14,9 +14,14 @@ _INSERT = tables.documents.insert().inline()
 _COLUMNS = tuple(column.name for column in tables.documents.columns)
 
 
-def id_of(name: str) -> ScalarSelect[int]:
-    """Return the number of a document as a part of a statement; NULL where it has none."""
-    return select(tables.documents.c.id).where(tables.documents.c.name == name).scalar_subquery()
+def id_of(connection: Connection, name: str) -> int | None:
+    """Return the number of a document, None where it has none.
+
+    Raises:
+        StoreDamaged: the row that says it is not as it was written.
+
+    """
+    return _stored(connection, [name]).get(name)
 
 
 def ids_of(connection: Connection, names: Iterable[str]) -> Mapping[str, int]:
@@ -45,10 +50,11 @@ def ids_of(connection: Connection, names: Iterable[str]) -> Mapping[str, int]:
     return {**known, **given}
 
 
-def _stored(connection: Connection, names: list[str]) -> dict[str, int]:
+def _stored(connection: Connection, names: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    columns = tables.documents.c
     for start in range(0, len(names), _NAMES_A_STATEMENT):
-        some = columns.name.in_(names[start : start + _NAMES_A_STATEMENT])
-        found.update((row.name, row.id) for row in connection.execute(select(columns.name, columns.id).where(some)))
+        some = tables.documents.c.name.in_(names[start : start + _NAMES_A_STATEMENT])
+        for row in connection.execute(select(tables.documents).where(some)).mappings():
+            check(tables.documents, row)
+            found[row["name"]] = row["id"]
     return found

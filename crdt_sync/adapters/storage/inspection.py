@@ -17,6 +17,12 @@ from crdt_sync.ports.owed import obligation_text
 PAGE_ROWS = 500
 
 _POSITIONED = (tables.updates, tables.transitions, tables.messages, tables.events, tables.pruned_notices)
+_NAMELESS = (
+    select(tables.updates.c.document_id)
+    .where(tables.updates.c.document_id.not_in(select(tables.documents.c.id)))
+    .distinct()
+    .limit(PAGE_ROWS)
+)
 
 
 class SqlInspector:
@@ -37,6 +43,8 @@ class SqlInspector:
                     check(table, row)
                 except StoreDamaged as error:
                     yield str(error)
+        for row in await self._rows(_NAMELESS):
+            yield f"the document {row['document_id']} of some updates is not there"
         async for row in self._all(tables.tickets):
             for problem in await self._derived(row):
                 yield problem

@@ -43,6 +43,7 @@ from crdt_sync.ports import (
     JournalRow,
     NewUpdate,
     StoreConflict,
+    StoreDamaged,
     StoredEvent,
     StoredMessage,
     StoredResult,
@@ -125,16 +126,18 @@ class SqlStore(
 
         def read(connection: Connection) -> StoredDocument:
             snapshots, updates = tables.snapshots.c, tables.updates.c
+            id_ = document_ids.id_of(connection, name)
             rows = connection.execute(
-                select(tables.updates)
-                .where(updates.document_id == document_ids.id_of(name))
-                .order_by(updates.document_position)
+                select(tables.updates).where(updates.document_id == id_).order_by(updates.document_position)
             )
             newer = rows.mappings().all()
             found = connection.execute(select(tables.snapshots).where(snapshots.document == name))
             stored = document_of(name, found.mappings().one_or_none(), newer)
             epoch, clients, checksum = connection.execute(_EPOCH, {"document": name}).one()
             ended = {"document": name, "clients": clients, "checksum": checksum} if clients is not None else None
+            is_known = id_ is not None or (stored.snapshot is None and ended is None)
+            if not is_known and document_ids.id_of(connection, name) is None:  # it may have been written meanwhile
+                raise StoreDamaged(f"the number of {name} is not there")
             return replace(stored, ended=clients_of(ended), epoch=epoch or 0)
 
         return await self._database.read(read)

@@ -166,7 +166,7 @@ def compact(connection: Connection, compaction: Compaction) -> bool:
         return False
     removed = connection.execute(
         delete(updates).where(
-            updates.c.document_id == document_ids.id_of(document),
+            updates.c.document_id == document_ids.id_of(connection, document),
             updates.c.document_position <= new.document_position,
         )
     )
