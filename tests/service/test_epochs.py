@@ -16,8 +16,10 @@ from crdt_sync.ports import StoreDamaged, StoreUnavailable
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.service.epochs import POSITIONS_SKIPPED, begin_epoch
+from crdt_sync.service.media import Place
 from crdt_sync.wire import hocuspocus, ysync
 from tests.fakes import SeededIds
+from tests.samples import PNG
 from tests.world import GATEWAY, SALES, SALES_2, SUPPORT, TECH, World, arrival
 
 NOW_MS = 5_000
@@ -100,6 +102,23 @@ async def test_what_documents_hold_stays_and_every_client_id_is_another(lives):
     for kind, name in names.items():
         assert set() == before[kind].state().keys() & after[kind].state().keys()
         assert before[kind].state().keys() == (await lives.store.document(name)).ended
+
+
+async def test_a_picture_is_shown_and_served_as_before(lives):
+    async def pieces():
+        yield PNG
+
+    picture = arrival("m1", parts=({"type": "image", "ref": "media-1", "name": ""},))
+    (made,) = await lives.world.tickets.ingest(GATEWAY, [picture])
+    shown = await lives.world.contents.attach(GATEWAY, Place("shop", "m1", 0), pieces())
+    before = await lives.world.tickets.messages(SALES, made.ticket)
+
+    await lives.restore()
+
+    assert before == await lives.world.tickets.messages(SALES, made.ticket)
+    assert "image/png" == before[0]["parts"][0]["media"]["type"]
+    content = await lives.world.contents.of_ticket(SALES, made.ticket, shown.digest)
+    assert [PNG] == [piece async for piece in content.pieces()]
 
 
 async def test_tickets_read_and_go_on_as_before(lives):
