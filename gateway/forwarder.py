@@ -95,6 +95,8 @@ class Forwarder:
         self._idle = asyncio.Event()
         self._stopping = False
         self._failures = 0  # of calls, one after the other
+        self._batch_max = _BATCH_MAX  # halved by a call that took too long, doubled by one that did not
+        self._slow: set[int] = set()  # rows that took too long alone: every other goes first
         self._task: asyncio.Task[None] | None = None
 
     def start(self, stub: IngressServiceStub) -> None:
@@ -134,11 +136,11 @@ class Forwarder:
         if not lanes:
             return None
         now_ms = self._clock.now_ms()
-        due = [row_id for row_id, attempt_ms in lanes if attempt_ms <= now_ms]
+        due = sorted((row_id for row_id, attempt_ms in lanes if attempt_ms <= now_ms), key=self._slow.__contains__)
         if not due:
             return lanes[0][1] - now_ms
         while due and not self._stopping:
-            rows = _bounded(await self._inbox.waiting(due[:_BATCH_MAX]))
+            rows = _bounded(await self._inbox.waiting(due[: self._batch_max]))
             del due[: len(rows)]
             if not await self._forward_lanes(stub, rows):
                 most_ms = min(self._pace.retry_delay_ms_max, _PAUSE_MS_MAX)
@@ -204,9 +206,13 @@ class Forwarder:
             _log.warning("service did not take the callbacks", reason=reason, callbacks=len(batch))
             if reason in _OF_THE_SERVICE:
                 self._failures += 1
+                if reason == grpc.StatusCode.DEADLINE_EXCEEDED.name:
+                    self._narrow(batch)
                 return []
             return [self._later(item.row) for item in batch]
         self._failures = 0
+        self._batch_max = min(self._batch_max * 2, _BATCH_MAX)
+        self._slow.difference_update(item.row.id for item in batch)
         return [self._outcome(item, result) for item, result in zip(batch, results, strict=True)]
 
     async def _call(self, stub: IngressServiceStub, batch: Sequence[_Item]) -> Sequence[IngestResult]:
@@ -227,6 +233,12 @@ class Forwarder:
             return [self._dead(batch[0].row, "invalid_argument")]
         middle = len(batch) // 2
         return [*await self._ingest(stub, batch[:middle]), *await self._ingest(stub, batch[middle:])]
+
+    def _narrow(self, batch: Sequence[_Item]) -> None:
+        """Try fewer at once: if it is one of them on which the service is stuck, it comes to stand alone and last."""
+        self._batch_max = max(1, len(batch) // 2)
+        if len(batch) == 1:
+            self._slow.add(batch[0].row.id)
 
     def _outcome(self, item: _Item, result: IngestResult) -> Outcome:
         row = item.row

@@ -104,7 +104,7 @@ class FakeIngress(IngressServiceServicer):
     """The service's side of `Ingest`: takes each key once, unless a script says otherwise.
 
     `failures` are call failures, used up one a call. `verdicts` are statuses for a key, used up one a call.
-    While `gate` is closed, calls are taken and not answered.
+    While `gate` is closed, calls are taken and not answered. A call with a key in `stuck` takes nothing and has no end.
     """
 
     def __init__(self) -> None:
@@ -114,6 +114,7 @@ class FakeIngress(IngressServiceServicer):
         self.failures: deque[grpc.StatusCode] = deque()
         self.verdicts: dict[str, deque[int]] = {}
         self.poison: set[str] = set()
+        self.stuck: set[str] = set()
         self.reversed = False
         self.attached: list[tuple[str, int, str | bytes]] = []
         self.attach_failures: deque[grpc.StatusCode] = deque()
@@ -130,6 +131,8 @@ class FakeIngress(IngressServiceServicer):
             await context.abort(self.failures.popleft(), "scripted")
         if self.poison & set(keys):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "scripted")
+        if self.stuck & set(keys):
+            await asyncio.Event().wait()
         results = [self._take(envelope) for envelope in request.envelopes]
         self.entered.set()
         await self.gate.wait()

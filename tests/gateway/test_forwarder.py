@@ -21,6 +21,7 @@ from gateway.forwarder import Forwarder, Pace
 from gateway.inbox import Inbox
 from tests.gateway.fakes import FakeIngress, FixedChance, SteppingClock
 from tests.gateway.rig import rows
+from tests.replica.loopback import until
 
 
 class LetterChannel:
@@ -202,6 +203,24 @@ async def test_service_that_does_not_answer_in_time_is_asked_again(tmp_path):
 
     assert it.counts["forward.failed.deadline_exceeded"] >= 1
     assert ["a1"] == list(ingress.taken)
+
+
+async def test_callback_on_which_the_service_is_stuck_holds_up_no_other_conversation(tmp_path):
+    ingress = FakeIngress()
+    ingress.stuck = {"m3"}
+    async with line(tmp_path, ingress, call_timeout_ms=100) as it:
+        for number in range(7):
+            await it.put(f"m{number}", lane=f"lane {number}")
+        it.forwarder.start(it.stub)
+        await until(lambda: len(ingress.taken) == 6)
+        await it.put("later", lane="another lane")
+        await until(lambda: "later" in ingress.taken)
+        assert "m3" not in ingress.taken
+        ingress.stuck.clear()
+        async with asyncio.timeout(20):
+            await it.forwarder.idle()
+
+    assert "m3" in ingress.taken
 
 
 async def test_refused_callback_is_dead_with_its_code_and_the_next_goes_on(tmp_path):
