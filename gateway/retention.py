@@ -59,6 +59,9 @@ class Retention:
             except Unavailable as error:
                 self._counts.add("retention.failed")
                 _log.warning("nothing old could be forgotten", reason=error.message)
+            except Exception:  # noqa: BLE001 - the task's boundary: personal data would be kept until a restart
+                self._counts.add("retention.failed")
+                _log.exception("forgetting failed")
             await self._clock.sleep(_EVERY_S)
 
     async def _forget(self) -> None:

@@ -243,8 +243,11 @@ class Outbox:
 
     async def _keep_looking(self) -> None:
         while True:
-            await self.look()
-            await self.tend()
+            try:
+                await self.look()
+                await self.tend()
+            except Exception:  # noqa: BLE001 - the task's boundary: nobody would look any more until a restart
+                _log.exception("outbox not looked after")
             await asyncio.sleep(LOOK_S)
 
 

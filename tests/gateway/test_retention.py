@@ -1,6 +1,8 @@
 import sqlite3
 from contextlib import closing
 
+from crdt_sync.errors import Unavailable
+from gateway.inbox import Inbox
 from tests.gateway.fakes import HeldClock
 from tests.gateway.platform import T5_NOW_S, Platform, text
 from tests.gateway.rig import NO_SERVICE, running
@@ -46,3 +48,25 @@ async def test_what_was_forwarded_late_is_emptied_as_well(tmp_path):
             settle(tmp_path, "id = 1")
 
     assert [[len(text(1)), 0], [0, 0]] == seen
+
+
+async def test_a_bug_while_one_forgets_does_not_end_the_forgetting(tmp_path, monkeypatch):
+    forget_rows, failures = Inbox.forget_rows, [ZeroDivisionError(), Unavailable("full")]
+
+    async def failing(self, before_ms, *, after):
+        if failures:
+            raise failures.pop()
+        return await forget_rows(self, before_ms, after=after)
+
+    monkeypatch.setattr(Inbox, "forget_rows", failing)
+    clock = HeldClock(T5_NOW_S)
+    async with running(tmp_path, NO_SERVICE, clock=clock, bodies_kept_h=2, timestamp_tolerance_s=10**6) as rig:
+        await rig.post(Platform().post(text(1)))
+        settle(tmp_path)
+        for _ in range(3):
+            await clock.asleep(HOUR_S)
+            clock.advance(HOUR_S)
+        await clock.asleep(HOUR_S)
+
+        assert [(b"",)] == rig.rows("raw")
+    assert [] == failures

@@ -19,6 +19,7 @@ from crdt_sync.service.outbox import CLAIMERS_PER_CALLER_MAX, KEPT_DAYS, LEASE_M
 from crdt_sync.service.sending import Report, lease_of
 from crdt_sync.wire import ysync
 from tests.gated_store import GatedStore
+from tests.replica.loopback import until
 from tests.world import GATEWAY, SALES, SUPPORT, World, arrival
 
 OTHER_GATEWAY = replace(GATEWAY, actor="gateway-2")
@@ -516,6 +517,26 @@ async def test_a_store_that_does_not_answer_is_tended_another_time(world, store,
     await store.close()
     await world.outbox.tend()
     assert "outbox not tended" in [entry["event"] for entry in logged]
+
+
+async def test_a_bug_while_one_looks_does_not_end_the_looking(store, monkeypatch, logged):
+    monkeypatch.setattr("crdt_sync.service.outbox.LOOK_S", 0.001)
+    deliveries, failures = store.deliveries, [ZeroDivisionError()]
+
+    async def failing(where, **more):
+        if failures:
+            raise failures.pop()
+        return await deliveries(where, **more)
+
+    monkeypatch.setattr(store, "deliveries", failing)
+    world = await World.start(store)
+    await world.settle()
+    await answered(world, "one")
+    (row,) = await rows(store)
+    await store.amend_delivery(row.id, [DeliveryState.PENDING], DeliveryState.DROPPED)
+    await until(lambda: [DeliveryState.DEAD] == world.meter.settlements)
+    await world.stop()
+    assert "outbox not looked after" in [entry["event"] for entry in logged]
 
 
 WORDS = st.sampled_from(["answer", "note", "field", "set_card", "customer"])
