@@ -4,6 +4,7 @@ Both take the visitor's token as `Authorization`, never in an address, and a pag
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import ClientDisconnect, Request
@@ -22,6 +23,7 @@ _AT_ONCE_MAX = 4  # pictures on their way in, each whole in memory
 _BODY_S = 60.0  # for one of them
 _KEPT_S = 86_400  # in the visitor's own browser
 _PREFLIGHT_S = 7_200
+_SEQ = re.compile(r"[0-9]{1,9}")
 _PICTURE = {  # whatever the bytes are: not a page, not a script, nobody else's
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
@@ -40,9 +42,9 @@ class PictureRoutes:
         """Return the routes."""
         return [
             Route("/widget/{site}/pictures", self._post, methods=["POST"]),
-            Route("/widget/{site}/pictures/{seq:int}", self._get, methods=["GET"]),
+            Route("/widget/{site}/pictures/{seq}", self._get, methods=["GET"]),
             Route("/widget/{site}/pictures", self._preflight, methods=["OPTIONS"]),
-            Route("/widget/{site}/pictures/{seq:int}", self._preflight, methods=["OPTIONS"]),
+            Route("/widget/{site}/pictures/{seq}", self._preflight, methods=["OPTIONS"]),
         ]
 
     async def _post(self, request: Request) -> Response:
@@ -114,8 +116,9 @@ class PictureRoutes:
 
     async def _show(self, site: Site, request: Request) -> Response:
         """A picture of the visitor's own conversation, by its place there."""
-        visitor = _visitor(site, request)
-        entry = await site.around.log.entry(site.channel.account, visitor, request.path_params["seq"])
+        visitor, seq = _visitor(site, request), request.path_params["seq"]
+        known = _SEQ.fullmatch(seq) is not None
+        entry = await site.around.log.entry(site.channel.account, visitor, int(seq)) if known else None
         digest = entry.fields.get("picture") if entry is not None else None
         picture = await site.around.pictures.find(digest) if digest is not None else None
         if picture is None:

@@ -178,7 +178,8 @@ class VisitorSocket:
         seq, state = fields.get("seq"), fields.get("state")
         if not isinstance(seq, int) or state not in {"delivered", "read"}:
             raise Malformed("This is no receipt.", code="seen")
-        entries = await self._around.log.unseen(self._account, self._visitor.id, seq, state)
+        shown = min(seq, self._seq)
+        entries = await self._around.log.unseen(self._account, self._visitor.id, shown, state)
         for entry in entries:
             notice = self._site.channel.notice(self._visitor.id, entry.key, state, now_ms=now_ms)
             await self._around.keeper.keep(self._account, notice)

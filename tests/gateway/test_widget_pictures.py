@@ -80,9 +80,11 @@ async def test_picture_of_an_answer_is_shown_to_its_visitor_alone(tmp_path):
         refusals = [
             await show(rig, token=OTHER),
             await show(rig, seq=2),
+            await show(rig, seq="9" * 5_000),
+            await show(rig, seq="x"),
             await show(rig, token=visitor_token(account="other"), name="other"),
         ]
-        assert [404] * 3 == [answer.status_code for answer in refusals]
+        assert [404] * 5 == [answer.status_code for answer in refusals]
         assert 401 == (await show(rig, token=OTHER[:-3] + "AAA")).status_code
 
 

@@ -1,6 +1,7 @@
 """A visitor's socket over a real network: nothing lost, nothing twice, and nobody's but his own."""
 
 import asyncio
+import base64
 from contextlib import asynccontextmanager
 
 import pytest
@@ -116,7 +117,7 @@ async def test_answers_that_were_seen_are_told_to_the_service_once(tmp_path):
             for number in (1, 2):
                 await answer(rig, f"d{number}", "answer")
                 await visitor.hear("msg")
-            for seq, state in ((1, "delivered"), (2, "read"), (2, "delivered"), (2, "read")):
+            for seq, state in ((1, "delivered"), (10**30, "read"), (2, "delivered"), (2, "read")):
                 await visitor.say({"t": "seen", "seq": seq, "state": state})
             await visitor.say(said(1))
             await visitor.hear("ack")
@@ -199,6 +200,7 @@ REFUSED = {
     "of another site": ({"token": visitor_token(account="other")}, 4401),
     "over": ({"token": visitor_token(T5_NOW_S - TOKEN_MS // 1000)}, 4401),
     "unsigned": ({"token": "eyJhbGciOiJub25lIn0.eyJzaXRlIjoic2l0ZSJ9."}, 4401),
+    "a token whose head is a bomb": ({"token": f"{base64.urlsafe_b64encode(b'[' * 9_000).decode()}.e30.x"}, 4401),
     "no token": ({"token": "no token"}, 4401),
     "foreign page": ({"origin": "https://evil.example"}, 4403),
     "no page": ({"origin": None}, 4403),
