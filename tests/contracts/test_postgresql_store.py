@@ -4,7 +4,11 @@ import asyncio
 from itertools import count
 
 import pytest
+from alembic import command
+from sqlalchemy import Connection
 
+from crdt_sync.adapters.storage import engines
+from crdt_sync.adapters.storage.database import Database
 from crdt_sync.adapters.storage.sql import SqlStore
 from tests.contracts.batches import given_and_taken_back
 from tests.contracts.desk_contract import DeskContract
@@ -68,3 +72,36 @@ async def test_number_that_was_taken_back_is_given_to_another_document(server, p
     await store.close()
 
     assert [[b"b"], [b"a"]] == held
+
+
+async def test_the_log_is_written_anew_with_what_another_node_still_writes(server):
+    server.psql("CREATE DATABASE older")
+    database = Database.at(url_of(server, "older"))
+    await database.write(lambda connection: command.upgrade(engines._config(connection), "0009"))
+    await database.write(lambda connection: log(connection, 1, "a"))
+    begun = asyncio.Event()
+
+    def another(connection: Connection) -> None:
+        log(connection, 2, "b")
+        begun.set()
+        while not connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar_one():
+            connection.exec_driver_sql("SELECT pg_sleep(0.01)")
+
+    writing = asyncio.create_task(database.write(another))
+    await begun.wait()
+    store = await SqlStore.open(url_of(server, "older"))
+    await writing
+    held = [[each.data for each in (await store.document(name)).updates] for name in ("a", "b")]
+    keys = "SELECT conname FROM pg_constraint WHERE conrelid = 'updates'::regclass AND contype = 'p'"
+    key = await database.read(lambda connection: connection.exec_driver_sql(keys).scalar_one())
+    await store.close()
+    await database.close()
+
+    assert ([[b"a"], [b"b"]], "updates_pkey") == (held, key)
+
+
+def log(connection: Connection, position: int, document: str) -> None:
+    """Write an update as the schema 0009 has it."""
+    row = (position, document, 1, document.encode(), "ada", "sales", "[]", 5, None, None)
+    places = ", ".join(f"${number + 1}" for number in range(len(row)))
+    connection.exec_driver_sql(f"INSERT INTO updates VALUES ({places})", row)

@@ -22,6 +22,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name="documents_name"),
     )
     connection = op.get_bind()
+    is_postgresql = connection.dialect.name == "postgresql"
+    if is_postgresql:  # another node may still write, and what it writes is to have a number
+        op.execute("LOCK TABLE updates IN ACCESS EXCLUSIVE MODE")
     held = "SELECT document FROM updates UNION SELECT document FROM snapshots UNION SELECT document FROM ended_clients"
     names = sorted(connection.execute(sa.text(held)).scalars())
     ids = {name: number for number, name in enumerate(names, 1)}
@@ -29,8 +32,9 @@ def upgrade() -> None:
         op.bulk_insert(
             documents, [{"id": id_, "name": name, "checksum": _checksum(id_, name)} for name, id_ in ids.items()]
         )
-    if connection.dialect.name == "postgresql":  # there its name is the schema's, not the table's
+    if is_postgresql:  # there their names are the schema's, not the table's
         op.drop_constraint("updates_document_position", "updates")
+        op.execute("ALTER INDEX updates_pkey RENAME TO updates_before_pkey")
     op.rename_table("updates", "updates_before")
     updates = op.create_table(
         "updates",
