@@ -95,18 +95,22 @@ class Note:
     async def _ticket(self, desk: Desk) -> TicketId | None:
         """Return the ticket that the message names, else the one of the newest notice; only one of the department's.
 
-        A code that names no ticket, or two, is nobody's to guess.
+        What looks like a code and fits no ticket is a tag. A code that fits two is nobody's to guess.
         """
         text = "\n".join(part["text"] for part in self._arrival.parts if part.get("type") == "text")
         code = groups.code_in(text)
-        self._guessed = code is None
-        if code is None:
+        found = await self._named(desk, code) if code is not None else ()
+        self._guessed = not found
+        if self._guessed:
             return await desk.store.newest_notice(self._arrival.account, self._arrival.conversation)
+        return found[0] if len(found) == 1 else None
+
+    async def _named(self, desk: Desk, code: str) -> Sequence[TicketId]:
+        """Return the first two tickets of the department that a code fits."""
         mine = TicketFilter(department=self._group.department)
         # The next ids in order: a whole id is not behind itself, so it is looked for from its beginning.
         after = TicketId(code if len(code) < len(self._origin) else code[:-1])
-        found = [row.id for row in await desk.store.tickets(mine, after=after, limit=2) if row.id.startswith(code)]
-        return found[0] if len(found) == 1 else None
+        return [row.id for row in await desk.store.tickets(mine, after=after, limit=2) if row.id.startswith(code)]
 
     def _say(self, draft: Draft, phrase: str, ticket: TicketId | None = None) -> None:
         text = notice.answer(self._group.language, phrase, ticket)

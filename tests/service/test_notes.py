@@ -115,6 +115,15 @@ async def test_without_a_code_it_goes_where_the_newest_notice_was_about_and_that
     assert newest.id == other.ticket, "what we said about it is about it"
 
 
+async def test_a_tag_that_names_no_ticket_is_no_code(world):
+    newest = await world.opened()
+    (taken,) = await take(world, said("1", "#complaint the cable is cut"))
+
+    assert newest.id == taken.ticket
+    assert "    #complaint the cable is cut\n" in await notes_of(world, newest.id)
+    assert (await told(world))[-1].startswith(f"#{newest.id[:8]}: noted there")
+
+
 @pytest.mark.parametrize("text", ["#aaaaaaaa where is it", "nothing was ever told here"])
 async def test_a_message_for_which_there_is_no_ticket_is_answered_in_the_group_once(world, text):
     for _ in range(2):
