@@ -185,7 +185,10 @@ class Outbox:
         return UNHEARD
 
     def window(self, account: str) -> Window | None:
-        """Return what an account's platform allows, as whoever sends for it says; None while nobody does."""
+        """Return what an account's platform allows, as who claims here for it says; None while nobody does.
+
+        Who claims from another node is not known: the two nodes differ then, and no answer depends on it.
+        """
         told = (claiming.windows[account] for claiming in self._claimers.values() if account in claiming.windows)
         return next(told, None)
 
