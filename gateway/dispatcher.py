@@ -21,6 +21,7 @@ from gateway.outbound import Dead, Outcome, RetryLater, Sender, Sent, Unknown, W
 from gateway.ports import Chance, Clock
 from gateway.rates import Throttle
 from gateway.uploads import Uploads
+from gateway.waiting import grown_ms
 
 IN_FLIGHT_MAX = 200  # conversations that are answered at once
 _RETRY_MS_MIN, _RETRY_MS_MAX = 1_000, 300_000
@@ -89,7 +90,7 @@ class Dispatcher:
                 reason = _reason(error)
             self._counts.add(f"claim.failed.{reason.lower()}")
             _log.warning("nothing to be sent can be claimed", reason=reason)
-            await self._clock.sleep(self._backoff_ms(failures, self._pace.retry_delay_ms_min) / 1000)
+            await self._clock.sleep(self._pause_ms(failures) / 1000)
             failures += 1
 
     def _claim(self, stub: EgressServiceStub) -> grpc.aio.UnaryStreamCall[pb.ClaimRequest, pb.Delivery]:
@@ -176,9 +177,8 @@ class Dispatcher:
                 report.outcome, report.platform_id = pb.DELIVERY_OUTCOME_SENT, platform_id
             case RetryLater(code, delay_ms):
                 report.outcome, report.code = pb.DELIVERY_OUTCOME_RETRY, code
-                report.delay_ms = (
-                    self._backoff_ms(delivery.attempt - 1, _RETRY_MS_MIN) if delay_ms is None else delay_ms
-                )
+                grown = grown_ms(delivery.attempt - 1, _RETRY_MS_MIN, _RETRY_MS_MAX, self._chance)
+                report.delay_ms = grown if delay_ms is None else delay_ms
             case Unknown(code):
                 report.outcome, report.code = pb.DELIVERY_OUTCOME_UNKNOWN, code
             case WindowClosed(code):
@@ -201,7 +201,7 @@ class Dispatcher:
                     _log.warning("report refused", delivery=report.id, reason=error.code().name)
                     return False
                 self._counts.add(f"report.failed.{_reason(error).lower()}")
-                await self._clock.sleep(self._backoff_ms(failures, self._pace.retry_delay_ms_min) / 1000)
+                await self._clock.sleep(self._pause_ms(failures) / 1000)
                 failures += 1
             else:
                 return True
@@ -209,11 +209,8 @@ class Dispatcher:
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {self._token()}"),)
 
-    def _backoff_ms(self, failures: int, first_ms: int) -> int:
-        """Between half of a delay that doubles and the whole, so that gateways do not come back in step."""
-        longest_ms = _RETRY_MS_MAX if first_ms == _RETRY_MS_MIN else self._pace.retry_delay_ms_max
-        delay_ms = min(first_ms << min(failures, 16), longest_ms)
-        return max(1, int(delay_ms * (1 + self._chance.jitter()) / 2))
+    def _pause_ms(self, failures: int) -> int:
+        return grown_ms(failures, self._pace.retry_delay_ms_min, self._pace.retry_delay_ms_max, self._chance)
 
 
 def _reason(error: grpc.aio.AioRpcError | Malformed) -> str:

@@ -18,7 +18,8 @@ from crdt_sync.domain.delivery import Conversation
 from crdt_sync.domain.group import RED_AFTER_MS, Group, Groups, Notice
 from crdt_sync.domain.hours import Hours, Span
 from crdt_sync.domain.ids import NAME_PATTERN, ActorId, Department, LaneId
-from crdt_sync.domain.service_desk import PLACEHOLDERS, Assign, Language, Person, Reply, Rule, ServiceDesk, placeholders
+from crdt_sync.domain.lifecycle.phrases import Language
+from crdt_sync.domain.service_desk import PLACEHOLDERS, Assign, Person, Reply, Rule, ServiceDesk, placeholders
 from crdt_sync.errors import Malformed
 from crdt_sync.wire.limits import CARD_TEXT_BYTES_MAX
 

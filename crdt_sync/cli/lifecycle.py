@@ -4,7 +4,7 @@ What these commands print and their exit codes are an interface that other tools
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -16,6 +16,7 @@ from crdt_sync.domain.lifecycle.explain import explain
 from crdt_sync.domain.lifecycle.fold import fold_lines
 from crdt_sync.domain.lifecycle.graph import graph as graph_of
 from crdt_sync.domain.lifecycle.model import Finding, Lane, Lifecycle
+from crdt_sync.domain.lifecycle.phrases import Language
 from crdt_sync.domain.lifecycle.witness import Witnesses
 from crdt_sync.domain.transition import Transition, decode
 
@@ -70,7 +71,7 @@ def id_() -> None:
 
 @app.command()
 def graph(
-    file: File, *, language: Annotated[Literal["en", "zh"], typer.Option(help="The language of the labels.")] = "en"
+    file: File, *, language: Annotated[Language, typer.Option(help="The language of the labels.")] = "en"
 ) -> None:
     """Draw the lanes and the stage table as Mermaid diagrams, in Markdown."""
     typer.echo(graph_of(_lifecycle(file), language=language), nl=False)

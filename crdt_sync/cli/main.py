@@ -3,7 +3,7 @@
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -24,6 +24,7 @@ from crdt_sync.cli import (
 from crdt_sync.cli import demo as walkthrough
 from crdt_sync.cli.options import setting
 from crdt_sync.cli.process import development_token, running, until_signal
+from crdt_sync.domain.lifecycle.phrases import Language
 from crdt_sync.errors import Malformed, TicketSyncError
 from crdt_sync.server import bootstrap, logs
 from crdt_sync.server.settings import Settings, load
@@ -134,7 +135,7 @@ def demo(
     grpc_port: Annotated[int | None, setting("grpc_port")] = None,
     data: Annotated[Path | None, setting("data")] = None,
     lifecycle: Annotated[str | None, setting("lifecycle")] = None,
-    language: Annotated[Literal["en", "zh"], typer.Option(help="The language of the explanations.")] = "en",
+    language: Annotated[Language, typer.Option(help="The language of the explanations.")] = "en",
 ) -> None:
     """Start everything and walk through the lifecycle's first stories, each with its explanation."""
     settings = load(port=port, grpc_port=grpc_port, data=data, lifecycle=lifecycle, log_level="warning")

@@ -12,8 +12,8 @@ from crdt_sync.domain.delivery import Conversation
 from crdt_sync.domain.group import NO_GROUPS, Groups
 from crdt_sync.domain.hours import Hours
 from crdt_sync.domain.ids import ActorId, Department, LaneId
+from crdt_sync.domain.lifecycle.phrases import Language
 
-Language = Literal["en", "zh"]
 Assign = Literal["least_busy", "round_robin", "sticky"]
 
 PLACEHOLDERS = frozenset({"customer", "agent"})

@@ -6,13 +6,13 @@ reads it, so it gives no other site a hand on the API.
 
 from collections.abc import Sequence
 from html import escape
-from typing import Literal
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.lifecycle.phrases import Language
 from crdt_sync.errors import CallerError, TicketSyncError, Unauthenticated
 from crdt_sync.ports import TicketFilter
 from crdt_sync.server.auth import bearer
@@ -26,7 +26,6 @@ from crdt_sync.wire.status import status_of
 COOKIE = "crdt_sync_token"
 SHOWN_MAX = 50  # each ticket is explained, which reads its journal
 
-Language = Literal["en", "zh"]
 
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from crdt_sync.domain.ids import DIGEST_PATTERN, ID_PATTERN, NAME_PATTERN, Department, Digest, Position, TicketId
+from crdt_sync.domain.lifecycle.phrases import Language
 from crdt_sync.domain.media import ref_of
 from crdt_sync.domain.message import PARTS_MAX
 from crdt_sync.domain.tripwire import COMPARED_TICKETS_MAX, Evidence, Fingerprint
@@ -30,7 +31,6 @@ Text = Annotated[str, Field(max_length=65_536)]
 Short = Annotated[str, Field(max_length=256)]
 Scalar = Text | bool | int | Annotated[float, Field(allow_inf_nan=False)] | None
 Fields = Annotated[dict[Short, Scalar], Field(max_length=256)]
-Language = Literal["en", "zh"]
 
 
 class Body(BaseModel):

@@ -10,7 +10,8 @@ from crdt_sync.domain import access
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.delivery import Conversation
 from crdt_sync.domain.ids import TicketId
-from crdt_sync.domain.service_desk import NO_DESK, Language, ServiceDesk, filled
+from crdt_sync.domain.lifecycle.phrases import Language
+from crdt_sync.domain.service_desk import NO_DESK, ServiceDesk, filled
 from crdt_sync.ports import Ids, Store, TicketRow
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.outbox import Outbox
