@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pycrdt
 
-from crdt_sync.documents.document import APPLIED, Received
+from crdt_sync.documents.document import APPLIED, Outcome, Received
 from crdt_sync.documents.ranges import Placed
 from crdt_sync.documents.rules import RuledDocument, Scalar, check_scalar, one_value, put, scalars
 from crdt_sync.documents.updates import Content, Update
@@ -82,13 +82,14 @@ class CardDocument(RuledDocument):
         return {holds.key_of(lane, hold.actor): None for lane in lanes for hold in found.get(lane, [])}
 
     def _judge(self, update: Update, placed: Placed, actor: ActorId) -> Received:  # noqa: ARG002
+        taken = []
         for item, _, key in self._ruled(placed):
             if item.kind is not _DELETED:
                 if key.startswith(HOLD):
-                    _check_hold(key, one_value(item), actor)
+                    taken.append(_taken(key, one_value(item), actor))
                 else:
                     _check(key, one_value(item))
-        return APPLIED
+        return Received(Outcome.APPLIED, taken=tuple(taken)) if taken else APPLIED
 
 
 @lru_cache(maxsize=1024)  # a card has a few keys, which are set again and again
@@ -97,12 +98,14 @@ def _is_key(key: str) -> bool:
     return known is not None and len(known[1] or "") <= FIELD_KEY_LENGTH_MAX
 
 
-def _check_hold(key: str, value: object, actor: ActorId) -> None:
+def _taken(key: str, value: object, actor: ActorId) -> LaneId:
+    """Return the lane that the actor takes; whether it is their department's, the card does not know."""
     held = holds.read(key, value)
     if held is None or len(held[0]) > FIELD_KEY_LENGTH_MAX:
         raise Refused("A hold reads hold.LANE.ACTOR, with a time and how it came to be.", code="content")
     if held[1].actor != actor or held[1].why != TAKEN:
         raise Refused("People take a lane in their own name.", code="actor")
+    return held[0]
 
 
 def _check(key: str, value: object) -> None:

@@ -29,7 +29,7 @@ from crdt_sync.documents.updates import (
     decode_stored,
     encode_deletes,
 )
-from crdt_sync.domain.ids import ActorId, Digest, DocumentKind
+from crdt_sync.domain.ids import ActorId, Digest, DocumentKind, LaneId
 from crdt_sync.errors import CallerError, Malformed, Refused, ServiceError, TooLarge
 from crdt_sync.wire.limits import DOCUMENT_BYTES_MAX
 
@@ -55,11 +55,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What became of an update, and what it brought: entries of a `submit`, digests of payloads of a `form`."""
+    """What became of an update, and what it brought.
+
+    Entries of a `submit`, digests of payloads of a `form`, and of a `card` the lanes that its author takes.
+    """
 
     kind: Outcome
     entries: tuple[Entry, ...] = ()
     payloads: tuple[str, ...] = ()
+    taken: tuple[LaneId, ...] = ()
 
 
 APPLIED = Received(Outcome.APPLIED)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from crdt_sync.documents.document import Outcome, Received
 from crdt_sync.documents.submit import SubmitDocument
+from crdt_sync.domain import access
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import ActorId, Department, DocumentKind, DocumentName, LaneId, TransitionId
 from crdt_sync.domain.message import Message
@@ -87,6 +88,8 @@ class Change:
         if self.generation != room.generation:
             raise _unfounded()
         room.undecided.pop(self, None)
+        if live is not None:
+            self._check_lanes(live)
         if live is not None and live.row is None and live.id not in draft.tickets:
             self._open(desk, draft, live)
         draft.update(room, self.data, self.principal, member=self.member, trace=self.trace)
@@ -100,6 +103,12 @@ class Change:
         for digest in self.received.payloads:
             live.concern(digest)
         admit_entries(draft, live, department, self.entries)
+
+    def _check_lanes(self, live: LiveTicket) -> None:
+        """Refuse whoever takes a lane of another department: the card has only looked at whose name it is."""
+        for lane in self.received.taken:
+            if (denial := access.take(self.principal, live.lifecycle, lane)) is not None:
+                raise denial.error()
 
     def _receive_again(self) -> None:
         room = self.room

@@ -12,6 +12,7 @@ from crdt_sync.documents.state_vectors import decode_state_vector, encode_state_
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.documents.updates import decode, merge
 from crdt_sync.domain import payload, transition
+from crdt_sync.domain.holds import Hold
 from crdt_sync.wire import hocuspocus, limits, ysync
 from crdt_sync.wire.awareness import State, encode
 from tests.gated_store import GatedStore
@@ -63,6 +64,27 @@ async def test_an_update_is_neither_relayed_nor_echoed_before_its_commit(world, 
     assert [edit] == updates(author_wire) == updates(other_wire), "the received bytes, to both"
     stored = await store.document(document)
     assert edit == stored.updates[-1].data
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_lane_of_another_department_is_not_taken_through_the_card(world, together):
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    _, other_wire = await world.yjs(document, SALES)
+    thief, thief_wire = await world.yjs(document, TECH)
+    theft = CardDocument(77).take("sales", Hold(1, TECH.actor, "taken"))
+    for edit in (theft, card_edit(78)) if together else (theft,):
+        thief.receive(ysync.encode_update(edit))
+    await world.settle()
+
+    assert 4403 == thief_wire.closed[0]
+    assert theft not in updates(other_wire)
+    assert "assignee.sales" not in (await world.tickets.get(SALES, view.id)).card
+    owner, owner_wire = await world.yjs(document, SALES)
+    owner.receive(ysync.encode_update(CardDocument(79).take("sales", Hold(2, SALES.actor, "taken"))))
+    await world.settle()
+    assert owner_wire.closed is None
+    assert SALES.actor == (await world.tickets.get(TECH, view.id)).card["assignee.sales"]
 
 
 async def test_step_1_is_answered_with_committed_state_only(world, store):
