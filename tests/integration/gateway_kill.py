@@ -25,12 +25,13 @@ from tests.integration.chat_platform import PATIENCE_S, SETTINGS, WECHAT, WECOM,
 from tests.integration.gateway_process import PROGRAM, GatewayProcess
 from tests.integration.sources import DEPARTMENT
 
-DEATH_S = 90  # for the work to pass a point so often
+DEATH_S = 180  # for the work to pass a point so often
 DRAIN_S = 300
 ANSWER_EVERY_S = 0.1
-_PASSES = {"service, in start": (1, 1), "service, mid-claim": (1, 5), "service, after report": (1, 5)}
-_PASSES |= dict.fromkeys(mortal.CARELESS, (2, 10))
-_OFTEN = (5, 60)
+_PASSES = dict.fromkeys(mortal.CORE, (2, 12))  # of calls and commits, each of which holds many messages
+_PASSES |= dict.fromkeys(("gateway, mid-forward", "gateway, after answer, before marking", *mortal.CARELESS), (2, 12))
+_PASSES |= {"service, in start": (1, 1), "service, mid-claim": (1, 5), "service, after report": (1, 5)}
+_OFTEN = (5, 60)  # of callbacks
 
 
 @dataclass(frozen=True, slots=True)
