@@ -6,11 +6,12 @@ Agents answer meanwhile. In the end everything is drained, and an oracle of its 
 
 import asyncio
 import itertools
+import json
 import random
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,25 +48,32 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was seen. `answers` were taken by the service; `shown_twice` reached their customer more than once."""
+    """What was seen. `answers` were taken by the service; `shown_twice` reached their customer more than once.
+
+    `unshown` were taken and reached nobody, though the service does not say of them that this is unknown.
+    """
 
     deaths: Mapping[str, int]
     verdict: Verdict
     attempts: int
     answers: int
     shown: int
-    shown_twice: int
+    unknown: int
+    unshown: Collection[str]
+    shown_twice: Collection[str]
 
     @property
     def is_good(self) -> bool:
         """Whether nothing is wrong, and everything was there to go wrong."""
-        return self.verdict.is_good and not self.shown_twice and self.verdict.acked > 0 and self.shown > 0
+        is_there = self.verdict.acked > 0 and self.answers > 0 and self.shown > 0
+        return is_there and self.verdict.is_good and not self.unshown and not self.shown_twice
 
     def table(self) -> str:
         """Spell it."""
         rows = [f"{point:<40} {self.deaths[point]:>6}" for point in (*mortal.GATEWAY, *mortal.CORE)]
         attempts = f"{self.attempts} attempts of the platforms"
-        answers = f"answers: {self.answers} taken, {self.shown} shown, {self.shown_twice} of them twice"
+        shown = f"{self.shown} shown, {len(self.shown_twice)} of them twice"
+        answers = f"answers: {self.answers} taken, {shown}, {self.unknown} unknown, {len(self.unshown)} lost"
         return "\n".join([f"{'died':<40} {'times':>6}", *rows, f"{attempts}; {self.verdict}", answers])
 
 
@@ -78,7 +86,7 @@ class World:
         self._folder = folder
         self.core = ServerProcess(folder / "core", settings={"CRDT_SYNC_GATEWAY": "false"})
         self.deaths: Counter[str] = Counter()
-        self.answers = 0
+        self.answers: set[str] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -116,17 +124,18 @@ class World:
             tickets: list[str] = []
             for number in itertools.count(1):
                 await asyncio.sleep(ANSWER_EVERY_S)
-                with suppress(httpx.TransportError, KeyError):
+                with suppress(httpx.TransportError):
                     if not tickets:
-                        tickets = [one["id"] for one in (await rest.get("/api/tickets")).json()["tickets"]]
+                        found = await rest.get("/api/tickets")
+                        tickets = [one["id"] for one in found.json()["tickets"]] if found.is_success else []
                         self._chance.shuffle(tickets)
                     if tickets:
-                        place = f"/api/tickets/{tickets.pop()}/messages"
-                        answer = await rest.post(place, json={"text": f"answer {number}"})
-                        self.answers += answer.is_success
+                        place, text = f"/api/tickets/{tickets.pop()}/messages", f"answer {number}"
+                        if (await rest.post(place, json={"text": text})).is_success:
+                            self.answers.add(text)
 
     async def drained(self) -> None:
-        """Return once nothing waits, neither with WeCom nor in the gateway."""
+        """Return once nothing waits, neither with WeCom nor in the gateway nor in the service."""
         async with asyncio.timeout(DRAIN_S):
             while not self._is_drained():
                 await self.platform.remind()
@@ -136,7 +145,15 @@ class World:
         with closing(sqlite3.connect(self.gateway.inbox)) as connection:
             (waiting,) = connection.execute("SELECT count(*) FROM inbox WHERE state = 'received'").fetchone()
             pulled = connection.execute("SELECT sum(cursor) FROM pull").fetchone()[0] or 0
-        return not waiting and pulled == self.platform.kept
+        return (
+            not waiting and pulled == self.platform.kept and not self.sending(("pending", "leased", "sending", "retry"))
+        )
+
+    def sending(self, states: Sequence[str]) -> set[str]:
+        """Return what is to be sent and in one of these states."""
+        query = f"SELECT content FROM outbox WHERE state IN ({', '.join('?' * len(states))})"
+        with closing(sqlite3.connect(self.core.data / "crdt-sync.db", timeout=20)) as connection:
+            return {json.loads(content)["text"] for (content,) in connection.execute(query, states)}
 
     async def verdict(self) -> Verdict:
         """Ask the oracle."""
@@ -164,11 +181,14 @@ async def kills(folder: Path, plan: Plan, chance: random.Random) -> Outcome:
             await asyncio.gather(writing, answering, return_exceptions=True)
         await world.drained()
         shown = {text: count for text, count in world.platform.shown.items() if text.startswith("answer ")}
+        unknown = world.sending(("unknown",))
         return Outcome(
             world.deaths,
             await world.verdict(),
             world.platform.attempts,
-            world.answers,
+            len(world.answers),
             shown=len(shown),
-            shown_twice=sum(count > 1 for count in shown.values()),
+            unknown=len(unknown),
+            unshown=world.answers - shown.keys() - unknown,
+            shown_twice=[text for text, count in shown.items() if count > 1],
         )
