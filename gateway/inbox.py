@@ -241,6 +241,10 @@ class Inbox:
         """
         return await self.file.change(partial(settled.forget_rows, before_ms=before_ms, after=after), synced=False)
 
+    async def forget_replies(self, before_ms: int) -> bool:
+        """Forget how some conversations are answered that have been silent since; as `forget_bodies`."""
+        return await self.file.change(partial(settled.forget_replies, before_ms=before_ms), synced=False)
+
     def _check_running(self) -> None:
         if self._writer is None or self._closing:
             raise Unavailable("The gateway is not running.", advice="Send the callback again.")
@@ -284,7 +288,12 @@ class Inbox:
             again = update(inbox).where(inbox.c.id == row_id).values(duplicates=inbox.c.duplicates + count)
             connection.execute(again)
         replies = [
-            {"account": one.account, "conversation": one.conversation, "reply_to": one.reply_to}
+            {
+                "account": one.account,
+                "conversation": one.conversation,
+                "reply_to": one.reply_to,
+                "heard_ms": one.received_at_ms,
+            }
             for one, kept in zip(arrivals, results, strict=True)
             if kept is Kept.NEW and one.reply_to is not None
         ]
@@ -353,4 +362,5 @@ def heads_of(ids: Sequence[int]) -> Select[Any]:
 
 def _put_reply() -> sqlite.Insert:
     statement = sqlite.insert(reply)
-    return statement.on_conflict_do_update(set_={"reply_to": statement.excluded.reply_to})
+    newest = {"reply_to": statement.excluded.reply_to, "heard_ms": statement.excluded.heard_ms}
+    return statement.on_conflict_do_update(set_=newest)

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 
 from crdt_sync.errors import ServiceError, Unavailable
-from gateway.tables import SCHEMA_VERSION, metadata
+from gateway.tables import SCHEMA_VERSION, inbox, metadata, reply
 
 WRITES = "gateway_writes"  # our own execution option: this transaction takes the write lock at its beginning
 _THREADS = 2  # one writes, and one reads
@@ -121,7 +121,7 @@ def make_directory(path: Path) -> None:
 def prepare(connection: Connection) -> None:
     """Make the tables that are missing; raises `ServiceError` (code `schema`) if a newer gateway made the file.
 
-    Each form so far only added tables and indexes, so that is all there is to bring an older file up to date.
+    But for one column each form so far only added tables and indexes.
     """
     version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
     if version > SCHEMA_VERSION:
@@ -130,11 +130,21 @@ def prepare(connection: Connection) -> None:
             code="schema",
             advice="Start the gateway that wrote it, or a newer one.",
         )
+    _add_ages(connection)
     metadata.create_all(connection)
     for table in metadata.sorted_tables:
         for index in table.indexes:
             index.create(connection, checkfirst=True)
     stamp(connection)
+
+
+def _add_ages(connection: Connection) -> None:
+    """How a conversation is answered has an age since form 8: of what is older, that of the newest callback."""
+    columns = {column[1] for column in connection.exec_driver_sql("PRAGMA table_info(reply)")}
+    if columns and "heard_ms" not in columns:
+        connection.exec_driver_sql("ALTER TABLE reply ADD COLUMN heard_ms BIGINT NOT NULL DEFAULT 0")
+        newest = select(func.coalesce(func.max(inbox.c.received_at_ms), 0)).scalar_subquery()
+        connection.execute(update(reply).values(heard_ms=newest))
 
 
 def stamp(connection: Connection) -> None:

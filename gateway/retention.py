@@ -72,5 +72,7 @@ class Retention:
         while await self._log.forget(now_ms - self._log_ms):
             pass
         await self._pictures.forget(now_ms - self._log_ms)
+        while await self._inbox.forget_replies(now_ms - self._log_ms):
+            pass
         while await self._inbox.forget_bodies(now_ms - self._bodies_ms):
             pass

@@ -54,7 +54,8 @@ class GatewaySettings(BaseSettings):
     """For how long a callback is known by its keys, and one that is set aside is kept: longer than any platform retries
     or lets us pull (WeCom: three days)."""
     visitor_log_kept_h: int = Field(720, ge=1)
-    """For how long a visitor of a web page is shown what was said: as long as the token of one who stays away."""
+    """For how long a visitor of a web page is shown what was said: as long as the token of one who stays away. For as
+    long is kept how a conversation that is silent can be answered."""
     media_bytes_max: int = Field(20_971_520, ge=1_024, le=20_971_520)
     """The largest picture, recording or file that is downloaded: 20 MiB, which the service takes at most."""
     call_timeout_ms: Milliseconds = 2_000

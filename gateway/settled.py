@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, tuple_, update
 
-from gateway.tables import FULL, WAITING, inbox, inbox_key, media_held, media_wanted
+from gateway.tables import FULL, WAITING, inbox, inbox_key, media_held, media_wanted, reply
 
 _PAGE_ROWS = 500  # some milliseconds of the write lock
 
@@ -59,6 +59,13 @@ def forget_rows(connection: Connection, *, before_ms: int, after: int) -> int | 
     connection.execute(delete(inbox_key).where(inbox_key.c.inbox_id.in_(ids)))
     connection.execute(delete(inbox).where(inbox.c.id.in_(ids), ~WAITING))
     return page[-1].id if page else None
+
+
+def forget_replies(connection: Connection, *, before_ms: int) -> bool:
+    """Remove how conversations are answered that have been silent."""
+    keys = reply.c.account, reply.c.conversation
+    old = select(*keys).where(reply.c.heard_ms < before_ms).order_by(reply.c.heard_ms).limit(_PAGE_ROWS)
+    return connection.execute(delete(reply).where(tuple_(*keys).in_(old))).rowcount == _PAGE_ROWS
 
 
 def _page(connection: Connection, before_ms: int, after: int) -> Sequence[Any]:

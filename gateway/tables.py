@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 7  # kept in SQLite's own `user_version`, which a fresh file has at 0
+SCHEMA_VERSION = 8  # kept in SQLite's own `user_version`, which a fresh file has at 0
 
 metadata = MetaData()
 
@@ -84,7 +84,9 @@ reply = Table(
     Column("account", String, nullable=False),
     Column("conversation", String, nullable=False),
     Column("reply_to", String, nullable=False),  # said by the newest callback, in the channel's own form
+    Column("heard_ms", BigInteger, nullable=False, server_default="0"),  # when that callback came
     PrimaryKeyConstraint("account", "conversation"),
+    Index("reply_age", "heard_ms"),
     sqlite_with_rowid=False,
 )
 

@@ -374,6 +374,15 @@ async def test_newest_callback_says_how_its_conversation_is_answered(tmp_path):
         assert await inbox.reply_to("other", "c") is None
 
 
+async def test_how_a_conversation_is_answered_that_is_long_silent_is_forgotten(tmp_path):
+    async with opened(tmp_path) as inbox:
+        for number, conversation in ((1, "c"), (2, "d"), (3, "c")):
+            await inbox.keep(arrival(number, conversation=conversation, reply_to="there"))
+
+        assert not await inbox.forget_replies(1_003)
+        assert ["there", None] == [await inbox.reply_to("shop", one) for one in ("c", "d")]
+
+
 FORM_1 = """
 CREATE TABLE inbox (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, account VARCHAR NOT NULL,
     conversation VARCHAR NOT NULL, received_at_ms BIGINT NOT NULL, raw BLOB NOT NULL, state VARCHAR NOT NULL,
@@ -397,3 +406,20 @@ async def test_file_of_the_first_form_is_brought_up_to_date_with_all_that_it_hol
         assert [(1, 1_001), (2, 1_002)] == await inbox.lanes(["shop"], limit=10)
     with closing(sqlite3.connect(tmp_path / "inbox.db")) as now:
         assert (SCHEMA_VERSION,) == now.execute("PRAGMA user_version").fetchone()
+
+
+FORM_7_REPLY = """
+CREATE TABLE reply (account VARCHAR NOT NULL, conversation VARCHAR NOT NULL, reply_to VARCHAR NOT NULL,
+    PRIMARY KEY (account, conversation)) WITHOUT ROWID;
+INSERT INTO reply VALUES ('shop', 'openid-1', 'there');
+"""
+
+
+async def test_how_an_older_file_answers_a_conversation_is_as_old_as_its_newest_callback(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "inbox.db")) as old:
+        old.executescript(FORM_1 + FORM_7_REPLY)
+    async with opened(tmp_path) as inbox:
+        assert not await inbox.forget_replies(1_001)
+        assert "there" == await inbox.reply_to("shop", "openid-1")
+        assert not await inbox.forget_replies(1_002)
+        assert await inbox.reply_to("shop", "openid-1") is None
