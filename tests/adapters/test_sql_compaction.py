@@ -8,7 +8,8 @@ from sqlalchemy import LargeBinary, event
 from crdt_sync.adapters.storage.checksums import CHECKSUMS
 from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.ports import Batch, StoreDamaged, StoreUnavailable
-from tests.contracts.batches import compaction, update
+from crdt_sync.ports.desk import NewParty
+from tests.contracts.batches import AT_MS, compaction, name, owed, update
 
 
 class Crash(OSError):
@@ -139,3 +140,18 @@ def change(folder, statement):
     connection.execute(statement)
     connection.commit()
     connection.close()
+
+
+async def test_what_is_owed_and_whose_tickets_are_takes_few_statements_however_many_there_are(store):
+    counts = []
+    for start, count in ((0, 2), (2, 48)):
+        words = [f"t{number}" for number in range(start, start + count)]
+        raised, red, gone = (
+            [owed("a", became, ticket=word) for word in words] for became in ("raised", "red", "discharged")
+        )
+        parties = [NewParty(name(word), "p") for word in words]
+        batches = [Batch(owed=raised, parties=parties), Batch(owed=red), Batch(owed=[*gone, *raised])]
+        counts.append([len(await statements_of(store, store.commit(batch))) for batch in batches])
+
+    assert counts[0] == counts[1]
+    assert 50 == len(await store.overdue(AT_MS))

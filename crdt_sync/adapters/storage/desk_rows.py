@@ -50,8 +50,8 @@ def apply(connection: Connection, batch: Batch) -> None:
         new = bulk.own_insert(connection.dialect)(tables.turns)
         saved = new.on_conflict_do_update(index_elements=["rule"], set_={"actor": new.excluded.actor})
         connection.execute(saved, [{"rule": turn.rule, "actor": turn.actor} for turn in batch.turns])
-    for each in batch.parties:
-        _add_customer(connection, each.ticket, each.party)
+    if batch.parties:
+        _add_customers(connection, [(each.ticket, each.party) for each in batch.parties])
 
 
 def link(connection: Connection, *, ticket: TicketId, other: TicketId) -> None:
@@ -84,15 +84,16 @@ def listing(customer: str, lifecycles: Collection[Digest], after: TicketId | Non
     return found.where(tuple_(columns.opened_at_ms, columns.id) < tuple_(last, after))
 
 
-def _add_customer(connection: Connection, ticket: TicketId, party: str) -> None:
-    connection.execute(_ADD_CUSTOMER, {"ticket": ticket, "party": party, "of": party, "own": party})
+def _add_customers(connection: Connection, rows: Sequence[tuple[TicketId, str]]) -> None:
+    """Insert one after the other in one statement: a party's second ticket is whose its first is."""
+    connection.execute(_ADD_CUSTOMER, [{"ticket": of, "party": party, "of": party, "own": party} for of, party in rows])
 
 
 def _customer(connection: Connection, ticket: TicketId) -> str:
     """Return whose a ticket is; one that is nobody's as yet becomes a party of its own."""
     of_ticket = select(_CUSTOMERS.customer).where(_CUSTOMERS.ticket == ticket)
     if connection.scalar(of_ticket) is None:
-        _add_customer(connection, ticket, ticket)
+        _add_customers(connection, [(ticket, ticket)])
     return str(connection.scalar(of_ticket))
 
 

@@ -1,8 +1,10 @@
 """Since when something is owed, as statements on a connection. It begins and commits nothing."""
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, Dialect, Insert, bindparam, delete, select, update
 
 from crdt_sync.adapters.storage import bulk, tables
 from crdt_sync.adapters.storage.database import Database
@@ -10,21 +12,40 @@ from crdt_sync.domain.ids import TicketId
 from crdt_sync.ports.owed import OwedChange, StoredOwed
 
 _COLUMNS = tables.owed.c
+_NAMES = tuple(column.name for column in _COLUMNS)
+_TURN_RED = (
+    update(tables.owed)
+    .where(_COLUMNS.ticket == bindparam("of"), _COLUMNS.obligation == bindparam("owes"))
+    .values(red_ms=bindparam("at_ms"))
+)
+_DISCHARGE = delete(tables.owed).where(*(column == bindparam(column.name) for column in tables.owed.primary_key))
 
 
 def apply(connection: Connection, changes: Sequence[OwedChange]) -> None:
-    """Write down what became of obligations, in order; what is raised already keeps its time."""
+    """Write down what became of obligations, in order; what is raised already keeps its time.
+
+    A statement for all that became the same: a row's first changes come before the second ones.
+    """
+    seen = Counter[tuple[TicketId, str]]()
+    rows: dict[tuple[int, str], list[bulk.Row]] = {}
     for change in changes:
-        row = and_(_COLUMNS.ticket == change.ticket, _COLUMNS.obligation == change.obligation)
-        match change.became:
+        key = change.ticket, change.obligation
+        row = {"raised": (*key, change.at_ms, 0), "red": (change.at_ms, *key), "discharged": key}[change.became]
+        rows.setdefault((seen[key], change.became), []).append(row)
+        seen[key] += 1
+    for (_, became), some in sorted(rows.items()):
+        match became:
             case "raised":
-                new = bulk.own_insert(connection.dialect)(tables.owed)
-                values = {"ticket": change.ticket, "obligation": change.obligation, "raised_ms": change.at_ms}
-                connection.execute(new.values(**values, red_ms=0).on_conflict_do_nothing())
+                bulk.insert(connection, _raise(connection.dialect), _NAMES, some)
             case "red":
-                connection.execute(update(tables.owed).where(row).values(red_ms=change.at_ms))
+                connection.execute(_TURN_RED, [dict(zip(("at_ms", "of", "owes"), row, strict=True)) for row in some])
             case "discharged":
-                connection.execute(delete(tables.owed).where(row))
+                bulk.execute(connection, _DISCHARGE, _NAMES[:2], some)
+
+
+@lru_cache(maxsize=8)  # of each engine that is open
+def _raise(dialect: Dialect) -> Insert:
+    return bulk.own_insert(dialect)(tables.owed).on_conflict_do_nothing().inline()
 
 
 class OwedQueries:
