@@ -7,9 +7,10 @@ keeps it. What was brought and never named is forgotten after `MEDIA_UNUSED_S`.
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import structlog
 
@@ -86,6 +87,9 @@ class Contents:
         self._ids = ids
         self._meter = meter
         self._committer: Committer | None = None
+        self._under_way: Counter[str] = Counter()
+        self._writing: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self, committer: Committer) -> None:
@@ -97,7 +101,7 @@ class Contents:
         """End; what is unused stays for the next start."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.gather(self._task, *self._tasks, return_exceptions=True)
 
     async def upload(self, principal: Principal, ticket: TicketId, pieces: AsyncIterator[bytes]) -> Media:
         """Take what somebody wants to answer the customer of a ticket with; a message then names its digest.
@@ -105,7 +109,7 @@ class Contents:
         Raises:
             NotThereYet: no such ticket for this caller.
             Forbidden: the department does not take part in the conversation, or the caller may only read.
-            CallerError: it is refused with one of `REFUSALS`, or with `media_author_full`.
+            CallerError: it is refused with one of `REFUSALS`, with `media_author_full` or `media_under_way`.
 
         """
         row = await self._tickets.row(principal, ticket)
@@ -124,7 +128,7 @@ class Contents:
         Raises:
             Forbidden: the caller is no gateway, or the account is none of its own.
             NotFound: there is no such message (`no_message`), or none of its parts is meant (`no_media_part`).
-            TooMany: the account has brought as much as it may in a day.
+            TooMany: the account has brought as much as it may in a day, or is bringing as many as it may at once.
 
         """
         denial = access.send(principal, [place.account])
@@ -191,22 +195,37 @@ class Contents:
         return await self._store.prune_media(self._clock.now_ms() - limits.MEDIA_UNUSED_S * 1000)
 
     async def _take(self, pieces: AsyncIterator[bytes], ticket: TicketId, author: str, part: str) -> Media:
+        """Take an upload, of which nothing is left if it does not come to its end: no quota counts it yet."""
+        if self._under_way[author] >= limits.MEDIA_UPLOADS_MAX:
+            raise TooMany("Too many uploads are under way.", code="media_under_way", advice="Wait for one to end.")
+        self._under_way[author] += 1
+        try:
+            return await self._taken(pieces, ticket, author, part)
+        except CallerError as error:
+            self._meter.media_refused(error.code)
+            raise
+        finally:
+            self._under_way[author] -= 1
+            if not self._under_way[author]:
+                del self._under_way[author]
+
+    async def _taken(self, pieces: AsyncIterator[bytes], ticket: TicketId, author: str, part: str) -> Media:
         upload = self._ids.uuid7()
         try:
             whole = await self._write(upload, pieces, part)
-            now_ms = self._clock.now_ms()
-            quota = Quota(
-                limits.MEDIA_TICKET_BYTES_MAX, limits.MEDIA_AUTHOR_BYTES_MAX, now_ms - limits.MEDIA_QUOTA_S * 1000
-            )
-            taking = await self._store.take_upload(upload, whole, NewUse(ticket, author, now_ms), quota)
-            if taking is Taking.TICKET_FULL:
-                raise Conflict("The ticket holds as many contents as it may.", code="media_ticket_full")
-            if taking is Taking.AUTHOR_FULL:
-                raise TooMany("That is more than one may bring in a day.", code="media_author_full")
-        except CallerError as error:
-            self._meter.media_refused(error.code)
-            await self._store.drop_upload(upload)
+        except BaseException:  # a cancellation, too: whoever breaks off his uploads fills no disk
+            await asyncio.shield(self._background(self._drop(upload)))
             raise
+        self._writing.pop(upload, None)
+        now_ms = self._clock.now_ms()
+        quota = Quota(
+            limits.MEDIA_TICKET_BYTES_MAX, limits.MEDIA_AUTHOR_BYTES_MAX, now_ms - limits.MEDIA_QUOTA_S * 1000
+        )
+        taking = await self._store.take_upload(upload, whole, NewUse(ticket, author, now_ms), quota)
+        if taking is Taking.TICKET_FULL:
+            raise Conflict("The ticket holds as many contents as it may.", code="media_ticket_full")
+        if taking is Taking.AUTHOR_FULL:
+            raise TooMany("That is more than one may bring in a day.", code="media_author_full")
         self._meter.media_taken(whole.size)
         return whole
 
@@ -234,7 +253,26 @@ class Contents:
         return Media(Digest(digest.hexdigest()), size, type_)
 
     async def _put(self, upload: str, index: int, data: bytearray) -> None:
-        await self._store.put_piece(upload, index, bytes(data), self._clock.now_ms())
+        writing = self._background(self._store.put_piece(upload, index, bytes(data), self._clock.now_ms()))
+        self._writing[upload] = writing
+        await asyncio.shield(writing)
+
+    async def _drop(self, upload: str) -> None:
+        """Forget an upload once its last piece, which no cancellation reaches, is written; else pruning finds it."""
+        writing = self._writing.pop(upload, None)
+        try:
+            if writing is not None:
+                await asyncio.wait([writing])
+            await self._store.drop_upload(upload)
+        except StoreUnavailable as error:
+            _log.warning("upload not dropped", reason=str(error))
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Begin something that goes on to its end, whatever becomes of its caller."""
+        task = asyncio.get_running_loop().create_task(work, name="upload")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _keep_pruning(self) -> None:
         while True:

@@ -66,6 +66,10 @@ chat platforms shrink them. It bounds what a flood may put on the disk until som
 MEDIA_QUOTA_S = 86_400
 """A day, over which an author's contents are counted."""
 
+MEDIA_UPLOADS_MAX = 2
+"""Uploads of one person, or of one account of a channel, that are under way at once: 40 MiB of pieces at worst that no
+quota counts yet."""
+
 MEDIA_UPLOAD_S = 120
 """Seconds for one upload over HTTP: 20 MiB on a bad line, 1.4 Mbit/s."""
 

@@ -198,6 +198,7 @@ ELSEWHERE = {
     "MEDIA_AUTHOR_BYTES_MAX": (MEDIA, "test_an_author_brings_so_many_bytes_a_day"),
     "MEDIA_QUOTA_S": (MEDIA, "test_an_author_brings_so_many_bytes_a_day"),
     "MEDIA_UNUSED_S": (MEDIA, "test_what_no_message_names_is_forgotten_after_a_day"),
+    "MEDIA_UPLOADS_MAX": (MEDIA, "test_two_uploads_of_one_author_are_under_way_at_once"),
     "MEDIA_UPLOAD_S": ("tests/server/test_media_api.py", "test_an_upload_that_dribbles_is_ended"),
     "BATCH_FRAMES_MAX": ("tests/server/test_grpc_sync.py", "test_a_message_has_so_many_frames"),
     "DOCUMENT_BYTES_MAX": (

@@ -1,5 +1,6 @@
 """Contents: taken as they are, shown in the conversation, given to those who may read it, and forgotten otherwise."""
 
+import asyncio
 import hashlib
 import itertools
 import json
@@ -311,3 +312,70 @@ async def test_a_commit_that_fails_shows_nothing_and_the_content_may_come_again(
     assert {} == (await talk(world, made.ticket)).media()
     shown = await attach(world, PNG)
     assert {f"{made.message}/0": media.spell(shown)} == (await talk(world, made.ticket)).media()
+
+
+class Line:
+    """An upload that has sent three pieces, and says no more until it is told to fail or to end."""
+
+    def __init__(self):
+        self.sent = asyncio.Event()
+        self.told = asyncio.get_running_loop().create_future()
+
+    async def __aiter__(self):
+        yield PNG + bytes(3 * limits.MEDIA_PIECE_BYTES)
+        self.sent.set()
+        await self.told
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing(world, store):
+    made = await chat(world)
+    for end in (lambda task, line: task.cancel(), lambda task, line: line.told.set_exception(ConnectionError())):
+        line = Line()
+        task = asyncio.create_task(world.contents.upload(SALES, made.ticket, aiter(line)))
+        await line.sent.wait()
+        assert 3 == len(store._pieces)
+        end(task, line)
+        with pytest.raises((asyncio.CancelledError, ConnectionError)):
+            await task
+        assert {} == store._pieces
+
+
+async def test_a_piece_that_is_being_written_when_its_upload_breaks_off_is_dropped_too(world, store, monkeypatch):
+    made = await chat(world)
+    begun, gate = asyncio.Event(), asyncio.Event()
+    put = store._inner.put_piece
+
+    async def slow(*piece):
+        begun.set()
+        await gate.wait()
+        await put(*piece)
+
+    monkeypatch.setattr(store._inner, "put_piece", slow)
+    task = asyncio.create_task(world.contents.upload(SALES, made.ticket, pieces(PNG + b"more")))
+    await begun.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()  # as a request's scope does, for as long as it is not gone
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    gate.set()
+    await world.contents.stop()
+
+    assert {} == store._pieces
+
+
+async def test_two_uploads_of_one_author_are_under_way_at_once(world):
+    made = await chat(world)
+    lines = [Line(), Line()]
+    tasks = [asyncio.create_task(world.contents.upload(SALES, made.ticket, aiter(line))) for line in lines]
+    for line in lines:
+        await line.sent.wait()
+    with pytest.raises(TooMany) as refused:
+        await world.contents.upload(SALES, made.ticket, pieces(JPEG))
+    assert "media_under_way" == refused.value.code
+    await world.contents.upload(SUPPORT, made.ticket, pieces(JPEG))
+    lines[0].told.set_result(None)
+    await tasks[0]
+    await world.contents.upload(SALES, made.ticket, pieces(PDF))
+    lines[1].told.set_result(None)
+    await tasks[1]
