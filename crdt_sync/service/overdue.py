@@ -5,7 +5,7 @@ meanwhile, and one that is killed in between has either told it or tells it late
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -21,7 +21,8 @@ from crdt_sync.service.live_ticket import Desk, LiveTicket
 from crdt_sync.service.projection import owed_in
 
 LOOK_S = 15.0  # what is red is so by the hour; an empty look is one read of an index
-PAGE_ROWS = 100  # at a time, so that commits of people come in between
+PAGE_ROWS = 10  # at a time, so that commits of people come in between: a ticket may have to be loaded for each
+FAILED_MAX = 1_000  # of one look, after which the next one begins anew
 
 _log = structlog.get_logger(__name__)
 
@@ -50,23 +51,29 @@ class Overdue:
     async def look(self) -> None:
         """Turn red whatever is to be by now; what fails stays for the next look."""
         assert self._committer is not None, "it was started with one"
-        done = PAGE_ROWS
-        while done == PAGE_ROWS:
-            jobs = [TurnRed(row) for row in await self._found()]
+        failed: set[StoredOwed] = set()
+        while len(failed) < FAILED_MAX and (rows := await self._found(failed)):
+            jobs = [TurnRed(row) for row in rows]
             for job in jobs:
                 self._committer.enqueue(job)
-            done = sum([await job.outcome for job in jobs])
+            failed |= {job.owed for job in jobs if not await job.outcome}
 
-    async def _found(self) -> Sequence[StoredOwed]:
+    async def _found(self, failed: Collection[StoredOwed]) -> Sequence[StoredOwed]:
+        """Return the next ones, behind those that have failed: they are the oldest, and would hold up all others."""
+        raised_by_ms = self._clock.now_ms() - self._red_after_ms
         try:
-            return await self._store.overdue(self._clock.now_ms() - self._red_after_ms, limit=PAGE_ROWS)
+            rows = await self._store.overdue(raised_by_ms, limit=PAGE_ROWS + len(failed))
         except StoreUnavailable as error:
             _log.warning("what is owed was not read", reason=str(error))
             return []
+        return [row for row in rows if row not in failed]
 
     async def _keep_looking(self) -> None:
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception:  # noqa: BLE001 - the task's boundary: nobody would look any more until a restart
+                _log.exception("what is owed was not looked at")
             await asyncio.sleep(LOOK_S)
 
 

@@ -19,6 +19,7 @@ from crdt_sync.service.sending import Report, lease_of
 from crdt_sync.wire import ysync
 from tests.fakes import ManualClock
 from tests.gated_store import GatedStore
+from tests.replica.loopback import until
 from tests.world import GATEWAY, LEAD, SALES, TECH, World, arrival
 
 HOUR_MS = 3_600_000
@@ -184,6 +185,41 @@ async def test_a_commit_that_fails_leaves_the_obligation_for_the_next_look(world
 
     store.refuses = lambda batch: False
     await world.overdue.look()
+    assert 1 == len(await told(world, "robot"))
+
+
+async def test_one_that_always_fails_holds_up_no_other(world, store, monkeypatch):
+    monkeypatch.setattr("crdt_sync.service.overdue.PAGE_ROWS", 1)
+    stuck = await withdrawn(world)
+    world.clock.advance(1)
+    other = await withdrawn(world)
+    world.clock.advance(HOUR_MS)
+    store.refuses = lambda batch: any(owed.ticket == stuck.id for owed in batch.owed)
+    await world.overdue.look()
+    assert [other.id[:8]] == [text[1:9] for text in await told(world, "robot")]
+
+    store.refuses = lambda batch: False
+    await world.overdue.look()
+    assert 2 == len(await told(world, "robot"))
+
+
+async def test_a_look_that_ends_in_a_fault_is_not_the_last_one(world, monkeypatch):
+    monkeypatch.setattr("crdt_sync.service.overdue.LOOK_S", 0)
+    await withdrawn(world)
+    world.clock.advance(HOUR_MS)
+    looks = [ValueError("a row does not decode"), None]
+    overdue = world.store.overdue
+
+    async def faulty(*args, **more):
+        if looks and (error := looks.pop(0)) is not None:
+            raise error
+        return await overdue(*args, **more)
+
+    monkeypatch.setattr(world.store, "overdue", faulty)
+    await world.overdue.stop()
+    world.overdue.start(world.committer)
+    await until(lambda: not looks)
+    await world.settle()
     assert 1 == len(await told(world, "robot"))
 
 
