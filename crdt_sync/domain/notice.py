@@ -42,6 +42,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         " code.",
         "no_ticket": "No ticket was found for this message, so it was noted nowhere. Write the ticket's code with it,"
         " such as #abcd2345.",
+        "contents": "{code}: only the names of pictures and files were noted.",
         "full": "{code}: not noted, because its notes are full.",
     },
     "zh": {
@@ -58,6 +59,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "colon": "：",
         "guessed": "{code}：已记入该工单，因为本群最近的通知与它有关。如指其他工单，请写明编号。",
         "no_ticket": "未找到对应工单，此消息没有记录。请写明工单编号，例如 #abcd2345。",
+        "contents": "{code}：图片和文件只记录了名称。",
         "full": "{code}：未能记录，该工单的备注已满。",
     },
 }
@@ -129,7 +131,7 @@ class Wording:
 
 
 def answer(language: Language, phrase: str, ticket: TicketId | None = None) -> str:
-    """Say to a group what became of its message: `guessed`, `no_ticket` or `full`."""
+    """Say to a group what became of its message: `guessed`, `no_ticket`, `contents` or `full`."""
     return _WORDS[language][phrase].format(code=short_code(ticket) if ticket is not None else "")
 
 

@@ -14,6 +14,7 @@ from crdt_sync.domain.access import GATEWAY
 from crdt_sync.domain.canonical import digest, dumps
 from crdt_sync.domain.group import Group
 from crdt_sync.domain.ids import ActorId, Digest, LaneId, TicketId
+from crdt_sync.domain.media import MEDIA_PARTS
 from crdt_sync.errors import Conflict
 from crdt_sync.ports import NewResult, TicketFilter
 from crdt_sync.protocol.room import Room
@@ -91,6 +92,8 @@ class Note:
         draft.update(live.form_room(lane), form.append_note(self._text()), SERVICE, trace=self._arrival.trace)
         if self._guessed:
             self._say(draft, "guessed", live.id)
+        if any(part.get("type") in MEDIA_PARTS for part in self._arrival.parts):
+            self._say(draft, "contents", live.id)
 
     async def _ticket(self, desk: Desk) -> TicketId | None:
         """Return the ticket that the message names, else the one of the newest notice; only one of the department's.
@@ -114,7 +117,7 @@ class Note:
 
     def _say(self, draft: Draft, phrase: str, ticket: TicketId | None = None) -> None:
         text = notice.answer(self._group.language, phrase, ticket)
-        draft.notify([to_group(self._group, ticket, f"answer:{self._origin}", text, draft.now_ms)])
+        draft.notify([to_group(self._group, ticket, f"{phrase}:{self._origin}", text, draft.now_ms)])
 
     def _text(self) -> str:
         arrival = self._arrival
