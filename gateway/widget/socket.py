@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from crdt_sync.errors import Malformed, TicketSyncError, TooLarge, TooMany, Unauthenticated, Unavailable
+from crdt_sync.errors import Malformed, ServiceError, TicketSyncError, TooLarge, TooMany, Unauthenticated, Unavailable
 from gateway.accounts import WebAccount
 from gateway.arrivals import Kept
 from gateway.channels.base import Callback, Request, Unverified
@@ -28,6 +28,7 @@ SUBPROTOCOL = "crdt-sync-widget.v1"
 _HELLO_S = 10.0  # from the handshake to the hello
 _SEND_S = 10.0  # for one frame; who reads so little comes back later
 _STORE_RETRY_MS = 2_000  # when a message cannot be kept now, because the disk fails or too many wait for the service
+_FAULT = 1011  # the protocol's own code for one of ours
 _FRAMES = Rate(burst=60, per_s=10)  # of one socket, of any kind
 
 _CLOSE_CODES: tuple[tuple[type[TicketSyncError], int], ...] = (
@@ -72,6 +73,10 @@ class VisitorSocket:
             await self._refuse(error)
         except WebSocketDisconnect:
             return
+        except Exception as error:  # noqa: BLE001 - the boundary of one page: it is told, and comes again
+            _log.error("visitor's socket failed", account=self._account, error=type(error).__name__)
+            self._around.counts.add("widget.failed")
+            await self._close(_FAULT, ServiceError.default_code)
 
     async def _open(self) -> None:
         site, around, offered = self._site, self._around, self._websocket.scope.get("subprotocols", ())
@@ -176,7 +181,7 @@ class VisitorSocket:
     async def _seen(self, fields: Mapping[str, Any], now_ms: int) -> None:
         """Tell the service which answers have arrived, or were read."""
         seq, state = fields.get("seq"), fields.get("state")
-        if not isinstance(seq, int) or state not in {"delivered", "read"}:
+        if type(seq) is not int or seq < 0 or state not in ("delivered", "read"):
             raise Malformed("This is no receipt.", code="seen")
         shown = min(seq, self._seq)
         entries = await self._around.log.unseen(self._account, self._visitor.id, shown, state)
@@ -222,11 +227,14 @@ class VisitorSocket:
         code = next(code for kind, code in _CLOSE_CODES if isinstance(error, kind))
         if isinstance(error, Unverified) and error.reason == "origin":
             code = 4403
+        await self._close(code, error.code)
+
+    async def _close(self, code: int, reason: str) -> None:
         try:
             async with asyncio.timeout(_SEND_S):
-                await self._websocket.close(code, error.code)
+                await self._websocket.close(code, reason)
         except (WebSocketDisconnect, TimeoutError):
-            _log.debug("nobody heard the refusal", code=code)
+            _log.debug("nobody heard the end", code=code)
 
 
 async def _first_to_end(*works: Coroutine[Any, Any, None]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery, Location, Part
 from gateway.bootstrap import Gateway
 from gateway.channels.web import FRAME_BYTES_MAX, TOKEN_MS
+from gateway.keeper import Keeper
 from gateway.outbound import Dead, Sent
 from gateway.visitor_log import RETAINED
 from gateway.widget import socket, transport, visitors
@@ -264,6 +265,8 @@ SAID_WRONG = {
     "no object": (["[]"], 4422),
     "no JSON": (["{"], 4422),
     "no receipt": ([{"t": "hello"}, {"t": "seen", "seq": "1", "state": "read"}], 4422),
+    "no state": ([{"t": "hello"}, {"t": "seen", "seq": 1, "state": []}], 4422),
+    "no place": ([{"t": "hello"}, {"t": "seen", "seq": -(10**30), "state": "read"}], 4422),
     "no stars": ([{"t": "hello"}, {"t": "rate", "stars": True}], 4422),
     "too many stars": ([{"t": "hello"}, {"t": "rate", "stars": 6}], 4422),
     "long comment": ([{"t": "hello"}, {"t": "rate", "stars": 5, "comment": "x" * 1_001}], 4422),
@@ -316,6 +319,18 @@ async def test_socket_that_does_not_stop_is_closed_and_another_visitor_is_undist
             await bystander.say(said(1))
             assert 1 == (await bystander.hear("ack"))["seq"]
         assert visitors.MESSAGES.burst + 1 == len(rig.rows("id"))
+
+
+async def test_fault_of_ours_ends_its_socket_with_a_code_and_is_counted(tmp_path, monkeypatch):
+    async def fail(*_):
+        raise KeyError("a bug")
+
+    async with site(tmp_path) as rig, page(rig.url, token=visitor_token()) as visitor:
+        await visitor.hear("welcome")
+        monkeypatch.setattr(Keeper, "keep", fail)
+        await visitor.say(said(1))
+        assert (1011, "internal") == await visitor.closed()
+        assert 1 == rig.gateway.counts["widget.failed"]
 
 
 async def test_address_that_opens_too_many_sockets_is_refused(tmp_path, monkeypatch):
