@@ -137,6 +137,16 @@ visitor_log = Table(
 
 Index("visitor_log_age", visitor_log.c.at_ms)
 
+visitor_forgotten = Table(
+    "visitor_forgotten",
+    metadata,
+    Column("account", String, nullable=False),
+    Column("conversation", String, nullable=False),
+    Column("seq", Integer, nullable=False),  # of the newest entry that was forgotten: open pages are as far as that
+    PrimaryKeyConstraint("account", "conversation"),
+    sqlite_with_rowid=False,
+)
+
 visitor_picture = Table(
     "visitor_picture",
     metadata,

@@ -2,7 +2,8 @@
 
 Platforms keep their customers' history for us; for a web page nobody else does. An entry is appended by the
 transaction that makes it true: a visitor's message with its row of the inbox, an answer before its delivery is
-reported as sent. A key is appended once, however often it comes.
+reported as sent. A key is appended once, however often it comes, for as long as its entry is kept. A sequence never
+begins anew, not even after all of it was forgotten: an open page would take what follows for known.
 """
 
 import json
@@ -11,13 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
+from sqlalchemy.dialects import sqlite
 
 from gateway.inbox_file import InboxFile
-from gateway.tables import visitor_log
+from gateway.tables import visitor_forgotten, visitor_log
 
 RETAINED = 200  # entries a conversation; who was away for longer is told to begin with the oldest of these
 _PAGE = 50
 _FORGOTTEN = 500  # entries at once: some milliseconds of the write lock
+
+_forgotten = sqlite.insert(visitor_forgotten)
+_REACHED = _forgotten.on_conflict_do_update(
+    set_={"seq": func.max(visitor_forgotten.c.seq, _forgotten.excluded.seq)}, index_elements=["account", "conversation"]
+)
 
 _RANKS: Mapping[str, int] = {"": 0, "delivered": 1, "read": 2}
 
@@ -104,8 +111,15 @@ class VisitorLog:
         """Forget some entries that are older; return whether there may be more. Raises `Unavailable`."""
         keys = visitor_log.c.account, visitor_log.c.conversation, visitor_log.c.seq
         old = select(*keys).where(visitor_log.c.at_ms < before_ms).order_by(visitor_log.c.at_ms).limit(_FORGOTTEN)
-        statement = delete(visitor_log).where(tuple_(*keys).in_(old))
-        return await self._file.change(lambda connection: connection.execute(statement).rowcount) == _FORGOTTEN
+
+        def change(connection: Connection) -> int:
+            rows = connection.execute(old).all()
+            if rows:
+                connection.execute(_REACHED, [row._asdict() for row in rows])
+                connection.execute(delete(visitor_log).where(tuple_(*keys).in_(rows)))
+            return len(rows)
+
+        return await self._file.change(change) == _FORGOTTEN
 
 
 def append(connection: Connection, account: str, conversation: str, key: str, content: str) -> None:
@@ -113,7 +127,10 @@ def append(connection: Connection, account: str, conversation: str, key: str, co
     known = select(visitor_log.c.seq).where(visitor_log.c.account == account, visitor_log.c.key == key)
     if connection.scalar(known) is not None:
         return
-    last = connection.scalar(select(func.max(visitor_log.c.seq)).where(*_of(account, conversation))) or 0
+    last = connection.scalar(select(func.max(visitor_log.c.seq)).where(*_of(account, conversation)))
+    if last is None:
+        forgotten = visitor_forgotten.c.account == account, visitor_forgotten.c.conversation == conversation
+        last = connection.scalar(select(visitor_forgotten.c.seq).where(*forgotten)) or 0
     row = {"account": account, "conversation": conversation, "seq": last + 1, "key": key, "content": content}
     fields = json.loads(content)
     connection.execute(insert(visitor_log).values(author=fields["from"], state="", at_ms=fields["at"], **row))

@@ -63,4 +63,6 @@ async def test_what_is_old_is_forgotten_and_the_sequence_goes_on(inbox, log, mon
 
     assert [("new", 4)] == [(entry.key, entry.seq) for entry in await log.after("a", "visitor-1", 0)]
     assert Extent(0, 0) == await log.extent("a", "visitor-0")
+    await log.append("a", "visitor-0", "newer", said("newer", 10 * HOUR_MS))
+    assert [("newer", 3)] == [(entry.key, entry.seq) for entry in await log.after("a", "visitor-0", 2)], "shown anew"
     assert (None, Picture("image/png", b"new")) == (await pictures.find(old), await pictures.find(new))
