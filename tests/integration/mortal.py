@@ -23,10 +23,10 @@ from crdt_sync.cli.main import main as serve
 from crdt_sync.server.bootstrap import Service
 from crdt_sync.service.outbox import Outbox
 from crdt_sync.service.tickets import Tickets
+from gateway import http
 from gateway.__main__ import main as gateway
 from gateway.arrivals import Arrival, Kept
 from gateway.forwarder import Forwarder
-from gateway.http import Intake
 from gateway.inbox import Inbox, Waiting
 
 ANSWER_S = 0.002  # a call that has no answer by then is under way
@@ -125,7 +125,7 @@ def _is_acknowledgement(_result: object, _response: Response, scope: Any, *_: ob
 
 
 GATEWAY: dict[str, Callable[[Pass], None]] = {
-    "gateway, after read": lambda passed: after(Intake, "_body", passed),
+    "gateway, after read": lambda passed: after(http, "body_of", passed),
     "gateway, before commit": lambda passed: within(Inbox, "_place", passed, lambda *_: True),
     "gateway, after commit, before ack": lambda passed: after(Inbox, "_insert", passed),
     "gateway, after ack": lambda passed: after(Response, "__call__", passed, _is_acknowledgement),
@@ -147,7 +147,7 @@ CORE: dict[str, Callable[[Pass], None]] = {
 }
 
 
-_POINTS = GATEWAY | CORE | dict(zip(CARELESS, (acknowledging_early, with_new_keys), strict=True))
+POINTS = GATEWAY | CORE | dict(zip(CARELESS, (acknowledging_early, with_new_keys), strict=True))
 
 
 def main() -> int:
@@ -163,7 +163,7 @@ def main() -> int:
             mark.write_text(point)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    _POINTS[point](passed)
+    POINTS[point](passed)
     if point not in CORE:
         return gateway(sys.argv[1:])
     serve()

@@ -1,4 +1,6 @@
 import random
+import subprocess
+import sys
 
 from tests.integration import mortal
 from tests.integration.chat_platform import WECHAT, WECOM
@@ -6,6 +8,11 @@ from tests.integration.gateway_kill import Plan, kills
 
 # `make soak` has every point, 200 messages a second, and the platforms' real patience.
 CUSTOMERS = {WECHAT: 20, WECOM: 5}
+
+
+def test_every_point_is_one_of_todays_code():
+    arming = "from tests.integration.mortal import POINTS\nfor arm in POINTS.values(): arm(lambda: None)"
+    subprocess.run([sys.executable, "-c", arming], check=True)
 
 
 async def test_what_the_platforms_believe_is_in_one_ticket_once_and_in_order_after_kills_of_both(tmp_path):
