@@ -27,12 +27,12 @@ def test_the_documented_example_says_what_is_documented():
     assert ["complaints", "returns", "everything-else"] == [rule.name for rule in desk.rules]
     assert {"priority": "high", "tags": "complaint"} == desk.rules[0].card
     assert desk.rule(Conversation("wechat", "shop", "c"), "我要投诉") is desk.rules[0]
-    assert ["Anna", "小博", "李"] == [person.name for person in desk.people]
+    assert ["Support 1", "客服二号", "销售一号"] == [person.name for person in desk.people]
     monday_10, monday_14, saturday = 1_790_560_800_000, 1_790_575_200_000, 1_791_597_600_000
     assert desk.hours.is_open(monday_10)
     assert desk.hours.is_open(saturday)
-    assert ["anna"] == desk.candidates("support", monday_10)
-    assert ["anna", "bo"] == desk.candidates("support", monday_14)
+    assert ["support-1"] == desk.candidates("support", monday_10)
+    assert ["support-1", "support-2"] == desk.candidates("support", monday_14)
     assert {"en", "zh"} == desk.away.keys()
     assert ["greeting"] == [reply.id for reply in desk.replies_of("sales")]
     (group,) = desk.groups.groups
