@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 
+from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.kinds import new_document
 from crdt_sync.documents.log import LogDocument
@@ -92,13 +93,13 @@ def named(history, kind, part=None):
 
 
 def written_by_the_service(history, sealed):
-    """The log and the forms of the ticket."""
+    """The log, the card and the forms of the ticket."""
     log = LogDocument(1)
     log.append(line.decode() for line in history.lines.values())
     forms = {named(history, DocumentKind.FORM, lane): FormDocument(1) for lane in history.spec["lanes"]}
     for digest, (lane, text) in sealed.items():
         forms[named(history, DocumentKind.FORM, lane)].put_payload(digest, text)
-    return {named(history, DocumentKind.LOG): log, **forms}
+    return {named(history, DocumentKind.LOG): log, named(history, DocumentKind.CARD): CardDocument(1), **forms}
 
 
 def replica(history, stored, department, *, with_forms=True):
