@@ -70,7 +70,8 @@ class MediaStore(Protocol):
         """Make an upload the content `media` that the ticket uses, all of it or nothing.
 
         Of a content that is stored already the new pieces are dropped, and a use that is there already counts no more.
-        If there is no room, the pieces are dropped.
+        If there is no room, the pieces are dropped. What is taken at the same moment does not count yet, so a quota
+        may be passed by the uploads that are under way at once.
         """
         ...
 

@@ -20,12 +20,12 @@ from crdt_sync.ports.media import NewUse, Quota, StoredMedia, Taking
 _pieces, _media, _uses = tables.media_pieces.c, tables.media.c, tables.media_uses.c
 
 
-def take(connection: Connection, *, upload: str, media: Media, use: NewUse, quota: Quota) -> Taking:
-    """Look under the lock, then write what there is room for."""
+def take(connection: Connection, *, upload: str, media: Media, use: NewUse, room: Taking) -> Taking:
+    """Write under the lock what there is `room` for; a use that is there needs none."""
     service_position.touch(connection)
     used = and_(_uses.ticket == use.ticket, _uses.digest == media.digest)
     is_used = connection.scalar(select(_uses.ticket).where(used)) is not None
-    taking = Taking.TAKEN if is_used else _taking(connection, media.size, use, quota)
+    taking = Taking.TAKEN if is_used else room
     is_there = connection.scalar(select(_media.digest).where(_media.digest == media.digest)) is not None
     if is_there or taking is not Taking.TAKEN:
         drop(connection, upload=upload)
@@ -39,6 +39,17 @@ def take(connection: Connection, *, upload: str, media: Media, use: NewUse, quot
         new = (use.ticket, media.digest, use.author, use.at_ms, False)
         transaction.add_rows(connection, tables.media_uses, [new])
     return taking
+
+
+def room(connection: Connection, *, size: int, use: NewUse, quota: Quota) -> Taking:
+    """Sum up what the ticket and the author have, in a time that grows with it."""
+    sizes = select(func.coalesce(func.sum(_media.size), 0)).join(tables.media_uses, _uses.digest == _media.digest)
+    if (connection.scalar(sizes.where(_uses.ticket == use.ticket)) or 0) + size > quota.ticket_bytes:
+        return Taking.TICKET_FULL
+    lately = sizes.where(_uses.author == use.author, _uses.at_ms >= quota.since_ms)
+    if (connection.scalar(lately) or 0) + size > quota.author_bytes:
+        return Taking.AUTHOR_FULL
+    return Taking.TAKEN
 
 
 def drop(connection: Connection, *, upload: str) -> None:
@@ -65,16 +76,6 @@ def prune(connection: Connection, *, before_ms: int) -> int:
     return gone + connection.execute(loose).rowcount
 
 
-def _taking(connection: Connection, size: int, use: NewUse, quota: Quota) -> Taking:
-    sizes = select(func.coalesce(func.sum(_media.size), 0)).join(tables.media_uses, _uses.digest == _media.digest)
-    if (connection.scalar(sizes.where(_uses.ticket == use.ticket)) or 0) + size > quota.ticket_bytes:
-        return Taking.TICKET_FULL
-    lately = sizes.where(_uses.author == use.author, _uses.at_ms >= quota.since_ms)
-    if (connection.scalar(lately) or 0) + size > quota.author_bytes:
-        return Taking.AUTHOR_FULL
-    return Taking.TAKEN
-
-
 class MediaQueries:
     """What a store on a SQL database does of the above, each in a transaction of its own."""
 
@@ -90,8 +91,9 @@ class MediaQueries:
         await self._database.write(partial(drop, upload=upload))
 
     async def take_upload(self, upload: str, media: Media, use: NewUse, quota: Quota) -> Taking:
-        """Decide under the lock of commits."""
-        return await self._database.write(partial(take, upload=upload, media=media, use=use, quota=quota))
+        """Sum up before the lock of commits, so that nobody waits for that; see the port for what it costs."""
+        there = await self._database.read(partial(room, size=media.size, use=use, quota=quota))
+        return await self._database.write(partial(take, upload=upload, media=media, use=use, room=there))
 
     async def media(self, ticket: TicketId, digest: Digest) -> StoredMedia | None:
         """Read by two primary keys."""
