@@ -100,8 +100,10 @@ class Ingest:
         if self.arrival.account not in self.principal.accounts:
             raise Forbidden(f"The token does not name the account {self.arrival.account[:60]!r}.", code="account")
         self._opening, self._note, self._given, self._saying, self.builds_on = None, None, None, None, ()
+        self._known = None
+        known = await self._admitted(desk, draft)
         group = desk.groups.bound(self.arrival.account, self.arrival.conversation)
-        if group is not None:
+        if group is not None and known is None:  # what came before the conversation was bound stays what it was
             self._note = Note(self.arrival, group)
             await self._note.prepare(desk, draft)
             self.builds_on = self._note.builds_on
@@ -111,15 +113,21 @@ class Ingest:
             self.live = await desk.get(self._told[0].ticket)
             await desk.with_talk(self.live)
             return
-        id_ = message.origin_id(self.arrival.account, self.arrival.key)
-        stored = None if id_ in draft.messages else await desk.store.message(id_)
-        self._known = draft.messages.get(id_) or ((stored.ticket, stored.record) if stored else None)
-        if self._known is None:
+        self._known = known
+        if known is None:
             self._rule = self.reception.rule(self._customer, self.arrival.parts)
             live = await (self._told_ticket(desk) if self.arrival.about else self._conversation(desk, draft))
             await desk.with_talk(live)
             self.live, self._posted = live, self._message(live.id)
             await self._receive(desk, draft, live)
+
+    async def _admitted(self, desk: Desk, draft: Draft) -> tuple[TicketId, str] | None:
+        """Return the message that came before under the platform's key, and its ticket."""
+        id_ = message.origin_id(self.arrival.account, self.arrival.key)
+        if id_ in draft.messages:
+            return draft.messages[id_]
+        stored = await desk.store.message(id_)
+        return (stored.ticket, stored.record) if stored is not None else None
 
     async def _receive(self, desk: Desk, draft: Draft, live: LiveTicket) -> None:
         """Decide who is given the conversation, if it begins or comes back, and what the customer is told."""

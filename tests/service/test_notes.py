@@ -103,6 +103,19 @@ async def test_a_replay_adds_nothing_over_a_restart_too(world, store):
     assert 1 == (await notes_of(world, view.id)).count("once")
 
 
+async def test_what_came_before_the_conversation_was_bound_is_no_note_when_it_comes_again(store):
+    before, after = await World.start(store), await World.start(store, groups=groups())
+    text = said("1", "once")
+    (first,) = await take(before, text)
+    (again,) = await take(after, text)
+    for each in (before, after):
+        await each.stop()
+
+    assert ("accepted", "duplicate", first.ticket) == (first.status, again.status, again.ticket)
+    assert "" == await notes_of(after, first.ticket)
+    assert 1 == len(await store.messages(first.ticket))
+
+
 async def test_without_a_code_it_goes_where_the_newest_notice_was_about_and_that_is_said(world):
     await world.opened()
     newest = await world.opened()
