@@ -99,6 +99,7 @@ class OutboxFilter:
     account: str | None = None
     after: int = 0  # a `place`
     notices: bool = False  # those alone
+    conversation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,6 @@ from crdt_sync.service.live_ticket import CHAT, Desk, LiveTicket
 from crdt_sync.service.notes import Note
 from crdt_sync.service.reception import Given, Reception
 
-CLAIMED_AT_ONCE_MAX = 1_000  # parts of one account that are being sent; a gateway has a fifth of it under way at most
 SEQUENCES_MAX = 10_000  # tickets that one conversation may have had; each look-up is one indexed row
 
 IngestStatus = Literal["accepted", "duplicate", "rejected", "retry_later"]
@@ -203,10 +202,8 @@ class Ingest:
 
     async def _is_being_sent(self, desk: Desk, now_ms: int) -> bool:
         arrival = self.arrival
-        sending = await desk.store.deliveries(
-            OutboxFilter(DeliveryState.SENDING, arrival.account), limit=CLAIMED_AT_ONCE_MAX
-        )
-        return any(row.conversation == arrival.conversation and row.due_ms > now_ms for row in sending)
+        here = OutboxFilter(DeliveryState.SENDING, arrival.account, conversation=arrival.conversation)
+        return any(row.due_ms > now_ms for row in await desk.store.deliveries(here))
 
     async def _own(self, desk: Desk, id_: str) -> StoredDelivery | None:
         """Return a part to this other side by its id; another's is nobody's to tell of."""

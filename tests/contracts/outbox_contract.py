@@ -175,6 +175,8 @@ class OutboxContract:
 
         assert [*leased, *rows[1:]] == await store.deliveries(OutboxFilter())
         assert rows[1:2] == await store.deliveries(OutboxFilter(DeliveryState.PENDING, "shop"))
+        assert rows[:0] == await store.deliveries(OutboxFilter(account="shop", conversation="li"))
+        assert rows[1:2] == await store.deliveries(OutboxFilter(DeliveryState.PENDING, "shop", conversation="chen"))
         assert rows[1:2] == await store.deliveries(OutboxFilter(after=leased[0].place), limit=1)
 
     async def test_notices_are_listed_alone(self, store: Store):

@@ -82,7 +82,7 @@ class MemoryOutbox:
             row
             for row in self._ordered()
             if row.place > where.after and where.state in {None, row.state} and where.account in {None, row.account}
-            if row.is_notice or not where.notices
+            if (row.is_notice or not where.notices) and where.conversation in {None, row.conversation}
         ][:limit]
 
     async def amend_delivery(self, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:

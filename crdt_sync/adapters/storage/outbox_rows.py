@@ -144,6 +144,8 @@ def listing(where: OutboxFilter, limit: int) -> Select[Any]:
         found = found.where(_COLUMNS.state == where.state, *([tables.OPEN] if where.state in OPEN else []))
     if where.account is not None:
         found = found.where(_COLUMNS.account == where.account)
+    if where.conversation is not None:
+        found = found.where(_COLUMNS.conversation == where.conversation)
     if where.notices:
         found = found.where(tables.NOTICE)
     return found
