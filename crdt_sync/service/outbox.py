@@ -5,6 +5,7 @@ and so does the time at which a lease lapses or a retry is due.
 """
 
 import asyncio
+import json
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -214,13 +215,15 @@ class Outbox:
     async def look(self) -> None:
         """Show on tickets what operators dropped, and have everybody look for what others changed.
 
-        A notice that may have been sent is given up: its group can do without one sooner than without all others.
+        A notice that may have been sent is given up: its group can do without one sooner than without all others. The
+        end of which a customer hears is not: it goes where a second send is known.
         """
         assert self._committer is not None, "it was started with one"
         try:
             dropped = await self._store.deliveries(OutboxFilter(state=DeliveryState.DROPPED))
             doubtful = await self._store.deliveries(OutboxFilter(state=DeliveryState.UNKNOWN, notices=True))
-            for row in (*dropped, *doubtful):
+            given_up = [row for row in doubtful if json.loads(row.content)["type"] != "event"]
+            for row in (*dropped, *given_up):
                 self._committer.enqueue(Bury(row, self._meter.settled))
         except StoreUnavailable as error:
             _log.warning("outbox not read", reason=str(error))

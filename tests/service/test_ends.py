@@ -161,6 +161,16 @@ async def test_a_part_that_is_called_by_our_own_id_is_told_of_even_before_it_was
     assert ticket != kept.ticket, "a notice of another's part is kept as a message of who told it"
 
 
+async def test_an_end_of_unknown_fate_is_not_given_up(world, store):
+    await close(world, await chat(world))
+    (row,) = await store.deliveries(OutboxFilter(notices=True))
+    await store.amend_delivery(row.id, [DeliveryState.PENDING], DeliveryState.UNKNOWN)
+    await world.outbox.look()
+    await world.settle()
+
+    assert DeliveryState.UNKNOWN is (await store.delivery(row.id)).state
+
+
 def test_a_conversation_that_hears_events_is_read_as_it_was_spelt():
     for hears in (True, False):
         one = Conversation("web", "site", "visitor", hears_events=hears)
