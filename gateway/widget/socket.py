@@ -59,7 +59,7 @@ class VisitorSocket:
         self._site, self._around = site, site.around
         self._websocket = websocket
         self._account = site.channel.account
-        self._address = websocket.client.host if websocket.client is not None else ""
+        self._source = source_of(websocket.client.host if websocket.client is not None else "")
         self._frames = Bucket(_FRAMES)
         self._token = ""
         self._visitor = Visitor("", 0)
@@ -84,9 +84,9 @@ class VisitorSocket:
         site.channel.check_origin(self._websocket.headers)
         if SUBPROTOCOL not in offered:
             raise Malformed("Another version is spoken here.", code="subprotocol")
-        if not around.visitors.admits(around.visitors.handshakes, source_of(self._address)):
+        if not around.visitors.admits(around.visitors.handshakes, self._source):
             raise TooMany("Too many came from here.", code="too_many_handshakes")
-        with around.visitors.arrive():
+        with around.visitors.arrive(self._source):
             hello = await self._hello()
             with around.visitors.enter((self._account, self._visitor.id)) as woken:
                 around.counts.add("widget.opened")
@@ -108,6 +108,8 @@ class VisitorSocket:
             if self._visitor.expires_at_ms - now_ms > TOKEN_MS // 2:
                 return hello
             visitor = self._visitor.id
+        elif not self._around.visitors.admits(self._around.visitors.newcomers, self._source):
+            raise TooMany("Too many that nobody knows came from here.", code="too_many_newcomers")
         else:
             visitor = self._around.chance.octets(16).hex()
         self._token = self._site.channel.issue(visitor, now_ms=now_ms)
@@ -158,7 +160,7 @@ class VisitorSocket:
             await self._seen(fields, now_ms)
         elif fields.get("t") == "rate":
             await self._rate(fields, now_ms)
-        elif wait_ms := self._around.visitors.message_wait_ms(self._visitor.id, self._address):
+        elif wait_ms := self._around.visitors.message_wait_ms(self._visitor.id, self._source):
             self._around.counts.add("widget.busy")
             await self._send({"t": "busy", "cid": _cid(fields), "retry_ms": wait_ms})
         else:

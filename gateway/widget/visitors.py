@@ -5,6 +5,7 @@ nothing here, and several tabs see the same in the same order.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -18,8 +19,10 @@ from gateway.visitor_log import VisitorLog
 from gateway.widget.entries import entry_of
 
 SOCKETS_MAX = 10_000  # of all visitors, some 20 kB each
+ADDRESS_SOCKETS_MAX = 500  # so that no one of them takes the room of all
 TABS_MAX = 20  # sockets of one visitor
 HANDSHAKES = Rate(burst=60, per_s=1)  # of one address, behind which a whole office may sit
+NEWCOMERS = Rate(burst=60, per_s=0.1)  # of one address: each may become a ticket
 MESSAGES = Rate(burst=10, per_s=0.5)  # of one visitor: nobody types faster for long
 ADDRESS_MESSAGES = Rate(burst=100, per_s=5)
 PICTURES = Rate(burst=5, per_s=0.05)  # of one visitor
@@ -34,8 +37,9 @@ class Visitors:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._open: dict[Conversation, list[asyncio.Event]] = {}
-        self._count = 0
+        self._held: Counter[str] = Counter()  # sockets of each source
         self.handshakes = Buckets(HANDSHAKES)
+        self.newcomers = Buckets(NEWCOMERS)
         self._messages = Buckets(MESSAGES)
         self._addresses = Buckets(ADDRESS_MESSAGES)
         self._pictures = Buckets(PICTURES)
@@ -43,15 +47,17 @@ class Visitors:
         self.stopping = False
 
     @contextmanager
-    def arrive(self) -> Iterator[None]:
+    def arrive(self, source: str) -> Iterator[None]:
         """Count a socket for as long as it lasts; raises `Unavailable` where there is no room, or at a stop."""
-        if self.stopping or self._count >= SOCKETS_MAX:
+        if self.stopping or self._held.total() >= SOCKETS_MAX or self._held[source] >= ADDRESS_SOCKETS_MAX:
             raise Unavailable("There is no room for another socket.", code="full")
-        self._count += 1
+        self._held[source] += 1
         try:
             yield
         finally:
-            self._count -= 1
+            self._held[source] -= 1
+            if not self._held[source]:
+                del self._held[source]
 
     @contextmanager
     def enter(self, conversation: Conversation) -> Iterator[asyncio.Event]:
@@ -83,9 +89,9 @@ class Visitors:
         """Take sockets again."""
         self.stopping = False
 
-    def message_wait_ms(self, visitor: str, address: str) -> int:
+    def message_wait_ms(self, visitor: str, source: str) -> int:
         """How long until the visitor may say something more; 0 takes the tokens for it."""
-        now_ms, source = self._clock.now_ms(), source_of(address)
+        now_ms = self._clock.now_ms()
         wait_ms = max(self._messages.wait_ms(visitor, now_ms), self._addresses.wait_ms(source, now_ms))
         if not wait_ms:
             self._messages.take(visitor, now_ms)

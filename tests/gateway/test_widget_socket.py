@@ -10,7 +10,7 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery, Location, Part
 from gateway.bootstrap import Gateway
 from gateway.channels.web import FRAME_BYTES_MAX, TOKEN_MS
 from gateway.keeper import Keeper
-from gateway.outbound import Dead, Sent
+from gateway.outbound import Dead, Rate, Sent
 from gateway.visitor_log import RETAINED
 from gateway.widget import socket, transport, visitors
 from tests.gateway import rig
@@ -339,6 +339,34 @@ async def test_address_that_opens_too_many_sockets_is_refused(tmp_path, monkeypa
             rig.gateway._visitors.handshakes.take("127.0.0.1", rig.clock.now_ms())
         async with page(rig.url, token=visitor_token()) as visitor:
             assert (4429, "too_many_handshakes") == await visitor.closed()
+
+
+async def test_address_brings_somebody_new_less_often_than_somebody_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(visitors, "NEWCOMERS", Rate(burst=1, per_s=0.5))
+    async with site(tmp_path) as rig:
+        async with page(rig.url, token="") as first:
+            await first.hear("welcome")
+        async with page(rig.url, token="") as second:
+            assert (4429, "too_many_newcomers") == await second.closed()
+        async with page(rig.url, token=visitor_token()) as known:
+            await known.hear("welcome")
+        rig.clock.advance(2)
+        async with page(rig.url, token="") as third:
+            await third.hear("welcome")
+
+
+async def test_address_holds_so_many_sockets_and_no_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(visitors, "ADDRESS_SOCKETS_MAX", 1)
+    async with site(tmp_path) as rig:
+        async with page(rig.url, token=visitor_token()) as first:
+            await first.hear("welcome")
+            async with page(rig.url, token=visitor_token(visitor="f" * 32)) as second:
+                assert (1013, "full") == await second.closed()
+            with rig.gateway._visitors.arrive("192.0.2.1"):
+                pass
+        async with page(rig.url, token=visitor_token()) as third:
+            await third.hear("welcome")
+        assert "192.0.2.1" not in rig.gateway._visitors._held
 
 
 async def test_visitor_has_so_many_tabs_and_no_more(tmp_path, monkeypatch):
