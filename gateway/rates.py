@@ -2,7 +2,7 @@
 
 from gateway.outbound import Limits, Rate
 
-_IDLE_LOOK = 1_000  # conversations; beyond so many, those that have rested long enough are forgotten
+_IDLE_LOOK = 1_000  # names; beyond so many, and twice what was left then, those that have rested are forgotten
 
 
 class Bucket:
@@ -32,6 +32,7 @@ class Buckets:
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
         self._buckets: dict[str, Bucket] = {}
+        self._look = _IDLE_LOOK
 
     def wait_ms(self, name: str, now_ms: int) -> int:
         """How long until there is a token."""
@@ -41,8 +42,9 @@ class Buckets:
     def take(self, name: str, now_ms: int) -> None:
         """Take a token."""
         self._buckets.setdefault(name, Bucket(self._rate)).take(now_ms)
-        if len(self._buckets) > _IDLE_LOOK:
+        if len(self._buckets) > self._look:
             self._buckets = {name: bucket for name, bucket in self._buckets.items() if not bucket.is_full(now_ms)}
+            self._look = max(_IDLE_LOOK, 2 * len(self._buckets))
 
 
 class Throttle:

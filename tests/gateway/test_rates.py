@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.outbound import Limits, Rate
-from gateway.rates import Bucket, Throttle
+from gateway.rates import Bucket, Buckets, Throttle
 
 
 def sent(bucket, asked_ms):
@@ -63,3 +63,12 @@ def test_conversations_that_have_rested_are_forgotten(rest_ms):
     for number in range(1_001):
         throttle.take(f"customer-{number}", number * rest_ms)
     assert (1_001 if rest_ms == 0 else 1) == len(throttle._conversations._buckets)
+
+
+def test_looking_for_who_has_rested_costs_a_flood_of_names_no_more_than_twice_each(monkeypatch):
+    looked = []
+    monkeypatch.setattr(Bucket, "is_full", lambda _, now_ms: looked.append(now_ms))
+    buckets = Buckets(Rate(1, 1))
+    for number in range(5_000):
+        buckets.take(f"customer-{number}", 0)
+    assert 0 < len(looked) <= 2 * 5_000
