@@ -16,7 +16,8 @@ from gateway.media import UPLOADED, Content, MediaFailed, MediaPort, refused
 from gateway.outbound import Dead, RetryLater
 
 IN_FLIGHT_MAX = 2  # contents in memory at once, 40 MiB at worst
-_FETCH_S = 25.0  # under a lease of half a minute
+_READY_S = 20.0  # for all of it; with the wait for a rate before it, under a lease of half a minute
+_NAMED_MAX = 1_000  # names that parts still to be sent have on their platform, which keeps them for three days
 _GONE = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
 
 _log = structlog.get_logger(__name__)
@@ -29,7 +30,8 @@ class Uploads:
         self._ports = ports
         self._token = token
         self._counts = counts
-        self._room = asyncio.Semaphore(IN_FLIGHT_MAX)
+        self._under_way = 0
+        self._named: dict[str, tuple[str, str]] = {}
 
     async def ready(self, stub: EgressServiceStub, delivery: pb.Delivery) -> pb.Delivery | RetryLater | Dead:
         """Return the delivery as its sender takes it: a content has the platform's own name there.
@@ -41,22 +43,41 @@ class Uploads:
             return delivery
         if not media.platform_id.startswith(UPLOADED):
             return Dead("no_media")
-        async with self._room:
-            try:
-                named = await self._upload(stub, delivery, port)
-            except MediaFailed as error:
-                return RetryLater(error.code, error.delay_ms) if error.again else Dead(error.code)
-            except grpc.aio.AioRpcError as error:
-                return Dead("no_media") if error.code() in _GONE else RetryLater("content")
+        try:
+            named = self._named.get(delivery.id) or await self._name(stub, delivery, port)
+        except MediaFailed as error:
+            return RetryLater(error.code, error.delay_ms) if error.again else Dead(error.code)
+        except grpc.aio.AioRpcError as error:
+            return Dead("no_media") if error.code() in _GONE else RetryLater("content")
+        except TimeoutError:
+            return RetryLater("content")
+        except Exception as error:  # noqa: BLE001 - a boundary: whatever it is, nothing was sent
+            _log.error("upload failed", account=delivery.account, delivery=delivery.id, error=type(error).__name__)
+            return RetryLater("upload_failed")
         ready = pb.Delivery()
         ready.CopyFrom(delivery)
         ready.part.media.platform_id, ready.part.media.name = named
         return ready
 
+    async def _name(self, stub: EgressServiceStub, delivery: pb.Delivery, port: MediaPort) -> tuple[str, str]:
+        """Have the content named by the platform, once for all attempts at the part: some count what one uploads."""
+        if self._under_way >= IN_FLIGHT_MAX:
+            raise MediaFailed("uploads_busy", again=True)  # a part that waited here would outlive its lease
+        self._under_way += 1
+        try:
+            async with asyncio.timeout(_READY_S):
+                named = await self._upload(stub, delivery, port)
+        finally:
+            self._under_way -= 1
+        self._named[delivery.id] = named
+        if len(self._named) > _NAMED_MAX:
+            del self._named[next(iter(self._named))]
+        return named
+
     async def _upload(self, stub: EgressServiceStub, delivery: pb.Delivery, port: MediaPort) -> tuple[str, str]:
         metadata = (("authorization", f"Bearer {self._token()}"),)
         kind, data = delivery.part.media.type, bytearray()
-        call = stub.Fetch(pb.FetchRequest(delivery=delivery.id), timeout=_FETCH_S, metadata=metadata)
+        call = stub.Fetch(pb.FetchRequest(delivery=delivery.id), timeout=_READY_S, metadata=metadata)
         told = pb.MediaContent()
         async for step in call:
             if step.WhichOneof("step") == "content":
