@@ -167,14 +167,18 @@ class VisitorSocket:
             await self._keep(fields, *received.callbacks)
 
     async def _keep(self, fields: Mapping[str, Any], callback: Callback) -> None:
-        """Answer once it is committed."""
+        """Answer once it is committed; of what cannot be read nothing is kept, as nobody would say it again."""
+        if callback.code is not None:
+            self._around.counts.add(f"widget.refused.{callback.code}")
+            await self._send({"t": "refused", "cid": _cid(fields), "code": callback.code})
+            return
         try:
             kept = await self._around.keeper.keep(self._account, callback)
         except Unavailable:
             await self._send({"t": "busy", "cid": _cid(fields), "retry_ms": _STORE_RETRY_MS})
             return
         if callback.entry is None:
-            await self._send({"t": "refused", "cid": _cid(fields), "code": callback.code or "unknown"})
+            await self._send({"t": "refused", "cid": _cid(fields), "code": "unknown"})
             return
         seq = await self._around.log.seq_of(self._account, callback.keys[0])
         await self._send({"t": "ack", "cid": _cid(fields), "seq": seq, "dup": kept is Kept.DUPLICATE})

@@ -286,13 +286,19 @@ async def test_frame_that_will_not_do_ends_the_socket_with_a_code(tmp_path, give
 
 @pytest.mark.parametrize(
     "frame",
-    [{"t": "msg", "cid": "short", "text": "x"}, {"t": "msg", "cid": "number-1", "text": " "}, {"t": "msg", "cid": 1}],
+    [
+        {"t": "msg", "cid": "short", "text": "x"},
+        {"t": "msg", "cid": "number-1", "text": " "},
+        {"t": "msg", "cid": 1},
+        "no JSON",
+    ],
 )
-async def test_message_that_cannot_be_kept_is_refused_by_name_and_set_aside(tmp_path, frame):
+async def test_message_that_cannot_be_read_is_refused_and_leaves_nothing(tmp_path, frame):
     async with site(tmp_path) as rig, page(rig.url, token=visitor_token()) as visitor:
         await visitor.say(frame)
         assert "malformed" == (await visitor.hear("refused"))["code"]
-        assert [("dead", "malformed")] == rig.rows("state, code")
+        assert [] == rig.rows("id")
+        assert 1 == rig.gateway.counts["widget.refused.malformed"]
 
 
 async def test_flood_is_told_to_wait_and_what_it_said_is_kept_when_said_again(tmp_path):

@@ -187,6 +187,11 @@ class TestWeb(ChannelContract):
     def handshake(self):
         return None
 
+    async def test_unreadable_content_is_acknowledged_and_set_aside(self, rig):
+        """Nobody would send it again: the page is our own."""
+        assert [200, 200] == [(await self.deliver(rig, self.unreadable())).status_code for _ in range(2)]
+        assert [] == rig.rows("id")
+
     async def deliver(self, rig, post):
         token = post.headers["authorization"].removeprefix("Bearer ")
         async with page(rig.url, origin=post.headers["origin"], token=token or "none") as visitor:
