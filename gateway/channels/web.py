@@ -1,8 +1,8 @@
 """The chat widget on a web page: a channel of our own, whose other side is a visitor with a signed token.
 
 Owns the tokens, the reading of what a visitor says, and what the visitor's own log keeps of it. A frame of a socket
-is a `Request` whose headers are those of its handshake, with the token of its hello as `authorization`: so each frame
-is verified whole, and a token that ends is noticed by the next one.
+is a `Request` whose headers are those of its handshake, with the token of its hello as `authorization`: so what
+is kept is verified whole, by whatever way it came.
 """
 
 import hashlib

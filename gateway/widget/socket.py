@@ -150,8 +150,8 @@ class VisitorSocket:
             await self._take(frame, now_ms)
 
     async def _take(self, frame: bytes, now_ms: int) -> None:
-        shown = {**self._websocket.headers, "authorization": f"Bearer {self._token}"}
-        received = self._site.channel.receive(Request({}, shown, frame), now_ms=now_ms)
+        if now_ms >= self._visitor.expires_at_ms:
+            raise Unverified("timestamp")
         try:
             fields = frame_fields(frame)
         except Malformed:
@@ -164,6 +164,8 @@ class VisitorSocket:
             self._around.counts.add("widget.busy")
             await self._send({"t": "busy", "cid": _cid(fields), "retry_ms": wait_ms})
         else:
+            shown = {**self._websocket.headers, "authorization": f"Bearer {self._token}"}
+            received = self._site.channel.receive(Request({}, shown, frame), now_ms=now_ms)
             await self._keep(fields, *received.callbacks)
 
     async def _keep(self, fields: Mapping[str, Any], callback: Callback) -> None:
@@ -191,9 +193,8 @@ class VisitorSocket:
             raise Malformed("This is no receipt.", code="seen")
         shown = min(seq, self._seq)
         entries = await self._around.log.unseen(self._account, self._visitor.id, shown, state)
-        for entry in entries:
-            notice = self._site.channel.notice(self._visitor.id, entry.key, state, now_ms=now_ms)
-            await self._around.keeper.keep(self._account, notice)
+        notices = (self._site.channel.notice(self._visitor.id, one.key, state, now_ms=now_ms) for one in entries)
+        await asyncio.gather(*(self._around.keeper.keep(self._account, notice) for notice in notices))
         if entries:
             await self._around.log.mark(self._account, self._visitor.id, entries, state)
 

@@ -8,7 +8,7 @@ import pytest
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery, Location, Part
 from gateway.bootstrap import Gateway
-from gateway.channels.web import FRAME_BYTES_MAX, TOKEN_MS
+from gateway.channels.web import FRAME_BYTES_MAX, TOKEN_MS, Web
 from gateway.keeper import Keeper
 from gateway.outbound import Dead, Rate, Sent
 from gateway.visitor_log import RETAINED
@@ -129,6 +129,28 @@ async def test_answers_that_were_seen_are_told_to_the_service_once(tmp_path):
             assert ["read", "read"] == [(await visitor.hear("msg"))["state"] for _ in range(2)]
 
 
+async def test_receipt_of_many_answers_waits_for_one_commit_and_is_read_once(tmp_path, monkeypatch):
+    keep, under_way, most, received = Keeper.keep, [], [], []
+
+    async def watched(self, account, callback):
+        under_way.append(callback)
+        most.append(len(under_way))
+        kept = await keep(self, account, callback)
+        under_way.remove(callback)
+        return kept
+
+    monkeypatch.setattr(Keeper, "keep", watched)
+    async with site(tmp_path) as rig, page(rig.url, token=visitor_token()) as visitor:
+        for number in range(3):
+            await answer(rig, f"d{number}", "answer")
+            await visitor.hear("msg")
+        monkeypatch.setattr(Web, "receive", lambda *_, **__: received.append("a signature is verified again"))
+        await visitor.say({"t": "seen", "seq": 3, "state": "read"})
+        await visitor.say({"t": "rate", "stars": 5})
+        await visitor.hear("refused")
+    assert (3, []) == (max(most), received)
+
+
 async def end(rig, id_="e1", event="ended"):
     delivery = Delivery(id=id_, account="site", conversation=VISITOR, part=Part(event=event))
     return await rig.gateway.senders["site"].send(delivery)
@@ -247,12 +269,13 @@ async def test_token_of_the_secret_before_is_taken_and_renewed_once_half_its_lif
         assert visitor_token() == renewed
 
 
-async def test_token_that_ends_ends_its_open_socket(tmp_path):
+@pytest.mark.parametrize("frame", [said(1), {"t": "seen", "seq": 0, "state": "read"}], ids=["msg", "seen"])
+async def test_token_that_ends_ends_its_open_socket(tmp_path, frame):
     async with site(tmp_path) as rig:
         async with page(rig.url, token=visitor_token(T5_NOW_S - TOKEN_MS // 1000 + 1)) as visitor:
             renewed = await visitor.hear("welcome")
             rig.clock.advance(TOKEN_MS / 1000)
-            await visitor.say(said(1))
+            await visitor.say(frame)
             assert (4401, "unauthenticated") == await visitor.closed()
         assert renewed["token"]
         assert [] == rig.rows("id")
