@@ -135,7 +135,7 @@ class OutboxStore(Protocol):
         ...
 
     async def newest_notice(self, account: str, conversation: str) -> TicketId | None:
-        """Return the ticket of the newest notice to a group that was about one."""
+        """Return the ticket of the newest notice about one that was sent to a group."""
         ...
 
     async def deliveries(self, where: OutboxFilter, *, limit: int = 100) -> Sequence[StoredDelivery]:

@@ -2,10 +2,12 @@
 
 import pytest
 
+from crdt_sync.domain.delivery import DeliveryState
 from crdt_sync.domain.ids import Position
 from crdt_sync.ports import Batch, Store, StoreConflict
 from crdt_sync.ports.owed import StoredOwed
 from tests.contracts.batches import claim, delivery, event, message, name, notice, owed, update
+from tests.contracts.outbox_contract import changed
 
 
 class OwedContract:
@@ -40,6 +42,10 @@ class OwedContract:
         rows = [notice("n-1", "one"), notice("n-2", "two"), notice("n-3", ""), notice("n-4", "three", to="other")]
         await store.commit(Batch(messages=[message("m")], deliveries=[*rows, delivery("m", account="robot", to="")]))
 
+        assert await store.newest_notice("robot", "") is None, "nothing was shown there"
+        for id_ in ("n-1", "n-2", "n-4"):
+            await changed(store, await store.delivery(id_), DeliveryState.SENT)
+        await store.commit(Batch(deliveries=[notice("n-5", "five")]))
         assert name("two") == await store.newest_notice("robot", "")
         assert name("three") == await store.newest_notice("robot", "other")
         assert await store.newest_notice("shop", "") is None

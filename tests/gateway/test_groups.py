@@ -1,5 +1,6 @@
 """A service and a gateway, whole: what happens to tickets is said in group chats, and what is said there is noted."""
 
+import asyncio
 import json
 import time
 from contextlib import asynccontextmanager
@@ -70,6 +71,12 @@ class Floor:
     async def shown(self, channel, count):
         await until(lambda: len(self.groups.texts(channel)) >= count)
         return self.groups.texts(channel)
+
+    async def reported(self):
+        """Wait until a notice about the ticket is known to be sent."""
+        async with asyncio.timeout(20):
+            while not await self.running.service._store.newest_notice("robot", "cid-tech=="):  # noqa: ASYNC110 - a store tells nobody
+                await asyncio.sleep(0.01)
 
     async def said_in_group(self, count):
         await until(lambda: len(self.robots.sends) >= count)
@@ -151,6 +158,7 @@ async def test_a_group_hears_where_a_message_without_a_code_went_and_that_one_we
 
     await floor.withdrawn()
     await floor.red()
+    await floor.reported()
     await floor.say(2, " on my way")
     assert f"#{floor.ticket[:8]}：已记入该工单" == (await floor.said_in_group(3))[2].partition("，")[0]
     assert "on my way" in (await floor.notes()).json()["notes"]

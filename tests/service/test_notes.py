@@ -8,9 +8,10 @@ import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.documents.form import FormDocument
-from crdt_sync.domain.delivery import Conversation
+from crdt_sync.domain.delivery import Conversation, DeliveryState
 from crdt_sync.domain.group import Group, Groups, Notice
-from crdt_sync.ports.outbox import OutboxFilter
+from crdt_sync.ports import Batch
+from crdt_sync.ports.outbox import DeliveryChange, OutboxFilter
 from crdt_sync.service import notes
 from crdt_sync.wire import ysync
 from tests.gated_store import GatedStore
@@ -55,6 +56,14 @@ async def notes_of(world, ticket, lane="case", principal=BACKOFFICE):
 async def told(world):
     rows = await world.store.deliveries(OutboxFilter(account="robot"), limit=1_000)
     return [json.loads(row.content)["text"] for row in rows]
+
+
+async def show(world, ticket=None):
+    """Have what the group was told of one ticket, or of all, be sent."""
+    for row in await world.store.deliveries(OutboxFilter(DeliveryState.PENDING, "robot")):
+        if ticket in {None, row.ticket}:
+            sent = DeliveryChange(row, replace(row, state=DeliveryState.SENT))
+            await world.store.commit(Batch(delivery_changes=[sent]))
 
 
 async def test_a_message_that_names_a_ticket_is_a_note_of_the_departments_lane_with_its_author(world):
@@ -119,17 +128,21 @@ async def test_what_came_before_the_conversation_was_bound_is_no_note_when_it_co
 async def test_without_a_code_it_goes_where_the_newest_notice_was_about_and_that_is_said(world):
     await world.opened()
     newest = await world.opened()
+    await show(world)
+    await world.opened()
     (taken,) = await take(world, said("1", "I will go there"))
 
     assert newest.id == taken.ticket
     assert "    I will go there\n" in await notes_of(world, newest.id)
     assert (await told(world))[-1].startswith(f"#{newest.id[:8]}: noted there")
+    await show(world, newest.id)
     (other,) = await take(world, said("2", "and again"))
     assert newest.id == other.ticket, "what we said about it is about it"
 
 
 async def test_a_tag_that_names_no_ticket_is_no_code(world):
     newest = await world.opened()
+    await show(world)
     (taken,) = await take(world, said("1", "#complaint the cable is cut"))
 
     assert newest.id == taken.ticket
@@ -208,6 +221,7 @@ async def test_what_is_no_text_stands_as_its_type(world):
     expected = f"{HEAD}    #{view.id[:8]} see\n    [image] plan.png\n    [location] Gate 3 (1.0, 2.0)\n"
     assert expected == await notes_of(world, view.id)
     assert (await told(world))[-1].startswith(f"#{view.id[:8]}: only the names of pictures and files were noted")
+    await show(world)
     await take(world, said("2", "", parts=parts[1:]))
     assert 2 == len([text for text in await told(world) if "only the names" in text])
     assert 1 == len([text for text in await told(world) if "noted there" in text])

@@ -72,7 +72,8 @@ class MemoryOutbox:
     async def newest_notice(self, account: str, conversation: str) -> TicketId | None:
         """Look through all of them, the newest first."""
         self._check_open()
-        notices = (row for row in reversed(self._ordered()) if row.is_notice and row.ticket)
+        sent = (row for row in reversed(self._ordered()) if row.state is DeliveryState.SENT)
+        notices = (row for row in sent if row.is_notice and row.ticket)
         return next((row.ticket for row in notices if (row.account, row.conversation) == (account, conversation)), None)
 
     async def deliveries(self, where: OutboxFilter, *, limit: int = 100) -> Sequence[StoredDelivery]:

@@ -226,8 +226,9 @@ class OutboxQueries:
         return await self._first(select(*_ROW).where(called).order_by(_COLUMNS.place.desc()).limit(1))
 
     async def newest_notice(self, account: str, conversation: str) -> TicketId | None:
-        """Walk the index on notices backwards, past those that are about no ticket."""
+        """Walk the index on notices backwards, past those that are about no ticket or that nobody there has seen."""
         to = and_(_COLUMNS.account == account, _COLUMNS.conversation == conversation, tables.NOTICE)
+        to = and_(to, _COLUMNS.state == DeliveryState.SENT)
         found = await self._first(
             select(*_ROW).where(to, _COLUMNS.ticket != "").order_by(_COLUMNS.place.desc()).limit(1)
         )
