@@ -207,7 +207,7 @@ class VisitorSocket:
             raise Malformed("A comment has at most 1,000 characters.", code="rate")
         ended = await self._around.log.ended(self._account, self._visitor.id)
         if ended is None:
-            await self._send({"t": "refused", "cid": "", "code": "not_ended"})
+            await self._send({"t": "refused", "cid": _cid(fields), "code": "not_ended"})
             return
         rating = self._site.channel.rating(self._visitor.id, ended.key, stars, comment, now_ms=now_ms)
         await self._keep(fields, rating)

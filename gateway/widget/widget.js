@@ -208,7 +208,7 @@
     log.replaceChildren();
     shown.clear();
     if (greeting) log.append(make("div", { className: "m agent" }, make("span", { className: "said", textContent: greeting })));
-    for (const item of waiting()) add({ from: "visitor", ...item });
+    for (const item of waiting()) if (item.text) add({ from: "visitor", ...item });
   };
 
   // The line to the gateway.
@@ -278,7 +278,7 @@
     const [item] = waiting();
     if (!item) return;
     sending = item.cid;
-    say({ t: "msg", cid: item.cid, text: item.text });
+    say({ t: item.text ? "msg" : "rate", ...item });
     ackTimer = setTimeout(hangUp, ACK_MS);
   };
 
@@ -322,7 +322,7 @@
       add(entry);
       if (entry.from === "agent" && entry.state !== "read") { unread++; tellUnread(); }
       if (entry.from !== "agent") { // as the gateway takes it: until the visitor says something more
-        rating.hidden = entry.event !== "ended";
+        rating.hidden = entry.event !== "ended" || waiting().some((item) => item.stars);
         rating.reset();
       }
       if (seq >= caughtUp) {
@@ -412,7 +412,9 @@
 
   rating.onsubmit = (event) => {
     event.preventDefault();
-    if (welcomed) say({ t: "rate", stars: Number(rating.elements.stars.value), comment: comment.value.trim() });
+    rating.hidden = true;
+    keep(`out:${newId()}`, JSON.stringify({ stars: Number(rating.elements.stars.value), comment: comment.value.trim() }));
+    send();
   };
 
   addEventListener("online", () => { hangUp(); failures = 0; if (kept("token") || isOpen()) connect(); });

@@ -160,8 +160,8 @@ async def test_conversation_that_has_ended_is_rated_once(tmp_path):
     ingress = FakeIngress()
     async with ingress.serving() as port, site(tmp_path, port) as rig, page(rig.url, token=visitor_token()) as visitor:
         rate = {"t": "rate", "stars": 5, "comment": "Thank you"}
-        await visitor.say(rate)
-        assert "not_ended" == (await visitor.hear("refused"))["code"]
+        await visitor.say(rate | {"cid": "number-1"})
+        assert {"t": "refused", "cid": "number-1", "code": "not_ended"} == await visitor.hear("refused")
         assert Sent("e1") == await end(rig)
         assert ("system", "ended") == ((shown := await visitor.hear("msg"))["from"], shown["event"])
         await visitor.say(rate)
