@@ -404,9 +404,13 @@
       status.textContent = WORDS.size;
       return;
     }
-    const address = new URL(`widget/${site}/pictures?cid=${newId()}`, base);
+    const attempt = `picture:${chosen.name}:${chosen.size}:${chosen.lastModified}`;
+    const cid = kept(attempt) ?? newId(); // what failed may have arrived all the same
+    keep(attempt, cid);
+    const address = new URL(`widget/${site}/pictures?cid=${cid}`, base);
     const headers = { authorization: `Bearer ${kept("token")}`, "content-type": chosen.type };
-    const answer = await fetch(address, { method: "POST", headers, body: chosen }).catch(() => null);
+    const answer = kept("token") && await fetch(address, { method: "POST", headers, body: chosen }).catch(() => null);
+    if (answer?.ok) drop(attempt);
     status.textContent = answer?.ok ? "" : WORDS.upload;
   };
 

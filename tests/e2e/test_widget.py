@@ -148,6 +148,32 @@ async def test_pictures_go_both_ways_and_are_there_after_a_reload(site):
     assert [] == chat.faults
 
 
+async def test_picture_whose_answer_was_lost_is_chosen_again_and_kept_once(site, tmp_path):
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(PICTURE)
+    chat = await site.page(await site.visitor())
+    chooser, asked = chat.page.locator("input[type=file]"), []
+    chat.page.on("request", lambda request: asked.append(request.url) if "?cid=" in request.url else None)
+    await chooser.set_input_files(photo)
+    await chat.page.get_by_text("The picture could not be sent.").wait_for(state="attached")
+    assert [] == asked, "nobody is known yet"
+    await chat.open()
+    await chat.shows("Hello! How can we help you?")
+
+    async def lose(route):
+        await route.fetch()
+        await route.abort()
+
+    await chat.page.route("**/pictures?cid=*", lose, times=1)
+    await chooser.set_input_files(photo)
+    await chat.page.get_by_text("The picture could not be sent.").wait_for()
+    await chat.pictures(1)
+    await chooser.set_input_files(photo)
+    await chat.page.get_by_text("The picture could not be sent.").wait_for(state="hidden")
+    assert (2, 1) == (len(asked), len(set(asked))), "the same id, which the gateway keeps once"
+    await chat.pictures(1)
+
+
 async def test_what_is_no_picture_is_not_sent(site):
     chat = await site.page(await site.visitor())
     await chat.open()
