@@ -1,7 +1,8 @@
 """Brings the contents of messages to the service: downloads each from its platform, or takes it from where it is held.
 
 A lane of its own beside the forwarder, so that no text waits for a picture. At most `IN_FLIGHT_MAX` contents are in
-memory at once. What a platform does not give, or never will, ends as a code in the conversation.
+memory at once, and one of an account, so that a platform which is stuck holds up no other. What a platform does not
+give, or never will, ends as a code in the conversation.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ _RETRY_MS_MIN, _RETRY_MS_MAX = 1_000, 300_000
 _LOOK_MS = 60_000  # how late it may be noticed that an operator has something tried again
 _ATTACH_S = 30.0  # the bound of the service's calls
 _FINAL = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
+_AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 
 _log = structlog.get_logger(__name__)
 
@@ -50,6 +52,7 @@ class Fetcher:
         self._clock = clock
         self._chance = chance
         self._counts = counts
+        self._failures = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self, stub: IngressServiceStub) -> None:
@@ -64,39 +67,52 @@ class Fetcher:
 
     async def _run(self, stub: IngressServiceStub) -> None:
         while True:
-            self._queue.news.clear()
             try:
-                pause_ms = await self._bring_due(stub)
-            except Unavailable as error:
-                _log.error("inbox unavailable to the fetcher", reason=error.message)
-                pause_ms = _RETRY_MS_MAX
-            if pause_ms != 0:
-                await woken(self._queue.news, self._clock, _LOOK_MS if pause_ms is None else pause_ms)
+                async with asyncio.TaskGroup() as group:
+                    await self._bring_all(stub, group)
+            except* Unavailable as errors:
+                _log.error("inbox unavailable to the fetcher", reason=str(errors.exceptions[0]))
+            await self._clock.sleep(grown_ms(self._failures, _RETRY_MS_MIN, _RETRY_MS_MAX, self._chance) / 1000)
+            self._failures += 1
 
-    async def _bring_due(self, stub: IngressServiceStub) -> int | None:
-        """Bring what is due; milliseconds until more will be, None if nothing is wanted."""
-        rows = await self._queue.first(limit=IN_FLIGHT_MAX)
-        now_ms = self._clock.now_ms()
-        due = [row for row in rows if row.next_attempt_ms <= now_ms]
-        await asyncio.gather(*(self._bring(stub, row) for row in due))
-        return 0 if due else rows[0].next_attempt_ms - now_ms if rows else None
+    async def _bring_all(self, stub: IngressServiceStub, group: asyncio.TaskGroup) -> None:
+        """Bring what is due of accounts of which nothing is under way, for as long as the inbox answers."""
+        busy: set[str] = set()
+        while True:
+            self._queue.news.clear()
+            pause_ms = _LOOK_MS
+            if len(busy) < IN_FLIGHT_MAX and (row := await self._queue.first(busy)) is not None:
+                pause_ms = row.next_attempt_ms - self._clock.now_ms()
+                if pause_ms <= 0:
+                    busy.add(row.account)
+                    group.create_task(self._bring(stub, row, busy))
+                    continue
+            await woken(self._queue.news, self._clock, pause_ms)
 
-    async def _bring(self, stub: IngressServiceStub, row: Wanted) -> None:
+    async def _bring(self, stub: IngressServiceStub, row: Wanted, busy: set[str]) -> None:
         """Boundary of a content: whatever goes wrong with it, the others are brought."""
         try:
             await self._attach(stub, row, await self._content(row))
         except MediaFailed as error:
             await self._later(row, error.code, error.delay_ms)
-        except (grpc.aio.AioRpcError, Malformed) as error:
-            if isinstance(error, grpc.aio.AioRpcError) and error.code() in _FINAL:
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _FINAL or (error.code() not in _AWAY and self._is_late(row)):
                 await self._end(row, "service_refused")
             else:
-                await self._later(row, error.code().name if isinstance(error, grpc.aio.AioRpcError) else error.code)
+                await self._later(row, error.code().name)
+        except Malformed as error:
+            await self._later(row, error.code)
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - see above
             _log.error("content not brought", account=row.account, error=type(error).__name__)
-            await self._later(row, "bug")
+            await (self._end(row, "bug") if self._is_late(row) else self._later(row, "bug"))
+        busy.remove(row.account)
+        self._failures = 0
+        self._queue.notice()
+
+    def _is_late(self, row: Wanted) -> bool:
+        return self._clock.now_ms() - row.since_ms > PATIENCE_MS
 
     async def _content(self, row: Wanted) -> bytes | str:
         """The bytes, or the code that says why there are none; raises `MediaFailed` where it may be asked again."""
@@ -111,7 +127,7 @@ class Fetcher:
         except MediaFailed as error:
             if not error.again:
                 return error.code
-            if self._clock.now_ms() - row.since_ms > PATIENCE_MS:
+            if self._is_late(row):
                 return "media_unavailable"
             raise
 
@@ -126,7 +142,12 @@ class Fetcher:
                 yield pb.AttachRequest(piece=data[start : start + PIECE_BYTES])
 
         metadata = (("authorization", f"Bearer {self._token()}"),)
-        shown = await stub.Attach(steps(), timeout=_ATTACH_S, metadata=metadata, wait_for_ready=True)
+        try:
+            shown = await stub.Attach(steps(), timeout=_ATTACH_S, metadata=metadata, wait_for_ready=True)
+        except grpc.aio.AioRpcError:
+            if data:
+                await self._queue.hold(row, data)  # so that it is not downloaded once for each attempt
+            raise
         self._counts.add("media.bytes", len(data))
         await self._end(row, shown.code)
 

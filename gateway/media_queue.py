@@ -6,7 +6,7 @@ callback are held beside it, from the transaction that keeps the callback on.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
@@ -87,16 +87,23 @@ class MediaQueue:
         """Hear that more is wanted."""
         self.news.set()
 
-    async def first(self, *, limit: int) -> list[Wanted]:
-        """Those whose next attempt is due first."""
-        query = select(media_wanted).where(media_wanted.c.code == "").limit(limit)
+    async def first(self, busy: Collection[str] = ()) -> Wanted | None:
+        """The one whose next attempt is due first, of accounts that are not `busy`."""
+        query = select(media_wanted).where(media_wanted.c.code == "", media_wanted.c.account.not_in(busy)).limit(1)
         query = query.order_by(media_wanted.c.next_attempt_ms, media_wanted.c.since_ms)
-        return await self._file.read(lambda connection: [Wanted(*row) for row in connection.execute(query)])
+        row = await self._file.read(lambda connection: connection.execute(query).first())
+        return Wanted(*row) if row is not None else None
 
     async def held(self, wanted: Wanted) -> bytes | None:
         """The bytes that came with the callback, if they did."""
         query = select(media_held.c.data).where(*_of(media_held, wanted))
         return await self._file.read(lambda connection: connection.scalar(query))
+
+    async def hold(self, wanted: Wanted, data: bytes) -> None:
+        """Hold what was downloaded until the service has it; what is held already stays."""
+        row = {"account": wanted.account, "key": wanted.key, "index": wanted.index, "data": data}
+        statement = sqlite.insert(media_held).on_conflict_do_nothing()
+        await self._file.change(lambda connection: connection.execute(statement, [row]), synced=False)
 
     async def later(self, wanted: Wanted, next_attempt_ms: int) -> Wanted:
         """Note an attempt that came to nothing; the row as it stands then."""

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, closing
 import grpc
 import pytest
 
+from crdt_sync.errors import Unavailable
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import AgentMessage, CustomerMessage, Envelope, Media, Part, SystemNotice
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import IngressServiceStub
 from gateway.arrivals import Arrival, State
@@ -18,14 +19,18 @@ from gateway.media_queue import MediaQueue, Wanted, wanted_of
 from tests.gateway.fakes import FakeIngress, FixedChance, HeldClock, SteppingClock
 from tests.replica.loopback import until
 
+ACCOUNTS = ("shop", "club", "bar")
+
 
 class Port:
-    """Gives what it is told: bytes, or a failure, used up one a download; while `gate` is closed, nothing."""
+    """Gives what it is told: bytes, or a failure, used up one a download; while `gate` is closed, and ever of what is
+    `stuck`, nothing."""
 
     def __init__(self):
         self.forms = {}
         self.script = {}
         self.asked = []
+        self.stuck = set()
         self.at_once = self.most_at_once = 0
         self.gate = asyncio.Event()
         self.gate.set()
@@ -36,6 +41,8 @@ class Port:
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await self.gate.wait()
+            if media.platform_id in self.stuck:
+                await asyncio.Event().wait()
         finally:
             self.at_once -= 1
         given = self.script.get(media.platform_id, [])
@@ -74,7 +81,7 @@ async def lane(tmp_path, ingress, clock=None):
     inbox = Inbox(tmp_path / "inbox.db", spool_rows_max=1_000)
     queue = MediaQueue(inbox.file)
     given = {"token": lambda: "token", "clock": clock, "chance": FixedChance(), "counts": counts}
-    fetcher = Fetcher(queue, {"shop": port}, bytes_max=1_000, **given)
+    fetcher = Fetcher(queue, dict.fromkeys(ACCOUNTS, port), bytes_max=1_000, **given)
     await inbox.open()
     try:
         async with ingress.serving() as number, grpc.aio.insecure_channel(f"127.0.0.1:{number}") as channel:
@@ -88,7 +95,8 @@ async def test_each_content_is_brought_once_and_never_more_at_once_than_may_be(t
     ingress = FakeIngress()
     async with lane(tmp_path, ingress) as it:
         it.port.gate.clear()
-        await it.want("a", "b", "c", "d", "e")
+        for account, ids in zip(ACCOUNTS, ("abc", "d", "e"), strict=True):
+            await it.want(*ids, account=account)
         it.fetcher.start(it.stub)
         await until(lambda: it.port.at_once == IN_FLIGHT_MAX)
         it.port.gate.set()
@@ -167,6 +175,69 @@ async def test_a_service_that_does_not_take_it_now_is_asked_again(tmp_path, stat
     assert [("a", 0, b"a")] == ingress.attached
 
 
+async def test_a_platform_that_is_stuck_keeps_contents_of_no_other_account_waiting(tmp_path):
+    ingress = FakeIngress()
+    async with lane(tmp_path, ingress) as it:
+        it.port.stuck = {"a", "b"}
+        await it.want("a", "b")
+        await it.want("c", "d", account="club")
+        it.fetcher.start(it.stub)
+        await until(lambda: len(ingress.attached) == 2)
+
+        assert [("c", 0, b"c"), ("d", 0, b"d")] == ingress.attached
+        assert 1 == it.port.at_once
+
+
+async def test_what_is_under_way_ends_before_an_inbox_that_failed_is_asked_again(tmp_path, monkeypatch):
+    ingress, clock = FakeIngress(), HeldClock(1_000)
+    async with lane(tmp_path, ingress, clock) as it:
+        done, failures = it.queue.done, [Unavailable("the disk is full")]
+
+        async def failing(wanted):
+            await until(lambda: {"a", "b"} == set(it.port.asked))
+            if failures:
+                raise failures.pop()
+            await done(wanted)
+
+        monkeypatch.setattr(it.queue, "done", failing)
+        it.port.stuck = {"b"}
+        await it.want("a")
+        await it.want("b", account="club")
+        it.fetcher.start(it.stub)
+        await clock.asleep(0.75)
+        assert 0 == it.port.at_once
+        it.port.stuck = set()
+        clock.advance(1)
+        await it.empty()
+
+    assert {("a", 0, b"a"), ("b", 0, b"b")} == set(ingress.attached)
+
+
+async def test_a_content_is_not_downloaded_again_because_the_service_is_away(tmp_path):
+    ingress = FakeIngress()
+    ingress.attach_failures.extend([grpc.StatusCode.UNAVAILABLE] * 3)
+    async with lane(tmp_path, ingress) as it:
+        await it.want("a")
+        it.fetcher.start(it.stub)
+        await it.empty()
+
+        assert [("a", 0, b"a")] == ingress.attached
+        assert ["a"] == it.port.asked
+
+
+async def test_what_a_service_refuses_for_days_is_given_up(tmp_path):
+    ingress, clock = FakeIngress(), HeldClock(1_000)
+    ingress.attach_failures.extend([grpc.StatusCode.UNAVAILABLE] + [grpc.StatusCode.RESOURCE_EXHAUSTED] * 9)
+    async with lane(tmp_path, ingress, clock) as it:
+        await it.want("a")
+        it.fetcher.start(it.stub)
+        await clock.asleep(0.75)
+        clock.advance(PATIENCE_MS / 1_000 + 1)
+        await it.empty()
+
+        assert {"service_refused": 1} == await it.queue.refused()
+
+
 async def test_a_service_that_will_never_take_it_ends_it(tmp_path):
     ingress = FakeIngress()
     ingress.attach_failures.append(grpc.StatusCode.NOT_FOUND)
@@ -212,7 +283,7 @@ async def test_bytes_that_are_held_are_brought_and_then_forgotten(tmp_path):
     ingress = FakeIngress()
     async with lane(tmp_path, ingress) as it:
         await it.want("a", account="site", contents={0: b"picture"})
-        (wanted,) = await it.queue.first(limit=9)
+        wanted = await it.queue.first()
         assert b"picture" == await it.queue.held(wanted)
         it.fetcher.start(it.stub)
         await it.empty()
