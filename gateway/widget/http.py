@@ -1,6 +1,7 @@
 """The widget's addresses: its script, a page that shows it, and the sockets of visitors."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from importlib import resources
 
@@ -24,7 +25,7 @@ class Widget:
 
     def __init__(self, sites: Mapping[str, Site]) -> None:
         self._sites = sites
-        self._script = _static("widget.js")
+        self._script = _script()
         self._etag = f'"{hashlib.sha256(self._script).hexdigest()[:32]}"'
         self._demo = next((name for name, site in sites.items() if site.settings.demo), None)
 
@@ -63,6 +64,11 @@ class Widget:
         lang = "zh" if request.query_params.get("lang") == "zh" else "en"
         page = _static("demo.html").decode().replace("{{site}}", self._demo).replace("{{lang}}", lang)
         return Response(page, headers={"Content-Security-Policy": _PAGE_POLICY}, media_type="text/html")
+
+
+def _script() -> bytes:
+    """The script with its style inside, as it is served: one file."""
+    return _static("widget.js").replace(b'"{{widget.css}}"', json.dumps(_static("widget.css").decode()).encode())
 
 
 def _static(name: str) -> bytes:

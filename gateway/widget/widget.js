@@ -39,44 +39,6 @@
     },
   }[lang];
 
-  const CSS = `
-    :host { all: initial; }
-    * { box-sizing: border-box; font: 16px/1.45 system-ui, "Noto Sans CJK SC", sans-serif; }
-    [hidden] { display: none !important; }
-    .sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-    button { cursor: pointer; border: 0; border-radius: 8px; padding: 8px 14px; background: #1d4ed8; color: #fff; }
-    button:hover { background: #1e3a8a; }
-    :focus-visible { outline: 3px solid #f59e0b; outline-offset: 2px; }
-    .open { position: fixed; right: 20px; bottom: 20px; z-index: 2147483000; border-radius: 28px; padding: 14px 22px;
-      box-shadow: 0 4px 14px #0006; }
-    .badge { margin-inline-start: 8px; padding: 1px 8px; border-radius: 10px; background: #fff; color: #1e3a8a; }
-    .panel { position: fixed; right: 20px; bottom: 20px; z-index: 2147483001; display: flex; flex-direction: column;
-      width: min(380px, calc(100vw - 24px)); height: min(600px, calc(100vh - 40px)); overflow: hidden;
-      border: 1px solid #475569; border-radius: 14px; background: #fff; color: #0f172a; box-shadow: 0 8px 30px #0006; }
-    header { display: flex; align-items: center; gap: 8px; padding: 10px 14px; background: #1e3a8a; color: #fff; }
-    h2 { flex: 1; margin: 0; font-weight: 600; overflow-wrap: anywhere; }
-    header button { background: #1e3a8a; }
-    .log { flex: 1; overflow-y: auto; padding: 12px; }
-    .m { max-width: 85%; width: fit-content; margin: 0 0 10px; padding: 8px 12px; border-radius: 12px;
-      background: #e2e8f0; white-space: pre-wrap; overflow-wrap: anywhere; }
-    .m.visitor { margin-inline-start: auto; background: #dbeafe; }
-    .m.system { margin-inline: auto; background: none; text-align: center; }
-    .who, .note, time { display: block; font-size: 13px; color: #334155; }
-    .who { font-weight: 600; }
-    img { display: block; max-width: 100%; border-radius: 8px; }
-    .status { min-height: 20px; margin: 0; padding: 0 14px; font-size: 13px; color: #334155; }
-    form { display: flex; flex-wrap: wrap; gap: 8px; padding: 10px 14px; border-top: 1px solid #cbd5e1; }
-    textarea { flex: 1 1 100%; height: 62px; resize: none; padding: 8px; border: 1px solid #475569; border-radius: 8px;
-      background: #fff; color: #0f172a; }
-    form .send { margin-inline-start: auto; }
-    .plain { background: #e2e8f0; color: #0f172a; }
-    .plain:hover { background: #cbd5e1; }
-    fieldset { flex: 1 1 100%; display: flex; gap: 14px; margin: 0; padding: 0; border: 0; }
-    legend { padding: 0; font-weight: 600; }
-    @media (prefers-reduced-motion: no-preference) { .panel { animation: rise 0.18s ease-out; } }
-    @keyframes rise { from { transform: translateY(16px); opacity: 0; } }
-  `;
-
   // What stays in this browser: the token, and what was written and is not acknowledged, one item each.
 
   const prefix = `crdt-sync-widget:${base.origin}:${site}:`;
@@ -121,7 +83,7 @@
   host.lang = lang === "zh" ? "zh-CN" : "en";
   const root = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(CSS);
+  sheet.replaceSync("{{widget.css}}"); // set by the gateway: a page's policy may forbid to ask for it
   root.adoptedStyleSheets = [sheet];
 
   const badge = make("span", { className: "badge", hidden: true });
@@ -194,9 +156,8 @@
   };
 
   const add = (entry) => {
-    const known = entry.cid && shown.get(entry.cid);
     const element = draw(entry);
-    if (known) known.remove();
+    shown.get(entry.cid)?.remove();
     const unsent = [...log.children].find((child) => child.querySelector(".note"));
     if (entry.seq && unsent) unsent.before(element); // what is kept stands before what is not
     else log.append(element);

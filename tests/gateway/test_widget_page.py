@@ -23,6 +23,8 @@ async def test_script_may_be_kept_and_is_asked_for_anew_by_its_digest(tmp_path):
     assert (200, 304, b"") == (first.status_code, again.status_code, again.content)
     assert "public, max-age=300" == first.headers["cache-control"] == again.headers["cache-control"]
     assert "text/javascript" in first.headers["content-type"]
+    assert "@media (prefers-reduced-motion" in first.text
+    assert "{{" not in first.text
 
 
 async def test_page_for_a_demonstration_is_there_where_an_account_says_so(tmp_path):
@@ -44,7 +46,11 @@ def test_gateway_of_no_site_has_no_address_for_it():
 
 
 def test_script_is_small():
-    assert len(gzip.compress(SCRIPT.encode())) < SCRIPT_BYTES_MAX
+    assert len(gzip.compress(Widget({})._script)) < SCRIPT_BYTES_MAX
+
+
+def test_script_is_a_module_of_at_most_400_lines():
+    assert len(SCRIPT.splitlines()) <= 400
 
 
 def test_script_depends_on_nothing_and_never_reads_text_as_markup_or_code():
