@@ -76,3 +76,20 @@ async def test_a_database_that_does_not_answer_is_unavailable(store, tmp_path):
 
     with pytest.raises(StoreUnavailable):
         await store.inspector().begun()
+
+
+async def test_few_pieces_of_contents_are_held_at_once(store, monkeypatch):
+    monkeypatch.setattr(inspection, "PAGE_ROWS", 500)
+    for index in range(2 * inspection.PIECE_ROWS + 1):
+        await store.put_piece("upload", index, b"data", AT_MS)
+    inspector, pages = store.inspector(), []
+    rows = inspector._rows
+
+    async def noted(statement):
+        pages.append(await rows(statement))
+        return pages[-1]
+
+    monkeypatch.setattr(inspector, "_rows", noted)
+    assert [] == [problem async for problem in inspector.damage()]
+    sizes = [len(page) for page in pages if page and "data" in page[0] and "upload" in page[0]]
+    assert [inspection.PIECE_ROWS, inspection.PIECE_ROWS, 1] == sizes

@@ -15,6 +15,7 @@ from crdt_sync.ports import StoreDamaged
 from crdt_sync.ports.owed import obligation_text
 
 PAGE_ROWS = 500
+PIECE_ROWS = 16  # 4 MiB of contents
 
 _POSITIONED = (tables.updates, tables.transitions, tables.messages, tables.events, tables.pruned_notices)
 _NAMELESS = (
@@ -91,7 +92,8 @@ class SqlInspector:
     async def _all(self, table: Table, *columns: Column[Any]) -> AsyncIterator[RowMapping]:
         """Yield a table's rows, page by page in the order of its primary key."""
         key = list(table.primary_key)
-        statement = select(*(columns or (table,))).order_by(*key).limit(PAGE_ROWS)
+        rows = PIECE_ROWS if table is tables.media_pieces else PAGE_ROWS
+        statement = select(*(columns or (table,))).order_by(*key).limit(rows)
         page = await self._rows(statement)
         while page:
             for row in page:
