@@ -14,6 +14,7 @@ from crdt_sync.service.audit import Audit
 from crdt_sync.service.ingest import Arrival, Ingested
 from crdt_sync.service.media import Contents, Place
 from crdt_sync.service.tickets import Tickets
+from crdt_sync.wire import limits
 
 ENVELOPES_MAX = 100  # of a call, as the proto says
 
@@ -79,6 +80,8 @@ async def _pieces(steps: AsyncIterator[pb.AttachRequest]) -> AsyncIterator[bytes
     async for step in steps:
         if step.WhichOneof("step") != "piece":
             raise Malformed("An attachment goes on with its bytes.", code="attachment")
+        if not 0 < len(step.piece) <= limits.MEDIA_PIECE_BYTES:
+            raise Malformed(f"A piece has 1 to {limits.MEDIA_PIECE_BYTES} bytes.", code="attachment")
         yield step.piece
 
 

@@ -235,6 +235,8 @@ async def test_an_attachment_begins_with_its_head_and_goes_on_with_bytes(running
         [pb.AttachRequest(piece=PNG)],
         [pb.AttachRequest(head=head), pb.AttachRequest(head=head)],
         [pb.AttachRequest(head=head), pb.AttachRequest()],
+        [pb.AttachRequest(head=head), pb.AttachRequest(piece=b"")],
+        [pb.AttachRequest(head=head), pb.AttachRequest(piece=PNG + bytes(limits.MEDIA_PIECE_BYTES))],
     ):
         assert "attachment" == await refusal(gateway.ingress.Attach(iter(steps), metadata=gateway.metadata))
     loud = pb.AttachHead(account="shop", idempotency_key="k1", code="Platform says: no!")
