@@ -27,8 +27,15 @@ _ENDINGS = {
     "audio/mpeg": ".mp3",
     "video/mp4": ".mp4",
     "application/pdf": ".pdf",
-    "application/zip": ".zip",  # office documents are that, too, and keep the ending that they have
+    "application/zip": ".zip",
+    "image/heic": ".heic",
+    "audio/mp4": ".m4a",
+    "audio/ogg": ".ogg",
+    "audio/wav": ".wav",
+    "video/quicktime": ".mov",
+    "application/x-ole-storage": ".doc",
 }
+_CONTAINERS = frozenset({".zip", ".doc"})  # office documents of many endings are these, and keep the one that they have
 
 
 class MediaFailed(Exception):
@@ -55,9 +62,9 @@ class Content:
     @property
     def file_name(self) -> str:
         """The name as a platform is told it: the customer sees it, so there is one, and it ends as the type says."""
-        ending = _ENDINGS[self.type]
+        ending = _ENDINGS.get(self.type, "")  # the service may know more types than we do
         name = _UNFIT.sub("_", self.name).strip(". ")[:100]
-        has_ending = name.lower().endswith(ending) or (ending == ".zip" and "." in name)
+        has_ending = name.lower().endswith(ending) or (ending in _CONTAINERS and "." in name)
         return name if has_ending else f"{name or 'file'}{ending}"
 
 

@@ -19,6 +19,12 @@ SAMPLES = {
     "video/mp4": MP4,
     "application/pdf": PDF,
     "application/zip": ZIP,
+    "image/heic": b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + b"\x00" * 60,
+    "audio/mp4": b"\x00\x00\x00\x18ftypM4A \x00\x00\x02\x00M4A mp42" + b"\x00" * 60,
+    "audio/ogg": b"OggS\x00\x02" + b"\x00" * 60,
+    "audio/wav": b"RIFF\x1a\x00\x00\x00WAVEfmt " + b"\x00" * 60,
+    "video/quicktime": b"\x00\x00\x00\x14ftypqt  \x00\x00\x02\x00qt  " + b"\x00" * 60,
+    "application/x-ole-storage": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 80,
 }
 
 HTML = b"<!DOCTYPE html><script>alert(document.cookie)</script>" + b" " * 40

@@ -2,8 +2,9 @@ r"""What a picture, a recording or a file may be, told by its own bytes and by n
 
 A short list of types, each with the bytes with which its format begins. Whatever begins otherwise is not taken: a type
 that nobody judged is a type that some reader executes. Sources: MIME Sniffing (whatwg), section 6, for pictures, MP3,
-MP4 and PDF; RFC 4867, section 5.1, for AMR; ISO/IEC 14496-12, section 4.3, for the brands of MP4; APPNOTE.TXT 4.3.7 of
-PKWARE for ZIP, which is what office documents are.
+MP4 and PDF; RFC 4867, section 5.1, for AMR; RFC 3533, section 6, for Ogg; ISO/IEC 14496-12, section 4.3, for the brands
+of MP4, and 23008-12 for those of HEIF; id3.org for the tags before MP3; APPNOTE.TXT 4.3.7 of PKWARE for ZIP and MS-CFB,
+section 2.2, for compound files, which is what new and old office documents are.
 """
 
 import json
@@ -25,6 +26,13 @@ _REF = re.compile(r"sha256:([0-9a-f]{64})")
 _MP4_BRANDS = frozenset(
     [b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"dash", b"M4V ", b"3gp4", b"3gp5"]
 )
+_BRANDS = {
+    **dict.fromkeys(_MP4_BRANDS, "video/mp4"),
+    **dict.fromkeys((b"heic", b"heix", b"mif1"), "image/heic"),
+    b"M4A ": "audio/mp4",
+    b"qt  ": "video/quicktime",
+}
+_RIFFS = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -32,9 +40,10 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"GIF89a", "image/gif"),
     (b"#!AMR\n", "audio/amr"),
     (b"#!AMR-WB\n", "audio/amr-wb"),
-    (b"ID3", "audio/mpeg"),
+    (b"OggS\x00", "audio/ogg"),
     (b"%PDF-", "application/pdf"),
     (b"PK\x03\x04", "application/zip"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
 )
 
 EXTENSIONS: Mapping[str, str] = {
@@ -48,6 +57,12 @@ EXTENSIONS: Mapping[str, str] = {
     "video/mp4": "mp4",
     "application/pdf": "pdf",
     "application/zip": "zip",
+    "image/heic": "heic",
+    "audio/mp4": "m4a",
+    "audio/ogg": "ogg",
+    "audio/wav": "wav",
+    "video/quicktime": "mov",
+    "application/x-ole-storage": "doc",
 }
 """Every type that is taken, with the ending of a file's name that says it."""
 
@@ -73,11 +88,11 @@ def type_of(head: bytes) -> str | None:
     for beginning, type_ in _BEGINNINGS:
         if head.startswith(beginning):
             return type_
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
-    if head[4:8] == b"ftyp" and head[8:12] in _MP4_BRANDS:
-        return "video/mp4"
-    return "audio/mpeg" if _is_mp3_frame(head) else None
+    if head[:4] == b"RIFF":
+        return _RIFFS.get(head[8:12])
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12])
+    return "audio/mpeg" if _is_id3_tag(head) or _is_mp3_frame(head) else None
 
 
 def fits(part: str, type_: str) -> bool:
@@ -106,6 +121,11 @@ def read(spelt: str) -> Media | str:
     """Return what a conversation holds of a part: its content, or the code that says why it has none."""
     fields = json.loads(spelt)
     return str(fields["code"]) if "code" in fields else Media(**fields)
+
+
+def _is_id3_tag(head: bytes) -> bool:
+    """Tell whether a tag of ID3v2 begins so: a version that there is, and a size of four bytes below 128."""
+    return len(head) >= 10 and head[:3] == b"ID3" and head[3] in {2, 3, 4} and head[4] == 0 and max(head[6:10]) < 0x80
 
 
 def _is_mp3_frame(head: bytes) -> bool:
