@@ -93,6 +93,8 @@ class PictureRoutes:
         address = request.client.host if request.client is not None else ""
         if not around.visitors.admits_picture(visitor, source_of(address)):
             raise TooMany("Too many pictures came.", code="too_many_pictures")
+        if await around.pictures.full():
+            raise Unavailable("No more pictures can be kept now.", code="pictures_full")
         async with self._room:
             picture = await self._picture(request)
             digest = await around.pictures.keep(picture)

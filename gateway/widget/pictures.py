@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import sqlite
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Media
@@ -17,6 +17,7 @@ from gateway.ports import Clock
 from gateway.tables import visitor_picture
 
 BYTES_MAX = 5_242_880  # a photograph of a telephone, as its owner would send it
+KEPT_BYTES_MAX = 5 * 2**30  # of one gateway; beyond so many visitors bring none until some are forgotten
 
 _STARTS: Mapping[bytes, str] = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 
@@ -37,6 +38,7 @@ class Pictures:
     def __init__(self, file: InboxFile, clock: Clock) -> None:
         self._file = file
         self._clock = clock
+        self._bytes: int | None = None  # at most so many are kept; None where they are to be counted
 
     async def keep(self, picture: Picture) -> str:
         """Return the digest of a picture once it is committed; raises `Unavailable`."""
@@ -45,7 +47,17 @@ class Pictures:
         statement = sqlite.insert(visitor_picture).values(row)
         again = statement.on_conflict_do_update(set_={"at_ms": row["at_ms"]})
         await self._file.change(lambda connection: connection.execute(again))
+        if self._bytes is not None:
+            self._bytes += len(picture.data)
         return digest
+
+    async def full(self) -> bool:
+        """Whether visitors have to wait until some are forgotten; raises `Unavailable`."""
+        kept = self._bytes
+        if kept is None:
+            total = select(func.coalesce(func.sum(func.length(visitor_picture.c.data)), 0))
+            kept = self._bytes = int(await self._file.read(lambda connection: connection.execute(total).scalar_one()))
+        return kept >= KEPT_BYTES_MAX
 
     async def find(self, digest: str) -> Picture | None:
         """The picture with this digest; raises `Unavailable`."""
@@ -57,6 +69,7 @@ class Pictures:
         """Forget what was kept last before; no entry names it any more. Raises `Unavailable`."""
         statement = delete(visitor_picture).where(visitor_picture.c.at_ms < before_ms)
         await self._file.change(lambda connection: connection.execute(statement))
+        self._bytes = None
 
     async def download(self, media: Media, *, bytes_max: int) -> bytes:  # noqa: ARG002 - as the port has it
         """Nothing is had from a page later; raises `MediaFailed`."""

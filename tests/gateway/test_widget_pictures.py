@@ -8,7 +8,7 @@ import pytest
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery, Media, Part
 from gateway.media import Content, MediaFailed, refused
 from gateway.outbound import Dead, Sent
-from gateway.widget import picture_routes, visitors
+from gateway.widget import picture_routes, pictures, visitors
 from tests.gateway.fakes import FakeIngress, HeldClock
 from tests.gateway.platform import T5_NOW_S
 from tests.gateway.rig import NO_SERVICE, running
@@ -66,6 +66,19 @@ async def test_picture_is_brought_to_the_service_with_its_message(tmp_path):
     (envelope,) = ingress.taken.values()
     assert "image" == envelope.customer.parts[0].media.type
     assert [(envelope.idempotency_key, 0, PNG)] == ingress.attached
+
+
+async def test_pictures_of_visitors_fill_no_more_of_the_disk_than_they_may(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "KEPT_BYTES_MAX", len(PNG))
+    async with site(tmp_path) as rig:
+        assert 200 == (await send(rig)).status_code
+        refused_ = await send(rig, PICTURES["image/gif"], "picture-2")
+        assert (503, "pictures_full") == (refused_.status_code, refused_.json()["code"])
+        assert await rig.gateway.pictures.upload("image", Content("image/gif", "photo", PICTURES["image/gif"]))
+    async with site(tmp_path) as rig:
+        assert 503 == (await send(rig, cid="picture-3")).status_code
+        await rig.gateway.pictures.forget(T5_NOW_S * 1000 + 1)
+        assert 200 == (await send(rig, cid="picture-3")).status_code
 
 
 async def test_picture_of_an_answer_is_shown_to_its_visitor_alone(tmp_path):
