@@ -79,6 +79,10 @@ class MediaStore(Protocol):
         """Return a content that the ticket uses."""
         ...
 
+    async def use_media(self, ticket: TicketId, digest: Digest, at_ms: int) -> StoredMedia | None:
+        """Return a content that the ticket uses and somebody is about to name; one that is not kept is young again."""
+        ...
+
     async def piece(self, upload: str, index: int) -> bytes | None:
         """Return one piece, None behind the last."""
         ...

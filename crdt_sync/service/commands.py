@@ -183,7 +183,7 @@ class PostMessage(OnTicket[Posted]):
             if part["type"] not in media.MEDIA_PARTS:
                 raise Malformed("A content is an image, a voice, a video or a file.", code="content")
             digest = media.digest_of(part.get("ref", ""))
-            stored = await desk.store.media(self.live.id, digest) if digest is not None else None
+            stored = await desk.store.use_media(self.live.id, digest, self.now_ms) if digest is not None else None
             if stored is None:
                 raise no_media()
             if not media.fits(part["type"], stored.media.type):

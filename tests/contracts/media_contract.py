@@ -113,6 +113,17 @@ class MediaContract:
         assert 3 == await store.prune_media(AT_MS + 6)
         assert [content(b"kept")] == [stored.media for stored in await store.all_media()]
 
+    async def test_what_somebody_is_about_to_name_is_young_again(self, store: Store):
+        await taken(store, "u1", b"young")
+        await taken(store, "u2", b"old")
+        young, old = content(b"young").digest, content(b"old").digest
+
+        assert StoredMedia(content(b"young"), "u1") == await store.use_media(name("one"), young, AT_MS + 5)
+        assert await store.use_media(name("two"), old, AT_MS + 5) is None
+        await store.prune_media(AT_MS + 5)
+        assert [content(b"young")] == [stored.media for stored in await store.all_media()]
+        assert await store.use_media(name("one"), old, AT_MS + 5) is None
+
     async def test_an_upload_that_is_dropped_leaves_nothing(self, store: Store):
         await store.put_piece("u1", 0, b"one", AT_MS)
         await store.put_piece("u2", 0, b"two", AT_MS)

@@ -17,6 +17,7 @@ from crdt_sync.ports.outbox import OutboxFilter
 from crdt_sync.service.media import Place
 from crdt_sync.wire import limits, ysync
 from tests.gated_store import GatedStore
+from tests.replica.loopback import until
 from tests.samples import AMR, EXECUTABLE, HTML, JPEG, PDF, PNG
 from tests.world import BACKOFFICE, GATEWAY, SALES, STRANGER, SUPPORT, World, arrival
 
@@ -379,3 +380,18 @@ async def test_two_uploads_of_one_author_are_under_way_at_once(world):
     await world.contents.upload(SALES, made.ticket, pieces(PDF))
     lines[1].told.set_result(None)
     await tasks[1]
+
+
+async def test_what_an_answer_is_about_to_name_is_not_forgotten_before_it_does(world, store):
+    made = await chat(world)
+    sent = await world.contents.upload(SALES, made.ticket, pieces(PNG))
+    world.clock.advance(limits.MEDIA_UNUSED_S * 1000 + 1)
+    store.gate.clear()
+    part = {"type": "image", "ref": ref_of(sent.digest), "name": ""}
+    posting = asyncio.create_task(world.tickets.post_message(SALES, made.ticket, text="", contents=[part]))
+    await until(lambda: store.waiting)
+    assert 0 == await world.contents.prune()
+    store.gate.set()
+    await posting
+
+    assert PNG == await whole(await world.contents.of_ticket(SALES, made.ticket, sent.digest))

@@ -101,6 +101,13 @@ class MediaQueries:
         found = await self._contents(select(tables.media).where(_media.digest.in_(used)))
         return found[0] if found else None
 
+    async def use_media(self, ticket: TicketId, digest: Digest, at_ms: int) -> StoredMedia | None:
+        """Touch the use, which pruning then passes by, and read what is used."""
+        unkept = _uses.ticket == ticket, _uses.digest == digest, tables.UNKEPT
+        young = update(tables.media_uses).where(*unkept).values(at_ms=at_ms)
+        await self._database.write(lambda connection: connection.execute(young))
+        return await self.media(ticket, digest)
+
     async def piece(self, upload: str, index: int) -> bytes | None:
         """Read by the primary key."""
         found = select(tables.media_pieces).where(_pieces.upload == upload, _pieces.index == index)

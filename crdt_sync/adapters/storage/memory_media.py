@@ -54,6 +54,13 @@ class MemoryMedia(MemoryOutbox):
         self._check_open()
         return self._media[digest][0] if (ticket, digest) in self._uses else None
 
+    async def use_media(self, ticket: TicketId, digest: Digest, at_ms: int) -> StoredMedia | None:
+        """Make its use young."""
+        known = self._uses.get((ticket, digest))
+        if known is not None and not known.kept:
+            self._uses[ticket, digest] = replace(known, at_ms=at_ms)
+        return await self.media(ticket, digest)
+
     async def piece(self, upload: str, index: int) -> bytes | None:
         """Find it."""
         self._check_open()
