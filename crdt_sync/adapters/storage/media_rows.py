@@ -19,6 +19,8 @@ from crdt_sync.ports.media import NewUse, Quota, StoredMedia, Taking
 
 _pieces, _media, _uses = tables.media_pieces.c, tables.media.c, tables.media_uses.c
 
+UPLOADS_AT_ONCE = 4  # 80 MiB of pieces at worst, that one transaction deletes
+
 
 def take(connection: Connection, *, upload: str, media: Media, use: NewUse, room: Taking) -> Taking:
     """Write under the lock what there is `room` for; a use that is there needs none."""
@@ -66,14 +68,20 @@ def old(before_ms: int) -> CompoundSelect[Any]:
 
 
 def prune(connection: Connection, *, before_ms: int) -> int:
-    """Delete from the uses down: a content goes when its last use does, and pieces when their content does."""
+    """Delete uses, and contents whose last use went; their pieces are loose then."""
     service_position.touch(connection)
     uses = delete(tables.media_uses).where(tables.UNKEPT, _uses.at_ms < before_ms)
     unused = delete(tables.media).where(_media.at_ms < before_ms, _media.digest.not_in(select(_uses.digest)))
-    loose = delete(tables.media_pieces).where(_pieces.at_ms < before_ms, _pieces.upload.not_in(select(_media.upload)))
     gone = connection.execute(uses).rowcount
     connection.execute(unused)
-    return gone + connection.execute(loose).rowcount
+    return gone
+
+
+def drop_loose(connection: Connection, *, uploads: Sequence[str]) -> int:
+    """Delete the pieces of uploads that are no contents, still, under the lock."""
+    service_position.touch(connection)
+    loose = _pieces.upload.in_(uploads), _pieces.upload.not_in(select(_media.upload))
+    return connection.execute(delete(tables.media_pieces).where(*loose)).rowcount
 
 
 class MediaQueries:
@@ -117,7 +125,16 @@ class MediaQueries:
     async def prune_media(self, before_ms: int) -> int:
         """Look first, and lock only where there is something: most looks find nothing."""
         found = await self._database.read(lambda connection: connection.execute(old(before_ms)).first())
-        return await self._database.write(partial(prune, before_ms=before_ms)) if found is not None else 0
+        if found is None:
+            return 0
+        gone = await self._database.write(partial(prune, before_ms=before_ms))
+        old_ones = select(_pieces.upload).where(_pieces.at_ms < before_ms)
+        loose = old_ones.where(_pieces.upload.not_in(select(_media.upload))).distinct()
+        uploads = await self._database.read(lambda connection: connection.scalars(loose).all())
+        for start in range(0, len(uploads), UPLOADS_AT_ONCE):
+            some = uploads[start : start + UPLOADS_AT_ONCE]
+            gone += await self._database.write(partial(drop_loose, uploads=some))
+        return gone
 
     async def all_media(self, *, after: Digest | None = None, limit: int = 1000) -> Sequence[StoredMedia]:
         """Walk the primary key."""
