@@ -73,6 +73,10 @@ class ServerProcess:
         return self._process.pid
 
     @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def http(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 

@@ -19,11 +19,10 @@ from pathlib import Path
 import httpx
 
 from tests.conformance.server_process import SERVE, ServerProcess
-from tests.gateway.rig import free_port
 from tests.integration import chat_oracle, mortal
 from tests.integration.chat_oracle import Verdict
 from tests.integration.chat_platform import PATIENCE_S, SETTINGS, WECHAT, WECOM, ChatPlatform
-from tests.integration.gateway_process import PROGRAM, GatewayProcess
+from tests.integration.gateway_process import PROGRAM, GatewayProcess, lasting_port
 from tests.integration.sources import DEPARTMENT
 
 DEATH_S = 180  # for the work to pass a point so often
@@ -91,7 +90,7 @@ class World:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the platforms, and end whatever was started by then."""
-        self.core.port, self.core.grpc_port = free_port(), free_port()
+        self.core.port, self.core.grpc_port = lasting_port(), lasting_port()
         self.gateway = GatewayProcess(self._folder / "gateway", self.core, (), settings=SETTINGS)
         self.platform = ChatPlatform(self.gateway.port, self.plan.customers, self.plan.patience_s)
         try:
@@ -117,6 +116,7 @@ class World:
             self.deaths[point] += 1
         process.program = plain
         await asyncio.to_thread(process.start)
+        assert process.is_running, process.log()[-2000:]
 
     async def answer(self) -> None:
         """Answer customers who have written, as agents do; what the service does not take is not counted."""

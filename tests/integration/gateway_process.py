@@ -1,19 +1,33 @@
 """The real gateway as a child process beside a service that is one, killed and started again on the same data."""
 
 import json
+import random
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from crdt_sync.domain.access import GATEWAY
 from tests.conformance.server_process import START_S, ServerProcess, environment
-from tests.gateway.rig import free_port
 
+PORTS = range(20_000, 32_000)  # no system of ours gives these to outgoing connections
 PROGRAM = (sys.executable, "-m", "gateway")
 LOOK_S = 0.01
+
+
+def lasting_port() -> int:
+    """A free port that stays free while nobody listens there.
+
+    Who asks for a port again and again while its server is dead is given, in one of some ten thousand times, that very
+    port as his own end: he is connected with himself then, and the server finds its port taken.
+    """
+    for port in random.sample(PORTS, len(PORTS)):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("No port is free.")
 
 
 class GatewayProcess(ServerProcess):
@@ -29,7 +43,7 @@ class GatewayProcess(ServerProcess):
         settings: Mapping[str, str],
     ) -> None:
         super().__init__(data, program=program, settings=settings)
-        self.port = free_port()
+        self.port = lasting_port()
         self._core = core
         self.accounts = accounts
 
