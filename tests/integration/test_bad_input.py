@@ -89,7 +89,7 @@ def kept(running, document):
         running,
         "code, actor, data",
         "quarantine",
-        f"document_id = (SELECT id FROM documents WHERE name = '{document}')",
+        f"document = '{document}'",
     )
 
 
