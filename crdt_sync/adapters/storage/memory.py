@@ -331,7 +331,8 @@ class MemoryStore(MemoryDesk, MemoryMedia):
             case "raised":
                 self._owed.setdefault(key, StoredOwed(*key, change.at_ms))
             case "red":
-                self._red.add(key)
+                if key in self._owed:
+                    self._red.add(key)
             case "discharged":
                 self._owed.pop(key, None)
                 self._red.discard(key)
