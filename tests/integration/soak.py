@@ -92,7 +92,9 @@ async def careless(data: Path) -> bool:
 
 async def gateways(folder: Path, turns: int, chance: random.Random) -> bool:
     """Kill the gateway and the service at each point so often; tell whether all is well, and careless ones are not."""
-    careless_one = await kills_of_both(folder / "careless", Plan(turns=1, gateway=mortal.CARELESS, service=()), chance)
+    careless_one = await kills_of_both(
+        folder / "careless", Plan(turns=1, answers=False, gateway=mortal.CARELESS, service=()), chance
+    )
     wrong = careless_one.verdict
     print(f"a gateway that acknowledges early, and one that forwards under new keys: {wrong}")
     outcome = await kills_of_both(folder / "both", Plan(turns=turns), chance)

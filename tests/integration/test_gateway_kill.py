@@ -32,7 +32,7 @@ async def test_what_the_platforms_believe_is_in_one_ticket_once_and_in_order_aft
 
 
 async def test_gateway_that_acknowledges_early_or_forwards_under_new_keys_is_caught(tmp_path):
-    plan = Plan(CUSTOMERS, patience_s=1.0, gateway=mortal.CARELESS, service=())
+    plan = Plan(CUSTOMERS, patience_s=1.0, answers=False, gateway=mortal.CARELESS, service=())
     outcome = await kills(tmp_path, plan, random.Random(1))
 
     assert outcome.verdict.lost
