@@ -46,6 +46,7 @@ class Plan:
     turns: int = 1
     patience_s: float = PATIENCE_S
     answers: bool = True
+    lapse: bool = True  # wait for what was leased to the dead, which takes up to half a minute
     gateway: Sequence[str] = tuple(mortal.GATEWAY)
     service: Sequence[str] = tuple(mortal.CORE)
 
@@ -161,7 +162,8 @@ class World:
         moving, held, stuck = set(), set(), set()
         with closing(sqlite3.connect(self.core.data / "crdt-sync.db", timeout=20)) as connection:
             for account, conversation, state, content in connection.execute(_OPEN):
-                if state == "sending" or (state == "unknown" and account == WECHAT):
+                leased = state == "leased" and not self.plan.lapse
+                if leased or state == "sending" or (state == "unknown" and account == WECHAT):
                     stuck.add(conversation)
                 (held if conversation in stuck else moving).add(json.loads(content)["text"])
         return moving, held

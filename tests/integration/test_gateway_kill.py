@@ -19,6 +19,7 @@ async def test_what_the_platforms_believe_is_in_one_ticket_once_and_in_order_aft
     plan = Plan(
         CUSTOMERS,
         patience_s=1.0,
+        lapse=False,
         gateway=("gateway, after commit, before ack", "gateway, after answer, before marking"),
         service=("service, after commit, before answer",),
     )
