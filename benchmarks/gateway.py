@@ -67,6 +67,8 @@ class Target:
     def settled(self) -> int:
         """How many rows the service has taken."""
         with closing(sqlite3.connect(f"file:{self.inbox}?mode=ro", uri=True)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'inbox'").fetchone():
+                return 0  # the port answers a moment before the file is laid out
             (count,) = connection.execute("SELECT count(*) FROM inbox WHERE state = 'forwarded'").fetchone()
             return int(count)
 

@@ -52,7 +52,7 @@ OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_concurrent_streams", 1000),  # of one caller's connection
     ("grpc.keepalive_time_ms", 30_000),  # below the minute after which common proxies forget a silent connection
     ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),  # a caller may ask thrice as often as we do
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # a caller may ask thrice as often as we do
     ("grpc.http2.max_ping_strikes", 2),
     ("grpc.server_handshake_timeout_ms", limits.UNAUTHENTICATED_S * 1000),  # until TLS and HTTP/2 have begun
     ("grpc.max_connection_idle_ms", 60_000),  # without a call: who calls again connects again, within a round trip

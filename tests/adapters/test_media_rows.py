@@ -4,7 +4,7 @@ from sqlalchemy import event
 
 from crdt_sync.adapters.storage.sql import SqlStore
 from tests.contracts.batches import AT_MS
-from tests.contracts.media_contract import taken
+from tests.contracts.contents import taken
 
 
 async def test_a_quota_is_summed_up_before_the_lock_of_commits(tmp_path):

@@ -83,7 +83,8 @@ batches = st.builds(
     ),
     turns=st.lists(st.builds(Turn, words, people), max_size=1),
     deliveries=few(st.builds(notice, keys, st.sampled_from(["", *WORDS]), to=words, account=lanes)),
-    owed=few(st.builds(owed, words, st.sampled_from(["raised", "red", "discharged"]), past, words)),
+    # At a time: 0 stands for "not red".
+    owed=few(st.builds(owed, words, st.sampled_from(["raised", "red", "discharged"]), st.integers(1, 20), words)),
 )
 
 delivery_states = st.sampled_from(DeliveryState)

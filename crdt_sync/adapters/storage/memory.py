@@ -57,7 +57,7 @@ class MemoryStore(MemoryDesk, MemoryMedia):
         self._taken: set[Key] = set()
         self._updates: dict[str, list[StoredUpdate]] = {}
         self._snapshots: dict[str, Snapshot] = {}
-        self._authorship: dict[str, list[bytes]] = {}
+        self._authorship: dict[str, dict[Position, bytes]] = {}
         self._journals: dict[TicketId, list[JournalRow]] = {}
         self._messages: dict[TicketId, list[JournalRow]] = {}
         self._by_id: dict[MessageId, StoredMessage] = {}
@@ -157,18 +157,20 @@ class MemoryStore(MemoryDesk, MemoryMedia):
         before = self._snapshots.get(name)
         kept = [row for row in rows if row.document_position > new.document_position]
         covered = new.document_position - compaction.expected_position
+        authorship = self._authorship.setdefault(name, {})
         if (
             compaction.expected_position != (before.document_position if before else 0)
             or len(rows) - len(kept) != covered
+            or compaction.position in authorship
         ):
             raise StoreConflict([name])
         self._snapshots[name], self._updates[name] = new, kept
-        self._authorship.setdefault(name, []).append(compaction.authorship)
+        authorship[compaction.position] = compaction.authorship
 
     async def authorship(self, name: str) -> Sequence[bytes]:
         """Return what was kept, as it was."""
         self._check_open()
-        return list(self._authorship.get(name, []))
+        return [kept for _, kept in sorted(self._authorship.get(name, {}).items())]
 
     async def documents(self, *, after: str = "", limit: int = 1000) -> Sequence[str]:
         """Sort every name."""
