@@ -57,10 +57,9 @@ def _schema() -> sqlite3.Connection:
 
 
 async def _run(world: World, deeds: Sequence[Deed], loop: VirtualLoop) -> Report:
-    _watch(world, loop)
     told = loop.create_task(_perform(world, deeds))
     loop.on_exhausted(told.cancel)
-    with _caches(tight=world.tight):
+    with _watching(world, loop), _caches(tight=world.tight):
         await asyncio.wait([told])
         if told.cancelled():
             world.witness.find("comes to rest", "the world turns and turns")
@@ -101,7 +100,8 @@ async def _perform(world: World, deeds: Sequence[Deed]) -> None:
         await verdict.judge(world)
 
 
-def _watch(world: World, loop: VirtualLoop) -> None:
+@contextmanager
+def _watching(world: World, loop: VirtualLoop) -> Iterator[None]:
     """Take every fault of ours that is only logged, or raised where nobody hears it, for a finding."""
 
     def logged(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +115,12 @@ def _watch(world: World, loop: VirtualLoop) -> None:
             world.witness.find("no fault of ours", f"{event['event']}: {why}")
         raise structlog.DropEvent
 
-    structlog.configure(processors=[structlog.processors.ExceptionRenderer(), logged], cache_logger_on_first_use=False)
     loop.set_exception_handler(
         lambda _, context: world.witness.find("no fault of ours", f"{context['message']}: {context.get('exception')!r}")
     )
+    before = structlog.get_config()
+    structlog.configure(processors=[structlog.processors.ExceptionRenderer(), logged], cache_logger_on_first_use=False)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

@@ -211,7 +211,7 @@ async def test_a_client_that_never_reads_loses_its_stream_and_holds_no_more_than
 
 
 async def test_a_client_that_pings_all_the_time_is_cut_off(tmp_path, monkeypatch):
-    bounded(monkeypatch, "grpc.http2.min_recv_ping_interval_without_data_ms", 3_600_000)
+    bounded(monkeypatch, "grpc.http2.min_ping_interval_without_data_ms", 3_600_000)
     options = (("grpc.keepalive_time_ms", 50), ("grpc.http2.max_pings_without_data", 0))
     async with (
         run_service(tmp_path / "data") as running,
