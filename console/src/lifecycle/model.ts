@@ -9,6 +9,7 @@ import type { Digest, LaneId } from "./ids.ts";
 
 export type StageKind = "normal" | "attention" | "compensation" | "settled" | "final";
 export type Language = "en" | "zh";
+export type PayloadType = "text" | "money" | "integer" | "date" | "file";
 
 /** One condition on a name: any of `names`, none of them (`negated`), or everything (`any`). */
 export interface Pattern {
@@ -26,6 +27,7 @@ export interface TransitionSpec {
   readonly settles: string | null;
   readonly resets: boolean;
   readonly conditions: ReadonlyMap<LaneId | typeof STAGE, Pattern>; // all must hold
+  readonly payload: ReadonlyMap<string, PayloadType>;
 }
 
 /** One department's state machine, with the order that says which of two concurrent states wins. */
@@ -39,6 +41,7 @@ export interface Lane {
   readonly conflicts: ReadonlyMap<string, ReadonlySet<string>>; // name -> the states that it joins
   readonly named: ReadonlyMap<string, string>; // those states as `unnamed` writes them -> the conflict's name
   readonly transitions: ReadonlyMap<string, TransitionSpec>;
+  readonly formReaders: readonly string[]; // beside the owner
 }
 
 /** An alternative of a stage row: every lane that it names must match. */
@@ -66,7 +69,9 @@ export interface Story {
 export interface Lifecycle {
   readonly name: string;
   readonly digest: Digest;
+  readonly title: Partial<Record<Language, string>>;
   readonly openBy: readonly string[];
+  readonly talk: readonly string[]; // the departments that take part in the conversation
   readonly lanes: ReadonlyMap<LaneId, Lane>; // in the order of the file
   readonly control: Lane;
   readonly stages: readonly StageRow[];

@@ -14,6 +14,7 @@ import {
   type Lifecycle,
   type Owed,
   type Pattern,
+  type PayloadType,
   type StageKind,
   type StageRow,
   type TransitionSpec,
@@ -28,7 +29,9 @@ type Labels = Named<Partial<Record<Language, string>>>;
 export interface LifecycleFile {
   readonly lifecycle: string;
   readonly version: number;
+  readonly title?: Partial<Record<Language, string>>;
   readonly open?: { readonly by: OneOrMore };
+  readonly talk?: readonly string[];
   readonly lanes: Named<LaneFile>;
   readonly stages: readonly RowFile[];
   readonly stories?: Named<{ readonly events: readonly string[]; readonly expect: Named<unknown> }>;
@@ -43,6 +46,7 @@ interface LaneFile {
   readonly order: readonly string[];
   readonly conflicts?: Named<readonly string[]>;
   readonly transitions: Named<TransitionFile>;
+  readonly form_readers?: readonly string[];
   readonly labels?: Labels;
 }
 
@@ -53,6 +57,7 @@ interface TransitionFile {
   readonly by?: OneOrMore;
   readonly if?: Named<OneOrMore>;
   readonly resets?: boolean;
+  readonly payload?: Named<PayloadType>;
 }
 
 interface RowFile {
@@ -73,7 +78,9 @@ export function read(file: LifecycleFile): Lifecycle {
   return {
     name: file.lifecycle,
     digest: lifecycleDigest(file),
+    title: file.title ?? {},
     openBy: openBy.length > 0 ? openBy : [control.owner],
+    talk: file.talk ?? [...new Set([...lanes.values()].map(({ owner }) => owner))],
     lanes,
     control,
     stages: file.stages.map(row),
@@ -107,6 +114,7 @@ function lane(file: LaneFile, id: LaneId): Lane {
     conflicts,
     named: new Map([...conflicts].map(([name, members]) => [unnamed(members), name])),
     transitions: mapped(file.transitions, (declared, name) => transition(name, declared, file.owner)),
+    formReaders: file.form_readers ?? [],
   };
 }
 
@@ -138,6 +146,7 @@ function transition(name: string, file: TransitionFile, owner: string): Transiti
     settles: file.settles ?? null,
     resets: file.resets ?? false,
     conditions: conditions(file.if ?? {}),
+    payload: mapped(file.payload ?? {}, (type) => type),
   };
 }
 
