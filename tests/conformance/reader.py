@@ -1,6 +1,7 @@
 """A client of our own that only reads one document over `/sync`: what the service gives to someone who comes fresh."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from typing import Self
 
@@ -14,13 +15,15 @@ from tests.conformance.server_process import ServerProcess
 
 CLIENT_ID = 7  # it never writes, so nobody sees this
 WAIT_S = 30
+NUMBERS = itertools.count(1)
 
 
 class Reader:
     """One document, followed from nothing. `document` is what was read so far."""
 
     def __init__(self, server: ServerProcess, name: str, department: str) -> None:
-        self._url = f"{server.ws}/sync/{name}?token={server.token(department)}"
+        token = server.token(department, actor=f"reader-{next(NUMBERS)}")  # one person may not come this often
+        self._url = f"{server.ws}/sync/{name}?token={token}"
         self._socket: ClientConnection | None = None
         self._synced = False
         self._early: list[bytes] = []
