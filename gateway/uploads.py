@@ -18,6 +18,7 @@ from gateway.outbound import Dead, RetryLater
 IN_FLIGHT_MAX = 2  # contents in memory at once, 40 MiB at worst
 _READY_S = 20.0  # for all of it; with the wait for a rate before it, under a lease of half a minute
 _NAMED_MAX = 1_000  # names that parts still to be sent have on their platform, which keeps them for three days
+_AWAITED_MS = 60_000  # an upload has the part given out at once; this is for one that crossed the part's admission
 _GONE = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +49,8 @@ class Uploads:
         except MediaFailed as error:
             return RetryLater(error.code, error.delay_ms) if error.again else Dead(error.code)
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
+                return RetryLater("media_awaited", _AWAITED_MS)
             return Dead("no_media") if error.code() in _GONE else RetryLater("content")
         except TimeoutError:
             return RetryLater("content")

@@ -19,7 +19,17 @@ from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import Digest, TicketId
 from crdt_sync.domain.media import Media
 from crdt_sync.domain.message import Message
-from crdt_sync.errors import CallerError, Conflict, Forbidden, Malformed, NotFound, TicketSyncError, TooLarge, TooMany
+from crdt_sync.errors import (
+    CallerError,
+    Conflict,
+    Forbidden,
+    Malformed,
+    NotFound,
+    NotThereYet,
+    TicketSyncError,
+    TooLarge,
+    TooMany,
+)
 from crdt_sync.ports import Clock, Committed, Ids, Store, StoreDamaged, StoreUnavailable
 from crdt_sync.ports.media import NewUse, Quota, StoredMedia, Taking
 from crdt_sync.ports.meter import Meter
@@ -28,6 +38,7 @@ from crdt_sync.service.committer import Committer
 from crdt_sync.service.draft import Draft
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk, LiveTicket, no_media
+from crdt_sync.service.showing import AWAITED, ShowUpload, show
 from crdt_sync.service.tickets import Tickets
 from crdt_sync.wire import limits
 
@@ -104,19 +115,25 @@ class Contents:
             await asyncio.gather(self._task, *self._tasks, return_exceptions=True)
 
     async def upload(self, principal: Principal, ticket: TicketId, pieces: AsyncIterator[bytes]) -> Media:
-        """Take what somebody wants to answer the customer of a ticket with; a message then names its digest.
+        """Take what somebody wants to answer the customer of a ticket with; a message names its digest, then or before.
 
         Raises:
             NotThereYet: no such ticket for this caller.
             Forbidden: the department does not take part in the conversation, or the caller may only read.
             CallerError: it is refused with one of `REFUSALS`, with `media_author_full` or `media_under_way`.
+            Unavailable: it was not written down whose it is; it may be brought again.
 
         """
         row = await self._tickets.row(principal, ticket)
         denial = access.upload(principal, self._lifecycles.by_digest(row.lifecycle))
         if denial is not None:
             raise denial.error()
-        return await self._take(pieces, row.id, principal.actor, "file")
+        taken = await self._take(pieces, row.id, principal.actor, "file")
+        assert self._committer is not None, "the service was started"
+        showing = ShowUpload(row.id, taken)
+        self._committer.enqueue(showing)
+        await showing.outcome
+        return taken
 
     async def attach(
         self, principal: Principal, place: Place, pieces: AsyncIterator[bytes] | str, trace: str | None = None
@@ -176,6 +193,7 @@ class Contents:
 
         Raises:
             Forbidden: the caller is no gateway.
+            NotThereYet: nobody has uploaded its content yet, and it is not too late (`media_awaited`).
             NotFound: no such delivery for this caller, or it has no content.
 
         """
@@ -186,9 +204,11 @@ class Contents:
             raise NotFound("There is no such delivery for this caller.", code="no_delivery")
         digest = media.digest_of(json.loads(row.content).get("ref", ""))
         stored = await self._store.media(row.ticket, digest) if digest is not None else None
-        if stored is None:
-            raise no_media()
-        return Content(stored.media, stored, self._store)
+        if stored is not None:
+            return Content(stored.media, stored, self._store)
+        if digest is not None and self._clock.now_ms() - row.at_ms < limits.MEDIA_AWAITED_S * 1000:
+            raise NotThereYet("Nobody has uploaded this content yet.", code=AWAITED, advice="Ask again later.")
+        raise no_media()
 
     async def prune(self) -> int:
         """Forget what nobody named in time; return how much that was. Raises `StoreUnavailable`."""
@@ -311,14 +331,9 @@ class ShowContent:
     def decide(self, desk: Desk, draft: Draft) -> None:
         """Show it, unless a content is shown: after that nothing is news."""
         del desk
-        touched = draft.tickets.get(self._live.id)
-        shown = (touched.media.get(self.key) if touched is not None else None) or self._live.talk.content(self.key)
-        known = media.read(shown) if shown is not None else None
-        self._shown = known if isinstance(known, Media) else self.content
-        if known != self._shown:
-            draft.touch(self._live, self.trace).media[self.key] = media.spell(self._shown)
-            if isinstance(self._shown, Media):
-                draft.keep_media(self._live, self._shown.digest)
+        self._shown = show(draft, self._live, self.key, self.content, self.trace)
+        if isinstance(self._shown, Media):
+            draft.keep_media(self._live, self._shown.digest)
 
     def succeed(self, committed: Committed) -> None:
         """Answer."""

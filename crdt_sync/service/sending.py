@@ -13,6 +13,7 @@ from crdt_sync.ports.outbox import StoredDelivery
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.draft import Draft
 from crdt_sync.service.live_ticket import Desk, LiveTicket
+from crdt_sync.service.showing import ABSENT, AWAITED, show
 
 Outcome: TypeAlias = Literal["begun", "sent", "retry", "unknown", "window_closed", "dead"]
 
@@ -29,6 +30,9 @@ _FATES: Mapping[DeliveryState, Fate] = {
     DeliveryState.WINDOW_CLOSED: "failed",
     DeliveryState.DEAD: "failed",
 }
+_SHOWN = frozenset({AWAITED, ABSENT})
+"""Codes that the conversation shows at once: an agent can mend the cause."""
+
 _HELD = frozenset({DeliveryState.LEASED, DeliveryState.SENDING})
 
 
@@ -74,7 +78,8 @@ class TakeReport:
             raise NotFound("There is no such delivery for this caller.", code="no_delivery")
         self._before, self._after = row, judged(row, self.report, draft.now_ms, self.lease_ms)
         self._live = None
-        if self._after is not row and self._after.state in _FATES and not row.is_notice:
+        tells = self._after.state in _FATES or self._after.code in _SHOWN
+        if self._after is not row and tells and not row.is_notice:
             self._live = await desk.get(row.ticket)
             await desk.with_talk(self._live)
 
@@ -84,9 +89,14 @@ class TakeReport:
         if self._after is self._before:
             return
         draft.change_delivery(self._before, self._after)
-        if self._live is not None:
+        if self._live is None:
+            return
+        if self._after.state in _FATES:
             sent = self._after.state is DeliveryState.SENT
             draft.tell_fate(self._live, self._after, _FATES[self._after.state], anew=sent)
+        if self._after.code in _SHOWN:
+            key, trace = f"{self._after.message}/{self._after.index}", self._after.traceparent
+            show(draft, self._live, key, self._after.code, trace)
 
     def succeed(self, committed: Committed) -> None:
         """Answer."""

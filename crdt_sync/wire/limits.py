@@ -73,6 +73,10 @@ quota counts yet."""
 MEDIA_UPLOAD_S = 120
 """Seconds for one upload over HTTP: 20 MiB on a bad line, 1.4 Mbit/s."""
 
+MEDIA_AWAITED_S = 3_600
+"""Seconds for which an answer waits, once it was admitted, for a content that it names and nobody has uploaded: a slow
+line's worth of pictures after a day without one. What follows in its conversation waits with it."""
+
 MEDIA_UNUSED_S = 86_400
 """Seconds for which a content is kept that no message names yet: whoever uploads it sends it within the day, a replica
 that goes offline in between included."""

@@ -57,6 +57,7 @@ BY_CODE: dict[str, Status] = {  # where a wire tells apart what one type of erro
     "stopping": Status(503, "UNAVAILABLE", 1012),  # RFC 6455's registry: "Service Restart"
     "session_expired": Status(401, "UNAUTHENTICATED", 4501),  # a token that was good at the handshake
     "key_withdrawn": Status(401, "UNAUTHENTICATED", 4501),  # of an open session: with 4401 clients would stay away
+    "media_awaited": Status(404, "FAILED_PRECONDITION", 4504),  # a gateway knows it so from what will never be there
     "token_late": Status(401, "UNAUTHENTICATED", 4501),  # a slow line is no wrong token: providers 2 end with 4401
 }
 

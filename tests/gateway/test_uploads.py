@@ -2,13 +2,14 @@
 
 import asyncio
 
+import grpc
 import pytest
 
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2 as pb
 from gateway import uploads
 from gateway.counts import Counts
 from gateway.media import Form
-from gateway.outbound import RetryLater
+from gateway.outbound import Dead, RetryLater
 from gateway.uploads import IN_FLIGHT_MAX, Uploads
 from tests.samples import PNG
 
@@ -41,6 +42,17 @@ class Stub:
         yield pb.FetchResponse(piece=PNG)
 
 
+class Refusing:
+    """Refuses."""
+
+    def __init__(self, status):
+        self.error = grpc.aio.AioRpcError(status, grpc.aio.Metadata(), grpc.aio.Metadata())
+
+    async def Fetch(self, _request, **_told):  # noqa: N802 - named by the proto
+        raise self.error
+        yield
+
+
 def delivery(id_="d"):
     media = pb.Media(type="image", platform_id="sha256:" + "0" * 64)
     return pb.Delivery(id=id_, account="shop", part=pb.Part(media=media))
@@ -59,6 +71,18 @@ def lane(port):
 async def test_a_bug_before_a_part_is_begun_leaves_no_doubt_whether_it_was_sent(lane, port):
     port.error = ZeroDivisionError()
     assert RetryLater("upload_failed") == await lane.ready(Stub(), delivery())
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (grpc.StatusCode.FAILED_PRECONDITION, RetryLater("media_awaited", 60_000)),
+        (grpc.StatusCode.NOT_FOUND, Dead("no_media")),
+        (grpc.StatusCode.UNAVAILABLE, RetryLater("content")),
+    ],
+)
+async def test_a_content_that_may_still_be_uploaded_is_asked_for_again(lane, status, outcome):
+    assert outcome == await lane.ready(Refusing(status), delivery())
 
 
 async def test_a_part_waits_for_no_room_under_its_lease(lane, port):

@@ -197,6 +197,7 @@ ELSEWHERE = {
     "MEDIA_TICKET_BYTES_MAX": (MEDIA, "test_a_ticket_holds_so_many_bytes"),
     "MEDIA_AUTHOR_BYTES_MAX": (MEDIA, "test_an_author_brings_so_many_bytes_a_day"),
     "MEDIA_QUOTA_S": (MEDIA, "test_an_author_brings_so_many_bytes_a_day"),
+    "MEDIA_AWAITED_S": ("tests/service/test_showing.py", "test_after_an_hour_it_is_given_up_and_the_agent_sees_why"),
     "MEDIA_UNUSED_S": (MEDIA, "test_what_no_message_names_is_forgotten_after_a_day"),
     "MEDIA_UPLOADS_MAX": (MEDIA, "test_two_uploads_of_one_author_are_under_way_at_once"),
     "MEDIA_UPLOAD_S": ("tests/server/test_media_api.py", "test_an_upload_that_dribbles_is_ended"),

@@ -248,6 +248,7 @@ async def test_a_delivery_gives_its_own_content_to_its_own_gateway(world, store)
     rows = await store.deliveries(OutboxFilter())
 
     assert 3 == len(rows)
+    world.clock.advance(limits.MEDIA_AWAITED_S * 1000)
     for row in rows:
         with pytest.raises(NotFound) as refused:
             await world.contents.of_delivery(GATEWAY, row.id)
