@@ -11,6 +11,7 @@ NODE_STAMPS := $(NODE_FOLDERS:%=%/node_modules/.installed)
 WORKERS ?= 2
 # Each worker takes whole files, in their order: what takes longest comes first.
 SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PAGES := crdt_sync/server/static/index.html
 PROFILE ?= ci
 
 # The tests of what ticket data passes through and every state is decided in: they alone must reach its branches.
@@ -23,11 +24,14 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(PYTHON_STAMP) ## Make .venv and install what is locked; needs Python 3.11 or later, does nothing twice
+setup: $(PYTHON_STAMP) $(PAGES) ## Make .venv, install what is locked, build the pages; needs Python 3.11, does nothing twice
 
 $(PYTHON_STAMP): requirements.lock pyproject.toml
 	@./setup.sh .venv
 	@touch $@
+
+$(PAGES): console/node_modules/.installed console/index.html console/vite.config.ts $(shell find console/src -type f)
+	@$(BIN)/python tests/conformance/node_tools.py build
 
 .PHONY: run
 run: setup ## Start the service on its embedded defaults and walk through stories of its lifecycle

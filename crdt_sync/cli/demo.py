@@ -50,6 +50,8 @@ def _site(settings: Settings) -> WebAccount:
 def _print_addresses(settings: Settings, service: Service) -> None:
     typer.echo(f"\nThe service goes on: http://127.0.0.1:{service.port}/  grpc://127.0.0.1:{service.grpc_port}")
     typer.echo(f"A page with the chat widget, for a customer: http://127.0.0.1:{service.port}/widget/demo")
+    for department in service.lifecycle.departments:
+        typer.echo(f"The console of {department}: http://127.0.0.1:{service.port}/console/{department}")
     typer.echo("Sign in with one of these tokens (good for 12 hours); Ctrl-C ends it.")
     for person in people(service.lifecycle):
         typer.echo(f"  {person.name}: {token(settings, person)}")

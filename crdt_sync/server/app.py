@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crdt_sync.errors import NotFound
 from crdt_sync.ports import Clock
-from crdt_sync.server import conversations_api, health, media_api, metrics, page, problems, reference, tickets_api
+from crdt_sync.server import consoles, conversations_api, health, media_api, metrics, problems, reference, tickets_api
 from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.event_streams import EventStreams
 from crdt_sync.server.handshake_rate import HandshakeRate
@@ -90,7 +90,7 @@ def create_app(parts: Parts) -> FastAPI:
     for name in _SHARED:
         setattr(app.state, name, getattr(parts, name))
     problems.install(app)
-    for part in (tickets_api, media_api, conversations_api, health, metrics, page, reference):
+    for part in (tickets_api, media_api, conversations_api, health, metrics, consoles, reference):
         app.include_router(part.router)
     streams = EventStreams(parts.events, parts.authenticator, parts.audit, parts.rate, parts.origins)
     app.router.routes.extend(streams.routes())

@@ -154,8 +154,11 @@ ROUTES = (
     Route("GET /api/lifecycles/{digest}", SIGNED_IN, path="/api/lifecycles/{lifecycle}"),
     Route("GET /events", HEARS, path="/events?after=0"),  # what each hears, the rows of events say
     Route("OPTIONS /events", PUBLIC),  # what another host's page may send
-    Route("GET /", PUBLIC | {GATEWAY: "403"}),  # without a token the form to sign in
-    Route("POST /", PUBLIC, form={"token": "{token}"}),
+    Route("GET /", PUBLIC),  # the consoles' page, alike for all
+    Route("GET /console/{department}", PUBLIC, path="/console/sales"),
+    Route("GET /console/{department}/{ticket}", PUBLIC, path="/console/sales/{ticket}"),
+    Route("GET /board", PUBLIC),
+    Route("GET /assets/{name}", PUBLIC, path="/assets/build.json"),
     Route("GET /healthz", PUBLIC),
     Route("GET /readyz", PUBLIC),
     Route("GET /metrics", PUBLIC),  # to programs of this machine, which the callers here are

@@ -72,6 +72,12 @@ def fmt() -> None:
     subprocess.run([find().node, biome, "check", "--write", "--log-level=warn"], cwd=CONSOLE, check=True)
 
 
+def build() -> None:
+    """Build the consoles' pages into the package, which serves them."""
+    vite = CONSOLE / "node_modules" / "vite" / "bin" / "vite.js"
+    subprocess.run([find().node, vite, "build", "--logLevel=error"], cwd=CONSOLE, check=True)
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["ci", folder]:
@@ -81,5 +87,7 @@ if __name__ == "__main__":
                 lock(packages)
         case ["fmt"]:
             fmt()
+        case ["build"]:
+            build()
         case _:
-            sys.exit("usage: node_tools.py ci FOLDER | lock | fmt")
+            sys.exit("usage: node_tools.py ci FOLDER | lock | fmt | build")

@@ -347,23 +347,23 @@ async def test_an_address_that_comes_too_often_is_answered_before_anybody_is_jud
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known by the token", "known once the token is judged"])
-async def test_who_asks_too_often_is_answered_429_over_rest_and_grpc_and_the_page_together(strict, known):
+async def test_who_asks_too_often_is_answered_429_over_rest_and_grpc_together(strict, known):
     token, tickets = strict.token(), tickets_pb2_grpc.TicketServiceStub(strict.channel)
     metadata, headers = (("authorization", f"Bearer {token}"),), {"authorization": f"Bearer {token}"}
     for _ in range(2):
         assert 200 == (await strict.http.get("/api/tickets", headers=headers)).status_code
         await tickets.List(tickets_pb2.ListRequest(), metadata=metadata)
-    assert 200 == (await strict.http.get("/", headers=headers)).status_code
+    assert 200 == (await strict.http.get("/api/lifecycles", headers=headers)).status_code
 
     if not known:
         metadata, headers = strict.metadata(seconds=500), strict.headers(seconds=500)
     answer = await strict.http.get("/api/tickets", headers=headers)
-    page = await strict.http.get("/", headers=headers)
+    other = await strict.http.get("/api/lifecycles", headers=headers)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await tickets.List(tickets_pb2.ListRequest(), metadata=metadata)
 
     assert (429, "1", "too_many_requests") == (answer.status_code, answer.headers["retry-after"], answer.json()["code"])
-    assert 429 == page.status_code
+    assert 429 == other.status_code
     assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "too_many_requests") == (refused.value.code(), code_of(refused.value))
     assert 3 == (await refusals(strict))["too_many_requests"]
     async with sync_socket(strict, "notes", token) as socket:
@@ -382,7 +382,7 @@ async def test_tokens_that_are_not_good_are_counted_for_their_address_over_rest_
     for _ in range(7):
         assert 401 == (await strict.http.get("/api/tickets", headers=dict(metadata))).status_code
         assert grpc.StatusCode.UNAUTHENTICATED is await called()
-    assert 401 == (await strict.http.get("/", headers=dict(metadata))).status_code
+    assert 401 == (await strict.http.get("/api/lifecycles", headers=dict(metadata))).status_code
 
     assert 429 == (await strict.http.get("/api/tickets", headers=dict(metadata))).status_code
     assert grpc.StatusCode.RESOURCE_EXHAUSTED is await called()

@@ -51,15 +51,6 @@ async def test_whom_a_proxy_asks_for_is_counted_by_his_own_address(tmp_path):
     assert [*REFUSED] == another
 
 
-@pytest.mark.parametrize(("proxies", "secure"), [((), False), (("127.0.0.1",), True)])
-async def test_a_cookie_is_for_encrypted_pages_if_a_believed_proxy_says_so(tmp_path, proxies, secure):
-    async with run_service(tmp_path / "data", proxies=proxies) as running:
-        form, headers = {"token": running.token()}, {"x-forwarded-proto": "https"}
-        answer = await running.http.post("/", data=form, headers=headers)
-
-    assert secure is ("Secure" in answer.headers["set-cookie"])
-
-
 def test_a_proxy_is_an_address_or_a_network():
     with pytest.raises(Malformed, match="proxies"):
         load(proxies=["proxy.example"])

@@ -1,0 +1,81 @@
+/**
+ * The service worker: starts the shell where there is no network, and keeps nothing but the shell.
+ *
+ * A page is asked for from the service first, so that a new build is seen at once; what is kept answers when the service
+ * does not, or not in time. Files of a build have their hash in their name and are taken from what is kept.
+ */
+
+/** As much of a worker's scope as is used here: the types of workers and of pages do not stand in one program. */
+interface Scope {
+  addEventListener(type: "install" | "activate", listener: (event: Extendable) => void): void;
+  addEventListener(type: "fetch", listener: (event: Fetching) => void): void;
+  readonly clients: { claim(): Promise<void> };
+  skipWaiting(): Promise<void>;
+}
+
+interface Extendable {
+  waitUntil(what: Promise<unknown>): void;
+}
+
+interface Fetching extends Extendable {
+  readonly request: Request;
+  respondWith(answer: Promise<Response>): void;
+}
+
+declare const __BUILD__: string; // written in when the build is whole, which a name survives and a text might not
+declare const __FILES__: readonly string[];
+
+const scope = globalThis as unknown as Scope;
+const SHELL = "/";
+const PAGE = /^\/(?:$|board$|console\/)/;
+const KEPT = `shell-${__BUILD__}`;
+const FILES: readonly string[] = [SHELL, ...__FILES__];
+const PATIENCE_MS = 3_000; // in a lift the network is there and answers nothing
+
+scope.addEventListener("install", (event) => {
+  event.waitUntil(keep().then(() => scope.skipWaiting()));
+});
+
+scope.addEventListener("activate", (event) => {
+  event.waitUntil(forget().then(() => scope.clients.claim()));
+});
+
+scope.addEventListener("fetch", (event) => {
+  const { pathname, origin } = new URL(event.request.url);
+  if (origin !== location.origin || event.request.method !== "GET") {
+    return;
+  }
+  if (event.request.mode === "navigate" && PAGE.test(pathname)) {
+    event.respondWith(page(event.request));
+  } else if (pathname !== SHELL && FILES.includes(pathname)) {
+    event.respondWith(file(event.request));
+  }
+});
+
+async function keep(): Promise<void> {
+  const cache = await caches.open(KEPT);
+  await cache.addAll(FILES.map((name) => new Request(name, { cache: "no-cache" })));
+}
+
+/** A build before this one may still be open in a tab, which has loaded all that it needs. */
+async function forget(): Promise<void> {
+  const names = await caches.keys();
+  await Promise.all(names.filter((name) => name !== KEPT).map((name) => caches.delete(name)));
+}
+
+async function page(request: Request): Promise<Response> {
+  try {
+    const answer = await fetch(request, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    return answer.status < 500 ? answer : await kept(SHELL, answer);
+  } catch {
+    return await kept(SHELL, Response.error());
+  }
+}
+
+async function file(request: Request): Promise<Response> {
+  return (await caches.match(request)) ?? (await fetch(request));
+}
+
+async function kept(name: string, otherwise: Response): Promise<Response> {
+  return (await caches.match(name)) ?? otherwise;
+}
