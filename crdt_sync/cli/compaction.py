@@ -34,7 +34,7 @@ def compact(
 
 @app.command()
 def verify(context: typer.Context) -> None:
-    """Prove the whole database anew; exit 1 if something does not hold.
+    """Prove the whole database anew; exit 1 if something does not hold. A warning is no fault: nothing was damaged.
 
     Run it on a backup, or while no service writes: what is written meanwhile may look like a fault.
     """
@@ -84,16 +84,17 @@ async def _is_unknown(store: Store, name: str) -> bool:
 
 
 async def _verify(settings: Settings) -> None:
-    count = 0
+    count = warnings = 0
     try:
         async with database.opened(settings.url) as store:
             ids = SystemIds(SystemClock())
             async for fault in verify_store(store, store.inspector(), lifecycle_files.load_accepted, ids):
-                count += 1
-                typer.echo(escaped(f"{fault.where}: {fault.what}. {fault.advice}"))
+                count, warnings = count + fault.is_damage, warnings + (not fault.is_damage)
+                mark = "" if fault.is_damage else "warning: "
+                typer.echo(escaped(f"{mark}{fault.where}: {fault.what}. {fault.advice}"))
     except StoreUnavailable as error:
         raise Unavailable(f"The database does not answer: {error}.", advice="Restore a backup.") from error
     if count:
         typer.echo(f"{count} faults.")
         raise typer.Exit(EXIT_FOUND)
-    typer.echo("Everything holds.")
+    typer.echo(f"Everything holds, with warnings: {warnings}." if warnings else "Everything holds.")

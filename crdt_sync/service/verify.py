@@ -34,15 +34,17 @@ RESTORE = "Restore a backup that `admin verify` passes: crdt-sync admin restore 
 POSITIONS_MAX = 2**33  # 1 GiB of bits; ten days of 10,000 a second, and less than any restore skips
 COMPARE = "Nothing was lost yet: keep the database, restore a backup beside it and compare the document."
 REPROJECT = "The journal is right: make a transition, which writes its row anew, or restore a backup."
+AWAITED = "Nothing was sent of it: a replica may name what nobody uploads. Upload it, if somebody has it."
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that does not hold: where, what, and what to do about it."""
+    """Something that does not hold: where, what, and what to do about it. What is no damage is only to be known."""
 
     where: str
     what: str
     advice: str = RESTORE
+    is_damage: bool = True
 
 
 async def verify(store: Store, inspector: Inspector, reread: Read, ids: Ids) -> AsyncIterator[Fault]:
@@ -204,6 +206,11 @@ async def _ticket(store: Store, ticket: TicketId, lifecycles: Lifecycles, ids: I
             content = media.read(spelt)
             if isinstance(content, Media) and await store.media(ticket, content.digest) is None:
                 yield Fault(where, f"the content {content.digest} of {key} is not there")
+        for key, digest in _named(said):
+            if await store.media(ticket, digest) is None:
+                what = f"the content {digest} that message {key} names is not there"
+                sent = live.talk.delivery(key) not in {None, "failed"}
+                yield Fault(where, what) if sent else Fault(where, what, AWAITED, is_damage=False)
         shown = project(live)
         for name in ("stage", "kind", "lanes", "flags", "obligations", "card"):
             if _plain(getattr(shown, name)) != _plain(getattr(row, name)):
@@ -239,6 +246,15 @@ def _messages(ticket: TicketId, rows: Sequence[JournalRow]) -> list[str]:
         if not isinstance(made, Message) or made.id != row.id or made.ticket != ticket:
             problems.append(f"message {row.id} at {row.position} does not decode, or is not that one")
     return problems
+
+
+def _named(rows: Sequence[JournalRow]) -> list[tuple[str, Digest]]:
+    """Return what messages name that were written here, by message and part."""
+    found = [message.decode(row.record.encode()) for row in rows]
+    written = [each for each in found if isinstance(each, Message) and each.origin is None]
+    named = [(f"{each.id}/{index}", media.digest_of(part.get("ref", "")))
+             for each in written for index, part in enumerate(each.parts)]  # fmt: skip
+    return [(key, digest) for key, digest in named if digest is not None]
 
 
 async def _events(store: Store) -> AsyncIterator[Fault]:

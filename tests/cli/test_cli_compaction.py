@@ -7,10 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from crdt_sync.adapters.storage.sql import SqlStore
+from crdt_sync.cli import compaction
 from crdt_sync.cli.main import app
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.errors import NotFound, Unavailable
 from crdt_sync.ports import Batch
+from crdt_sync.service.verify import Fault
 from tests.contracts.batches import update
 
 EDITS = 7
@@ -73,6 +75,16 @@ def test_a_document_that_is_damaged_is_told_of_and_the_others_are_compacted(data
     assert f"1 documents were compacted, and {EDITS} updates removed.\n" in done.output
     assert "one: it cannot be read: a row of updates is not as it was written: 3. Restore a backup" in proven.output
     assert proven.output.endswith(" faults.\n")
+
+
+def test_what_is_no_damage_is_told_and_fails_nothing(data, monkeypatch):
+    async def warned(*_):
+        yield Fault("ticket t", "a content is not there", "Upload it.", is_damage=False)
+
+    monkeypatch.setattr(compaction, "verify_store", warned)
+    proven = admin(data, "verify")
+    expected = "warning: ticket t: a content is not there. Upload it.\nEverything holds, with warnings: 1.\n"
+    assert (0, expected) == (proven.exit_code, proven.output)
 
 
 def test_a_database_that_is_not_there_is_not_made(tmp_path):

@@ -13,11 +13,15 @@ from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain.delivery import DeliveryState
+from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import Position
+from crdt_sync.domain.media import ref_of
+from crdt_sync.domain.message import make
 from crdt_sync.ports import Batch
 from crdt_sync.ports.outbox import DeliveryChange, OutboxFilter
 from crdt_sync.service.compaction import compact
 from crdt_sync.service.media import Place
+from crdt_sync.service.sending import Report, lease_of
 from crdt_sync.service.verify import Fault, verify
 from crdt_sync.wire import ysync
 from tests.contracts.batches import AT_MS, delivery, message, notice, update
@@ -164,6 +168,29 @@ async def test_a_fault_is_found_where_no_checksum_tells_of_it(whole, tmp_path):
         table = statement.split()[1]
         file = changed(whole, tmp_path, dropped.format(table), statement)
         assert any(fault.where.startswith(where) for fault in await faults_of(file)), statement
+
+
+async def test_a_content_that_never_came_is_a_warning_and_one_that_was_sent_and_is_gone_is_damage(tmp_path):
+    file = tmp_path / "log.db"
+    store = await SqlStore.open(f"sqlite:///{file}")
+    world = await World.start(store)
+    (made,) = await world.tickets.ingest(GATEWAY, [arrival("m1")])
+    taken = await world.contents.upload(SALES, made.ticket, _pieces(PNG))
+    parts = [{"type": "image", "ref": ref_of(digest), "name": ""} for digest in (taken.digest, "0" * 64)]
+    said = make(ticket=made.ticket, kind="agent", author=SALES.actor, at=1, parts=parts, salt="0" * 32)
+    connection, _ = await world.yjs(f"ticket/{made.ticket}/submit/sales", SALES)
+    connection.receive(ysync.encode_update(SubmitDocument(78).append_message(said.record)))
+    await world.settle()
+    claiming = world.outbox.claim(Identity(GATEWAY, None), accounts=(), idempotent=(), in_flight_max=1)
+    row = await anext(claiming)
+    await world.outbox.report(GATEWAY, Report(row.id, lease_of(row), "sent"))
+    await world.stop()
+    await store.close()
+
+    absent = f"the content {'0' * 64} that message {said.id}/1 names is not there"
+    assert [(absent, False)] == [(fault.what, fault.is_damage) for fault in await faults_of(file)]
+    gone = changed(file, tmp_path, *(f"DELETE FROM {table}" for table in ("media_uses", "media", "media_pieces")))
+    assert [True, False] == [fault.is_damage for fault in await faults_of(gone)]
 
 
 async def test_what_is_compacted_twice_or_restored_still_holds(whole, tmp_path):
