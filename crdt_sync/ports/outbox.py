@@ -119,6 +119,9 @@ class OutboxStore(Protocol):
 
         That is what is pending, a retry that is due, a lease that has lapsed before anything was sent, and what is
         unknown where that may be sent again. Whatever was being sent when its lease lapsed becomes unknown first.
+
+        It takes what has been due for longest, of each account and state, and of these the first places; how much else
+        waits makes it no slower.
         """
         ...
 

@@ -51,6 +51,18 @@ async def test_the_newest_epoch_is_told(store):
     assert 70 == await inspector.begun()
 
 
+async def test_a_mark_that_would_keep_an_answer_waiting_for_ever_is_told(store, tmp_path):
+    connection = sqlite3.connect(tmp_path / "log.db")
+    connection.execute("UPDATE outbox SET head = NOT head WHERE id IN ('n-1', 'n-2')")
+    connection.commit()
+    connection.close()
+
+    inspector: Inspector = store.inspector()
+    told = [problem async for problem in inspector.damage()]
+    assert 2 == len(told)
+    assert all("the outbox" in problem for problem in told)
+
+
 async def test_rows_and_facets_that_were_changed_are_told(store, tmp_path):
     inspector: Inspector = store.inspector()
     assert [] == [problem async for problem in inspector.damage()]

@@ -14,14 +14,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from crdt_sync.adapters.storage import engines, keys, media_rows, operator_rows, tables
+from crdt_sync.adapters.storage import engines, keys, media_rows, operator_rows, outbox_rows, tables
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.adapters.storage.sql import SqlStore, _listing
 from crdt_sync.domain.ids import Department, Position
 from crdt_sync.ports import Batch, StoreUnavailable, TicketFilter
 from crdt_sync.ports.operator import RefusalFilter
 from crdt_sync.ports.owed import StoredOwed
-from tests.contracts.batches import AT_MS, name, quarantined, refusal, update
+from tests.contracts.batches import AT_MS, claim, name, quarantined, refusal, update
 
 
 def schema(file: Path) -> dict[str, str]:
@@ -119,6 +119,36 @@ async def test_what_is_loose_of_contents_is_found_without_reading_any(migrated):
     assert "media_uses_unkept" in plan
     assert "COVERING INDEX media_pieces_age" in plan
     assert "SCAN media_pieces" not in plan
+
+
+@pytest.mark.parametrize("query", [outbox_rows._UNKNOWN_TOO, outbox_rows._PENDING_AND_TIMED, outbox_rows._NEXT])
+async def test_a_claim_walks_what_it_takes_and_nothing_that_waits(migrated, query):
+    bound = query.params(of="shop", now=9, most=2)
+    compiled = bound.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    connection = sqlite3.connect(migrated)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {compiled}")]
+    connection.close()
+
+    walks = [step for step in plan if "outbox" in step]
+    assert len(walks) in {3, 4, 5}
+    assert all("SEARCH outbox USING INDEX outbox_head (state=? AND account=? AND due_ms" in step for step in walks), (
+        plan
+    )
+    assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
+async def test_heads_that_were_there_before_their_mark_are_found(tmp_path):
+    with older(tmp_path / "old.db", "0013") as connection:
+        for place, state in enumerate(["sent", "pending", "pending"], 32):
+            columns = {column.name: "" for column in tables.outbox.columns if column.name != "head"}
+            numbers = {"place": place, "index": 0, "at_ms": 0, "attempts": 0, "due_ms": 0}
+            row = columns | numbers | {"id": f"d-{place}", "account": "shop", "state": state}
+            connection.execute(insert(tables.outbox).values(row))
+
+    store = await SqlStore.open(f"sqlite:///{tmp_path}/old.db")
+    found = await store.claim(claim())
+    await store.close()
+    assert ["d-33"] == [row.id for row in found.rows]
 
 
 async def test_a_path_with_a_percent_sign_opens(tmp_path):

@@ -195,6 +195,22 @@ class OutboxContract:
         assert await store.amend_delivery(row.id, [DeliveryState.DEAD, UNKNOWN], DeliveryState.PENDING)
         assert [row.id] == await claimed(store, "g2")
 
+    async def test_what_an_operator_opens_again_goes_before_what_waits(self, store: Store):
+        one, two = await answered(store, delivery("m"), delivery("m", 1))
+        dead = await changed(store, one, DeliveryState.DEAD)
+        assert await store.amend_delivery(dead.id, [DeliveryState.DEAD], DeliveryState.PENDING)
+
+        assert [one.id] == await claimed(store, "g1")
+        assert await store.amend_delivery(one.id, [DeliveryState.LEASED], DeliveryState.DEAD)
+        assert [two.id] == await claimed(store, "g2")
+
+    async def test_of_many_that_are_due_the_one_that_is_so_for_longest_is_claimed(self, store: Store):
+        for key, due_ms in (("m", 30), ("n", 10), ("o", 20)):
+            (row,) = await answered(store, delivery(key, to=key))
+            await changed(store, row, RETRY, due_ms=due_ms)
+
+        assert [delivery("n").id] == await claimed(store, now_ms=50, limit=1)
+
     async def test_after_a_restore_nobody_knows_what_of_the_open_was_sent(self, store: Store):
         await answered(store, delivery("m"), delivery("m", 1))
         (row,) = (await store.claim(claim())).rows

@@ -5,12 +5,14 @@ from itertools import count
 
 import pytest
 from alembic import command
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects import postgresql
 
-from crdt_sync.adapters.storage import engines
+from crdt_sync.adapters.storage import engines, outbox_rows
 from crdt_sync.adapters.storage.database import Database
 from crdt_sync.adapters.storage.sql import SqlStore
-from tests.contracts.batches import given_and_taken_back
+from crdt_sync.ports import Batch
+from tests.contracts.batches import given_and_taken_back, notice
 from tests.contracts.desk_contract import DeskContract
 from tests.contracts.media_contract import MediaContract
 from tests.contracts.outbox_contract import OutboxContract
@@ -105,3 +107,28 @@ def log(connection: Connection, position: int, document: str) -> None:
     row = (position, document, 1, document.encode(), "ada", "sales", "[]", 5, None, None)
     places = ", ".join(f"${number + 1}" for number in range(len(row)))
     connection.exec_driver_sql(f"INSERT INTO updates VALUES ({places})", row)
+
+
+def rows_read(plan) -> int:
+    """Of a plan that was carried out: the rows that were looked at where rows come from."""
+    own = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0) if "Relation Name" in plan else 0
+    return own * plan["Actual Loops"] + sum(map(rows_read, plan.get("Plans", ())))
+
+
+async def test_a_claim_reads_what_it_takes_however_much_waits(server, prepared):
+    server.psql(f"CREATE DATABASE waiting TEMPLATE {prepared}")
+    url = url_of(server, "waiting")
+    store = await SqlStore.open(url)
+    notices = [notice(f"n-{number}", to=f"group {number % 500}") for number in range(5_000)]
+    await store.commit(Batch(deliveries=notices))
+    await store.close()
+    database = Database.at(url)
+    bound = outbox_rows._UNKNOWN_TOO.params(of="robot", now=9, most=3)
+    query = bound.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+    await database.write(lambda connection: connection.execute(text("ANALYZE outbox")))
+    explained = await database.read(
+        lambda connection: connection.scalar(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}"))
+    )
+    await database.close()
+
+    assert 3 == rows_read(explained[0]["Plan"])

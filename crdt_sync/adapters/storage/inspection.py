@@ -44,6 +44,8 @@ class SqlInspector:
                     check(table, row)
                 except StoreDamaged as error:
                     yield str(error)
+        for row in await self._rows(outbox_rows.misled(PAGE_ROWS)):
+            yield f"what waits in the outbox at {row['place']} is not known to be, or not to be, the first there"
         for row in await self._rows(_NAMELESS):
             yield f"the document {row['document_id']} of some updates is not there"
         async for row in self._all(tables.tickets):

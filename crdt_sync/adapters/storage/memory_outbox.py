@@ -35,7 +35,7 @@ class MemoryOutbox:
         for row in self._ordered():
             if row.account in asked.accounts and row.state is DeliveryState.SENDING and row.due_ms <= asked.now_ms:
                 self._deliveries[row.id] = replace(row, state=DeliveryState.UNKNOWN, code="lapsed")
-        found = [row for row in self._heads(asked) if _is_due(row, asked)][: asked.limit]
+        found = self._found(asked)
         next_ms = self._next_ms(asked)
         leased = [
             replace(
@@ -142,7 +142,9 @@ class MemoryOutbox:
         """What was open when a backup was made may have been sent since."""
         for row in self._ordered():
             if row.state in OPEN and row.state is not DeliveryState.DROPPED:
-                self._deliveries[row.id] = replace(row, state=DeliveryState.UNKNOWN, owner="", code="restored")
+                self._deliveries[row.id] = replace(
+                    row, state=DeliveryState.UNKNOWN, owner="", due_ms=0, code="restored"
+                )
 
     def _check_open(self) -> None:
         if self._closed:
@@ -158,6 +160,15 @@ class MemoryOutbox:
                 heads.setdefault((row.account, row.conversation), row)
         return list(heads.values())
 
+    def _found(self, asked: Claim) -> Sequence[StoredDelivery]:
+        """Of each account and state those that are due first, then of all the oldest."""
+        due = sorted((row for row in self._heads(asked) if _is_due(row, asked)), key=lambda row: row.due_ms)
+        kinds: dict[tuple[str, DeliveryState], list[StoredDelivery]] = {}
+        for row in due:
+            kinds.setdefault((row.account, row.state), []).append(row)
+        some = [row for rows in kinds.values() for row in rows[: asked.limit]]
+        return sorted(some, key=lambda row: row.place)[: asked.limit]
+
     def _next_ms(self, asked: Claim) -> int | None:
         timed = [row.due_ms for row in self._heads(asked) if row.state in _TIMED and row.due_ms > asked.now_ms]
         return min(timed, default=None)
@@ -168,12 +179,6 @@ class MemoryOutbox:
 
 
 def _is_due(row: StoredDelivery, asked: Claim) -> bool:
-    match row.state:
-        case DeliveryState.PENDING:
-            return True
-        case DeliveryState.RETRY | DeliveryState.LEASED | DeliveryState.SENDING:
-            return row.due_ms <= asked.now_ms
-        case DeliveryState.UNKNOWN:
-            return row.account in asked.idempotent
-        case _:
-            return False
+    may = row.state is DeliveryState.PENDING or row.state in _TIMED
+    may |= row.state is DeliveryState.UNKNOWN and row.account in asked.idempotent
+    return may and row.due_ms <= asked.now_ms

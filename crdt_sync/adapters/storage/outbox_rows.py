@@ -1,11 +1,29 @@
 """What is to be sent, as statements on a connection. It begins and commits nothing."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Integer,
+    Select,
+    TextClause,
+    and_,
+    bindparam,
+    delete,
+    false,
+    func,
+    insert,
+    literal_column,
+    select,
+    true,
+    union_all,
+    update,
+)
 
 from crdt_sync.adapters.storage import bulk, service_position, tables
 from crdt_sync.adapters.storage.database import Database
@@ -24,7 +42,37 @@ from crdt_sync.ports.outbox import (
 
 _COLUMNS = tables.outbox.c
 _ROW = tuple(_COLUMNS[field.name] for field in fields(StoredDelivery))
-_IN_HANDS = (DeliveryState.LEASED, DeliveryState.SENDING)
+_TIMED = (DeliveryState.RETRY, DeliveryState.LEASED, DeliveryState.SENDING)
+
+
+def _heads(state: DeliveryState, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Walk the heads of one account that are in a state, those that are due first at first."""
+    here = and_(tables.HEAD, _COLUMNS.state == literal_column(f"'{state}'"), _COLUMNS.account == bindparam("of"))
+    return select(*columns).where(here).order_by(_COLUMNS.due_ms, _COLUMNS.place)
+
+
+def _due(states: Sequence[DeliveryState]) -> CompoundSelect[Any]:
+    """Take the first ones of each state, each from its stretch of the index."""
+    due = _COLUMNS.due_ms <= bindparam("now")
+    each = (_heads(state, *_ROW).where(due).limit(bindparam("most", type_=Integer)).subquery() for state in states)
+    return union_all(*map(select, each))
+
+
+_PENDING_AND_TIMED = _due((DeliveryState.PENDING, *_TIMED))
+_UNKNOWN_TOO = _due((DeliveryState.PENDING, *_TIMED, DeliveryState.UNKNOWN))  # where a second send is known
+_NEXT = union_all(
+    *(
+        select(_heads(state, _COLUMNS.due_ms).where(_COLUMNS.due_ms > bindparam("now")).limit(1).subquery())
+        for state in _TIMED
+    )
+)
+# Of a conversation, whose first open row becomes its head.
+_FIRST = (
+    select(func.min(_COLUMNS.place))
+    .where(tables.OPEN, _COLUMNS.account == bindparam("of"), _COLUMNS.conversation == bindparam("to"))
+    .scalar_subquery()
+)
+_LEAD = update(tables.outbox).where(_COLUMNS.place == _FIRST, ~_COLUMNS.head).values(head=true())
 
 
 class StaleDelivery(Exception):
@@ -52,6 +100,7 @@ def rows(deliveries: Sequence[NewDelivery], positions: Mapping[str, int]) -> lis
             0,
             "",
             "",
+            False,
         )
         for new in deliveries
     ]
@@ -67,18 +116,23 @@ def position(placed: int) -> int:
     return placed // PARTS_MAX
 
 
-def apply(connection: Connection, changes: Sequence[DeliveryChange]) -> None:
-    """Change rows that are as they were seen.
+def apply(connection: Connection, new: Sequence[NewDelivery], changes: Sequence[DeliveryChange]) -> None:
+    """Change rows that are as they were seen, then let what is first now in each conversation lead it.
 
     Raises:
         StaleDelivery: one is not.
 
     """
+    lanes = {(each.to.account, each.to.conversation) for each in new}
     for change in changes:
         after = change.after
         values = {name: getattr(after, name) for name in ("state", "due_ms", "platform_id", "code")}
+        if after.state not in OPEN:
+            values["head"] = False
+            lanes.add((after.account, after.conversation))
         if connection.execute(update(tables.outbox).where(_as_seen(change)).values(values)).rowcount != 1:
             raise StaleDelivery(change.before.id)
+    _lead(connection, lanes)
 
 
 def stale(connection: Connection, changes: Sequence[DeliveryChange]) -> list[str]:
@@ -88,52 +142,43 @@ def stale(connection: Connection, changes: Sequence[DeliveryChange]) -> list[str
 
 
 def claimable(connection: Connection, asked: Claim) -> Claimed:
-    """Find what may be leased, and when more may be; what was being sent when its lease lapsed is among it."""
-    head = _COLUMNS.place.in_(
-        select(func.min(_COLUMNS.place))
-        .where(tables.OPEN, _COLUMNS.account.in_(asked.accounts))
-        .group_by(_COLUMNS.account, _COLUMNS.conversation)
-    )
-    now = _COLUMNS.due_ms <= asked.now_ms
-    may = or_(
-        _COLUMNS.state == DeliveryState.PENDING,
-        and_(_COLUMNS.state.in_((DeliveryState.RETRY, *_IN_HANDS)), now),
-        and_(_COLUMNS.state == DeliveryState.UNKNOWN, _COLUMNS.account.in_(asked.idempotent)),
-    )
-    found = connection.execute(select(*_ROW).where(head, may).order_by(_COLUMNS.place).limit(asked.limit))
-    timed = _COLUMNS.state.in_((DeliveryState.RETRY, *_IN_HANDS))
-    next_ms = connection.scalar(select(func.min(_COLUMNS.due_ms)).where(head, timed, _COLUMNS.due_ms > asked.now_ms))
-    return Claimed([_stored(row) for row in found.mappings()], next_ms)
+    """Find what may be leased, and when more may be: by the index of heads, whatever else waits behind them."""
+    found, next_ms = list[StoredDelivery](), list[int]()
+    for account in asked.accounts:
+        due = _UNKNOWN_TOO if account in asked.idempotent else _PENDING_AND_TIMED
+        rows = connection.execute(due, {"of": account, "now": asked.now_ms, "most": asked.limit})
+        found += map(_stored, rows.mappings())
+        next_ms += connection.execute(_NEXT, {"of": account, "now": asked.now_ms}).scalars()
+    return Claimed(sorted(found, key=lambda row: row.place)[: asked.limit], min(next_ms, default=None))
 
 
 def claim(connection: Connection, *, asked: Claim) -> Claimed:
     """Look again under the lock of commits, and lease."""
     service_position.touch(connection)
     lapsed = update(tables.outbox).where(
+        tables.HEAD,
         _COLUMNS.state == DeliveryState.SENDING,
-        _COLUMNS.due_ms <= asked.now_ms,
         _COLUMNS.account.in_(asked.accounts),
-        tables.OPEN,
+        _COLUMNS.due_ms <= asked.now_ms,
     )
     connection.execute(lapsed.values(state=DeliveryState.UNKNOWN, code="lapsed"))
     found = claimable(connection, asked)
-    ids = [row.id for row in found.rows]
-    leased = update(tables.outbox).where(_COLUMNS.id.in_(ids))
-    values = {"state": DeliveryState.LEASED, "owner": asked.owner, "due_ms": asked.until_ms, "code": ""}
+    values: dict[str, Any] = {"state": DeliveryState.LEASED, "owner": asked.owner, "due_ms": asked.until_ms, "code": ""}
+    leased = update(tables.outbox).where(_COLUMNS.place.in_([row.place for row in found.rows]))
     connection.execute(leased.values(attempts=_COLUMNS.attempts + 1, **values))
-    return Claimed([_one(connection, _COLUMNS.id == id_) for id_ in ids], found.next_ms)
+    return Claimed([replace(row, attempts=row.attempts + 1, **values) for row in found.rows], found.next_ms)
 
 
 def release(connection: Connection, *, owner: str) -> None:
     """Give back what was not begun."""
-    held = and_(_COLUMNS.owner == owner, _COLUMNS.state == DeliveryState.LEASED, tables.OPEN)
+    held = and_(tables.HEAD, _COLUMNS.state == DeliveryState.LEASED, _COLUMNS.owner == owner)
     connection.execute(update(tables.outbox).where(held).values(state=DeliveryState.PENDING, due_ms=0))
 
 
 def restored(connection: Connection) -> None:
     """What was open when a backup was made may have been sent since; nobody holds it any more."""
     gone = and_(tables.OPEN, _COLUMNS.state != DeliveryState.DROPPED)
-    values = {"state": DeliveryState.UNKNOWN, "owner": "", "code": "restored"}
+    values = {"state": DeliveryState.UNKNOWN, "owner": "", "due_ms": 0, "code": "restored"}
     connection.execute(update(tables.outbox).where(gone).values(values))
 
 
@@ -141,7 +186,7 @@ def listing(where: OutboxFilter, limit: int) -> Select[Any]:
     """Walk the primary key."""
     found = select(*_ROW).where(_COLUMNS.place > where.after).order_by(_COLUMNS.place).limit(limit)
     if where.state is not None:
-        found = found.where(_COLUMNS.state == where.state, *([tables.OPEN] if where.state in OPEN else []))
+        found = found.where(_COLUMNS.state == where.state, *_implied(where.state))
     if where.account is not None:
         found = found.where(_COLUMNS.account == where.account)
     if where.conversation is not None:
@@ -149,6 +194,20 @@ def listing(where: OutboxFilter, limit: int) -> Select[Any]:
     if where.notices:
         found = found.where(tables.NOTICE)
     return found
+
+
+def misled(limit: int) -> Select[Any]:
+    """Find rows that are marked as the first open one of their conversation and are not, or the reverse."""
+    here = (_COLUMNS.account, _COLUMNS.conversation)
+    first = select(func.min(_COLUMNS.place)).where(tables.OPEN).group_by(*here)
+    return select(_COLUMNS.place).where(_COLUMNS.head != _COLUMNS.place.in_(first)).limit(limit)
+
+
+def _implied(state: DeliveryState) -> Sequence[ColumnElement[bool] | TextClause]:
+    """Say again, as a partial index has it, what a state implies."""
+    if state in {DeliveryState.UNKNOWN, DeliveryState.DROPPED}:
+        return [tables.STUCK]
+    return [tables.OPEN] if state in OPEN else []
 
 
 def open_rows(connection: Connection) -> Sequence[OpenDeliveries]:
@@ -177,9 +236,22 @@ def prune(connection: Connection, *, before_ms: int, limit: int) -> int:
 
 
 def amend(connection: Connection, *, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
-    """Change the one row."""
+    """Change the one row under the lock of commits; one that is open again may stand before its conversation's head."""
+    service_position.touch(connection)
     row = update(tables.outbox).where(_COLUMNS.id == id_, _COLUMNS.state.in_(before))
-    return bool(connection.execute(row.values(state=after, due_ms=0)).rowcount)
+    changed = row.values(state=after, due_ms=0, head=False).returning(_COLUMNS.account, _COLUMNS.conversation)
+    lane = connection.execute(changed).first()
+    if lane is None:
+        return False
+    here = and_(tables.OPEN, _COLUMNS.account == lane.account, _COLUMNS.conversation == lane.conversation)
+    connection.execute(update(tables.outbox).where(here, tables.HEAD).values(head=false()))
+    _lead(connection, {(lane.account, lane.conversation)})
+    return True
+
+
+def _lead(connection: Connection, lanes: Collection[tuple[str, str]]) -> None:
+    if lanes:
+        connection.execute(_LEAD, [{"of": account, "to": conversation} for account, conversation in sorted(lanes)])
 
 
 def _as_seen(change: DeliveryChange) -> ColumnElement[bool]:
@@ -190,10 +262,6 @@ def _as_seen(change: DeliveryChange) -> ColumnElement[bool]:
         _COLUMNS.owner == seen.owner,
         _COLUMNS.attempts == seen.attempts,
     )
-
-
-def _one(connection: Connection, where: ColumnElement[bool]) -> StoredDelivery:
-    return _stored(connection.execute(select(*_ROW).where(where)).mappings().one())
 
 
 def _stored(row: Mapping[Any, Any]) -> StoredDelivery:
@@ -211,7 +279,7 @@ class OutboxQueries:
         return await self._database.write(partial(claim, asked=asked)) if found.rows else found
 
     async def release(self, owner: str) -> None:
-        """Look through what is open."""
+        """Look through what is leased."""
         await self._database.write(partial(release, owner=owner))
 
     async def delivery(self, id_: str) -> StoredDelivery | None:

@@ -190,9 +190,11 @@ results = Table(
 # What is to be sent to chat platforms: a row a part of an answer or a notice, see `ports.outbox`. `place` is the
 # position of the message or the notice and the part's index in one number, so that the order of a conversation is that
 # of one column. A literal condition, because SQLite uses a partial index only where it can prove that the query implies
-# it.
+# it. `head` marks the first open row of a conversation, which alone may be sent: a claim walks an index of those.
 OPEN = text("state IN ('pending', 'leased', 'sending', 'retry', 'unknown', 'dropped')")
-SETTLED = text("state IN ('sent', 'window_closed', 'dead')")
+HEAD = text("head")
+STUCK = text("state IN ('unknown', 'dropped')")
+SETTLED = text("state NOT IN ('pending', 'leased', 'sending', 'retry', 'unknown', 'dropped')")
 SENT_AS = text("platform_id != ''")
 NOTICE = text("message = ''")
 
@@ -216,18 +218,12 @@ outbox = Table(
     Column("due_ms", BigInteger, nullable=False),
     Column("platform_id", Text, nullable=False),
     Column("code", Text, nullable=False),
+    Column("head", Boolean, nullable=False),
     UniqueConstraint("id", name="outbox_id"),
     # SQLite counts an index as covering only with the columns of its own condition.
-    Index(
-        "outbox_open",
-        "account",
-        "conversation",
-        "place",
-        "state",
-        "due_ms",
-        sqlite_where=OPEN,
-        postgresql_where=OPEN,
-    ),
+    Index("outbox_open", "account", "conversation", "place", "state", sqlite_where=OPEN, postgresql_where=OPEN),
+    Index("outbox_head", "state", "account", "due_ms", "place", sqlite_where=HEAD, postgresql_where=HEAD),
+    Index("outbox_stuck", "state", "place", sqlite_where=STUCK, postgresql_where=STUCK),
     Index("outbox_platform_id", "account", "platform_id", sqlite_where=SENT_AS, postgresql_where=SENT_AS),
     Index("outbox_settled", "at_ms", sqlite_where=SETTLED, postgresql_where=SETTLED),
     Index("outbox_notices", "account", "conversation", "place", sqlite_where=NOTICE, postgresql_where=NOTICE),

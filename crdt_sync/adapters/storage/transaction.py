@@ -117,8 +117,7 @@ def append(connection: Connection, batch: Batch) -> Committed:
             add_rows(connection, table, rows)
     if batch.updates and bulk.query(connection, _COVERED, ("first",), (committed.first,)).first() is not None:
         raise CoveredUpdate
-    if batch.delivery_changes:
-        outbox_rows.apply(connection, batch.delivery_changes)
+    outbox_rows.apply(connection, batch.deliveries, batch.delivery_changes)
     if batch.owed:
         owed_rows.apply(connection, batch.owed)
     if batch.media:
