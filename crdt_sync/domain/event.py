@@ -16,6 +16,8 @@ class EventType(StrEnum):
     OBLIGATION_RAISED = "obligation_raised"
     OBLIGATION_OVERDUE = "obligation_overdue"  # it has been owed for too long: it is red
     OBLIGATION_DISCHARGED = "obligation_discharged"
+    CONVERSATION_BOUND = "conversation_bound"  # the ticket is what a customer says on a chat platform
     MESSAGE = "message"
+    ANSWERED = "answered"  # somebody answered the customer, told beside the message
     DELIVERY = "delivery"  # what became of a part of an answer to the customer
     REFUSED = "refused"

@@ -145,7 +145,7 @@ def _judge_message(draft: Draft, live: LiveTicket, posted: Message, principal: P
         return denial.code
     if len(live.messages) >= MESSAGES_PER_TICKET_MAX:
         return "too_many"
-    draft.post(live, posted)
+    draft.post(live, posted, by=principal.department)
     return ""
 
 

@@ -69,7 +69,7 @@ class Open(Command[Opened]):
         card = live.card.set_fields(self.fields) if self.fields else b""
         subject = opening.subject or ""
         live.opened(subject, draft.now_ms)
-        draft.bind(subject, live.id)
+        draft.bind(subject, live)
         draft.admit(live, opening, self.call.trace)
         if card:
             draft.update(live.card_room, card, principal, trace=self.call.trace)
@@ -206,7 +206,7 @@ class PostMessage(OnTicket[Posted]):
             raise denial.error()
         if len(live.messages or ()) >= MESSAGES_PER_TICKET_MAX:
             raise Conflict("The conversation holds as many messages as it may.", code="too_many")
-        draft.post(live, posted, self.call.trace)
+        draft.post(live, posted, self.call.trace, principal.department)
         return {"id": live.id, "message": posted.id}
 
     def answer(self, record: Mapping[str, Any], position: Position) -> Posted:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.canonical import dumps
-from crdt_sync.domain.delivery import SERVICE_AUTHOR, Fate, as_fate, delivery_id, joined, outgoing
+from crdt_sync.domain.delivery import SERVICE_AUTHOR, Conversation, Fate, as_fate, delivery_id, joined, outgoing
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.group import NO_GROUPS, Groups
 from crdt_sync.domain.holds import Hold
@@ -114,10 +114,14 @@ class Draft:
             touched = self.tickets[live.id] = Touched(live, traceparent=trace)
         return touched
 
-    def bind(self, subject: str, ticket: TicketId, readable: str = "") -> None:
-        """Bind a subject to its ticket."""
-        self.subjects[subject] = ticket
-        self._subject_rows.append(NewSubject(subject, ticket, readable))
+    def bind(self, subject: str, live: LiveTicket, chat: Conversation | None = None, trace: str | None = None) -> None:
+        """Bind a subject to its ticket; `chat` is whose conversation the ticket is."""
+        self.subjects[subject] = live.id
+        self._subject_rows.append(NewSubject(subject, live.id, chat.to_json() if chat is not None else ""))
+        if chat is not None:
+            live.customer = chat
+            data = {"channel": chat.channel, "account": chat.account}
+            self._event(EventType.CONVERSATION_BOUND, live, data, live.lifecycle.talk, trace)
 
     def keep_party(self, ticket: TicketId, party: str) -> None:
         """Say whose a new ticket is."""
@@ -162,15 +166,17 @@ class Draft:
         self._event(EventType.REFUSED, live, {"entry": key, "code": code}, (department,), None)
         self._refused[f"ticket/{live.id}/submit/{department}", code, author.actor, author.department] += 1
 
-    def post(self, live: LiveTicket, message: Message, trace: str | None = None) -> None:
-        """Take a message into the conversation."""
+    def post(self, live: LiveTicket, message: Message, trace: str | None = None, by: Department | None = None) -> None:
+        """Take a message into the conversation; `by` is its author's department, None of what a channel brought."""
         touched = self.touch(live, trace)
         touched.messages.append(message)
         assert live.messages is not None, "the conversation is loaded before it grows"
         live.messages.add(message.id)
         self.messages[message.id] = live.id, message.record
         self._event(EventType.MESSAGE, live, {"message": message.id, "kind": message.kind}, live.lifecycle.talk, trace)
-
+        if message.kind == "agent":
+            data = {"message": message.id, "department": by}
+            self._event(EventType.ANSWERED, live, data, live.lifecycle.talk, trace)
         for digest in uploads(message):
             self.keep_media(live, digest)
         self._send(live, message, trace)

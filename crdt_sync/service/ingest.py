@@ -254,8 +254,7 @@ class Ingest:
             fields["customer"] = arrival.display_name[:200]
         card = live.card.set_fields(fields) if fields else b""
         live.opened(self._subject, draft.now_ms)
-        live.customer = self._customer
-        draft.bind(self._subject, live.id, live.customer.to_json())
+        draft.bind(self._subject, live, self._customer, arrival.trace)
         draft.keep_party(live.id, self._party)
         draft.admit(live, opening, arrival.trace)
         if card:

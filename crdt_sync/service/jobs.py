@@ -150,7 +150,7 @@ class Change:
             raise Refused("The subject has a ticket already.", code="subject_taken")
         subject = self.opening.subject or ""
         live.opened(subject, draft.now_ms)
-        draft.bind(subject, live.id)
+        draft.bind(subject, live)
         draft.admit(live, self.opening, self.trace)
         desk.keep(live)
 

@@ -247,7 +247,9 @@ EVENTS = (
     Event("obligation_raised", PARTICIPANTS),
     Event("obligation_overdue", PARTICIPANTS),
     Event("obligation_discharged", PARTICIPANTS),
+    Event("conversation_bound", frozenset({"sales", "support"})),
     Event("message", frozenset({"sales", "support"})),
+    Event("answered", frozenset({"sales", "support"})),
     Event("delivery", frozenset({"sales", "support"})),
     Event("refused", frozenset({"sales"})),  # the department whose entry it was
 )

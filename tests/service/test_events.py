@@ -20,7 +20,7 @@ from crdt_sync.service.standing import Standing
 from crdt_sync.wire import limits
 from tests.fakes import ManualClock
 from tests.wire import schemas
-from tests.world import GATEWAY, SALES, SALES_2, SUPPORT, TECH, World
+from tests.world import GATEWAY, SALES, SALES_2, SUPPORT, TECH, World, arrival
 
 TICKET, OTHER = "a" * 52, "b" * 51 + "a"
 EVERYBODY = ("sales", "tech", "support")
@@ -378,6 +378,7 @@ async def test_each_event_that_the_service_makes_has_its_schema():
     await world.overdue.look()
     await world.do(TECH, view, "tech", "halt")
     await world.tickets.post_message(SALES, view.id, text="x")
+    await world.tickets.ingest(GATEWAY, [arrival("first")])
     made = [event.type for event in await world.store.events(0)]
     heard = []
     while len(heard) < len(made):
