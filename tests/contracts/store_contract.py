@@ -45,6 +45,7 @@ from tests.contracts.batches import (
     transition,
     update,
 )
+from tests.contracts.user_contract import ANN, SESSION
 
 SALES, TECH, LEGAL = Department("sales"), Department("tech"), Department("legal")
 
@@ -631,6 +632,14 @@ class StoreContract:
             store.restrict(ActorId("ada"), replace, 0),
             store.restrictions(),
             store.refusals(RefusalFilter()),
+            store.add_user(ANN),
+            store.user(ANN.name),
+            store.users(),
+            store.amend_user(ANN.name, replace),
+            store.begin_session(SESSION, forget_before_ms=0),
+            store.session("d"),
+            store.end_session("d", 0),
+            store.sessions(),
             store.check(),
         ):
             with pytest.raises(StoreUnavailable):

@@ -18,6 +18,7 @@ from tests.contracts.media_contract import MediaContract
 from tests.contracts.outbox_contract import OutboxContract
 from tests.contracts.owed_contract import OwedContract
 from tests.contracts.store_contract import StoreContract
+from tests.contracts.user_contract import UserContract
 
 _numbers = count(1)
 
@@ -47,7 +48,7 @@ def prepared(server):
     return "prepared"
 
 
-class TestPostgresqlStore(DeskContract, MediaContract, OutboxContract, OwedContract, StoreContract):
+class TestPostgresqlStore(DeskContract, MediaContract, OutboxContract, OwedContract, StoreContract, UserContract):
     @pytest.fixture
     async def store(self, server, prepared):
         database = f"test_{next(_numbers)}"

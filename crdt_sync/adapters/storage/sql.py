@@ -29,6 +29,7 @@ from crdt_sync.adapters.storage import (
     service_position,
     tables,
     transaction,
+    user_rows,
 )
 from crdt_sync.adapters.storage.database import Database
 from crdt_sync.adapters.storage.inspection import SqlInspector
@@ -69,6 +70,7 @@ class SqlStore(
     owed_rows.OwedQueries,
     media_rows.MediaQueries,
     desk_rows.DeskQueries,
+    user_rows.UserQueries,
 ):
     """A `Store` on SQLAlchemy Core: one connection that writes, a few that read."""
 
