@@ -35,6 +35,7 @@ class CountingMeter:
         self.settlements: list[str] = []
         self.media: list[int] = []
         self.media_refusals: Counter[str] = Counter()
+        self.sign_ins: Counter[str] = Counter()
 
     def refused(self, wire: Wire, code: str, count: int = 1) -> None:
         self.refusals[wire, code] += count
@@ -56,6 +57,9 @@ class CountingMeter:
 
     def media_refused(self, code: str) -> None:
         self.media_refusals[code] += 1
+
+    def signed_in(self, way: str) -> None:
+        self.sign_ins[way] += 1
 
 
 class SeededIds:

@@ -50,6 +50,7 @@ class Telemetry:
         self._media_refusals = Counter(
             "crdt_sync_media_refusals", "Those that were refused, by stable code.", ("code",), registry=registry
         )
+        self._sign_ins = Counter("crdt_sync_sign_ins", "Sign-ins of browsers, by way.", ("way",), registry=registry)
 
     def watch(self, levels: Callable[[], Levels]) -> None:
         """Read these levels at every scrape, in the thread of the caller of `render`."""
@@ -86,6 +87,10 @@ class Telemetry:
     def media_refused(self, code: str) -> None:
         """Count one refusal."""
         self._media_refusals.labels(code).inc()
+
+    def signed_in(self, way: str) -> None:
+        """Count one sign-in."""
+        self._sign_ins.labels(way).inc()
 
     def render(self) -> bytes:
         """Write everything in the text format of Prometheus, whose media type is `CONTENT_TYPE`."""

@@ -5,10 +5,10 @@ from time import perf_counter
 import typer
 
 from crdt_sync.cli import wechat_customer
-from crdt_sync.cli.people import people
 from crdt_sync.cli.process import running, until_signal
 from crdt_sync.cli.walk import Walk, token
 from crdt_sync.domain.lifecycle.explain import Language
+from crdt_sync.domain.lifecycle.people import people
 from crdt_sync.ports import Clock
 from crdt_sync.server.bootstrap import Service
 from crdt_sync.server.keys import local_secret

@@ -20,6 +20,7 @@ from crdt_sync.cli import (
     quarantine,
     replica,
     ticket,
+    user,
 )
 from crdt_sync.cli import demo as walkthrough
 from crdt_sync.cli.options import setting
@@ -41,6 +42,7 @@ app.add_typer(lifecycle.app)
 app.add_typer(ticket.app)
 app.add_typer(replica.app)
 app.add_typer(admin.app)
+app.add_typer(user.app)
 app.add_typer(dead_letters.gateway)
 admin.app.add_typer(backup.app)
 admin.app.add_typer(compaction.app)
@@ -78,6 +80,7 @@ def serve(
     outbox_days: Annotated[int | None, setting("outbox_days")] = None,
     gateway: Annotated[bool | None, setting("gateway", "--gateway/--no-gateway")] = None,
     metrics: Annotated[str | None, setting("metrics")] = None,
+    session_hours: Annotated[int | None, setting("session_hours")] = None,
     log_level: Annotated[str | None, setting("log_level")] = None,
 ) -> None:
     """Run the service: HTTP and WebSocket on one port, gRPC on another, the chat gateway in the same process."""

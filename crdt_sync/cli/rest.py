@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from crdt_sync.cli.people import Person
+from crdt_sync.domain.lifecycle.people import Person
 
 PAGE = 500
 

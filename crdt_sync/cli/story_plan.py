@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crdt_sync.cli.people import Person, people
 from crdt_sync.domain import payload
 from crdt_sync.domain.access import GATEWAY
 from crdt_sync.domain.ids import LaneId, Role
 from crdt_sync.domain.lifecycle import stories
 from crdt_sync.domain.lifecycle.model import Lifecycle, Story, TransitionSpec
+from crdt_sync.domain.lifecycle.people import Person, people
 from crdt_sync.domain.lifecycle.result import Standing
 from crdt_sync.domain.lifecycle.stories import StoryEvent
 from crdt_sync.errors import Malformed

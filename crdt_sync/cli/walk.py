@@ -17,7 +17,6 @@ import typer
 
 from crdt_sync.adapters.clock import SystemIds
 from crdt_sync.cli import wechat_customer
-from crdt_sync.cli.people import Person, openers, people
 from crdt_sync.cli.process import development_token
 from crdt_sync.cli.replica_process import ReplicaProcess
 from crdt_sync.cli.rest import Rest
@@ -27,6 +26,7 @@ from crdt_sync.domain.ids import Role, TransitionId
 from crdt_sync.domain.lifecycle import stories
 from crdt_sync.domain.lifecycle.explain import Language
 from crdt_sync.domain.lifecycle.model import Story
+from crdt_sync.domain.lifecycle.people import Person, openers, people
 from crdt_sync.errors import TicketSyncError
 from crdt_sync.ports import Clock
 from crdt_sync.server.bootstrap import Service

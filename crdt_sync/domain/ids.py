@@ -20,6 +20,7 @@ Position = NewType("Position", int)  # one sequence for the whole service; 0 is 
 ID_PATTERN = re.compile(r"[a-z2-7]{51}[aq]")
 DIGEST_PATTERN = re.compile(r"[0-9a-f]{64}")
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
+USER_PATTERN = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")  # a local user's; a provider's people have a colon in theirs
 
 DOCUMENT_NAME_BYTES_MAX = 256  # the longest real name is 63 characters and a department; the rest is room to spare
 

@@ -61,3 +61,7 @@ class Meter(Protocol):
     def media_refused(self, code: str) -> None:
         """Count one that was not, by its stable code."""
         ...
+
+    def signed_in(self, way: str) -> None:
+        """Count one sign-in; `way` is one of those that the settings have."""
+        ...

@@ -8,13 +8,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crdt_sync.errors import NotFound
 from crdt_sync.ports import Clock
-from crdt_sync.server import consoles, conversations_api, health, media_api, metrics, problems, reference, tickets_api
+from crdt_sync.server import (
+    consoles,
+    conversations_api,
+    health,
+    media_api,
+    metrics,
+    problems,
+    reference,
+    session_api,
+    tickets_api,
+)
 from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.event_streams import EventStreams
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.metrics import Metrics
 from crdt_sync.server.middleware import AccessLog, BodyLimit, SafeHeaders
+from crdt_sync.server.session_api import Sessions
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.conversations import Conversations
 from crdt_sync.service.events import Events
@@ -66,6 +77,7 @@ class Parts:
     events: Events
     origins: tuple[str, ...]
     channels: Channels
+    sessions: Sessions | None  # None without tokens
 
 
 # What routes find at the application.
@@ -81,6 +93,7 @@ _SHARED = (
     "rate",
     "metrics",
     "origins",
+    "sessions",
 )
 
 
@@ -90,7 +103,7 @@ def create_app(parts: Parts) -> FastAPI:
     for name in _SHARED:
         setattr(app.state, name, getattr(parts, name))
     problems.install(app)
-    for part in (tickets_api, media_api, conversations_api, health, metrics, consoles, reference):
+    for part in (tickets_api, media_api, conversations_api, session_api, health, metrics, consoles, reference):
         app.include_router(part.router)
     streams = EventStreams(parts.events, parts.authenticator, parts.audit, parts.rate, parts.origins)
     app.router.routes.extend(streams.routes())

@@ -1,7 +1,8 @@
 """Who is calling: tokens into principals. Decides nothing about what a principal may do (`crdt_sync.domain.access`).
 
 A token is a JWT with `sub`, `department`, `roles`, `exp`, optionally `tickets` and a gateway's `accounts`. It is signed
-with the local development key (`crdt_sync.server.keys`) or by the issuer behind `jwks_url`, never by either at choice.
+with the local development key (`crdt_sync.server.keys`) or by the issuer behind `jwks_url`, never by either at choice;
+or by this service after a sign-in, with a key of its own.
 """
 
 import re
@@ -56,11 +57,15 @@ class Claims(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """A key and the one algorithm that it verifies: a token does not choose it. `id` is a digest of the key."""
+    """A key and the one algorithm that it verifies: a token does not choose it. `id` is a digest of the key.
+
+    What was signed `here`, after a sign-in, names no issuer and no audience.
+    """
 
     key: Any  # PyJWT takes bytes for HS256 and a key object of `cryptography` for the others
     algorithm: str
     id: str = ""
+    here: bool = False
 
 
 class Keys(Protocol):
@@ -124,18 +129,18 @@ class TokenAuthenticator:
                 token,
                 key.key,
                 algorithms=[key.algorithm],
-                issuer=self._issuer,
-                audience=self._audience,
+                issuer=None if key.here else self._issuer,
+                audience=None if key.here else self._audience,
                 # Times are read from the clock port below, so that one clock decides everywhere.
-                options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "require": self._required()},
+                options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "require": self._required(key)},
             )
             claims = Claims.model_validate(payload)
         except (jwt.PyJWTError, ValidationError, UnicodeError) as error:
             raise _wrong("The token is not valid.") from error
         return self._identity(claims, key.id)
 
-    def _required(self) -> list[str]:
-        chosen = {"iss": self._issuer, "aud": self._audience}
+    def _required(self, key: VerificationKey) -> list[str]:
+        chosen = {} if key.here else {"iss": self._issuer, "aud": self._audience}
         return ["exp", "sub", *(name for name, value in chosen.items() if value is not None)]
 
     def _identity(self, claims: Claims, key: str) -> Identity:

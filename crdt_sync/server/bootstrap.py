@@ -22,19 +22,34 @@ from crdt_sync.errors import Malformed
 from crdt_sync.ports import Clock, Store
 from crdt_sync.server import database
 from crdt_sync.server.app import Channels, Parts, create_app
-from crdt_sync.server.auth import Authenticator, Keys, NoAuthenticator, StandingAuthenticator, TokenAuthenticator
+from crdt_sync.server.auth import (
+    Authenticator,
+    Keys,
+    NoAuthenticator,
+    StandingAuthenticator,
+    TokenAuthenticator,
+)
 from crdt_sync.server.deadlines import Deadlines
 from crdt_sync.server.descriptors import grpc_connections, make_room
 from crdt_sync.server.grpc_server import GrpcParts, GrpcServer
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.health import Readiness
 from crdt_sync.server.http_server import HttpServer
-from crdt_sync.server.keys import SUBJECT_KEY_FILE, DevelopmentKeyFiles, IssuerKeys, local_secret
+from crdt_sync.server.keys import (
+    SUBJECT_KEY_FILE,
+    DevelopmentKeyFiles,
+    IssuerKeys,
+    KeysBeside,
+    local_secret,
+    session_key,
+)
 from crdt_sync.server.listening import LOOPBACK, Tls
 from crdt_sync.server.logs import guard_libraries
 from crdt_sync.server.metrics import Metrics
+from crdt_sync.server.session_api import Sessions
 from crdt_sync.server.settings import Settings
 from crdt_sync.server.sockets import Sockets
+from crdt_sync.server.ways import open_sessions
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.compaction import Compactor
@@ -66,6 +81,7 @@ class Service:
         settings.check_exposure()
         self.settings = settings
         self.channels = Channels()
+        self.sessions: Sessions | None = None  # how people sign in; nobody does without tokens
         self.port = settings.port
         self.grpc_port = settings.grpc_port
         self.gateway_address = ""  # where the gateway of this process finds gRPC in plain, once it has started
@@ -216,6 +232,11 @@ class Service:
         return await database.open_store(settings.url)
 
     def _app(self, parts: GrpcParts, conversations: Conversations, telemetry: Telemetry) -> FastAPI:
+        assert self._store is not None, "it is open"
+        assert self._leases is not None, "they are looked after"
+        self.sessions = open_sessions(
+            self.settings, store=self._store, leases=self._leases, meter=telemetry, lifecycle=self.lifecycle
+        )
         return create_app(
             Parts(
                 tickets=parts.tickets,
@@ -231,6 +252,7 @@ class Service:
                 events=parts.events,
                 origins=self.settings.origins,
                 channels=self.channels,
+                sessions=self.sessions,
             )
         )
 
@@ -250,9 +272,10 @@ class Service:
         """Return where verification keys come from; nowhere without tokens."""
         if self.settings.auth == "none":
             return None
+        own = session_key(self.settings.data)
         if self.settings.jwks_url is None:
-            return DevelopmentKeyFiles(self.settings.data)
-        return IssuerKeys(self.settings.jwks_url, clock, self._client)
+            return KeysBeside(own, DevelopmentKeyFiles(self.settings.data))
+        return KeysBeside(own, IssuerKeys(self.settings.jwks_url, clock, self._client))
 
     def _authenticator(self, keys: Keys | None, clock: Clock) -> Authenticator:
         if keys is None:

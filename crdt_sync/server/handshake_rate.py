@@ -1,5 +1,7 @@
 """How often one may come: a rate of handshakes for each address, a sharper one for each person, and one of requests.
 
+Attempts at a password have rates of their own, by address and by name; one that was right counts as none.
+
 An address may be a whole office, which comes back at once when the service was restarted; a person has a few screens.
 Who is known by a token that was found good before counts for himself alone: he is refused before anything is done for
 him, and takes nothing from those behind his address.
@@ -21,7 +23,7 @@ from crdt_sync.wire import limits
 SECOND_NS = 1_000_000_000
 KEYS_MAX = 10_000  # of each kind, some 2 MB; who is forgotten begins anew
 
-What = Literal["handshakes", "requests"]  # requests are those of REST and the unary calls of gRPC
+What = Literal["handshakes", "requests", "sign_ins"]  # requests are those of REST and the unary calls of gRPC
 Actor = tuple[ActorId, Department]
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -31,7 +33,11 @@ class TooOften(TooMany):
     """Somebody comes too often; there is room for him again in `retry_after_s`."""
 
     def __init__(self, what: What, retry_after_s: int) -> None:
-        super().__init__(f"Too many {what} in a short time.", code=f"too_many_{what}", advice="Come back more slowly.")
+        super().__init__(
+            f"Too many {what.replace('_', '-')} in a short time.",
+            code=f"too_many_{what}",
+            advice="Come back more slowly.",
+        )
         self.retry_after_s = retry_after_s
 
 
@@ -40,6 +46,10 @@ class HandshakeRate:
 
     def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._sources = Buckets[str](limits.SOURCE_HANDSHAKES_MAX, limits.SOURCE_HANDSHAKES_PER_S_MAX, now_ns)
+        self._attempts = (
+            Buckets[str](limits.SOURCE_SIGN_INS_MAX, limits.SOURCE_SIGN_INS_PER_S_MAX, now_ns),
+            Buckets[str](limits.NAME_SIGN_INS_MAX, limits.NAME_SIGN_INS_PER_S_MAX, now_ns),
+        )
         self._actors: dict[What, Buckets[Actor]] = {
             "handshakes": Buckets(limits.ACTOR_HANDSHAKES_MAX, limits.ACTOR_HANDSHAKES_PER_S_MAX, now_ns),
             "requests": Buckets(limits.ACTOR_REQUESTS_MAX, limits.ACTOR_REQUESTS_PER_S_MAX, now_ns),
@@ -62,6 +72,24 @@ class HandshakeRate:
     def excuse(self, source: str) -> None:
         """Count for an address no more who came from it without a token, and has brought a good one since."""
         self._sources.give_back(_household(source))
+
+    def attempt(self, source: str, name: str) -> None:
+        """Count an attempt to sign in as `name`, whether or not there is such a person.
+
+        Raises:
+            TooOften: it is one too many for the address, or for the name.
+
+        """
+        keys = _household(source), name
+        for buckets, key in zip(self._attempts, keys, strict=True):
+            buckets.check(key, "sign_ins")
+        for buckets, key in zip(self._attempts, keys, strict=True):
+            buckets.take(key, "sign_ins")
+
+    def succeeded(self, source: str, name: str) -> None:
+        """Count an attempt no more: it was right."""
+        for buckets, key in zip(self._attempts, (_household(source), name), strict=True):
+            buckets.give_back(key)
 
     async def judged(
         self, judging: Awaitable[Identity], token: str | None = None, what: What = "handshakes"
@@ -124,8 +152,8 @@ class Newest(Generic[_K, _V]):
 class Buckets(Generic[_K]):
     """A token bucket a key: `capacity` at once, and `per_s` more each second. Kept is when each will be full again."""
 
-    def __init__(self, capacity: int, per_s: int, now_ns: Callable[[], int]) -> None:
-        self._each_ns = SECOND_NS // per_s
+    def __init__(self, capacity: int, per_s: float, now_ns: Callable[[], int]) -> None:
+        self._each_ns = int(SECOND_NS / per_s)
         self._capacity_ns = capacity * self._each_ns
         self._now_ns = now_ns
         self._full_at_ns = Newest[_K, int]()

@@ -1,4 +1,4 @@
-"""Where verification keys come from: a file on this machine, or an issuer's JWKS. Verifies nothing itself."""
+"""Where keys come from: files on this machine, or an issuer's JWKS. Verifies nothing itself."""
 
 import asyncio
 import hashlib
@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ import structlog
 
 from crdt_sync.errors import Malformed, Unauthenticated, Unavailable
 from crdt_sync.ports import Clock
-from crdt_sync.server.auth import VerificationKey
+from crdt_sync.server.auth import Keys, VerificationKey
 
 _log = structlog.get_logger(__name__)
 
 KEY_FILE = "dev.key"
 FORMER_KEY_FILE = "dev.key.former"  # still good, if it is there
+SESSION_KEY_FILE = "session.key"  # signs what browsers get after a sign-in
 SUBJECT_KEY_FILE = "subject.key"  # what stands for people and addresses is made with it
 ID_DIGITS = 16  # of a key's digest: keys of one house do not collide
 KEY_BYTES = 32  # HS256 gains nothing from more (RFC 7518, 3.2)
@@ -74,6 +76,32 @@ class DevelopmentKeyFiles:
             self._key = development_key(self._data)
             self._stamp = [_stamp(self._data / name) for name in (KEY_FILE, FORMER_KEY_FILE)]
         return self._key
+
+
+class KeysBeside:
+    """The service's own key, and beside it those of whoever else may sign."""
+
+    def __init__(self, own: VerificationKey, others: Keys) -> None:
+        self._own = own
+        self._others = others
+
+    async def find(self, key_id: str | None) -> VerificationKey:
+        """Return the own key if a token names it."""
+        return self._own if key_id == self._own.id else await self._others.find(key_id)
+
+    async def known(self) -> frozenset[str]:
+        """Return all of them."""
+        return await self._others.known() | {self._own.id}
+
+
+def session_key(data: Path) -> VerificationKey:
+    """Read the key that signs tokens after a sign-in, making it on first use.
+
+    Raises:
+        Malformed: the file is not such a key, or others may read it.
+
+    """
+    return replace(_symmetric(local_secret(data / SESSION_KEY_FILE)), here=True)
 
 
 def development_key(data: Path) -> DevelopmentKey:

@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     outbox_days: int = Field(30, ge=1, le=3_650, description="days that what was sent stays in the outbox")
     gateway: bool = Field(default=True, description="run the chat gateway in this process")
     metrics: MetricsReaders = Field("local", description="who reads /metrics: local (this machine), all or nobody")
+    session_hours: int = Field(12, ge=1, le=168, description="hours after which a browser has to sign in again")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line to log")
 
     @classmethod
@@ -103,6 +104,11 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The database's URL."""
         return self.database_url or f"sqlite:///{self.data / 'crdt-sync.db'}"
+
+    @property
+    def has_development_key(self) -> bool:
+        """Tell whether tokens of the local development key are good."""
+        return self.auth == "jwt" and self.jwks_url is None
 
     def check_exposure(self) -> None:
         """Refuse to be reachable from elsewhere with keys or manners that are meant for one machine.

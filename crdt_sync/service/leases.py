@@ -77,7 +77,7 @@ class Leases:
         """Begin to look."""
         loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(_every_look(each), name="leases") for each in (self._look, self._follow, self.follow_keys)
+            loop.create_task(_every_look(each), name="leases") for each in (self._look, self.follow, self.follow_keys)
         ]
 
     async def stop(self) -> None:
@@ -162,8 +162,8 @@ class Leases:
     async def _look(self) -> None:
         self.look()
 
-    async def _follow(self) -> None:
-        """Ask the store what operators have changed: one question a second for the whole process."""
+    async def follow(self) -> None:
+        """Ask the store what operators have changed: one question a second for the whole process, and at a sign-in."""
         try:
             changed = await self._standing.refresh()
         except StoreUnavailable as error:

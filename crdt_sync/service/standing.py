@@ -15,17 +15,18 @@ class Standing:
         self._newest = 0
 
     async def refresh(self) -> bool:
-        """Read what has changed; True if something has.
+        """Read what has changed; True if something has. Of two who read at once, the later answer stands.
 
         Raises:
             StoreUnavailable: it cannot be read; what was known stays.
 
         """
         changed = await self._store.restrictions(self._newest)
-        for stored in changed:
+        newer = [stored for stored in changed if stored.change > self._newest]
+        for stored in newer:
             self._restrictions[stored.restriction.actor] = stored.restriction
             self._newest = stored.change
-        return bool(changed)
+        return bool(newer)
 
     def judge(self, identity: Identity) -> Identity:
         """Return the identity with what is left to it now.

@@ -144,6 +144,19 @@ ACTOR_REQUESTS_PER_S_MAX = 100
 """More of them each second: a console that shows everything it has asks for less. One costs some 2 ms of the event
 loop, so that a hostile person takes a fifth of it."""
 
+SOURCE_SIGN_INS_MAX = 100
+"""Wrong passwords of one address at once: an office on a Monday. One costs 64 MiB and some 50 ms of two cores."""
+
+SOURCE_SIGN_INS_PER_S_MAX = 0.2
+"""More of them each second: 17,000 guesses a day from one address, over all names."""
+
+NAME_SIGN_INS_MAX = 10
+"""Wrong passwords for one name at once, from anywhere: more than a person tries who has forgotten it."""
+
+NAME_SIGN_INS_PER_S_MAX = 1 / 30
+"""More of them each second: 2,900 guesses a day, of which a password of twelve characters takes no notice. Whoever is
+locked out by somebody else's guessing waits half a minute for each attempt, and keeps the sessions that are open."""
+
 UNAUTHENTICATED_S = 10
 """Seconds from the open socket to a judged token; a phone on a bad line needs a few."""
 

@@ -39,6 +39,7 @@ def routes():
         events=None,
         origins=(),
         channels=Channels(),
+        sessions=None,
     )
     application = [key for context in iter_route_contexts(create_app(parts).routes) for key in _keys(context)]
     return application + [f"WS {path}" for path in ADDRESSES]

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from crdt_sync.cli.people import Person
 from crdt_sync.cli.rest import Rest
+from crdt_sync.domain.lifecycle.people import Person
 
 SALES = Person("sales", "sales", "sales")
 

@@ -3,9 +3,9 @@
 import pytest
 
 from crdt_sync.adapters.lifecycle_files import load, shipped
-from crdt_sync.cli.people import Person
 from crdt_sync.cli.story_plan import Meeting, Move, Seat, plan
 from crdt_sync.domain.lifecycle.model import Story
+from crdt_sync.domain.lifecycle.people import Person
 
 SHIPPED = {name: load(text) for name, text in shipped().items()}
 CONNECT_ORDER = SHIPPED["connect-order"]

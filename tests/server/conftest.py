@@ -62,6 +62,7 @@ async def site():
         events=Events(store, Leases(clock, Standing(store))),
         origins=("https://board.example",),
         channels=channels,
+        sessions=None,
     )
     transport = httpx.ASGITransport(create_app(parts), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as client:

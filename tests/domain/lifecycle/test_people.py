@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from crdt_sync.adapters.lifecycle_files import load, shipped
-from crdt_sync.cli.people import Person, openers, people
+from crdt_sync.domain.lifecycle.people import Person, openers, people
 
 CONNECT_ORDER = load(shipped()["connect-order"])
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crdt_sync.domain.access import GATEWAY
-from crdt_sync.domain.ids import Department, Role
+from crdt_sync.domain.access import GATEWAY, Principal
+from crdt_sync.domain.ids import ActorId, Department, Role
 from crdt_sync.domain.lifecycle.model import Lifecycle
 
 
@@ -21,6 +21,11 @@ class Person:
     def roles(self) -> tuple[Role, ...]:
         """What a token for this person says: the department's own role, which every member holds, and this one."""
         return tuple(dict.fromkeys((Role(self.department), self.role)))
+
+    @property
+    def principal(self) -> Principal:
+        """Who a token for this person says that it is."""
+        return Principal(ActorId(self.name), self.department, self.roles)
 
 
 def people(lifecycle: Lifecycle) -> tuple[Person, ...]:
