@@ -4,6 +4,7 @@ It reads YAML events and builds the tree itself, so that size and depth are boun
 and tags never resolve, and each value keeps its line. What a value means is `crdt_sync.domain.lifecycle.spec`'s.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,7 @@ from ruamel.yaml.reader import ReaderError
 
 from crdt_sync.domain.lifecycle.check import check
 from crdt_sync.domain.lifecycle.model import Finding, Lifecycle
-from crdt_sync.domain.lifecycle.node import Broken, Node, Scalar, Sequence, Table
+from crdt_sync.domain.lifecycle.node import Broken, Node, Scalar, Sequence, Table, plain
 from crdt_sync.domain.lifecycle.spec import Parsed, parse
 from crdt_sync.errors import Malformed
 
@@ -90,6 +91,14 @@ def load_accepted(text: str | bytes, source: str = "lifecycle") -> Lifecycle:
     if parsed.lifecycle is None or parsed.findings:
         raise _refusal(parsed.findings, source)
     return parsed.lifecycle
+
+
+@lru_cache
+def as_json(text: str) -> str:
+    """Return a file that was accepted as JSON, for clients that read no YAML: the same data, in the file's order."""
+    root = _Tree().read(text)
+    assert root is not None, "an accepted file has a root"
+    return json.dumps(plain(root), ensure_ascii=False, separators=(",", ":"))
 
 
 def shipped() -> dict[str, str]:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
+from crdt_sync.adapters import lifecycle_files
 from crdt_sync.domain.ids import DIGEST_PATTERN, ID_PATTERN, NAME_PATTERN, Department, Digest, Position, TicketId
 from crdt_sync.domain.lifecycle.phrases import Language
 from crdt_sync.domain.media import ref_of
@@ -359,8 +360,11 @@ async def list_lifecycles(caller: Caller, lifecycles: LifecyclesPort) -> Respons
 
 
 @router.get("/lifecycles/{digest}", response_class=Response)
-async def get_lifecycle(digest: str, caller: Caller, lifecycles: LifecyclesPort) -> Response:
-    """Return a lifecycle's source; what has a digest never changes."""
+async def get_lifecycle(digest: str, caller: Caller, lifecycles: LifecyclesPort, request: Request) -> Response:
+    """Return a lifecycle's source, as JSON for who accepts that; what has a digest never changes."""
     del caller
-    headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{digest}"'}
-    return Response(lifecycles.source(digest), headers=headers, media_type="application/yaml")
+    source = lifecycles.source(digest)
+    headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{digest}"', "Vary": "Accept"}
+    if "application/json" in request.headers.get("accept", ""):
+        return Response(lifecycle_files.as_json(source), headers=headers, media_type="application/json")
+    return Response(source, headers=headers, media_type="application/yaml")

@@ -206,6 +206,8 @@ async def test_lifecycles_are_listed_and_given_as_they_were_written(site):
     assert [(DIGEST, "fibre", True)] == [(each["digest"], each["lifecycle"], each["default"]) for each in listed]
     assert ("lifecycle: fibre\n", "application/yaml") == (given.text, given.headers["content-type"].split(";")[0])
     assert 404 == (await site.client.get("/api/lifecycles/x")).status_code
+    as_json = await site.client.get(f"/api/lifecycles/{DIGEST}", headers={"accept": "application/json"})
+    assert ({"lifecycle": "fibre"}, "Accept") == (as_json.json(), as_json.headers["vary"])
 
 
 @pytest.mark.parametrize(
