@@ -195,11 +195,12 @@ function named(edits: Stored["edits"]): readonly Kept[] {
 }
 
 /** A UUID would need a secure context. */
-function freshId(): string {
+export function freshId(): string {
   return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }
 
-function make(document: SharedDocument, edit: Edit): void {
+/** Make an edit of a card or a form. */
+export function make(document: SharedDocument, edit: Edit): void {
   if (edit.root === "notes") {
     const notes = document.getText(edit.root);
     notes.insert(notes.length, edit.text);

@@ -88,12 +88,12 @@ export interface TicketRow {
   readonly kind: StageKind | null;
   readonly lanes: ReadonlyMap<LaneId, string>;
   readonly flags: ReadonlyMap<LaneId, readonly Flag[]>;
-  /** One entry a lane; entries with the same `alternative` are alternatives of each other. */
+  /** One entry for each lane that an obligation names. */
   readonly owed: readonly Owed[];
   readonly assignees: ReadonlyMap<LaneId, string>; // who has which lane
   readonly isMine: boolean; // a lane of it is with the person who is signed in
   readonly unread: number; // messages of the customer since it was last read here
-  readonly channel: string | null; // the chat's account where the subject is a chat's, null for others
+  readonly isChat: boolean; // a customer is at the other end
   readonly subject: string;
   readonly lifecycle: Digest;
   readonly openedAt: number;

@@ -1,0 +1,131 @@
+/** Rows of the list: what the service lists of a ticket, or what its documents here amount to, as it is shown. */
+
+import type { Digest, LaneId } from "../lifecycle/ids.ts";
+import type { Lifecycle, StageKind } from "../lifecycle/model.ts";
+import type { Flag } from "../lifecycle/result.ts";
+import { holders } from "./holds.ts";
+import type { Owed, Person, Scalar, TicketId, TicketRow } from "./types.ts";
+
+const CHAT = "chat:"; // begins the subjects of conversations, and no other
+const TITLE_CHARACTERS_MAX = 256;
+
+/** What a row says of a ticket, wherever that comes from. */
+export interface Face {
+  readonly id: TicketId;
+  readonly lifecycle: Digest;
+  readonly stage: string | null;
+  readonly kind: StageKind | null;
+  readonly lanes: ReadonlyMap<LaneId, string>;
+  readonly flags: ReadonlyMap<LaneId, readonly Flag[]>;
+  readonly owes: readonly ReadonlyMap<LaneId, readonly string[]>[];
+  readonly card: ReadonlyMap<string, Scalar>;
+  readonly subject: string;
+  readonly openedAt: number;
+  readonly updatedAt: number;
+  readonly position: number;
+}
+
+/** What of a row only this browser knows. */
+export interface Marks {
+  readonly unread: number;
+  readonly isLocal: boolean;
+  readonly waiting: number;
+  readonly refused: number;
+}
+
+export const NO_MARKS: Marks = { unread: 0, isLocal: false, waiting: 0, refused: 0 };
+
+/** A ticket of which nothing is known. */
+export function blank(id: TicketId, lifecycle: Digest): Face {
+  return {
+    id,
+    lifecycle,
+    stage: null,
+    kind: null,
+    lanes: new Map(),
+    flags: new Map(),
+    owes: [],
+    card: new Map(),
+    subject: "",
+    openedAt: 0,
+    updatedAt: 0,
+    position: 0,
+  };
+}
+
+/** Read a ticket as the service lists it; what is of another type is as if absent. */
+export function faceOf(listed: Readonly<Record<string, unknown>>): Face {
+  const id = String(listed["id"]) as TicketId;
+  const obligations = Array.isArray(listed["obligations"]) ? listed["obligations"] : [];
+  return {
+    ...blank(id, String(listed["lifecycle"]) as Digest),
+    stage: String(listed["stage"]),
+    kind: String(listed["kind"]) as StageKind,
+    lanes: table(listed["lanes"], (state) => String(state)),
+    flags: table(listed["flags"], (flags) => flags as readonly Flag[]),
+    owes: obligations.map(({ owes }: { owes: unknown }) => table(owes, (names) => names as readonly string[])),
+    card: table(listed["card"], (value) => value as Scalar),
+    subject: String(listed["subject"]),
+    openedAt: Date.parse(String(listed["opened_at"])) || 0,
+    updatedAt: Date.parse(String(listed["updated_at"])) || 0,
+    position: Number(listed["position"]) || 0,
+  };
+}
+
+/** Return the row of a ticket. */
+export function rowOf(face: Face, lifecycle: Lifecycle | undefined, person: Person, marks: Marks): TicketRow {
+  const { id, stage, kind, lanes, flags, card, subject, openedAt, updatedAt, position } = face;
+  const assignees = new Map(
+    [...holders(card)].flatMap(([lane, [first]]) =>
+      first === undefined || first.actor === "" ? [] : [[lane, first.actor]],
+    ),
+  );
+  return {
+    id,
+    title: text(card.get("title")),
+    customer: text(card.get("customer")),
+    priority: card.get("priority") ?? null,
+    tags: text(card.get("tags"))
+      .split(",")
+      .map((tag) => tag.trim())
+      .filter((tag) => tag !== ""),
+    stage,
+    kind,
+    lanes,
+    flags,
+    owed: face.owes.flatMap((owes) =>
+      [...owes].map(([lane, moves]): Owed => ({ lane, moves, department: owner(lifecycle, lane) })),
+    ),
+    assignees,
+    isMine: [...assignees.values()].includes(person.actor),
+    isChat: subject.startsWith(CHAT),
+    subject,
+    lifecycle: face.lifecycle,
+    openedAt,
+    updatedAt,
+    position,
+    ...marks,
+  };
+}
+
+/** The newest change first; what only this browser has is the newest. */
+export function byChange(one: TicketRow, other: TicketRow): number {
+  return place(other) - place(one) || (one.id < other.id ? -1 : 1);
+}
+
+function place(row: TicketRow): number {
+  return row.position === 0 ? Number.MAX_SAFE_INTEGER : row.position;
+}
+
+function owner(lifecycle: Lifecycle | undefined, lane: LaneId): string {
+  return lifecycle?.lanes.get(lane)?.owner ?? lane;
+}
+
+function text(value: Scalar | undefined): string {
+  return typeof value === "string" ? value.slice(0, TITLE_CHARACTERS_MAX) : "";
+}
+
+function table<K extends string, V>(value: unknown, to: (value: unknown) => V): ReadonlyMap<K, V> {
+  const entries = typeof value === "object" && value !== null ? Object.entries(value) : [];
+  return new Map(entries.map(([key, one]) => [key as K, to(one)]));
+}
