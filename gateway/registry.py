@@ -29,6 +29,7 @@ from gateway.inbox import Inbox
 from gateway.keeper import Keeper
 from gateway.media import MediaPort
 from gateway.outbound import Sender
+from gateway.platforms.addresses import ToldAddresses
 from gateway.platforms.dingtalk import DingTalkApi, DingTalkSender
 from gateway.platforms.dingtalk_media import DingTalkMedia
 from gateway.platforms.dingtalk_stream import DingTalkStream
@@ -152,7 +153,8 @@ def _dingtalk(account: DingTalkAccount, channel: DingTalk, around: Surroundings)
         around.clock,
         around.counts,
     )
-    media = DingTalkMedia(api, around.http, account.robot_code, uploads=account.old_api, origins=account.media_origins)
+    addresses = ToldAddresses(around.http, account.media_origins)
+    media = DingTalkMedia(api, around.http, account.robot_code, uploads=account.old_api, addresses=addresses)
     if account.mode == "http":
         return Line(sender, token=api.token, media=media)
     stream = DingTalkStream(

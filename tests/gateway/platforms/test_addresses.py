@@ -2,20 +2,14 @@
 
 import pytest
 
-from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Media
-from gateway.media import MediaFailed
-from gateway.platforms.dingtalk import DingTalkApi
-from gateway.platforms.dingtalk_media import DingTalkMedia, resolved
-from gateway.platforms.http import Answer, NotSent, PlatformHttp
-from tests.gateway.dingtalk_server import KEY, ROBOT, SECRET, DingTalkServer
-from tests.gateway.fakes import HeldClock
+from gateway.platforms.addresses import ToldAddresses, resolved
+from gateway.platforms.http import Answer, NotSent, PlatformHttp, Refused
 
 ORIGINS = ("https://*.dingtalk.com", "https://*.aliyuncs.com")
-MEDIA = Media(type="image", platform_id="code")
 
 
 class WatchedHttp(PlatformHttp):
-    """Calls the simulated DingTalk, and writes down whom else it would call."""
+    """Calls nobody, and writes down whom it would call."""
 
     def __init__(self):
         super().__init__()
@@ -33,19 +27,14 @@ async def http():
     await http.close()
 
 
-async def download(http, url, addresses):
-    server = DingTalkServer()
-    server.download_url = url
-
+async def download(http, url, addresses, origins=ORIGINS):
     async def resolve(host):
         asked.append(host)
         return addresses
 
     asked = []
-    async with server.serving() as origin:
-        api = DingTalkApi(http, origin, KEY, lambda: SECRET, HeldClock(0))
-        media = DingTalkMedia(api, http, ROBOT, uploads=origin, origins=ORIGINS, resolve=resolve)
-        return await media.download(MEDIA, bytes_max=100), asked
+    answer = await ToldAddresses(http, origins, resolve).download(url, bytes_max=100)
+    return answer.content, asked
 
 
 @pytest.mark.parametrize(
@@ -67,10 +56,10 @@ PRIVATE = (
 @pytest.mark.parametrize("address", PRIVATE.split())
 @pytest.mark.parametrize("beside", [[], ["203.119.1.1"]])
 async def test_a_host_with_a_private_address_is_never_called(http, address, beside):
-    with pytest.raises(MediaFailed) as failed:
+    with pytest.raises(Refused) as failed:
         await download(http, "https://oss.aliyuncs.com/a", [*beside, address])
 
-    assert ("media_address", False) == (failed.value.code, failed.value.again)
+    assert ("media_address", None) == (failed.value.code, failed.value.retry_ms)
     assert [] == http.called
 
 
@@ -88,7 +77,7 @@ async def test_a_host_with_a_private_address_is_never_called(http, address, besi
     ],
 )
 async def test_whatever_is_not_on_the_list_is_not_even_looked_up(http, url):
-    with pytest.raises(MediaFailed) as failed:
+    with pytest.raises(Refused) as failed:
         await download(http, url, ["203.119.1.1"])
 
     assert "media_address" == failed.value.code

@@ -1,0 +1,56 @@
+"""Downloads from addresses that a platform's answer names.
+
+The answer is encrypted and authenticated, and still it is an address that we are told: it is called only where a list
+of origins allows, if none of its addresses is a private one, and at the address that was looked at; a redirect is not
+followed.
+"""
+
+import asyncio
+import re
+import socket
+from collections.abc import Awaitable, Callable, Collection
+from ipaddress import ip_address
+
+from gateway.platforms.http import Answer, NotSent, PlatformHttp, Refused
+
+# Nothing but a plain host may stand before the path, so that no reader of addresses sees another one there.
+_ADDRESS = re.compile(r"(https?)://([A-Za-z0-9.-]+)(:[0-9]+)?(/[!-~]{0,4000})")
+
+Resolve = Callable[[str], Awaitable[list[str]]]
+
+
+async def resolved(host: str) -> list[str]:
+    """Return every address of a host; raises `NotSent` if it has none."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, 443, type=socket.SOCK_STREAM)
+    except OSError:
+        raise NotSent("unreachable") from None
+    return [str(each[4][0]) for each in found]
+
+
+class ToldAddresses:
+    """Downloads from hosts of `origins`; one with a `*` covers every host of its domain that has no private address."""
+
+    def __init__(self, http: PlatformHttp, origins: Collection[str], resolve: Resolve = resolved) -> None:
+        self._http = http
+        self._origins = origins
+        self._resolve = resolve
+
+    async def download(self, url: str, *, bytes_max: int) -> Answer:
+        """GET a content; raises as `PlatformHttp.download`, and `Refused` (`media_address`) where it may not."""
+        found = _ADDRESS.fullmatch(url)
+        if found is None:
+            raise Refused("media_address")
+        scheme, host, port, path = found.groups()
+        if f"{scheme}://{host}{port or ''}" in self._origins:
+            return await self._http.download(url, bytes_max=bytes_max)
+        wild = any(origin.startswith("https://*.") and host.endswith(origin[9:]) for origin in self._origins)
+        if scheme != "https" or port or not wild:
+            raise Refused("media_address")
+        addresses = await self._resolve(host)
+        if not addresses or not all(ip_address(each).is_global for each in addresses):
+            raise Refused("media_address")
+        at = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+        return await self._http.download(
+            f"https://{at}{path}", bytes_max=bytes_max, headers={"host": host}, server_name=host
+        )
