@@ -9,12 +9,15 @@ import asyncio
 import re
 import socket
 from collections.abc import Awaitable, Callable, Collection
-from ipaddress import ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from gateway.platforms.http import Answer, NotSent, PlatformHttp, Refused
 
 # Nothing but a plain host may stand before the path, so that no reader of addresses sees another one there.
 _ADDRESS = re.compile(r"(https?)://([A-Za-z0-9.-]+)(:[0-9]+)?(/[!-~]{0,4000})")
+
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an address of IPv4
+_NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")  # RFC 8215: translated within one network
 
 Resolve = Callable[[str], Awaitable[list[str]]]
 
@@ -48,9 +51,19 @@ class ToldAddresses:
         if scheme != "https" or port or not wild:
             raise Refused("media_address")
         addresses = await self._resolve(host)
-        if not addresses or not all(ip_address(each).is_global for each in addresses):
+        if not addresses or not all(map(_is_public, addresses)):
             raise Refused("media_address")
         at = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
         return await self._http.download(
             f"https://{at}{path}", bytes_max=bytes_max, headers={"host": host}, server_name=host
         )
+
+
+def _is_public(text: str) -> bool:
+    """Tell whether an address is anybody's, also where a gateway on the way would make another one of it."""
+    address = ip_address(text)
+    if isinstance(address, IPv6Address):
+        within = ip_address(int(address) & 0xFFFFFFFF) if address in _NAT64 else address.sixtofour
+        if address in _NAT64_LOCAL or (within is not None and not within.is_global):
+            return False
+    return address.is_global and not address.is_multicast
