@@ -53,6 +53,9 @@ Origin = Annotated[str, Field(pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]+)?|http:
 MediaOrigin = Annotated[str, Field(pattern=r"^(https://(\*\.)?[A-Za-z0-9.-]+(:[0-9]+)?|http://127\.0\.0\.1:[0-9]+)$")]
 """As `Origin`, or every host of a domain: `https://*.example.com`."""
 
+VideoOrigin = MediaOrigin | Literal["https://*", "http://*"]
+"""As `MediaOrigin`, or every host."""
+
 
 class _Account(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -76,6 +79,9 @@ class WeChatAccount(_Account):
     plain: bool = False
     """Take plaintext callbacks too. Their signature does not cover the body: leave it off where WeChat can encrypt."""
     api: Origin = "https://api.weixin.qq.com"
+    media_origins: tuple[VideoOrigin, ...] = ("https://*", "http://*")
+    """Where the address of a customer's video may lead; a host that `*` covers must have no private address. WeChat
+    names bare addresses of its own network, and unencrypted, so no domain can be asked for."""
 
     @model_validator(mode="after")
     def _has_a_key_unless_plain(self) -> Self:

@@ -111,7 +111,8 @@ def line_of(account: Account, channel: Channel | None, around: Surroundings) -> 
         case WeChatAccount(app_secret=secret) if secret is not None:
             secret()  # a missing one should be found now, and not at the first answer
             api = wechat_api(around.http, account.api, account.app_id, secret, around.clock)
-            return Line(WeChatSender(account.account, api), token=api.token, media=TencentMedia(api, WECHAT_FORMS))
+            media = TencentMedia(api, WECHAT_FORMS, ToldAddresses(around.http, account.media_origins))
+            return Line(WeChatSender(account.account, api), token=api.token, media=media)
         case WeChatAccount():
             return Line()
         case WeComAccount():

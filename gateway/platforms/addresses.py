@@ -11,13 +11,16 @@ import socket
 from collections.abc import Awaitable, Callable, Collection
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
-from gateway.platforms.http import Answer, NotSent, PlatformHttp, Refused
+from gateway.platforms.http import NotSent, PlatformHttp, Refused
 
 # Nothing but a plain host may stand before the path, so that no reader of addresses sees another one there.
 _ADDRESS = re.compile(r"(https?)://([A-Za-z0-9.-]+)(:[0-9]+)?(/[!-~]{0,4000})")
 
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an address of IPv4
 _NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")  # RFC 8215: translated within one network
+
+GONE = {f"http_{status}": "media_expired" for status in (400, 403, 404, 410)}
+"""What an address says, as its platform means it, that was good for a while."""
 
 Resolve = Callable[[str], Awaitable[list[str]]]
 
@@ -39,24 +42,38 @@ class ToldAddresses:
         self._origins = origins
         self._resolve = resolve
 
-    async def download(self, url: str, *, bytes_max: int) -> Answer:
-        """GET a content; raises as `PlatformHttp.download`, and `Refused` (`media_address`) where it may not."""
+    async def download(self, url: str, *, bytes_max: int) -> bytes:
+        """GET a content; raises as `PlatformHttp.download`, and `Refused`.
+
+        That is `media_address` where it may not be called, and `http_<status>` where there is no content.
+        """
         found = _ADDRESS.fullmatch(url)
         if found is None:
             raise Refused("media_address")
         scheme, host, port, path = found.groups()
         if f"{scheme}://{host}{port or ''}" in self._origins:
-            return await self._http.download(url, bytes_max=bytes_max)
-        wild = any(origin.startswith("https://*.") and host.endswith(origin[9:]) for origin in self._origins)
-        if scheme != "https" or port or not wild:
-            raise Refused("media_address")
+            answer = await self._http.download(url, bytes_max=bytes_max)
+        else:
+            if port or not any(_covers(origin, scheme, host) for origin in self._origins):
+                raise Refused("media_address")
+            address = f"{scheme}://{await self._public(host)}{path}"
+            told, name = {"host": host}, host if scheme == "https" else None
+            answer = await self._http.download(address, bytes_max=bytes_max, headers=told, server_name=name)
+        if answer.status >= 300:
+            raise Refused(f"http_{answer.status}")
+        return answer.content
+
+    async def _public(self, host: str) -> str:
+        """Return an address of a host all of whose addresses are public, as it stands in a URL."""
         addresses = await self._resolve(host)
         if not addresses or not all(map(_is_public, addresses)):
             raise Refused("media_address")
-        at = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
-        return await self._http.download(
-            f"https://{at}{path}", bytes_max=bytes_max, headers={"host": host}, server_name=host
-        )
+        return f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+
+
+def _covers(origin: str, scheme: str, host: str) -> bool:
+    covered, star, domain = origin.partition("://*")
+    return bool(star) and covered == scheme and host.endswith(domain)
 
 
 def _is_public(text: str) -> bool:

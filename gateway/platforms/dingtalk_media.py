@@ -7,14 +7,13 @@ from collections.abc import Mapping
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Media
 from gateway.media import Content, Form, MediaFailed
-from gateway.platforms.addresses import ToldAddresses
+from gateway.platforms.addresses import GONE, ToldAddresses
 from gateway.platforms.dingtalk import DingTalkApi
 from gateway.platforms.http import CallFailed, PlatformHttp
 from gateway.platforms.outcomes import media_failed
 
 _MIB = 1_048_576
 _TOKEN_REFUSED = {40001, 40014, 42001}
-_GONE = {"http_400": "media_expired", "http_403": "media_expired", "http_404": "media_expired"}
 
 FORMS: Mapping[str, Form] = {
     "image": Form(frozenset({"image/jpeg", "image/png", "image/gif"}), 20 * _MIB),
@@ -47,12 +46,9 @@ class DingTalkMedia:
         body = {"downloadCode": media.platform_id, "robotCode": self._robot_code}
         try:
             answer = await self._api.call("/v1.0/robot/messageFiles/download", body)
-            answer = await self._addresses.download(answer.text("downloadUrl"), bytes_max=bytes_max)
+            return await self._addresses.download(answer.text("downloadUrl"), bytes_max=bytes_max)
         except CallFailed as error:
-            raise media_failed(error, _GONE) from None
-        if answer.status >= 300:
-            raise MediaFailed(_GONE.get(f"http_{answer.status}", "media_unavailable"))
-        return answer.content
+            raise media_failed(error, GONE) from None
 
     async def upload(self, kind: str, content: Content) -> str:
         """One call of `media/upload`, with the token that both interfaces share."""

@@ -35,13 +35,12 @@ class TencentApi:
             lambda token: self._http.post(f"{self._origin}{path}", body, query={"access_token": token})
         )
 
-    async def download(self, path: str, query: Mapping[str, str], *, bytes_max: int) -> bytes:
-        """A content; raises as `call`, and `Refused` (`media_size`) where it is larger."""
+    async def download(self, path: str, query: Mapping[str, str], *, bytes_max: int) -> Answer:
+        """An answer with a content; raises as `call`, and `Refused` (`media_size`) where it is larger."""
         url = f"{self._origin}{path}"
-        answer = await self._attempt(
+        return await self._attempt(
             lambda token: self._http.download(url, bytes_max=bytes_max, query={"access_token": token, **query})
         )
-        return answer.content
 
     async def upload(self, path: str, query: Mapping[str, str], *, name: str, type_: str, data: bytes) -> Answer:
         """The answer to a content that was taken; raises as `call`."""

@@ -19,7 +19,7 @@ from tests.gateway.rig import account, running
 from tests.gateway.wechat_server import SECRET, WeChatServer
 from tests.gateway.wecom_server import WeComServer, hint, message, wecom_account
 from tests.replica.loopback import until
-from tests.samples import HTML, JPEG, PDF, PNG, SAMPLES
+from tests.samples import HTML, JPEG, MP4, PDF, PNG, SAMPLES
 from tests.server.conftest import run_service
 
 
@@ -83,7 +83,10 @@ def dingtalk_office(tmp_path):
 
 
 def wechat_office(tmp_path):
-    return office(tmp_path, WeChatServer(), lambda url: account(app_secret=lambda: SECRET, api=url, plain=True), "shop")
+    def account_at(url):
+        return account(app_secret=lambda: SECRET, api=url, plain=True, media_origins=(url, "http://*"))
+
+    return office(tmp_path, WeChatServer(), account_at, "shop")
 
 
 @pytest.fixture
@@ -117,17 +120,18 @@ async def dingtalk_hears(it, **content):
     return await it.messages()
 
 
-async def wechat_hears(it):
-    kept = await it.rig.gateway.inbox.keep(wechat_image())
+async def wechat_hears(it, kind="image", media_id="media-1"):
+    kept = await it.rig.gateway.inbox.keep(wechat_media(kind, media_id))
     it.rig.gateway.forwarder.wake()
     assert kept
     return await it.messages()
 
 
-def wechat_image():
+def wechat_media(kind, media_id):
     raw = (
         f"<xml><ToUserName>gh_1</ToUserName><FromUserName>openid-1</FromUserName><CreateTime>{T5_NOW_S}</CreateTime>"
-        "<MsgType>image</MsgType><PicUrl>http://127.0.0.1:1/never</PicUrl><MediaId>media-1</MediaId><MsgId>1</MsgId></xml>"
+        f"<MsgType>{kind}</MsgType><PicUrl>http://127.0.0.1:1/never</PicUrl><MediaId>{media_id}</MediaId><MsgId>1</MsgId>"
+        "</xml>"
     )
     return Arrival("shop", "openid-1", ("openid-1:1",), raw.encode(), T5_NOW_S * 1000, "")
 
@@ -245,6 +249,37 @@ async def test_a_redirect_is_not_followed(dingtalk):
     assert 1 == len(dingtalk.server.shelf.asked)
 
 
+@pytest.mark.parametrize("kind", ["video", "shortvideo"])
+async def test_a_video_of_wechat_is_brought_from_the_address_that_it_names(wechat, kind):
+    wechat.server.shelf.kept["video-1"] = MP4
+    ticket, (part,) = await wechat_hears(wechat, kind, "video-1")
+
+    assert ("video", "video/mp4") == (part["type"], part["media"]["type"])
+    assert MP4 == await wechat.content(ticket, part["media"]["digest"])
+
+
+async def test_a_video_of_wechat_at_a_private_address_is_not_brought(wechat):
+    named = JSONResponse({"video_url": "http://10.0.0.1/vweixinp.tc.qq.com/1.mp4"})
+    wechat.server.shelf.answers.append(named)
+    _, (part,) = await wechat_hears(wechat, "video")
+    assert {"code": "media_address"} == part["media"]
+
+
+async def test_a_picture_that_says_where_else_to_look_is_not_followed(wechat):
+    wechat.server.shelf.kept["video-1"] = MP4
+    _, (part,) = await wechat_hears(wechat, "image", "video-1")
+    assert {"code": "media_type"} == part["media"]
+
+
+async def test_a_video_leaves_on_wechat(wechat):
+    ticket, _ = await wechat_hears(wechat)
+    await wechat.answer(ticket, MP4, "video", "how to")
+
+    assert ("sent", "") == await wechat.fate()
+    assert [("video", "how to.mp4", "video/mp4", MP4)] == wechat.server.shelf.uploads
+    assert [{"touser": "openid-1", "msgtype": "video", "video": {"media_id": "uploaded-1"}}] == wechat.server.sends
+
+
 async def test_a_picture_leaves_as_a_picture_on_wecom(wecom):
     ticket, _ = await wecom_hears(wecom)
     await wecom.answer(ticket, PNG)
@@ -309,7 +344,7 @@ async def test_an_upload_that_fails_has_sent_nothing_and_is_tried_again(wecom):
 
 
 async def test_bytes_that_came_with_a_message_go_the_same_way(wechat):
-    callback = Callback(wechat_image().raw, ("openid-1:1",), "openid-1", contents={0: PNG})
+    callback = Callback(wechat_media("image", "media-1").raw, ("openid-1:1",), "openid-1", contents={0: PNG})
     keeper = Keeper(
         wechat.rig.gateway.inbox,
         wechat.rig.gateway.forwarder,

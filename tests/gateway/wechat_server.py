@@ -31,6 +31,7 @@ class WeChatServer:
         self.sends: list[dict[str, object]] = []
         self.bodies: list[bytes] = []
         self.shelf = MediaShelf()
+        self.url = ""
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -39,9 +40,10 @@ class WeChatServer:
             Route("/cgi-bin/message/custom/send", self._send, methods=["POST"]),
             Route("/cgi-bin/media/get", self._media_get),
             Route("/cgi-bin/media/upload", self._media_upload, methods=["POST"]),
+            Route("/vweixinp.tc.qq.com/{name}", self._video),
         ]
-        async with serving(Starlette(routes=routes)) as url:
-            yield url
+        async with serving(Starlette(routes=routes)) as self.url:
+            yield self.url
 
     async def _stable_token(self, request: Request) -> Response:
         expected = {"grant_type": "client_credential", "appid": T5["app_id"], "secret": SECRET}
@@ -54,7 +56,13 @@ class WeChatServer:
     async def _media_get(self, request: Request) -> Response:
         if request.query_params["access_token"] != f"token-{self.live}":
             return JSONResponse({"errcode": 40001, "errmsg": "invalid credential"})
-        return await self.shelf.give(request.query_params["media_id"])
+        name = request.query_params["media_id"]
+        if name.startswith("video-") and name in self.shelf.kept:
+            return JSONResponse({"video_url": f"{self.url}/vweixinp.tc.qq.com/{name}?vkey=1"})
+        return await self.shelf.give(name)
+
+    async def _video(self, request: Request) -> Response:
+        return await self.shelf.give(request.path_params["name"])
 
     async def _media_upload(self, request: Request) -> Response:
         if request.query_params["access_token"] != f"token-{self.live}":

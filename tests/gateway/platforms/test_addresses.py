@@ -14,10 +14,11 @@ class WatchedHttp(PlatformHttp):
     def __init__(self):
         super().__init__()
         self.called = []
+        self.status = 200
 
     async def download(self, url, *, bytes_max, query=None, headers=None, server_name=None):
         self.called.append((url, dict(headers or {}), server_name))
-        return Answer(200, {}, content=b"picture")
+        return Answer(self.status, {}, content=b"picture")
 
 
 @pytest.fixture
@@ -33,8 +34,7 @@ async def download(http, url, addresses, origins=ORIGINS):
         return addresses
 
     asked = []
-    answer = await ToldAddresses(http, origins, resolve).download(url, bytes_max=100)
-    return answer.content, asked
+    return await ToldAddresses(http, origins, resolve).download(url, bytes_max=100), asked
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,24 @@ async def test_whatever_is_not_on_the_list_is_not_even_looked_up(http, url):
 
     assert "media_address" == failed.value.code
     assert [] == http.called
+
+
+async def test_any_public_host_may_be_allowed_and_then_is_called_without_encryption_too(http):
+    url = "http://203.119.1.1/vweixinp.tc.qq.com/1007.f10.mp4?vkey=1"
+    content, asked = await download(http, url, ["203.119.1.1"], ["http://*"])
+
+    assert (b"picture", ["203.119.1.1"]) == (content, asked)
+    assert [(url, {"host": "203.119.1.1"}, None)] == http.called
+    for refused, address in ((url, "10.0.0.1"), (url.replace("http:", "https:"), "203.119.1.1")):
+        with pytest.raises(Refused):
+            await download(http, refused, [address], ["http://*"])
+
+
+async def test_what_is_no_content_is_not_taken_for_one(http):
+    http.status = 302
+    with pytest.raises(Refused) as failed:
+        await download(http, "https://oss.aliyuncs.com/a", ["203.119.1.1"])
+    assert "http_302" == failed.value.code
 
 
 async def test_a_host_that_nobody_knows_may_be_known_later():
