@@ -179,7 +179,7 @@ async def test_a_name_that_has_expired_ends_as_a_code(tmp_path, platform):
         _, (part,) = await hears(it)
 
         assert {"code": "media_expired"} == part["media"]
-        assert 1 == it.rig.gateway.counts["media.refused.media_expired"]
+        await until(lambda: 1 == it.rig.gateway.counts["media.refused.media_expired"])
 
 
 async def test_a_picture_that_is_a_page_is_refused_by_its_bytes(wecom):
