@@ -92,6 +92,7 @@ _SHARED = (
     "audit",
     "rate",
     "metrics",
+    "events",
     "origins",
     "sessions",
 )

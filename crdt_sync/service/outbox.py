@@ -27,6 +27,7 @@ from crdt_sync.ports.outbox import Claim, OpenDeliveries, OutboxFilter, StoredDe
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.leases import Lease, Leases
 from crdt_sync.service.sending import Bury, Report, TakeReport
+from crdt_sync.wire.status import Wire
 
 LEASE_MS = 30_000  # a part is sent within seconds; a gateway that died keeps nobody waiting for longer
 LOOK_S = 2.0  # how late it may be noticed what another node or an operator has changed
@@ -259,6 +260,8 @@ class Outbox:
 
 class Claiming:
     """One claimer: an asynchronous iterator of leased parts, each at once, while fewer than it wants are in flight."""
+
+    wire: Wire = "grpc"
 
     def __init__(
         self,
