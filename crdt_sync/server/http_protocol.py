@@ -12,7 +12,8 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import CloseCode, Frame
+from websockets.exceptions import PayloadTooBig
+from websockets.frames import Frame
 
 from crdt_sync.errors import Malformed, TicketSyncError, TooLarge
 from crdt_sync.ports import Clock
@@ -23,7 +24,7 @@ from crdt_sync.service.audit import Asked
 from crdt_sync.service.pace import Pace, too_fast
 from crdt_sync.wire import limits
 from crdt_sync.wire.status import Wire, status_of
-from crdt_sync.wire.websocket import close_frame, too_large
+from crdt_sync.wire.websocket import Violation, close_frame, text_of, too_large
 
 HEAD_S: float = limits.UNAUTHENTICATED_S  # from the open connection to a request's whole head
 SPARE_CONNECTIONS = 1_000  # beyond those for WebSockets: a full service still answers probes and requests
@@ -93,12 +94,28 @@ class EventSocket(WebSocketsSansIOProtocol):
         if not self._too_fast():
             super().handle_cont(event)
 
-    def handle_parser_exception(self) -> None:
-        """Tell in our words of a message that is too long; the library's are not counted."""
-        if self.conn.close_sent is not None and self.conn.close_sent.code == CloseCode.MESSAGE_TOO_BIG:
-            self._fail(too_large(self.config.ws_max_size))
+    def send_receive_event_to_app(self) -> None:
+        """Pass a message on, unless it is text that is none: the library would log that as a fault of ours."""
+        try:
+            if self.curr_msg_data_type == "text" and not self.close_sent:
+                text_of(b"".join(self.frames))
+        except Violation as violation:
+            self._fail(violation)
         else:
-            super().handle_parser_exception()
+            super().send_receive_event_to_app()
+
+    def handle_parser_exception(self) -> None:
+        """Tell in our words of what is no frame that a client may send; the library's are not counted."""
+        if self.close_sent:
+            self.transport.close()
+            return
+        match self.conn.parser_exc:
+            case PayloadTooBig():
+                self._fail(too_large(self.config.ws_max_size))
+            case UnicodeDecodeError():
+                self._fail(Violation("A reason to close is UTF-8.", code="not_utf8"))
+            case error:
+                self._fail(Violation(str(error)))
 
     def _too_fast(self) -> bool:
         """Count what is no message, and costs as much."""

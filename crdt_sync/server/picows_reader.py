@@ -161,7 +161,7 @@ def _append_to(found: list[tuple[int, bool, bytes]]) -> Sink:
 def _failure_of(said: bytes) -> Exception:
     """Return why picows would close: it says so in a close frame of its own."""
     code = int.from_bytes(said[2:4], "big")
-    return websocket.too_large() if code == _TOO_BIG else Violation(said[4:].decode(errors="replace"), code)
+    return websocket.too_large() if code == _TOO_BIG else Violation(said[4:].decode(errors="replace"))
 
 
 def _nobody(opcode: int, fin: bool, payload: bytes) -> None:

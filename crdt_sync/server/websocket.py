@@ -154,10 +154,7 @@ class Socket(asyncio.Protocol):
         self._reader = None
         try:
             held = reader.feed(data, self._take)
-        except Violation as violation:
-            self.close(violation.code, violation.reason)
-            self._hear_no_more()
-        except TooLarge as error:
+        except (Violation, TooLarge) as error:
             self.fail(error)
             self._hear_no_more()
         else:
@@ -219,9 +216,7 @@ class Socket(asyncio.Protocol):
                 self._control(opcode, payload)
             elif not self._closing:
                 self._data(opcode, payload, fin=fin)
-        except Violation as violation:
-            self.close(violation.code, violation.reason)
-        except TooLarge as error:
+        except (Violation, TooLarge) as error:
             self.fail(error)
         except Exception:  # noqa: BLE001 (the boundary of a connection: nobody else is disturbed)
             _log.exception("connection failed")

@@ -14,8 +14,6 @@ from crdt_sync.wire import limits
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
-PROTOCOL_ERROR = 1002
-NOT_UTF8 = 1007
 NO_CODE = 1005  # never on the wire: the close frame was empty
 
 CONTROL_BYTES_MAX = 125  # RFC 6455, 5.5
@@ -26,13 +24,10 @@ _KEY_BYTES = 16
 _FIN = 0x80
 
 
-class Violation(Exception):
-    """The other side broke RFC 6455. `code` is the close code that the RFC has for it."""
+class Violation(Malformed):
+    """The other side broke RFC 6455; text that is none has the code `not_utf8`."""
 
-    def __init__(self, reason: str, code: int = PROTOCOL_ERROR) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.code = code
+    default_code = "protocol"
 
 
 def accept(key: str | None) -> str:
@@ -83,7 +78,7 @@ def close_code(payload: bytes) -> int:
     code = int.from_bytes(payload[:2], "big")
     if not (3000 <= code < 5000 or (1000 <= code <= 1014 and code not in {1004, 1005, 1006})):
         raise Violation("No such close code may be sent.")
-    _text(payload[2:])
+    text_of(payload[2:])
     return code
 
 
@@ -108,7 +103,7 @@ class Message:
             raise Violation("A fragment belongs to the message that was begun, and nothing else comes before its end.")
         if self._parts is None:
             if fin:
-                return _text(payload) if opcode == TEXT else payload
+                return text_of(payload) if opcode == TEXT else payload
             self._parts, self._opcode = bytearray(), opcode
         if len(self._parts) + len(payload) > bytes_max:
             raise too_large(bytes_max)
@@ -116,7 +111,7 @@ class Message:
         if not fin:
             return None
         whole, self._parts = bytes(self._parts), None
-        return _text(whole) if self._opcode == TEXT else whole
+        return text_of(whole) if self._opcode == TEXT else whole
 
 
 def too_large(bytes_max: int = limits.FRAME_BYTES_MAX) -> TooLarge:
@@ -124,8 +119,14 @@ def too_large(bytes_max: int = limits.FRAME_BYTES_MAX) -> TooLarge:
     return TooLarge(f"A message has at most {bytes_max} bytes here.", code="frame_size")
 
 
-def _text(payload: bytes) -> str:
+def text_of(payload: bytes) -> str:
+    """Return what a message of text says.
+
+    Raises:
+        Violation: it is not UTF-8 (`not_utf8`).
+
+    """
     try:
         return payload.decode()
     except UnicodeDecodeError:
-        raise Violation("Text is UTF-8.", NOT_UTF8) from None
+        raise Violation("Text is UTF-8.", code="not_utf8") from None

@@ -20,6 +20,7 @@ from tests.replica.loopback import until
 from tests.server.conftest import run_service
 from tests.server.fakes import FakeAuthenticator, audit
 from tests.server.test_http_protocol import refusals
+from tests.server.test_websocket import VIOLATIONS
 
 
 async def blocks(answer):
@@ -205,6 +206,16 @@ async def test_a_long_message_on_the_socket_is_refused_in_our_words(running):
         assert (4413, "frame_size") == await closed(websocket)
 
     assert 1 == (await refusals(running))["frame_size"]
+
+
+@pytest.mark.parametrize(("data", "close", "code"), VIOLATIONS.values(), ids=VIOLATIONS)
+async def test_who_breaks_the_websocket_protocol_is_told_the_code_and_counted(running, caplog, data, close, code):
+    async with dial(running) as websocket:
+        websocket.transport.write(data)
+        assert (close, code) == await closed(websocket)
+
+    assert 1 == (await refusals(running))[code]
+    assert [] == [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 @pytest.mark.parametrize(

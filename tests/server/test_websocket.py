@@ -284,20 +284,44 @@ async def test_a_silent_document_gives_a_sign_of_life(line, kind, frame):
         (masked(b"!", 10), []),
         (masked(b"\x03\xe9bye", 8), [1001]),
         (masked(b"", 8), [1005]),
-        (masked(b"\x03\xec", 8), [1002]),
-        (masked(b"a", bits=4), [1002]),
-        (masked(b"a", 0), [1002]),
-        (masked(b"\xff", 1), [1007]),
-        (b"\x82\x01a", [1002]),
     ],
-    ids=["ping", "pong", "close", "empty close", "1004", "rsv1", "no fragment's", "no UTF-8", "unmasked"],
+    ids=["ping", "pong", "close", "empty close"],
 )
 async def test_the_websocket_protocol_is_kept(line, data, heard):
     dialled = line.sync(query="token=t")
     connection = await line.connection()
     dialled.send(data)
 
-    assert (heard, []) == (dialled.heard, connection.received)
+    assert (heard, [], {}) == (dialled.heard, connection.received, line.meter.refusals)
+
+
+VIOLATIONS = {
+    "rsv1": (masked(b"a", bits=4), 1002, "protocol"),
+    "rsv2": (masked(b"a", bits=2), 1002, "protocol"),
+    "rsv3": (masked(b"a", bits=1), 1002, "protocol"),
+    "unmasked": (b"\x82\x01a", 1002, "protocol"),
+    "opcode 3": (masked(b"a", 3), 1002, "protocol"),
+    "opcode 11": (masked(b"a", 11), 1002, "protocol"),
+    "no fragment's": (masked(b"a", 0), 1002, "protocol"),
+    "message within a message": (masked(b"a", fin=False) + masked(b"a"), 1002, "protocol"),
+    "long ping": (masked(b"x" * 126, 9), 1002, "protocol"),
+    "cut ping": (masked(b"x", 9, fin=False), 1002, "protocol"),
+    "cut close": (masked(b"\x03", 8), 1002, "protocol"),
+    "close with 1004": (masked(b"\x03\xec", 8), 1002, "protocol"),
+    "no text": (masked(b"\xff", 1), 1007, "not_utf8"),
+    "no text in fragments": (masked(b"\xe5", 1, fin=False) + masked(b"a", 0), 1007, "not_utf8"),
+}
+
+
+@pytest.mark.parametrize("kind", ["sync", "collab"])
+@pytest.mark.parametrize(("data", "close", "code"), VIOLATIONS.values(), ids=VIOLATIONS)
+async def test_who_breaks_it_is_told_the_code_and_counted(line, kind, data, close, code):
+    dialled = getattr(line, kind)(query="token=t")
+    connection = await line.connection()
+    dialled.send(data)
+
+    assert ([close], code, []) == (dialled.heard, dialled.reason.partition(":")[0], connection.received)
+    assert {(kind, code): 1} == line.meter.refusals
 
 
 async def test_who_closes_is_answered_and_the_socket_ends(line):

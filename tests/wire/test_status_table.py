@@ -2,6 +2,7 @@ import pytest
 
 from crdt_sync import errors
 from crdt_sync.wire.status import BY_CODE, TABLE, status_of
+from crdt_sync.wire.websocket import Violation
 
 
 def tree(root):
@@ -38,6 +39,8 @@ def test_no_close_code_is_4408():
         (errors.Unauthenticated("x", code="session_expired"), 401, "UNAUTHENTICATED", 4501),
         (errors.Unauthenticated("x", code="token_late"), 401, "UNAUTHENTICATED", 4501),
         (errors.Unauthenticated("x", code="key_withdrawn"), 401, "UNAUTHENTICATED", 4501),
+        (Violation("x"), 400, "INVALID_ARGUMENT", 1002),
+        (Violation("x", code="not_utf8"), 400, "INVALID_ARGUMENT", 1007),
         (errors.Forbidden("x"), 403, "PERMISSION_DENIED", 4403),
         (errors.NotFound("x"), 404, "NOT_FOUND", 4404),
         (errors.NotThereYet("x"), 404, "NOT_FOUND", 4504),

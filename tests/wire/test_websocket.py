@@ -50,7 +50,13 @@ def test_the_other_sides_close_code_is_read(payload, code):
 
 @pytest.mark.parametrize(
     ("payload", "code"),
-    [(b"\x03", 1002), (b"\x03\xed", 1002), (b"\x13\x88", 1002), (b"\0\0", 1002), (b"\x03\xe8\xff", 1007)],
+    [
+        (b"\x03", "protocol"),
+        (b"\x03\xed", "protocol"),
+        (b"\x13\x88", "protocol"),
+        (b"\0\0", "protocol"),
+        (b"\x03\xe8\xff", "not_utf8"),
+    ],
 )
 def test_a_close_frame_that_may_not_be_sent_is_a_violation(payload, code):
     with pytest.raises(Violation) as caught:
@@ -72,10 +78,10 @@ def test_fragments_become_one_message():
 @pytest.mark.parametrize(
     ("frames", "code"),
     [
-        ([(0, b"a", True)], 1002),
-        ([(2, b"a", False), (2, b"b", True)], 1002),
-        ([(1, b"\xff", True)], 1007),
-        ([(1, b"\xe5", False), (0, b"a", True)], 1007),
+        ([(0, b"a", True)], "protocol"),
+        ([(2, b"a", False), (2, b"b", True)], "protocol"),
+        ([(1, b"\xff", True)], "not_utf8"),
+        ([(1, b"\xe5", False), (0, b"a", True)], "not_utf8"),
     ],
     ids=["a fragment of nothing", "a message within one", "no text", "no text in fragments"],
 )
