@@ -1,8 +1,9 @@
 """Brings the contents of messages to the service: downloads each from its platform, or takes it from where it is held.
 
 A lane of its own beside the forwarder, so that no text waits for a picture. At most `IN_FLIGHT_MAX` contents are in
-memory at once, and one of an account, so that a platform which is stuck holds up no other. What a platform does not
-give, or never will, ends as a code in the conversation.
+memory at once, and one of an account, so that a platform which is stuck holds up no other. What the service does not
+take at once is held beside the inbox, up to `HELD_BYTES_MAX` and what is in memory then. What a platform does not give,
+or never will, ends as a code in the conversation.
 """
 
 import asyncio
@@ -81,7 +82,11 @@ class Fetcher:
         while True:
             self._queue.news.clear()
             pause_ms = _LOOK_MS
-            if len(busy) < IN_FLIGHT_MAX and (row := await self._queue.first(busy)) is not None:
+            levels = await self._queue.levels()
+            self._counts.show("media.wanted", levels.wanted)
+            self._counts.show("media.held_bytes", levels.held_bytes)
+            # Nothing more is downloaded while too much is held: that is brought first, once the service takes it.
+            if len(busy) < IN_FLIGHT_MAX and (row := await self._queue.first(busy, held=levels.full)) is not None:
                 pause_ms = row.next_attempt_ms - self._clock.now_ms()
                 if pause_ms <= 0:
                     busy.add(row.account)

@@ -22,7 +22,7 @@ from crdt_sync.errors import Unavailable
 from gateway import settled
 from gateway.arrivals import Arrival, Group, Kept, State
 from gateway.inbox_file import InboxFile, stamp
-from gateway.media_queue import Wanted, hold, want
+from gateway.media_queue import Wanted, hold, want, wanted_count
 from gateway.tables import WAITING, inbox, inbox_key, pull, reply
 from gateway.visitor_log import append
 
@@ -84,7 +84,10 @@ class _Pending:
 
 
 class Inbox:
-    """The rows of one gateway. `spool_rows_max` may wait for the service, the last `reserve_rows` of them urgent."""
+    """The rows of one gateway. `spool_rows_max` may wait for the service, the last `reserve_rows` of them urgent.
+
+    A content that is still to be brought counts as a row: who sends more than can be brought is told to wait.
+    """
 
     def __init__(
         self, path: Path, *, spool_rows_max: int, reserve_rows: int = 0, busy_timeout_ms: int = _BUSY_TIMEOUT_MS
@@ -212,6 +215,7 @@ class Inbox:
         def write(connection: Connection) -> None:
             connection.execute(statement, rows)
             want(connection, wanted)
+            self._waiting += len(wanted)
 
         await self.file.change(write, synced=False)
 
@@ -332,7 +336,7 @@ class Inbox:
     def _room(self, connection: Connection, wanted: int = 1) -> int:
         """How many more may wait, or more exactly: whether so many may."""
         if self._waiting + wanted > self._spool_rows_max - self._reserve_rows:
-            self._waiting = _waiting_count(connection)
+            self._waiting = _waiting_count(connection) + wanted_count(connection)
         return self._spool_rows_max - self._waiting
 
 

@@ -121,7 +121,7 @@ def make_directory(path: Path) -> None:
 def prepare(connection: Connection) -> None:
     """Make the tables that are missing; raises `ServiceError` (code `schema`) if a newer gateway made the file.
 
-    But for one column each form so far only added tables and indexes.
+    But for one column that came and one that went, each form so far only added tables and indexes.
     """
     version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
     if version > SCHEMA_VERSION:
@@ -131,6 +131,7 @@ def prepare(connection: Connection) -> None:
             advice="Start the gateway that wrote it, or a newer one.",
         )
     _add_ages(connection)
+    _drop_addresses(connection)
     metadata.create_all(connection)
     for table in metadata.sorted_tables:
         for index in table.indexes:
@@ -145,6 +146,13 @@ def _add_ages(connection: Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE reply ADD COLUMN heard_ms BIGINT NOT NULL DEFAULT 0")
         newest = select(func.coalesce(func.max(inbox.c.received_at_ms), 0)).scalar_subquery()
         connection.execute(update(reply).values(heard_ms=newest))
+
+
+def _drop_addresses(connection: Connection) -> None:
+    """Until form 8 a wanted content had an address that nobody asked."""
+    columns = {column[1] for column in connection.exec_driver_sql("PRAGMA table_info(media_wanted)")}
+    if "url" in columns:
+        connection.exec_driver_sql("ALTER TABLE media_wanted DROP COLUMN url")
 
 
 def stamp(connection: Connection) -> None:

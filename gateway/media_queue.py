@@ -9,12 +9,27 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Envelope, Media
 from gateway.inbox_file import InboxFile
 from gateway.tables import media_held, media_wanted
+
+HELD_BYTES_MAX = 2**30  # of contents that wait beside the inbox for the service: a thousand photographs
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """How many contents are wanted, and how many bytes of them are held."""
+
+    wanted: int
+    held_bytes: int
+
+    @property
+    def full(self) -> bool:
+        """Whether no more is to be held."""
+        return self.held_bytes >= HELD_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +41,6 @@ class Wanted:
     index: int
     type: str
     platform_id: str
-    url: str
     since_ms: int
     attempts: int = 0
     next_attempt_ms: int = 0
@@ -35,7 +49,7 @@ class Wanted:
     @property
     def media(self) -> Media:
         """The part as the platform told of it."""
-        return Media(type=self.type, platform_id=self.platform_id, url=self.url)
+        return Media(type=self.type, platform_id=self.platform_id)
 
 
 def wanted_of(envelope: Envelope, now_ms: int) -> tuple[Wanted, ...]:
@@ -54,7 +68,6 @@ def wanted_of(envelope: Envelope, now_ms: int) -> tuple[Wanted, ...]:
             index,
             part.media.type,
             part.media.platform_id,
-            part.media.url,
             now_ms,
         )
         for index, part in enumerate(parts)
@@ -76,6 +89,19 @@ def hold(connection: Connection, account: str, key: str, contents: Mapping[int, 
         connection.execute(insert(media_held), rows)
 
 
+def wanted_count(connection: Connection) -> int:
+    """Return how many contents are still to be brought."""
+    return connection.scalar(select(func.count()).select_from(media_wanted).where(media_wanted.c.code == "")) or 0
+
+
+def levels(connection: Connection) -> Levels:
+    """Count what waits; what was refused, and is held for an operator, is not among it."""
+    same = (media_wanted.c[name] == media_held.c[name] for name in ("account", "key", "index"))
+    refused = exists().where(*same, media_wanted.c.code != "")
+    held = select(func.coalesce(func.sum(func.length(media_held.c.data)), 0)).where(~refused)
+    return Levels(wanted_count(connection), connection.execute(held).scalar_one())
+
+
 class MediaQueue:
     """Every content that is wanted, of one gateway. Every method that waits raises `Unavailable`."""
 
@@ -87,9 +113,16 @@ class MediaQueue:
         """Hear that more is wanted."""
         self.news.set()
 
-    async def first(self, busy: Collection[str] = ()) -> Wanted | None:
-        """The one whose next attempt is due first, of accounts that are not `busy`."""
+    async def levels(self) -> Levels:
+        """Count what waits, by an index and by the lengths of what is held."""
+        return await self._file.read(levels)
+
+    async def first(self, busy: Collection[str] = (), *, held: bool = False) -> Wanted | None:
+        """The one whose next attempt is due first, of accounts that are not `busy`; or of what is `held` alone."""
         query = select(media_wanted).where(media_wanted.c.code == "", media_wanted.c.account.not_in(busy)).limit(1)
+        if held:
+            same = (media_wanted.c[name] == media_held.c[name] for name in ("account", "key", "index"))
+            query = query.where(exists().where(*same))
         query = query.order_by(media_wanted.c.next_attempt_ms, media_wanted.c.since_ms)
         row = await self._file.read(lambda connection: connection.execute(query).first())
         return Wanted(*row) if row is not None else None

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 8  # kept in SQLite's own `user_version`, which a fresh file has at 0
+SCHEMA_VERSION = 9  # kept in SQLite's own `user_version`, which a fresh file has at 0
 
 metadata = MetaData()
 
@@ -99,7 +99,6 @@ media_wanted = Table(
     Column("index", Integer, nullable=False),  # of its part there
     Column("type", String, nullable=False),
     Column("platform_id", String, nullable=False),
-    Column("url", String, nullable=False),
     Column("since_ms", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_attempt_ms", BigInteger, nullable=False),

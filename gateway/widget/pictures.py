@@ -13,6 +13,7 @@ from sqlalchemy.dialects import sqlite
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Media
 from gateway.inbox_file import InboxFile
 from gateway.media import Content, Form, MediaFailed
+from gateway.media_queue import levels
 from gateway.ports import Clock
 from gateway.tables import visitor_picture
 
@@ -52,7 +53,9 @@ class Pictures:
         return digest
 
     async def full(self) -> bool:
-        """Whether visitors have to wait until some are forgotten; raises `Unavailable`."""
+        """Whether visitors have to wait until some are forgotten or brought to the service; raises `Unavailable`."""
+        if (await self._file.read(levels)).full:
+            return True
         kept = self._bytes
         if kept is None:
             total = select(func.coalesce(func.sum(func.length(visitor_picture.c.data)), 0))

@@ -10,12 +10,13 @@ import pytest
 from crdt_sync.errors import Unavailable
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import AgentMessage, CustomerMessage, Envelope, Media, Part, SystemNotice
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import IngressServiceStub
+from gateway import media_queue
 from gateway.arrivals import Arrival, State
 from gateway.counts import Counts
 from gateway.fetcher import IN_FLIGHT_MAX, PATIENCE_MS, Fetcher
 from gateway.inbox import Inbox, Outcome
 from gateway.media import MediaFailed
-from gateway.media_queue import MediaQueue, Wanted, wanted_of
+from gateway.media_queue import Levels, MediaQueue, Wanted, wanted_of
 from tests.gateway.fakes import FakeIngress, FixedChance, HeldClock, SteppingClock
 from tests.replica.loopback import until
 
@@ -63,7 +64,7 @@ class Lane:
             arrival = Arrival(account, id_, (id_,), b"raw", self.clock.now_ms(), "", contents=contents or {})
             await self.inbox.keep(arrival)
             ((row_id, _),) = await self.inbox.lanes([account], limit=9)
-            wanted = Wanted(account, id_, 0, "image", id_, "", self.clock.now_ms())
+            wanted = Wanted(account, id_, 0, "image", id_, self.clock.now_ms())
             await self.inbox.settle([Outcome(row_id, State.FORWARDED, wanted=(wanted,))])
             self.queue.notice()
 
@@ -225,6 +226,39 @@ async def test_a_content_is_not_downloaded_again_because_the_service_is_away(tmp
         assert ["a"] == it.port.asked
 
 
+async def test_nothing_more_is_downloaded_while_too_much_is_held(tmp_path, monkeypatch):
+    monkeypatch.setattr(media_queue, "HELD_BYTES_MAX", 1)
+    ingress, clock = FakeIngress(), HeldClock(1_000)
+    ingress.attach_failures.append(grpc.StatusCode.UNAVAILABLE)
+    async with lane(tmp_path, ingress, clock) as it:
+        await it.want("a")
+        it.fetcher.start(it.stub)
+        await clock.asleep(0.75)
+        await it.want("b", account="club")
+        await until(lambda: 2 == it.counts["media.wanted"])
+        await clock.asleep(0.75)
+        assert (["a"], 1) == (it.port.asked, it.counts["media.held_bytes"])
+        clock.advance(1)
+        await it.empty()
+
+        assert [("a", 0, b"a"), ("b", 0, b"b")] == ingress.attached
+        assert ["a", "b"] == it.port.asked
+
+
+async def test_what_is_held_for_an_operator_keeps_nothing_waiting(tmp_path, monkeypatch):
+    monkeypatch.setattr(media_queue, "HELD_BYTES_MAX", 1)
+    ingress = FakeIngress()
+    ingress.attach_code = "media_type"
+    async with lane(tmp_path, ingress) as it:
+        await it.want("a", account="site", contents={0: b"odd"})
+        it.fetcher.start(it.stub)
+        await it.want("b")
+        await it.empty()
+
+        assert {"media_type": 2} == await it.queue.refused()
+        assert Levels(0, 0) == await it.queue.levels()
+
+
 async def test_what_a_service_refuses_for_days_is_given_up(tmp_path):
     ingress, clock = FakeIngress(), HeldClock(1_000)
     ingress.attach_failures.extend([grpc.StatusCode.UNAVAILABLE] + [grpc.StatusCode.RESOURCE_EXHAUSTED] * 9)
@@ -298,14 +332,14 @@ async def test_bytes_of_a_callback_that_is_forgotten_are_forgotten_with_it(tmp_p
         await it.inbox.keep(arrival)
         await it.inbox.forget_rows(6, after=0)
 
-        assert await it.queue.held(Wanted("site", "a", 0, "image", "", "", 0)) is None
+        assert await it.queue.held(Wanted("site", "a", 0, "image", "", 0)) is None
 
 
 def test_only_what_people_say_has_contents():
     image, file = Media(type="image", platform_id="m1", url="u"), Media(type="file")
     parts = [Part(text="see"), Part(media=image), Part(media=file)]
     given = {"idempotency_key": "k", "account": "shop"}
-    expected = (Wanted("shop", "k", 1, "image", "m1", "u", 7), Wanted("shop", "k", 2, "file", "", "", 7))
+    expected = (Wanted("shop", "k", 1, "image", "m1", 7), Wanted("shop", "k", 2, "file", "", 7))
 
     assert expected == wanted_of(Envelope(customer=CustomerMessage(parts=parts), **given), 7)
     assert expected == wanted_of(Envelope(agent=AgentMessage(parts=parts), **given), 7)

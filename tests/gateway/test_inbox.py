@@ -10,6 +10,7 @@ from sqlalchemy.dialects import sqlite
 from crdt_sync.errors import ServiceError, Unavailable
 from gateway.arrivals import Arrival, Kept, State
 from gateway.inbox import Inbox, Outcome, Pulled, heads_of, known_keys, oldest
+from gateway.media_queue import MediaQueue, Wanted
 from gateway.tables import SCHEMA_VERSION
 from tests.gateway.rig import rows
 
@@ -423,3 +424,34 @@ async def test_how_an_older_file_answers_a_conversation_is_as_old_as_its_newest_
         assert "there" == await inbox.reply_to("shop", "openid-1")
         assert not await inbox.forget_replies(1_002)
         assert await inbox.reply_to("shop", "openid-1") is None
+
+
+FORM_8_WANTED = """
+CREATE TABLE media_wanted (account VARCHAR NOT NULL, "key" VARCHAR NOT NULL, "index" INTEGER NOT NULL,
+    type VARCHAR NOT NULL, platform_id VARCHAR NOT NULL, url VARCHAR NOT NULL, since_ms BIGINT NOT NULL,
+    attempts INTEGER NOT NULL, next_attempt_ms BIGINT NOT NULL, code VARCHAR NOT NULL,
+    PRIMARY KEY (account, "key", "index")) WITHOUT ROWID;
+INSERT INTO media_wanted VALUES ('shop', 'k', 0, 'image', 'm', 'http://x', 5, 2, 7, '');
+"""
+
+
+async def test_what_an_older_file_wants_is_wanted_still(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "inbox.db")) as old:
+        old.executescript(FORM_1 + FORM_8_WANTED)
+    async with opened(tmp_path) as inbox:
+        assert Wanted("shop", "k", 0, "image", "m", 5, 2, 7) == await MediaQueue(inbox.file).first()
+
+
+async def test_a_content_that_is_still_to_be_brought_takes_the_room_of_a_callback(tmp_path):
+    async with opened(tmp_path, spool_rows_max=3) as inbox:
+        await inbox.keep(arrival(1))
+        ((row, _),) = await inbox.lanes(["shop"], limit=9)
+        wanted = [Wanted("shop", "key-1", index, "image", "m", 5) for index in range(2)]
+        await inbox.settle([Outcome(row, State.FORWARDED, wanted=tuple(wanted))])
+        assert await inbox.has_room()
+        await inbox.keep(arrival(2))
+        assert not await inbox.has_room()
+        with pytest.raises(Unavailable):
+            await inbox.keep(arrival(3))
+        await MediaQueue(inbox.file).done(wanted[0])
+        await inbox.keep(arrival(3))

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery, Media, Part
+from gateway import media_queue
 from gateway.media import Content, MediaFailed, refused
 from gateway.outbound import Dead, Sent
 from gateway.widget import picture_routes, pictures, visitors
@@ -79,6 +80,14 @@ async def test_pictures_of_visitors_fill_no_more_of_the_disk_than_they_may(tmp_p
         assert 503 == (await send(rig, cid="picture-3")).status_code
         await rig.gateway.pictures.forget(T5_NOW_S * 1000 + 1)
         assert 200 == (await send(rig, cid="picture-3")).status_code
+
+
+async def test_the_same_picture_again_and_again_fills_the_disk_no_further_while_the_service_is_away(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(media_queue, "HELD_BYTES_MAX", 2 * len(PNG))
+    async with site(tmp_path) as rig:
+        assert [200, 200, 503] == [(await send(rig, cid=f"picture-{n}")).status_code for n in range(3)]
 
 
 async def test_picture_of_an_answer_is_shown_to_its_visitor_alone(tmp_path):
