@@ -1,10 +1,18 @@
 /**
- * The domain events of `proto/events` as the board reads them: bytes of others in, checked facts out, nothing counted.
+ * The domain events of `proto/events` as the board reads them: checked facts out of what was told, nothing counted.
  *
  * What has a type that is not known here, or another form, is heard as nothing: a newer service may tell more.
  */
 
 import type { StageKind } from "../lifecycle/model.ts";
+
+/** A domain event as it is told; `subject` is the ticket, `time` is RFC 3339. */
+export interface DomainEvent {
+  readonly type: string;
+  readonly subject: string;
+  readonly time: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
 
 /** What happened, as far as figures depend on it. */
 export type Fact =
@@ -23,7 +31,7 @@ export interface Owed {
   readonly lanes: readonly string[];
 }
 
-/** One text of the stream. `fact` is null in a heartbeat, and in an event that no figure depends on. */
+/** One event. `fact` is null in a heartbeat, and in an event that no figure depends on. */
 export interface Heard {
   readonly position: number;
   readonly ticket: string;
@@ -53,18 +61,13 @@ const READERS: ReadonlyMap<string, (data: Data) => Fact | null> = new Map([
 const TYPE = /^ticketsync\.ticket\.([a-z_]+)\.v1$/;
 const KINDS: ReadonlySet<string> = new Set<StageKind>(["normal", "attention", "compensation", "settled", "final"]);
 
-/** Read one text of the stream; throws a `SyntaxError` if it is no event and no heartbeat, after which nothing is sure. */
-export function hear(text: string): Heard {
-  const event: unknown = JSON.parse(text);
-  if (!isRecord(event) || typeof event["position"] !== "string" || !/^\d{1,16}$/.test(event["position"])) {
-    throw new SyntaxError("This is no event of a ticket.");
-  }
-  const position = Number(event["position"]);
-  const { subject, time, type, data } = event;
-  const at = typeof time === "string" ? Date.parse(time) : Number.NaN;
-  if (typeof subject !== "string" || typeof type !== "string" || !isRecord(data) || Number.isNaN(at)) {
+/** Read what was told; an event of another form than ours, and a heartbeat, say no more than a position. */
+export function hear(position: number, event: DomainEvent | null): Heard {
+  const at = Date.parse(event?.time ?? "");
+  if (event === null || Number.isNaN(at)) {
     return { position, ticket: "", at: 0, fact: null };
   }
+  const { subject, type, data } = event;
   return { position, ticket: subject, at, fact: READERS.get(TYPE.exec(type)?.[1] ?? "")?.(data) ?? null };
 }
 
