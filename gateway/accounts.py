@@ -4,47 +4,11 @@ Owns the form of the accounts and the resolving of secrets. A secret never stand
 `file:PATH` says where it is, and code may hand in a function that returns it.
 """
 
-import os
-from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from crdt_sync.errors import Malformed
-
-
-def _source(reference: object) -> object:
-    if not isinstance(reference, str):
-        return reference
-    scheme, _, place = reference.partition(":")
-    if scheme == "env" and place:
-        return lambda: _from_environment(place)
-    if scheme == "file" and place:
-        return lambda: _from_file(Path(place))
-    raise ValueError("a secret is given by reference: env:NAME or file:PATH")
-
-
-def _from_environment(name: str) -> str:
-    value = os.environ.get(name)  # noqa: TID251 - the setting is the reference, and this is what it refers to
-    if not value:
-        raise Malformed(f"The secret env:{name} is not set.", code="secret", advice=f"Set {name} in the environment.")
-    return value
-
-
-def _from_file(path: Path) -> str:
-    try:
-        value = path.read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        value = ""
-    if not value:
-        raise Malformed(f"The secret file:{path} holds nothing that can be read.", code="secret", advice="Write it.")
-    return value
-
-
-Secret = Annotated[Callable[[], str], BeforeValidator(_source)]
-"""A function that reads the secret; raises `Malformed` (code `secret`) where there is none."""
-
+from crdt_sync.references import Secret
 
 Origin = Annotated[str, Field(pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]+)?|http://127\.0\.0\.1:[0-9]+)$")]
 """Where a platform's interface is called: encrypted, unless it is this machine itself."""

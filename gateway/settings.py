@@ -12,7 +12,8 @@ from pydantic import Field, FilePath, IPvAnyNetwork, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from crdt_sync.errors import Malformed
-from gateway.accounts import Account, Secret
+from crdt_sync.references import Secret
+from gateway.accounts import Account
 
 FILE = Path("crdt-sync.toml")
 _PREFIX = "gateway_"

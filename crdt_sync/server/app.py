@@ -15,6 +15,7 @@ from crdt_sync.server import (
     media_api,
     metrics,
     problems,
+    provider_api,
     reference,
     session_api,
     tickets_api,
@@ -104,7 +105,9 @@ def create_app(parts: Parts) -> FastAPI:
     for name in _SHARED:
         setattr(app.state, name, getattr(parts, name))
     problems.install(app)
-    for part in (tickets_api, media_api, conversations_api, session_api, health, metrics, consoles, reference):
+    for part in (tickets_api, media_api, conversations_api, session_api, provider_api):
+        app.include_router(part.router)
+    for part in (health, metrics, consoles, reference):
         app.include_router(part.router)
     streams = EventStreams(parts.events, parts.authenticator, parts.audit, parts.rate, parts.origins)
     app.router.routes.extend(streams.routes())

@@ -20,7 +20,7 @@ from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ID_PATTERN, NAME_PATTERN, ActorId, Department, Role, TicketId
 from crdt_sync.errors import Forbidden, Malformed, Unauthenticated
 from crdt_sync.ports import Clock
-from crdt_sync.server.settings import is_loopback
+from crdt_sync.server.addresses import is_loopback
 from crdt_sync.service.standing import Standing
 
 TOKEN_CHARACTERS_MAX = 8192  # a token travels in a header; servers and proxies cap a header at 8 KiB

@@ -235,7 +235,12 @@ class Service:
         assert self._store is not None, "it is open"
         assert self._leases is not None, "they are looked after"
         self.sessions = open_sessions(
-            self.settings, store=self._store, leases=self._leases, meter=telemetry, lifecycle=self.lifecycle
+            self.settings,
+            store=self._store,
+            leases=self._leases,
+            meter=telemetry,
+            lifecycle=self.lifecycle,
+            client=self._client,
         )
         return create_app(
             Parts(

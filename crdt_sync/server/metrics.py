@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request, Response
 
 from crdt_sync.errors import Forbidden, NotFound
+from crdt_sync.server.addresses import is_loopback
 from crdt_sync.server.auth import came_from_elsewhere
 from crdt_sync.server.requests import source_of
-from crdt_sync.server.settings import MetricsReaders, is_loopback
+from crdt_sync.server.settings import MetricsReaders
 
 router = APIRouter(include_in_schema=False)
 

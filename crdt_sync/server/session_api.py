@@ -5,7 +5,7 @@ For a token of a few minutes, which every other wire takes, the page asks here a
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -18,6 +18,7 @@ from crdt_sync.domain.instants import instant
 from crdt_sync.domain.lifecycle.people import Person
 from crdt_sync.errors import Forbidden, NotFound, Unauthenticated
 from crdt_sync.server.auth import VerificationKey, came_from_elsewhere, issue
+from crdt_sync.server.providers import Provider
 from crdt_sync.server.requests import check_origin, source_of
 from crdt_sync.service.sign_in import DEVELOPMENT, PASSWORD, SignedIn, SignIn
 
@@ -30,13 +31,26 @@ router = APIRouter(prefix="/api/session", tags=["session"])
 
 
 @dataclass(frozen=True, slots=True)
+class VouchedFor:
+    """A provider, what its button says, and whom of its people it lets in."""
+
+    provider: Provider
+    label: Mapping[str, str]
+    admit: Callable[[Mapping[str, object]], Principal]
+
+
+@dataclass(frozen=True, slots=True)
 class Sessions:
     """What these routes need. `people` are those whom anybody on this machine may enter as; none where that is off."""
 
     sign_in: SignIn
     key: VerificationKey
     digest: Callable[[str], str]  # of an address, for the record
+    pending_key: bytes  # signs what a browser keeps while it is at a provider
+    secret: Callable[[], str]  # draws one
     people: tuple[Person, ...] = ()
+    providers: Mapping[str, VouchedFor] = field(default_factory=dict)
+    origins: tuple[str, ...] = ()  # to which people come back from a provider
 
 
 class PasswordBody(BaseModel):
@@ -86,7 +100,10 @@ async def show(request: Request, sessions: SessionsPort) -> Response:
         "development": [
             {"name": person.name, "department": person.department, "roles": list(person.roles)} for person in people
         ],
-        "providers": [],
+        "providers": [
+            {"name": name, "label": dict(way.label), "url": f"/api/session/providers/{name}"}
+            for name, way in sessions.providers.items()
+        ],
     }
     return JSONResponse({"session": None if signed_in is None else _told(signed_in), "ways": ways})
 
@@ -113,7 +130,7 @@ async def end(request: Request, sessions: SessionsPort) -> Response:
     if secret is not None:
         await sessions.sign_in.end(secret)
     answer = Response(status_code=204)
-    answer.delete_cookie(_cookie(request), secure=_secure(request), httponly=True, samesite="strict")
+    answer.delete_cookie(_cookie(request), secure=is_secure(request), httponly=True, samesite="strict")
     return answer
 
 
@@ -149,7 +166,7 @@ def set_cookie(request: Request, answer: Response, secret: str, signed_in: Signe
     session = signed_in.session
     lasts_s = (session.expires_ms - session.began_ms) // 1000
     answer.set_cookie(
-        _cookie(request), secret, max_age=lasts_s, secure=_secure(request), httponly=True, samesite="strict"
+        _cookie(request), secret, max_age=lasts_s, secure=is_secure(request), httponly=True, samesite="strict"
     )
 
 
@@ -186,10 +203,11 @@ def _secret(request: Request) -> str | None:
 
 
 def _cookie(request: Request) -> str:
-    return SECURE_COOKIE if _secure(request) else COOKIE
+    return SECURE_COOKIE if is_secure(request) else COOKIE
 
 
-def _secure(request: Request) -> bool:
+def is_secure(request: Request) -> bool:
+    """Tell whether the browser's page came encrypted, as far as a believed proxy says."""
     return request.url.scheme == "https"
 
 

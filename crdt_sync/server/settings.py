@@ -4,11 +4,9 @@ A setting comes from the command line, else from `CRDT_SYNC_<NAME>` in the envir
 the working directory, else from its default.
 """
 
-import ipaddress
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, IPvAnyNetwork, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -20,6 +18,8 @@ from pydantic_settings import (
 )
 
 from crdt_sync.errors import Malformed
+from crdt_sync.server.addresses import is_loopback, is_safe
+from crdt_sync.server.provider_settings import PageOrigin, ProviderSettings
 
 FILE = "crdt-sync.toml"
 PREFIX = "CRDT_SYNC_"
@@ -67,6 +67,10 @@ class Settings(BaseSettings):
     outbox_days: int = Field(30, ge=1, le=3_650, description="days that what was sent stays in the outbox")
     gateway: bool = Field(default=True, description="run the chat gateway in this process")
     metrics: MetricsReaders = Field("local", description="who reads /metrics: local (this machine), all or nobody")
+    sign_in: tuple[ProviderSettings, ...] = Field((), description="identity providers, see docs/how-to/sign-in.md")
+    sign_in_origins: tuple[PageOrigin, ...] = Field(
+        (), description="origins of this service's own pages, to which people come back from a provider"
+    )
     session_hours: int = Field(12, ge=1, le=168, description="hours after which a browser has to sign in again")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line to log")
 
@@ -87,18 +91,22 @@ class Settings(BaseSettings):
     @classmethod
     def _fetched_safely(cls, url: str | None) -> str | None:
         """Whoever can change the keys on their way can sign tokens, so they travel encrypted or not at all."""
-        parts = urlsplit(url or "")
-        if url is None or (parts.scheme == "https" and parts.hostname):
-            return url
-        if parts.scheme == "http" and parts.hostname and is_loopback(parts.hostname):
-            return url
-        raise ValueError("must be an https URL")
+        if url is not None and not is_safe(url):
+            raise ValueError("must be an https URL")
+        return url
 
     @model_validator(mode="after")
     def _whole_pair(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together")
         return self
+
+    @field_validator("sign_in")
+    @classmethod
+    def _one_each(cls, providers: tuple[ProviderSettings, ...]) -> tuple[ProviderSettings, ...]:
+        if len({provider.name for provider in providers}) != len(providers):
+            raise ValueError("two providers have one name")
+        return providers
 
     @property
     def url(self) -> str:
@@ -145,14 +153,6 @@ def load(**chosen: object) -> Settings:
         code="settings",
         advice=f"Mend {PREFIX}<NAME> or {FILE}; `crdt-sync serve --help` lists all.",
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether `host` names this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _unsafe(why: str, advice: str) -> Malformed:

@@ -1,17 +1,24 @@
 """How people may sign in, by the settings: puts together what the routes of the session need. Decides nothing else."""
 
+import hashlib
+import hmac
 from functools import partial
-from pathlib import Path
+
+import httpx
 
 from crdt_sync.adapters.clock import SystemClock, SystemIds
 from crdt_sync.adapters.passwords import Argon2Passwords
 from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.domain.lifecycle.people import Person, people
-from crdt_sync.ports import Store
+from crdt_sync.ports import Clock, Store
 from crdt_sync.ports.meter import Meter
 from crdt_sync.ports.operator import HOUR_MS
+from crdt_sync.server.dingtalk_login import DingTalkProvider
 from crdt_sync.server.keys import SUBJECT_KEY_FILE, local_secret, session_key
-from crdt_sync.server.session_api import Sessions
+from crdt_sync.server.oidc import OidcProvider
+from crdt_sync.server.provider_settings import ProviderSettings
+from crdt_sync.server.providers import Provider, admit
+from crdt_sync.server.session_api import Sessions, VouchedFor
 from crdt_sync.server.settings import Settings
 from crdt_sync.service.audit import digest_of
 from crdt_sync.service.leases import Leases
@@ -19,9 +26,15 @@ from crdt_sync.service.sign_in import SignIn
 
 
 def open_sessions(
-    settings: Settings, *, store: Store, leases: Leases, meter: Meter, lifecycle: Lifecycle
+    settings: Settings,
+    *,
+    store: Store,
+    leases: Leases,
+    meter: Meter,
+    lifecycle: Lifecycle,
+    client: httpx.AsyncClient,
 ) -> Sessions | None:
-    """Return what the routes need, None where there are no tokens.
+    """Return what the routes need, None where there are no tokens. `client` asks the providers.
 
     Raises:
         Malformed: a key file will not do.
@@ -39,13 +52,29 @@ def open_sessions(
         meter=meter,
         session_ms=settings.session_hours * HOUR_MS,
     )
-    return Sessions(sign_in, session_key(settings.data), _digests(settings.data), _developers(settings, lifecycle))
+    key, ids = session_key(settings.data), SystemIds(clock)
+    return Sessions(
+        sign_in,
+        key,
+        digest=partial(digest_of, secret=local_secret(settings.data / SUBJECT_KEY_FILE)),
+        pending_key=hmac.digest(key.key, b"pending sign-in", hashlib.sha256),
+        secret=lambda: ids.salt() + ids.salt(),
+        people=_developers(settings, lifecycle),
+        providers={each.name: _vouched_for(each, clock, client) for each in settings.sign_in},
+        origins=settings.sign_in_origins,
+    )
 
 
-def _digests(data: Path) -> "partial[str]":
-    return partial(digest_of, secret=local_secret(data / SUBJECT_KEY_FILE))
+def _vouched_for(settings: ProviderSettings, clock: Clock, client: httpx.AsyncClient) -> VouchedFor:
+    if settings.client_secret is not None:
+        settings.client_secret()  # whoever starts the service hears of a secret that is not there
+    provider: Provider = (
+        OidcProvider(settings, clock, client) if settings.kind == "oidc" else DingTalkProvider(settings, client)
+    )
+    return VouchedFor(provider, settings.label, partial(admit, settings.name, settings.people))
 
 
 def _developers(settings: Settings, lifecycle: Lifecycle) -> tuple[Person, ...]:
-    """Return whom anybody on this machine may enter as: with the development key, and where no proxy is named."""
-    return people(lifecycle) if settings.has_development_key and not settings.proxies else ()
+    """Return whom anybody on this machine may enter as: with the development key, and no proxy or provider."""
+    closed = settings.proxies or settings.sign_in
+    return people(lifecycle) if settings.has_development_key and not closed else ()

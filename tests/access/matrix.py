@@ -165,6 +165,8 @@ ROUTES = (
     Route("POST /api/session", everybody("unknown_person"), json={"development": "nobody"}),
     Route("DELETE /api/session", PUBLIC),
     Route("POST /api/session/token", everybody("signed_out")),
+    Route("GET /api/session/providers/{name}", everybody("unknown_provider"), path="/api/session/providers/none"),
+    Route("GET /api/session/providers/{name}/callback", PUBLIC, path="/api/session/providers/none/callback"),
     Route("GET /healthz", PUBLIC),
     Route("GET /readyz", PUBLIC),
     Route("GET /metrics", PUBLIC),  # to programs of this machine, which the callers here are
