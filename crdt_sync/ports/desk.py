@@ -20,10 +20,11 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Whom a rule has chosen last."""
+    """Whom a rule has chosen, `after` whom: a batch that has seen another's turn is refused. Empty if nobody."""
 
     rule: str
     actor: ActorId
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)

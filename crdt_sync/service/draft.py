@@ -81,7 +81,8 @@ class Draft:
         self._refused: Counter[tuple[str, str, ActorId, Department]] = Counter()  # entries; one update may hold many
         self._writes: dict[TicketId, TicketWrite] = {}
         self.given: Counter[ActorId] = Counter()  # tickets, to people, by rules
-        self.turns: dict[str, ActorId] = {}
+        self.open_tickets: dict[ActorId, int] = {}  # of people, as the store has counted them for this batch
+        self.turns: dict[str, Turn] = {}
         self._parties: list[NewParty] = []
         self._assignments: dict[TicketId, Assignment] = {}
 
@@ -254,7 +255,7 @@ class Draft:
             owed=self._owed,
             media=self._media,
             assignments=list(self._assignments.values()),
-            turns=[Turn(rule, actor) for rule, actor in self.turns.items()],
+            turns=list(self.turns.values()),
             parties=self._parties,
         )
 

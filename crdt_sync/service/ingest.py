@@ -134,7 +134,7 @@ class Ingest:
             self._given = await self.reception.give(self._rule, live, self._party, desk.store, draft)
             if self._given is not None and self._opening is None:
                 self.builds_on = (live.card_room,)
-        self._saying = await self.reception.away_message(self._posted, self._party, desk.store, draft)
+        self._saying = await self.reception.away_message(self._posted, live, self._party, desk.store, draft)
 
     def decide(self, desk: Desk, draft: Draft) -> None:
         """Post the message, after an opening or a reopening if it takes one; in a bound group it is a note."""
@@ -164,7 +164,7 @@ class Ingest:
         if self._given is not None:
             draft.give(live, self._given.lane, self._given.hold, arrival.trace)
             if self._given.turn is not None:
-                draft.turns[self._given.turn.rule] = self._given.turn.actor
+                draft.turns[self._given.turn.rule] = self._given.turn
         draft.post(live, posted, arrival.trace)
         if self._saying is not None and len(live.messages) < MESSAGES_PER_TICKET_MAX:
             draft.post(live, self._saying, arrival.trace)

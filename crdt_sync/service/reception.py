@@ -3,7 +3,7 @@
 It reads the store and writes nothing: what it decides, `Ingest` writes in the commit that holds the message.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from crdt_sync.domain import holds, message
@@ -69,25 +69,30 @@ class Reception:
         candidates = self._desk.candidates(department, draft.now_ms)
         if holds.assignees(live.card.card()).get(lane.id) in candidates:
             return None
-        way, chosen = rule.assign, None
+        way, chosen, turn = rule.assign, None, None
         if way == "sticky":
             chosen = await self._last(party, candidates, store)
             way = "sticky" if chosen is not None else "least_busy"
         if way == "least_busy":
-            known = await store.open_tickets(candidates)
-            chosen = least_busy(candidates, {actor: known.get(actor, 0) + draft.given[actor] for actor in candidates})
+            counted = await self._counted(candidates, store, draft)
+            chosen = least_busy(candidates, {actor: counted[actor] + draft.given[actor] for actor in candidates})
         elif way == "round_robin":
-            last = draft.turns.get(rule.name) or await store.turn(rule.name)
+            before = draft.turns.get(rule.name)
+            last = before.actor if before is not None else await store.turn(rule.name)
             chosen = next_in_turn(candidates, self._everybody(department), last)
+            if chosen is not None:  # the turn is taken by the commit, from whoever had it before the batch
+                turn = Turn(rule.name, chosen, before.after if before is not None else last)
         if chosen is None:
             return None
-        turn = Turn(rule.name, chosen) if way == "round_robin" else None
         return Given(lane.id, Hold(draft.now_ms, chosen, f"{way} {rule.name}"), turn)
 
-    async def away_message(self, arrival: Message, party: str, store: Store, draft: Draft) -> Message | None:
+    async def away_message(
+        self, arrival: Message, live: LiveTicket, party: str, store: Store, draft: Draft
+    ) -> Message | None:
         """Return what a customer is told who writes while nobody answers; None if they are not, or were told before.
 
-        Its id is made of the conversation and the closed period, so that there is one whoever says it.
+        Its id is made of the conversation and the closed period, so that there is one whoever says it. The store is
+        asked only where the ticket does not hold it, which is once, or in another ticket of the same period.
         """
         hours, now_ms = self._desk.hours, draft.now_ms
         if arrival.kind != "customer" or not self._desk.away or hours is None or hours.is_open(now_ms):
@@ -96,7 +101,8 @@ class Reception:
         if opens_ms is None:
             return None
         id_ = message.origin_id("", f"away/{party}/{opens_ms}")
-        if id_ in draft.messages or await store.message(MessageId(id_)) is not None:
+        assert live.messages is not None, "the conversation is loaded"
+        if id_ in live.messages or id_ in draft.messages or await store.message(MessageId(id_)) is not None:
             return None
         away, language = self._desk.away, language_of(_text(arrival.parts))
         text = away[language] if language is not None and language in away else "\n".join(away.values())
@@ -109,6 +115,13 @@ class Reception:
             salt=arrival.salt,
             origin=id_,
         )
+
+    async def _counted(self, actors: Sequence[ActorId], store: Store, draft: Draft) -> Mapping[ActorId, int]:
+        """Count the open tickets of people once for a batch, however many conversations begin in it."""
+        if unknown := [actor for actor in actors if actor not in draft.open_tickets]:
+            found = await store.open_tickets(unknown)
+            draft.open_tickets |= {actor: found.get(actor, 0) for actor in unknown}
+        return draft.open_tickets
 
     async def _last(self, party: str, candidates: Sequence[ActorId], store: Store) -> ActorId | None:
         """Return which of the candidates had a lane of the customer's newest ticket of theirs."""

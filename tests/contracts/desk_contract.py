@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from crdt_sync.domain.ids import ActorId, Digest
-from crdt_sync.ports import Batch, Store
+from crdt_sync.ports import Batch, Store, StoreConflict
 from crdt_sync.ports.desk import Assignment, NewParty, Turn
 from tests.contracts.batches import AT_MS, message, name, ticket
 
@@ -42,9 +42,18 @@ class DeskContract:
     async def test_a_turn_is_the_last_one_of_its_rule(self, store: Store):
         assert "" == await store.turn("first")
         await store.commit(Batch(turns=[Turn("first", ActorId("anna")), Turn("other", ActorId("cy"))]))
-        await store.commit(Batch(turns=[Turn("first", ActorId("bo"))]))
+        await store.commit(Batch(turns=[Turn("first", ActorId("bo"), "anna")]))
 
         assert ("bo", "cy") == (await store.turn("first"), await store.turn("other"))
+
+    @pytest.mark.parametrize("after", ["", "anna"])
+    async def test_a_turn_that_another_has_taken_is_a_conflict_that_keeps_nothing(self, store: Store, after):
+        await store.commit(Batch(turns=[Turn("first", ActorId("bo"))]))
+
+        with pytest.raises(StoreConflict) as caught:
+            await store.commit(Batch(messages=[message("m")], turns=[Turn("first", ActorId("cy"), after)]))
+        assert ("first",) == caught.value.keys
+        assert ("bo", None) == (await store.turn("first"), await store.message("m"))
 
     async def test_tickets_of_one_party_are_one_customers_the_last_opened_first(self, store: Store):
         for number, word in enumerate(["one", "two", "six"]):

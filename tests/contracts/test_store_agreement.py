@@ -81,7 +81,7 @@ batches = st.builds(
         max_size=2,
         unique_by=lambda new: new.ticket,
     ),
-    turns=st.lists(st.builds(Turn, words, people), max_size=1),
+    turns=st.lists(st.builds(Turn, words, people, st.just("") | people), max_size=1),
     deliveries=few(st.builds(notice, keys, st.sampled_from(["", *WORDS]), to=words, account=lanes)),
     # At a time: 0 stands for "not red".
     owed=few(st.builds(owed, words, st.sampled_from(["raised", "red", "discharged"]), st.integers(1, 20), words)),

@@ -250,6 +250,51 @@ async def test_two_nodes_that_hear_a_conversation_begin_at_once_make_one_ticket_
     )
 
 
+async def test_two_nodes_take_two_turns(begin, store):
+    nodes = [await begin(rules=(rule("round_robin"),), people=PEOPLE) for _ in range(2)]
+
+    async def bring(node, who):
+        tries = []
+        while not tries or tries[-1].status == "retry_later":
+            tries += await node.tickets.ingest(GATEWAY, [arrival(who, conversation=who)])
+        return assignee(await node.tickets.get(SUPPORT, tries[-1].ticket))
+
+    store.gate.clear()
+    hearing = [asyncio.ensure_future(bring(node, f"customer-{number}")) for number, node in enumerate(nodes)]
+    await nodes[0].settle()
+    assert 2 == store.waiting, "both have decided, and neither knows of the other"
+    store.gate.set()
+
+    assert ["anna", "bo"] == sorted(await asyncio.gather(*hearing))
+
+
+async def test_people_are_counted_once_for_all_conversations_of_a_batch(begin, store, monkeypatch):
+    world, asked, count = await begin(rules=(rule("least_busy"),), people=PEOPLE), [], store.open_tickets
+
+    async def counting(actors):
+        asked.append(list(actors))
+        return await count(actors)
+
+    monkeypatch.setattr(store, "open_tickets", counting)
+    await world.tickets.ingest(GATEWAY, [arrival(f"k{n}", conversation=f"customer-{n}") for n in range(9)])
+
+    assert [[person.actor for person in PEOPLE]] == asked
+
+
+async def test_what_a_ticket_holds_is_not_asked_of_the_store_for_each_message_of_a_night(begin, store, monkeypatch):
+    world, asked, find = await begin(hours=hours((time(9), time(10))), away=AWAY), [], store.message
+
+    async def finding(id_):
+        asked.append(id_)
+        return await find(id_)
+
+    monkeypatch.setattr(store, "message", finding)
+    for number in range(4):
+        await hear(world, "chen", f"hello {number}")
+
+    assert 4 + 1 == len(asked), "each by its own key, and the away message once"
+
+
 @pytest.mark.parametrize("kind", ["agent", "system", "delivery", "unknown"])
 async def test_only_who_writes_is_told(begin, kind):
     world = await begin(hours=hours((time(9), time(10))), away=AWAY)

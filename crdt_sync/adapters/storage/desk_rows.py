@@ -22,6 +22,7 @@ from crdt_sync.adapters.storage.database import Database
 from crdt_sync.adapters.storage.rows import ticket_of
 from crdt_sync.domain.ids import ActorId, Digest, TicketId
 from crdt_sync.ports import Batch, TicketRow
+from crdt_sync.ports.desk import Turn
 
 _CUSTOMERS = tables.customers.c
 _KNOWN = (
@@ -34,8 +35,17 @@ _KNOWN = (
 _ADD_CUSTOMER = insert(tables.customers).values(customer=func.coalesce(_KNOWN, bindparam("own")))
 
 
+class StaleTurn(Exception):
+    """A rule of the batch has chosen somebody meanwhile."""
+
+
 def apply(connection: Connection, batch: Batch) -> None:
-    """Write what a batch holds of it."""
+    """Write what a batch holds of it.
+
+    Raises:
+        StaleTurn: see there.
+
+    """
     if batch.assignments:
         tickets = [{"of": each.ticket} for each in batch.assignments]
         connection.execute(delete(tables.assignments).where(tables.assignments.c.ticket == bindparam("of")), tickets)
@@ -46,12 +56,24 @@ def apply(connection: Connection, batch: Batch) -> None:
         ]
         if rows:
             connection.execute(insert(tables.assignments), rows)
-    if batch.turns:
-        new = bulk.own_insert(connection.dialect)(tables.turns)
-        saved = new.on_conflict_do_update(index_elements=["rule"], set_={"actor": new.excluded.actor})
-        connection.execute(saved, [{"rule": turn.rule, "actor": turn.actor} for turn in batch.turns])
+    for turn in batch.turns:
+        first = bulk.own_insert(connection.dialect)(tables.turns).on_conflict_do_nothing()
+        next_ = update(tables.turns).where(tables.turns.c.rule == turn.rule, tables.turns.c.actor == turn.after)
+        taken = next_.values(actor=turn.actor) if turn.after else first.values(rule=turn.rule, actor=turn.actor)
+        if connection.execute(taken).rowcount != 1:
+            raise StaleTurn(turn.rule)
     if batch.parties:
         _add_customers(connection, [(each.ticket, each.party) for each in batch.parties])
+
+
+def stale(connection: Connection, turns: Sequence[Turn]) -> list[str]:
+    """Return the rules that have chosen somebody else than is expected."""
+    chosen = select(tables.turns.c.actor)
+    return [
+        turn.rule
+        for turn in turns
+        if (connection.scalar(chosen.where(tables.turns.c.rule == turn.rule)) or "") != turn.after
+    ]
 
 
 def link(connection: Connection, *, ticket: TicketId, other: TicketId) -> None:

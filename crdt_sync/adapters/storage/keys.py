@@ -34,6 +34,8 @@ def unique_keys(batch: Batch) -> Iterator[tuple[Key, str]]:
         yield ("delivery", delivery.id), delivery.id
     for change in batch.delivery_changes:
         yield ("delivery_change", change.before.id), change.before.id
+    for turn in batch.turns:
+        yield ("turn", turn.rule), turn.rule
 
 
 def collisions(batch: Batch, taken: Iterable[Key]) -> tuple[str, ...]:

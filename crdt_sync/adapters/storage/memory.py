@@ -82,6 +82,7 @@ class MemoryStore(MemoryDesk, MemoryMedia, MemoryUsers):
         self._check_open()
         stale: set[Key] = {("delivery_change", id_) for id_ in self._stale_deliveries(batch.delivery_changes)}
         stale |= {("ticket", new.id) for new in batch.tickets if self._ticket_position(new.id) != new.expected_position}
+        stale |= {("turn", turn.rule) for turn in batch.turns if self._turns.get(turn.rule, "") != turn.after}
         if keys := collisions(batch, self._taken | stale):
             raise StoreConflict(keys)
         notices = batch.notices
@@ -137,7 +138,7 @@ class MemoryStore(MemoryDesk, MemoryMedia, MemoryUsers):
             self._keep_refusal(refusal)
         for change in batch.owed:
             self._note_owed(change)
-        self._taken |= {key for key, _ in unique_keys(batch) if key[0] not in {"ticket", "delivery_change"}}
+        self._taken |= {key for key, _ in unique_keys(batch) if key[0] not in {"ticket", "delivery_change", "turn"}}
         self._position = committed.last
         return committed
 

@@ -84,7 +84,7 @@ class CoveredUpdate(Exception):
     """An update of the batch would stand where a snapshot has taken the place of the log."""
 
 
-CONFLICTS = (StaleTicket, CoveredUpdate, outbox_rows.StaleDelivery)
+CONFLICTS = (StaleTicket, CoveredUpdate, outbox_rows.StaleDelivery, desk_rows.StaleTurn)
 
 
 def append(connection: Connection, batch: Batch) -> Committed:
@@ -94,7 +94,7 @@ def append(connection: Connection, batch: Batch) -> Committed:
     afterwards stays true until the end.
 
     Raises:
-        StaleTicket, CoveredUpdate, StaleDelivery: see there.
+        StaleTicket, CoveredUpdate, StaleDelivery, StaleTurn: see there.
         IntegrityError: a key of the batch exists already.
         StoreDamaged: the row of positions is not there.
 
@@ -150,6 +150,7 @@ def taken(connection: Connection, batch: Batch) -> set[Key]:
     found |= _covered(connection, claimed.get("update", []))
     stored = _stored_tickets(connection, batch.tickets)
     found |= {("delivery_change", id_) for id_ in outbox_rows.stale(connection, batch.delivery_changes)}
+    found |= {("turn", rule) for rule in desk_rows.stale(connection, batch.turns)}
     return found | {("ticket", ticket) for ticket in _stale(batch.tickets, stored)}
 
 
