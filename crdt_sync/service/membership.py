@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.ids import ActorId
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.room import Room
 
@@ -26,6 +27,11 @@ class Membership:
     def __post_init__(self) -> None:
         """Note how this member is spoken to."""
         self.dialect = self.connection.session.dialect
+
+    @property
+    def actor(self) -> ActorId:
+        """Whose it is."""
+        return self.principal.actor
 
     @property
     def is_current(self) -> bool:

@@ -197,6 +197,10 @@ AWARENESS_STATES_MAX = 1_024
 AWARENESS_IDS_PER_CONNECTION_MAX = 8
 """Presence ids that one subscription may introduce: it has one, and a few more after reloads in one tab."""
 
+AWARENESS_AWAY_MAX = 64
+"""Presence ids of one person that a room remembers after they left, so that nobody else takes them: a day's reloads of
+a page. Whoever uses up more makes the room forget ids of his own and of nobody else."""
+
 PRESENCE_MESSAGES_PER_S_MAX = 50
 """How often what one subscription says of its presence is relayed: a moving cursor sends about 20. What comes sooner
 waits for its moment, the latest state only."""

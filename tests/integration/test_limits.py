@@ -270,6 +270,10 @@ ELSEWHERE = {
         "tests/service/test_back_pressure.py",
         "test_many_small_changes_count_for_what_they_cost",
     ),
+    "AWARENESS_AWAY_MAX": (
+        "tests/protocol/test_presence.py",
+        "test_so_many_that_left_are_remembered_of_each_person",
+    ),
     "PRESENCE_MESSAGES_PER_S_MAX": (
         "tests/integration/test_presence.py",
         "test_of_a_cursor_that_moves_too_fast_others_end_with_the_last_place",

@@ -15,6 +15,7 @@ class Guest:
 
     dialect: Dialect
     key: str = "d"
+    actor: str = "ann"
     frames: list[object] = field(default_factory=list)
 
     def encode(self, said):
