@@ -1,3 +1,13 @@
+import "./views/style.css";
 import { render } from "preact";
+import { App } from "./views/app.tsx";
+import { apply } from "./views/preferences.ts";
+import { installWorker, watchBuild } from "./views/shell/build.ts";
 
-render(<main>Tickets</main>, document.body);
+apply();
+installWorker();
+watchBuild();
+const root = document.getElementById("app");
+if (root !== null) {
+  render(<App />, root);
+}

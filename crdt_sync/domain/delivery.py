@@ -39,10 +39,9 @@ class DeliveryState(StrEnum):
     SENT = "sent"
     WINDOW_CLOSED = "window_closed"  # the platform lets us write to this person no more until they write again
     DEAD = "dead"
-    JOINED = "joined"  # a notice that leaves within another one
 
 
-OPEN = tuple(state for state in DeliveryState if state not in {"sent", "window_closed", "dead", "joined"})
+OPEN = tuple(state for state in DeliveryState if state not in {"sent", "window_closed", "dead"})
 """A part in one of these keeps what comes after it in its conversation waiting."""
 
 

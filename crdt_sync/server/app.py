@@ -93,7 +93,6 @@ _SHARED = (
     "audit",
     "rate",
     "metrics",
-    "events",
     "origins",
     "sessions",
 )

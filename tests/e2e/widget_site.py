@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
@@ -20,23 +19,9 @@ from websockets.asyncio.client import connect
 
 from crdt_sync.server.auth import issue
 from crdt_sync.server.keys import development_key
-from tests.conformance.node_tools import PACKAGES
 from tests.conformance.server_process import ROOT, ServerProcess
+from tests.e2e.browser import PATIENCE_MS, running_browser, violations
 from tests.gateway.rig import free_port, serving
-
-PATIENCE_MS = 15_000
-AXE = PACKAGES / "node_modules" / "axe-core" / "axe.min.js"
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 DESK = """version = 1
 [[people]]
@@ -218,9 +203,7 @@ class Chat:
 
     async def violations(self) -> list[str]:
         """What axe-core finds wrong with the page as it stands."""
-        await self.page.evaluate(AXE.read_text("utf-8"))
-        run = "async () => (await axe.run()).violations.map((one) => `${one.id}: ${one.nodes[0].html}`)"
-        return await self.page.evaluate(run)
+        return await violations(self.page)
 
     async def said(self) -> list[str]:
         return await self.page.locator(".said").all_inner_texts()
@@ -229,9 +212,6 @@ class Chat:
 @asynccontextmanager
 async def running_site(data: Path):
     """Everything: two pages of other hosts, the service, its gateway, the browser."""
-    program = next((found for name in NAMES if (found := shutil.which(name))), None)
-    if program is None:
-        pytest.skip("No Chromium is installed; on Debian: apt-get install chromium.")
     page = '<!doctype html><html lang="en"><title>Shop</title><script src="%s/widget.js" data-site="site"></script>'
     places: dict[str, str] = {}
 
@@ -251,7 +231,5 @@ async def running_site(data: Path):
         await gateway.start()
         stack.push_async_callback(gateway.kill)
         agent = await stack.enter_async_context(service.client("sales"))
-        playwright = await stack.enter_async_context(async_playwright())
-        browser = await playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        stack.push_async_callback(browser.close)
+        browser = await stack.enter_async_context(running_browser())
         yield Site(gateway, service, browser, agent, shop, foreign)

@@ -1,0 +1,47 @@
+/** Times as people read them, in their own zone: near ones by how long ago, others by day. */
+
+import type { Language } from "../lifecycle/model.ts";
+import { say } from "./words.ts";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+const LOCALES: Record<Language, string> = { en: "en-GB", zh: "zh-CN" };
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** Say when `at` was, seen from `now`; both are milliseconds. 0 is a time that nobody knows. */
+export function ago(at: number, now: number, language: Language): string {
+  const passed = now - at;
+  if (at === 0) {
+    return "";
+  }
+  if (passed < MINUTE_MS) {
+    return say(language, "just_now"); // also a clock that runs ahead of ours
+  }
+  const relative = new Intl.RelativeTimeFormat(LOCALES[language], { numeric: "always", style: "narrow" });
+  if (passed < HOUR_MS) {
+    return relative.format(-Math.floor(passed / MINUTE_MS), "minute");
+  }
+  if (passed < DAY_MS) {
+    return relative.format(-Math.floor(passed / HOUR_MS), "hour");
+  }
+  return format(language, { dateStyle: "medium" }).format(at);
+}
+
+/** Say the whole time, with its zone. */
+export function exactly(at: number, language: Language): string {
+  const options = { dateStyle: "medium", timeStyle: "long" } as const;
+  return at === 0 ? "" : format(language, options).format(at);
+}
+
+/** Say the time of day. */
+export function clock(at: number, language: Language): string {
+  return format(language, { timeStyle: "short" }).format(at);
+}
+
+function format(language: Language, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = `${language} ${JSON.stringify(options)}`;
+  const known = formats.get(key) ?? new Intl.DateTimeFormat(LOCALES[language], options);
+  formats.set(key, known);
+  return known;
+}

@@ -1,0 +1,28 @@
+/** A department's console: the list, or one ticket, in the shell that both have. */
+
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { useDesk } from "./context.ts";
+import { EVERYTHING_OPEN, type Filter } from "./list/filters.ts";
+import { ListPage } from "./list/list_page.tsx";
+import { Guard } from "./shell/guard.tsx";
+import { useNotices } from "./shell/notices.ts";
+import { Shell } from "./shell/shell.tsx";
+import { TicketPage } from "./ticket/ticket_page.tsx";
+
+interface Props {
+  readonly ticket: string | null;
+}
+
+export function Department({ ticket }: Props): JSX.Element {
+  const { console } = useDesk();
+  const [filter, setFilter] = useState<Filter>(EVERYTHING_OPEN);
+  useNotices(console);
+  return (
+    <Shell setFilter={setFilter}>
+      <Guard key={ticket ?? ""}>
+        {ticket === null ? <ListPage filter={filter} setFilter={setFilter} /> : <TicketPage id={ticket} />}
+      </Guard>
+    </Shell>
+  );
+}

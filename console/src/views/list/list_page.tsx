@@ -1,0 +1,95 @@
+/** The department's list: filters at the side, a search, and the rows. */
+
+import type { JSX, TargetedKeyboardEvent } from "preact";
+import { useMemo, useRef, useState } from "preact/hooks";
+import type { TicketRow } from "../../store/types.ts";
+import { useDesk } from "../context.ts";
+import { NewTicket } from "../new_ticket.tsx";
+import { ticketPath } from "../places.ts";
+import { useLanguage, useWords } from "../preferences.ts";
+import { go } from "../router.tsx";
+import { useReadable } from "../use.ts";
+import { useKeys } from "../use_keys.ts";
+import { useNow } from "../use_now.ts";
+import { FilterBar } from "./filter_bar.tsx";
+import { type Filter, fitting } from "./filters.ts";
+import { Row } from "./row.tsx";
+import { Windowed } from "./windowed.tsx";
+
+interface Props {
+  readonly filter: Filter;
+  readonly setFilter: (filter: Filter) => void;
+}
+
+export function ListPage({ filter, setFilter }: Props): JSX.Element {
+  const { console, person } = useDesk();
+  const words = useWords();
+  const language = useLanguage();
+  const now = useNow();
+  const { rows, isComplete } = useReadable(console.tickets);
+  const lifecycles = useReadable(console.lifecycles);
+  const shown = useMemo(
+    () => fitting(rows, filter, person.department, lifecycles),
+    [rows, filter, person.department, lifecycles],
+  );
+  const search = useRef<HTMLInputElement>(null);
+  const [isNew, setNew] = useState(false);
+  useKeys((key) => {
+    if (key !== "/") {
+      return false;
+    }
+    search.current?.focus();
+    return true;
+  });
+  return (
+    <div class="list-page">
+      <FilterBar filter={filter} setFilter={setFilter} rows={rows} />
+      <main>
+        <div class="toolbar">
+          <h1 class="visually-hidden">{words("tickets")}</h1>
+          <input
+            type="search"
+            ref={search}
+            aria-label={words("search")}
+            placeholder={words("search_hint")}
+            value={filter.query}
+            onInput={(event) => setFilter({ ...filter, query: event.currentTarget.value })}
+            onKeyDown={(event) => leave(event)}
+          />
+          <span class="count" role="status">
+            {words("list_count", { count: new Intl.NumberFormat(language).format(shown.length) })}
+            {!isComplete && ` · ${words("list_partial")}`}
+          </span>
+          <button type="button" class="primary" onClick={() => setNew(true)}>
+            {words("new_ticket")}
+          </button>
+        </div>
+        {shown.length === 0 && <p class="empty">{words(emptiness(rows, isComplete))}</p>}
+        <Windowed
+          items={shown}
+          keyOf={(row) => row.id}
+          label={words("tickets")}
+          draw={(row, isCurrent) => (
+            <Row row={row} lifecycle={lifecycles.get(row.lifecycle)} now={now} isCurrent={isCurrent} />
+          )}
+          enter={(row) => go(ticketPath(person.department, row.id))}
+        />
+      </main>
+      {isNew && <NewTicket close={() => setNew(false)} />}
+    </div>
+  );
+}
+
+function emptiness(rows: readonly TicketRow[], isComplete: boolean): "list_none" | "list_empty" | "loading" {
+  if (rows.length > 0) {
+    return "list_none";
+  }
+  return isComplete ? "list_empty" : "loading";
+}
+
+/** Escape and Enter give the keys back to the list. */
+function leave(event: TargetedKeyboardEvent<HTMLInputElement>): void {
+  if ((event.key === "Escape" || event.key === "Enter") && !event.isComposing) {
+    event.currentTarget.blur();
+  }
+}

@@ -1,0 +1,90 @@
+/** A list of any length that draws only what is in sight. Arrows, j and k, Home and End go through it. */
+
+import type { ComponentChildren, JSX } from "preact";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useKeys } from "../use_keys.ts";
+import { ROW_PX, revealed, sliceOf } from "./window.ts";
+
+interface Props<T> {
+  readonly items: readonly T[];
+  readonly keyOf: (item: T) => string;
+  readonly label: string;
+  readonly draw: (item: T, isCurrent: boolean) => ComponentChildren;
+  readonly enter: (item: T) => void;
+}
+
+export function Windowed<T>({ items, keyOf, label, draw, enter }: Props<T>): JSX.Element {
+  const box = useRef<HTMLUListElement>(null);
+  const [{ scrolled, height }, setSeen] = useState({ scrolled: 0, height: 800 });
+  const [current, setCurrent] = useState(0);
+  const index = Math.max(0, Math.min(current, items.length - 1));
+  const { from, to } = sliceOf(scrolled, height, items.length);
+
+  useLayoutEffect(() => {
+    const list = box.current;
+    if (list === null) {
+      return;
+    }
+    const look = (): void => setSeen({ scrolled: list.scrollTop, height: list.clientHeight });
+    const observer = new ResizeObserver(look);
+    observer.observe(list);
+    look();
+    return () => observer.disconnect();
+  }, []);
+
+  const select = (wanted: number): void => {
+    const next = Math.max(0, Math.min(wanted, items.length - 1));
+    const list = box.current;
+    setCurrent(next);
+    if (list !== null) {
+      list.scrollTop = revealed(next, list.scrollTop, list.clientHeight);
+    }
+  };
+  useKeys((key) => {
+    const page = Math.max(1, Math.floor(height / ROW_PX) - 1);
+    const steps: Record<string, number> = {
+      j: index + 1,
+      k: index - 1,
+      ArrowDown: index + 1,
+      ArrowUp: index - 1,
+      PageDown: index + page,
+      PageUp: index - page,
+      Home: 0,
+      End: items.length - 1,
+    };
+    const item = items[index];
+    if (Object.hasOwn(steps, key)) {
+      select(steps[key] ?? 0);
+    } else if ((key === "Enter" || key === "o") && item !== undefined) {
+      enter(item);
+    } else {
+      return false;
+    }
+    return true;
+  });
+
+  return (
+    <ul
+      class="windowed"
+      ref={box}
+      aria-label={label}
+      onScroll={(event) =>
+        setSeen({ scrolled: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })
+      }
+    >
+      <li class="extent" aria-hidden="true" style={{ height: `${items.length * ROW_PX}px` }} />
+      {items.slice(from, to).map((item, place) => (
+        <li
+          key={keyOf(item)}
+          aria-setsize={items.length}
+          aria-posinset={from + place + 1}
+          class={from + place === index ? "row current" : "row"}
+          style={{ transform: `translateY(${(from + place) * ROW_PX}px)` }}
+          onPointerDown={() => setCurrent(from + place)}
+        >
+          {draw(item, from + place === index)}
+        </li>
+      ))}
+    </ul>
+  );
+}

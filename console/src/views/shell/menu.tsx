@@ -1,0 +1,80 @@
+/** The person's menu: language, appearance, notifications, leaving. */
+
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { useDesk } from "../context.ts";
+import { forget } from "../kept.ts";
+import { type Preferences, prefer, preferences, useWords } from "../preferences.ts";
+import { go } from "../router.tsx";
+import { useReadable } from "../use.ts";
+import { mayAskToNotify } from "./notices.ts";
+
+const LANGUAGES = { en: "English", zh: "中文" };
+
+export function Menu({ showKeys }: { readonly showKeys: () => void }): JSX.Element {
+  const { console, person } = useDesk();
+  const words = useWords();
+  const { language, theme } = useReadable(preferences);
+  const [mayAsk, setMayAsk] = useState(mayAskToNotify);
+  const ask = async (): Promise<void> => {
+    await Notification.requestPermission();
+    setMayAsk(mayAskToNotify());
+  };
+  const leave = async (isForgotten: boolean): Promise<void> => {
+    const { waiting } = console.saved.snapshot();
+    if (isForgotten && waiting > 0 && !confirm(words("forget_confirm", { count: waiting }))) {
+      return;
+    }
+    if (isForgotten) {
+      forget(person);
+    }
+    await console.signOut({ forget: isForgotten });
+    go("/");
+  };
+  return (
+    <details class="menu">
+      <summary aria-label={words("menu", { actor: person.actor })}>{person.actor}</summary>
+      <div class="menu-body">
+        <p>{words("of_department", { ...person })}</p>
+        <label>
+          {words("language")}
+          <select
+            value={language}
+            onChange={(event) => prefer({ language: event.currentTarget.value as Preferences["language"] })}
+          >
+            {Object.entries(LANGUAGES).map(([value, text]) => (
+              <option key={value} value={value}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          {words("theme")}
+          <select
+            value={theme}
+            onChange={(event) => prefer({ theme: event.currentTarget.value as Preferences["theme"] })}
+          >
+            <option value="system">{words("like_system")}</option>
+            <option value="light">{words("light")}</option>
+            <option value="dark">{words("dark")}</option>
+          </select>
+        </label>
+        {mayAsk && (
+          <button type="button" onClick={ask}>
+            {words("notify")}
+          </button>
+        )}
+        <button type="button" onClick={showKeys}>
+          {words("keys")}
+        </button>
+        <button type="button" onClick={() => leave(false)}>
+          {words("sign_out")}
+        </button>
+        <button type="button" class="danger" onClick={() => leave(true)}>
+          {words("sign_out_forget")}
+        </button>
+      </div>
+    </details>
+  );
+}

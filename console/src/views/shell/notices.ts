@@ -1,0 +1,41 @@
+/** Says in the title, and on the desktop if that is wished, that customers have written. Never what they wrote. */
+
+import { useEffect } from "preact/hooks";
+import type { Console, TicketRow } from "../../store/types.ts";
+import { preferences, useWords } from "../preferences.ts";
+import { useReadable } from "../use.ts";
+import { say } from "../words.ts";
+import { newlyUnread } from "./newly_unread.ts";
+
+export function useNotices(console: Console): void {
+  const words = useWords();
+  const { rows } = useReadable(console.tickets);
+  const unread = rows.reduce((sum, row) => sum + row.unread, 0);
+  useEffect(() => {
+    document.title = unread > 0 ? `(${unread}) ${words("tickets")}` : words("tickets");
+  }, [unread, words("tickets")]);
+  useEffect(() => {
+    let before = console.tickets.snapshot().rows;
+    return console.tickets.subscribe(() => {
+      const after = console.tickets.snapshot().rows;
+      if (after !== before && document.visibilityState === "hidden") {
+        for (const row of newlyUnread(before, after)) {
+          notify(row);
+        }
+      }
+      before = after;
+    });
+  }, [console]);
+}
+
+export function mayAskToNotify(): boolean {
+  return "Notification" in globalThis && Notification.permission === "default";
+}
+
+function notify(row: TicketRow): void {
+  if ("Notification" in globalThis && Notification.permission === "granted") {
+    const { language } = preferences.snapshot();
+    const body = say(language, "notify_body", { count: row.unread });
+    new Notification(row.title || say(language, "untitled"), { body, tag: row.id });
+  }
+}

@@ -1,0 +1,129 @@
+/** The command palette: what can be done here, and every ticket, by a few letters. */
+
+import type { JSX } from "preact";
+import { useMemo, useState } from "preact/hooks";
+import { useDesk } from "../context.ts";
+import { Dialog } from "../dialog.tsx";
+import { EVERYTHING_OPEN, type Filter, fitting, VIEWS } from "../list/filters.ts";
+import { listPath, ticketPath } from "../places.ts";
+import { prefer, preferences, useLanguage, useWords, type Words } from "../preferences.ts";
+import { go } from "../router.tsx";
+import { useReadable } from "../use.ts";
+import { pageCommands } from "./commands.ts";
+
+const SHOWN_MAX = 12;
+
+interface Props {
+  readonly close: () => void;
+  readonly setFilter: (filter: Filter) => void;
+  readonly showKeys: () => void;
+  readonly openNew: () => void;
+}
+
+interface Command {
+  readonly label: string;
+  readonly run: () => void;
+}
+
+export function Palette({ close, ...actions }: Props): JSX.Element {
+  const words = useWords();
+  const [query, setQuery] = useState("");
+  const [index, setIndex] = useState(0);
+  const found = useFound(query, actions);
+  const current = Math.min(index, found.length - 1);
+  const run = (command: Command | undefined): void => {
+    if (command !== undefined) {
+      close();
+      command.run();
+    }
+  };
+  const pressed = (event: KeyboardEvent): void => {
+    if (event.isComposing) {
+      return;
+    }
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      const step = event.key === "ArrowDown" ? 1 : -1;
+      setIndex((current + step + found.length) % Math.max(1, found.length));
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      run(found[current]);
+    }
+  };
+  return (
+    <Dialog label={words("palette")} close={close} class="palette">
+      <input
+        role="combobox"
+        aria-expanded="true"
+        aria-controls="palette-found"
+        aria-activedescendant={found.length > 0 ? `palette-${current}` : undefined}
+        aria-label={words("palette_hint")}
+        placeholder={words("palette_hint")}
+        value={query}
+        onInput={(event) => {
+          setQuery(event.currentTarget.value);
+          setIndex(0);
+        }}
+        onKeyDown={pressed}
+      />
+      <div id="palette-found" role="listbox" aria-label={words("palette")}>
+        {found.map((command, place) => (
+          <div
+            key={`${place} ${command.label}`}
+            id={`palette-${place}`}
+            role="option"
+            tabIndex={-1}
+            aria-selected={place === current}
+            onClick={() => run(command)}
+            onKeyDown={pressed}
+          >
+            {command.label}
+          </div>
+        ))}
+      </div>
+      {found.length === 0 && <p>{words("palette_none")}</p>}
+    </Dialog>
+  );
+}
+
+type Actions = Omit<Props, "close">;
+
+function useFound(query: string, actions: Actions): readonly Command[] {
+  const { console, person } = useDesk();
+  const words = useWords();
+  const language = useLanguage();
+  const { rows } = useReadable(console.tickets);
+  const lifecycles = useReadable(console.lifecycles);
+  const ofPage = useReadable(pageCommands);
+  return useMemo(() => {
+    const wanted = query.trim().toLowerCase();
+    const commands = [...ofPage, ...general(person.department, actions, words)];
+    const fit = commands.filter(({ label }) => label.toLowerCase().includes(wanted));
+    const tickets = wanted
+      ? fitting(rows, { ...EVERYTHING_OPEN, view: "all", query }, person.department, lifecycles).map((row) => ({
+          label: row.title || words("untitled"),
+          run: () => go(ticketPath(person.department, row.id)),
+        }))
+      : [];
+    return [...fit, ...tickets].slice(0, SHOWN_MAX);
+  }, [query, rows, lifecycles, ofPage, language]);
+}
+
+function general(department: string, { setFilter, showKeys, openNew }: Actions, words: Words): readonly Command[] {
+  const views = VIEWS.map((view) => ({
+    label: words(`filter_${view}`),
+    run: () => {
+      setFilter({ ...EVERYTHING_OPEN, view });
+      go(listPath(department));
+    },
+  }));
+  const { language } = preferences.snapshot();
+  return [
+    { label: words("new_ticket"), run: openNew },
+    ...views,
+    { label: words("light"), run: () => prefer({ theme: "light" }) },
+    { label: words("dark"), run: () => prefer({ theme: "dark" }) },
+    { label: language === "zh" ? "English" : "中文", run: () => prefer({ language: language === "zh" ? "en" : "zh" }) },
+    { label: words("keys"), run: showKeys },
+  ];
+}

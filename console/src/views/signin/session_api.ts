@@ -1,0 +1,61 @@
+/** The service's `/api/session`: which ways of signing in there are, and going one of them. The cookie is the browser's. */
+
+import type { Person } from "../../store/types.ts";
+import { StoreError } from "../../store/types.ts";
+
+export interface Developer {
+  readonly name: string;
+  readonly department: string;
+  readonly roles: readonly string[];
+}
+
+export interface Provider {
+  readonly name: string;
+  readonly title: string;
+}
+
+export interface Ways {
+  readonly password: boolean;
+  readonly development: readonly Developer[];
+  readonly providers: readonly Provider[];
+}
+
+/** Who the cookie is, null for nobody, and which ways there are. */
+export interface Offered {
+  readonly session: Person | null;
+  readonly ways: Ways;
+}
+
+export function offered(): Promise<Offered> {
+  return ask<Offered>("GET");
+}
+
+export function signInWithPassword(name: string, password: string): Promise<Person> {
+  return ask<Person>("POST", { name, password });
+}
+
+export function signInAsDeveloper(development: string): Promise<Person> {
+  return ask<Person>("POST", { development });
+}
+
+/** The address at which a provider's sign-in begins; it comes back to `/`. */
+export function providerPath(provider: Provider): string {
+  return `/api/session/oidc/${encodeURIComponent(provider.name)}`;
+}
+
+async function ask<T>(method: "GET" | "POST", body?: unknown): Promise<T> {
+  const headers = new Headers({ accept: "application/json" });
+  if (body !== undefined) {
+    headers.set("content-type", "application/json");
+  }
+  const answer = await fetch("/api/session", {
+    method,
+    headers,
+    body: body === undefined ? null : JSON.stringify(body),
+  });
+  if (!answer.ok) {
+    const { code, detail } = (await answer.json()) as { readonly code: string; readonly detail: string };
+    throw new StoreError(code, detail);
+  }
+  return (await answer.json()) as T;
+}

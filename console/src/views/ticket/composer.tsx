@@ -1,0 +1,124 @@
+/** Writing an answer: Enter sends, but not the one that ends a word of an input method; a draft outlives the page. */
+
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { OpenTicket, Reply, Writing } from "../../store/types.ts";
+import { useDesk } from "../context.ts";
+import { exactly } from "../dates.ts";
+import { keep, kept } from "../kept.ts";
+import { useLanguage, useWords } from "../preferences.ts";
+import { Failure, useAttempt } from "../use_attempt.tsx";
+import { useKeys } from "../use_keys.ts";
+import { Replies } from "./replies.tsx";
+import { isSend } from "./send_key.ts";
+
+export function Composer({ ticket }: { readonly ticket: OpenTicket }): JSX.Element {
+  const words = useWords();
+  const [text, setText] = useDraft(ticket.id);
+  const [file, setFile] = useState<File | null>(null);
+  const area = useRef<HTMLTextAreaElement>(null);
+  const { attempt, problem } = useAttempt();
+  useKeys((key) => {
+    if (key !== "r") {
+      return false;
+    }
+    area.current?.focus();
+    return true;
+  });
+  const send = (): void => {
+    const said = text.trim();
+    if (!said && file === null) {
+      return;
+    }
+    setText("");
+    setFile(null);
+    attempt(async () => {
+      try {
+        await (file === null ? ticket.say(said) : ticket.attach(file, file.name, said));
+      } catch (error) {
+        setText(text); // nothing was done, so nothing is taken away
+        setFile(file);
+        throw error;
+      }
+    });
+  };
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <MayWrite ticket={ticket} />
+      <textarea
+        ref={area}
+        rows={3}
+        aria-label={words("answer")}
+        placeholder={words("answer_hint")}
+        value={text}
+        onInput={(event) => setText(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (isSend(event)) {
+            event.preventDefault();
+            send();
+          }
+        }}
+      />
+      {file !== null && <p class="quiet">{words("attached", { name: file.name })}</p>}
+      <Failure problem={problem} />
+      <div class="buttons">
+        <Replies ticket={ticket} insert={(reply: Reply) => setText(text ? `${text}\n${reply.text}` : reply.text)} />
+        <label class="button">
+          {words("attach")}
+          <input
+            type="file"
+            class="visually-hidden"
+            onChange={(event) => setFile(event.currentTarget.files?.[0] ?? null)}
+          />
+        </label>
+        <button type="submit" class="primary">
+          {words("send")}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+/** What is being written, kept as it is typed. */
+function useDraft(ticket: string): readonly [string, (text: string) => void] {
+  const { person } = useDesk();
+  const name = `draft.${ticket}`;
+  const [text, setText] = useState(() => {
+    const draft = kept(person, name);
+    return typeof draft === "string" ? draft : "";
+  });
+  const change = (changed: string): void => {
+    setText(changed);
+    keep(person, name, changed || null);
+  };
+  return [text, change];
+}
+
+/** Whether the platform takes an answer now; nothing while that is not known. */
+function MayWrite({ ticket }: { readonly ticket: OpenTicket }): JSX.Element | null {
+  const { console } = useDesk();
+  const words = useWords();
+  const language = useLanguage();
+  const [writing, setWriting] = useState<Writing | null>(null);
+  useEffect(() => {
+    console.writing(ticket.id).then(setWriting, () => setWriting(null)); // offline nobody knows
+  }, [console, ticket]);
+  if (writing?.known !== true) {
+    return null;
+  }
+  if (!writing.may_write) {
+    return <p class="notice">{words("may_not_write")}</p>;
+  }
+  return (
+    <p class="quiet">
+      {writing.closes_at !== null && words("closes_at", { time: exactly(Date.parse(writing.closes_at), language) })}{" "}
+      {writing.left !== null && words("left_count", { count: writing.left })}
+    </p>
+  );
+}

@@ -1,0 +1,83 @@
+/** One lane as a picture: its states, the arrows between them, and where it stands. A list for who does not see it. */
+
+import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
+import { type Lane, type Lifecycle, label } from "../../lifecycle/model.ts";
+import type { Move } from "../../store/types.ts";
+import { useLanguage, useWords } from "../preferences.ts";
+import { type Arrow, layoutOf, membersOf, type Placed } from "./lane_layout.ts";
+
+const WIDTH = 124;
+const HEIGHT = 30;
+const GAP_X = 28;
+const GAP_Y = 14;
+
+interface Props {
+  readonly lifecycle: Lifecycle;
+  readonly lane: Lane;
+  readonly value: string;
+  readonly moves: readonly Move[];
+}
+
+export function LanePicture({ lifecycle, lane, value, moves }: Props): JSX.Element {
+  const words = useWords();
+  const language = useLanguage();
+  const { states, arrows, columns, rows } = useMemo(() => layoutOf(lane), [lane]);
+  const members = membersOf(lane, value);
+  const places = new Map(states.map((placed) => [placed.state, placed]));
+  const width = columns * (WIDTH + GAP_X) - GAP_X;
+  const height = rows * (HEIGHT + GAP_Y) - GAP_Y;
+  const enabled = new Set(moves.filter(({ why }) => why === null).map(({ name }) => name));
+  const isLive = ({ name, from }: Arrow): boolean => enabled.has(name) && members.has(from);
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key
+    <section class="lane-picture" aria-label={label(lifecycle, lane.id, language)} tabIndex={0}>
+      <div class="lane-canvas" style={{ width: `${width}px`, height: `${height}px` }}>
+        <svg width={width} height={height} aria-hidden="true">
+          {arrows.map((arrow) => (
+            <path
+              key={`${arrow.name} ${arrow.from}`}
+              d={pathOf(places.get(arrow.from), places.get(arrow.to))}
+              class={isLive(arrow) ? "arrow live" : "arrow"}
+            />
+          ))}
+        </svg>
+        <ol>
+          {states.map((placed) => (
+            <li
+              key={placed.state}
+              class={members.has(placed.state) ? `state current${members.size > 1 ? " contested" : ""}` : "state"}
+              style={{ left: `${left(placed)}px`, top: `${top(placed)}px`, width: `${WIDTH}px`, height: `${HEIGHT}px` }}
+            >
+              <span>{label(lifecycle, `${lane.id}.${placed.state}`, language)}</span>
+              {members.has(placed.state) && <span class="visually-hidden">({words("current")})</span>}
+            </li>
+          ))}
+        </ol>
+      </div>
+    </section>
+  );
+}
+
+function left({ column }: Placed): number {
+  return column * (WIDTH + GAP_X);
+}
+
+function top({ row }: Placed): number {
+  return row * (HEIGHT + GAP_Y);
+}
+
+/** From the middle of an edge to the middle of the other's; back, and within a column, in a curve around. */
+function pathOf(from: Placed | undefined, to: Placed | undefined): string {
+  if (from === undefined || to === undefined) {
+    return "";
+  }
+  const middle = HEIGHT / 2;
+  const [x1, y1, x2, y2] = [left(from) + WIDTH, top(from) + middle, left(to), top(to) + middle];
+  if (to.column > from.column) {
+    return `M${x1} ${y1} C${x1 + GAP_X} ${y1} ${x2 - GAP_X} ${y2} ${x2} ${y2}`;
+  }
+  const bottom = Math.max(top(from), top(to)) + HEIGHT;
+  const [start, end] = [left(from) + WIDTH / 2, left(to) + WIDTH / 2];
+  return `M${start} ${top(from) + HEIGHT} C${start} ${bottom + GAP_Y} ${end} ${bottom + GAP_Y} ${end} ${top(to) + HEIGHT}`;
+}

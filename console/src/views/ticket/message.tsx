@@ -1,0 +1,54 @@
+/** One message: who, when, its parts as text or as what was fetched for it, and how far it got. */
+
+import type { JSX } from "preact";
+import type { ChatMessage, MessagePart, OpenTicket } from "../../store/types.ts";
+import { clock, exactly } from "../dates.ts";
+import { useLanguage, useWords } from "../preferences.ts";
+import { Attachment } from "./attachment.tsx";
+import { deliveryWord } from "./delivery_word.ts";
+
+interface Props {
+  readonly ticket: OpenTicket;
+  readonly message: ChatMessage;
+}
+
+export function Message({ ticket, message }: Props): JSX.Element {
+  const words = useWords();
+  const language = useLanguage();
+  const side = message.kind === "customer" ? "theirs" : "ours";
+  const isAside = message.kind === "system" || message.kind === "delivery" || message.kind === "unknown";
+  return (
+    <article class={`message ${isAside ? "aside" : side}`}>
+      <header>
+        <b>{message.author || words("customer")}</b>{" "}
+        <time dateTime={new Date(message.at).toISOString()} title={exactly(message.at, language)}>
+          {clock(message.at, language)}
+        </time>
+      </header>
+      {message.parts.map((part, place) => (
+        // A message never changes, so the place of a part names it.
+        <Part key={place} ticket={ticket} part={part} />
+      ))}
+      {message.kind === "agent" && <footer>{words(deliveryWord(message))}</footer>}
+    </article>
+  );
+}
+
+interface PartProps {
+  readonly ticket: OpenTicket;
+  readonly part: MessagePart;
+}
+
+function Part({ ticket, part }: PartProps): JSX.Element {
+  const words = useWords();
+  switch (part.type) {
+    case "text":
+      return <p class="text">{part.text}</p>;
+    case "location":
+      return <p>{words("location", { ...part })}</p>;
+    case "event":
+      return <p class="quiet">{words("event", { event: part.event })}</p>;
+    default:
+      return <Attachment ticket={ticket} type={part.type} name={part.name} media={part.media} />;
+  }
+}

@@ -1,0 +1,75 @@
+/** What a move carries, asked for field by field as the lifecycle declares it: all of the fields, or none of them. */
+
+import type { InputHTMLAttributes, JSX } from "preact";
+import { useState } from "preact/hooks";
+import { type Lifecycle, label, type PayloadType } from "../../lifecycle/model.ts";
+import type { Move, OpenTicket } from "../../store/types.ts";
+import { Dialog } from "../dialog.tsx";
+import { useLanguage, useWords } from "../preferences.ts";
+import { Failure } from "../use_attempt.tsx";
+import { useMove } from "./use_move.ts";
+
+interface Props {
+  readonly ticket: OpenTicket;
+  readonly lifecycle: Lifecycle;
+  readonly move: Move;
+  readonly close: () => void;
+}
+
+export function MoveDialog({ ticket, lifecycle, move, close }: Props): JSX.Element {
+  const words = useWords();
+  const language = useLanguage();
+  const [values, setValues] = useState<Readonly<Record<string, string>>>({});
+  const { make, problem, isBusy } = useMove(ticket);
+  const isFilled = Object.values(values).some(Boolean);
+  const name = label(lifecycle, `${move.lane}.${move.name}`, language);
+  const submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    const payload = [...move.payload].map(([field, type]) => [field, fieldValue(type, values[field] ?? "")] as const);
+    make(move, isFilled ? Object.fromEntries(payload) : undefined, close);
+  };
+  return (
+    <Dialog label={name} close={close}>
+      <form onSubmit={submit}>
+        <h2>{name}</h2>
+        {[...move.payload].map(([field, type]) => (
+          <label key={field}>
+            {label(lifecycle, field, language)} <span class="quiet">({words(type)})</span>
+            <input
+              required={isFilled}
+              {...inputOf(type)}
+              value={values[field] ?? ""}
+              onInput={(event) => setValues({ ...values, [field]: event.currentTarget.value })}
+            />
+          </label>
+        ))}
+        <Failure problem={problem} />
+        <div class="buttons">
+          <button type="button" onClick={close}>
+            {words("cancel")}
+          </button>
+          <button type="submit" class="primary" disabled={isBusy}>
+            {name}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function inputOf(type: PayloadType): InputHTMLAttributes<HTMLInputElement> {
+  switch (type) {
+    case "integer":
+      return { type: "number", step: 1 };
+    case "date":
+      return { type: "date" };
+    case "money":
+      return { type: "text", inputMode: "decimal", pattern: "-?[0-9]+(\\.[0-9]+)?", placeholder: "0.00" };
+    default:
+      return { type: "text", maxLength: 1000 };
+  }
+}
+
+function fieldValue(type: PayloadType, text: string): string | number {
+  return type === "integer" ? Number(text) : text;
+}

@@ -1,0 +1,54 @@
+/** The replies that the department has ready, asked for when somebody looks for one. */
+
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import type { OpenTicket, Reply } from "../../store/types.ts";
+import { useDesk } from "../context.ts";
+import { Dialog } from "../dialog.tsx";
+import { useWords } from "../preferences.ts";
+import { Failure, useAttempt } from "../use_attempt.tsx";
+
+interface Props {
+  readonly ticket: OpenTicket;
+  readonly insert: (reply: Reply) => void;
+}
+
+export function Replies({ ticket, insert }: Props): JSX.Element {
+  const { console } = useDesk();
+  const words = useWords();
+  const [replies, setReplies] = useState<readonly Reply[] | null>(null);
+  const [isOpen, setOpen] = useState(false);
+  const { attempt, problem } = useAttempt();
+  const open = (): void => {
+    setOpen(true);
+    attempt(async () => setReplies(await console.replies(ticket.id)));
+  };
+  const choose = (reply: Reply): void => {
+    setOpen(false);
+    insert(reply);
+  };
+  return (
+    <>
+      <button type="button" onClick={open}>
+        {words("replies")}
+      </button>
+      {isOpen && (
+        <Dialog label={words("replies")} close={() => setOpen(false)}>
+          <h2>{words("replies")}</h2>
+          <Failure problem={problem} />
+          {replies?.length === 0 && <p>{words("replies_none")}</p>}
+          <ul class="replies">
+            {replies?.map((reply) => (
+              <li key={reply.name}>
+                <button type="button" onClick={() => choose(reply)}>
+                  <b>{reply.name}</b>
+                  <span>{reply.text}</span>
+                </button>
+              </li>
+            ))}
+          </ul>
+        </Dialog>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,35 @@
+/** The head of a ticket: its title, its stage, who else is here, and what of it is saved where. */
+
+import type { JSX } from "preact";
+import type { TicketView } from "../../store/types.ts";
+import { useDesk } from "../context.ts";
+import { listPath } from "../places.ts";
+import { useWords } from "../preferences.ts";
+import { Link } from "../router.tsx";
+import { savedWords } from "../shell/status_line.tsx";
+
+interface Props {
+  readonly view: TicketView;
+  readonly stage: string | null;
+}
+
+export function TicketHead({ view, stage }: Props): JSX.Element {
+  const { person } = useDesk();
+  const words = useWords();
+  const others = view.present.filter(({ isHere }) => !isHere);
+  const who = others.map(({ actor, department }) => `${actor} (${department})`).join(", ");
+  return (
+    <header class="ticket-head">
+      <Link to={listPath(person.department)} class="button" aria-label={words("back")}>
+        ←
+      </Link>
+      <h1>{view.row.title || words("untitled")}</h1>
+      <span class={`stage-badge ${view.kind ?? "unknown"}`}>{stage ?? words("no_stage_yet")}</span>
+      <span class="customer">{view.row.customer}</span>
+      <span class="present" role="status">
+        {others.length > 0 && words("present", { who })}
+      </span>
+      <span class="quiet saved">{savedWords(view.saved, words)}</span>
+    </header>
+  );
+}

@@ -1,0 +1,221 @@
+"""What people of departments do in their consoles, in a real browser."""
+
+import asyncio
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from tests.e2e.browser import violations
+from tests.e2e.console_site import running_consoles
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+HEAVY = ("serious", "critical")
+SCRIPTS = (
+    "<script>window.hit=1</script>",
+    "<img src=x onerror=window.hit=1>",
+    '"><svg onload=window.hit=1>',
+    "javascript:window.hit=1",
+    "{{constructor.constructor('window.hit=1')()}}",
+    "</title><iframe srcdoc='<script>parent.hit=1</script>'>",
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory):
+    async with running_consoles(tmp_path_factory.mktemp("site"), departments=("sales", "tech", "support")) as site:
+        yield site
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(shared):
+    yield shared
+    for context in shared.contexts:
+        await context.close()
+    shared.contexts.clear()
+
+
+async def test_what_sales_does_tech_sees_and_goes_on_with(site):
+    sales, tech = await site.desk(), await site.desk()
+    await sales.sign_in("sales")
+    await tech.sign_in("tech")
+    await sales.page.keyboard.press("c")
+    await sales.page.get_by_label("Title").fill("Fibre for the corner shop")
+    await sales.page.keyboard.press("Enter")
+    await sales.stage("Presale")
+    await sales.move("Quote", price="120.00")
+    await sales.move("Sign", contract="C-17")
+    await sales.stage("Ready to start")
+
+    await tech.open("Fibre for the corner shop")
+    await tech.stage("Ready to start")
+    await expect(sales.page.get_by_text("Also here: tech (tech)")).to_be_visible()
+    await tech.move("Start")
+    await tech.stage("In delivery")
+    await sales.stage("In delivery")
+    await expect(sales.page.locator(".why")).to_contain_text("Start by tech")
+    await sales.saved("Saved on the server")
+    assert [] == sales.faults + tech.faults
+
+
+async def test_move_that_is_not_possible_says_why(site):
+    await site.ticket("Nothing signed yet")
+    tech = await site.desk()
+    await tech.sign_in("tech")
+    await tech.open("Nothing signed yet")
+    lane = tech.page.locator(".lane.own")
+    await expect(lane.get_by_text("Nothing can be done here now.")).to_be_visible()
+    await lane.get_by_text("Why not").click()
+    await expect(lane.get_by_role("listitem").filter(has_text="Start:")).to_contain_text("Sales")
+
+
+async def test_work_goes_on_without_the_service_and_through_a_restart_of_the_page_and_arrives(site):
+    ticket = await site.ticket("In the lift")
+    sales = await site.desk()
+    await sales.sign_in("sales")
+    await sales.open("In the lift")
+    await sales.stage("Presale")
+    await asyncio.to_thread(site.service.kill)
+    await sales.saved("Offline")
+    await sales.move("Quote", price="99.00")
+    await sales.page.get_by_label("Internal notes: Sales").fill("Ring twice.")
+    await sales.saved("on the way to the server")
+
+    await sales.page.reload()
+    await sales.page.get_by_role("heading", name="In the lift", level=1).wait_for()
+    await expect(sales.page.locator(".lane.own .value")).to_have_text("Quoted")
+    await expect(sales.page.get_by_label("Internal notes: Sales")).to_have_value("Ring twice.")
+    await asyncio.to_thread(site.service.start)
+    await sales.saved("Saved on the server")
+    assert "quoted" == (await site.ask("sales", "GET", f"/api/tickets/{ticket}"))["lanes"]["sales"]
+    assert "Ring twice." == (await site.ask("sales", "GET", f"/api/tickets/{ticket}/forms/sales"))["notes"]
+
+
+async def test_notes_are_written_by_two_at_once(site):
+    await site.ticket("Two pens")
+    one, other = await site.desk(), await site.desk()
+    for desk in (one, other):
+        await desk.sign_in("sales")
+        await desk.open("Two pens")
+    first, second = (desk.page.get_by_label("Internal notes: Sales") for desk in (one, other))
+    await first.fill("begin end")
+    await expect(second).to_have_value("begin end")
+    await second.press("End")
+    await second.press_sequentially("!")
+    await expect(first).to_have_value("begin end!")
+    await first.press("Home")
+    await first.press_sequentially("> ")
+    await expect(second).to_have_value("> begin end!")
+    await second.press_sequentially("?")
+    await expect(first).to_have_value("> begin end!?")
+
+
+async def test_answer_is_sent_with_enter_and_a_draft_outlives_the_page(site):
+    await site.ticket("A question", "support")
+    support = await site.desk()
+    await support.sign_in("support")
+    await support.open("A question")
+    answer = support.page.get_by_label("Answer the customer")
+    await answer.fill("One line")
+    await answer.press("Shift+Enter")
+    await answer.press_sequentially("and another")
+    await support.page.reload()
+    await expect(answer).to_have_value("One line\nand another")
+    await answer.press("Enter")
+    await expect(support.page.get_by_role("log")).to_contain_text("and another")
+    await expect(support.page.get_by_role("log")).to_contain_text("on the server")
+    await expect(answer).to_have_value("")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"locale": "en-GB"}, {"locale": "zh-CN", "color_scheme": "dark", "viewport": {"width": 420, "height": 800}}],
+    ids=["light", "dark, narrow and Chinese"],
+)
+async def test_pages_can_be_used_by_everybody(site, options):
+    await site.ticket("For everybody", customer="王芳")
+    desk = await site.desk(**options)
+    await desk.page.goto(site.service.http)
+    await desk.page.get_by_role("button", name="sales", exact=True).wait_for()
+    found = await violations(desk.page, *HEAVY)
+    await desk.sign_in("sales")
+    await desk.page.get_by_role("link", name="For everybody").first.wait_for()
+    found += await violations(desk.page, *HEAVY)
+    await desk.page.keyboard.press("Control+k")
+    await desk.page.locator(".palette [role=option]").first.wait_for()
+    found += await violations(desk.page, *HEAVY)
+    await desk.page.keyboard.press("Escape")
+    await desk.page.get_by_role("link", name="For everybody").first.click()
+    await desk.page.locator(".lane.own").wait_for()
+    found += await violations(desk.page, *HEAVY)
+    assert [] == found
+
+
+async def test_list_is_gone_through_by_keys_and_searched_in_chinese(site):
+    await site.ticket("路由器坏了", customer="李雷")
+    desk = await site.desk()
+    await desk.sign_in("sales")
+    await desk.page.get_by_role("link", name="路由器坏了").wait_for()
+    await desk.page.keyboard.press("/")
+    await desk.page.keyboard.insert_text("由器")
+    await expect(desk.page.locator(".row")).to_have_count(1)
+    await desk.page.keyboard.press("Escape")
+    await desk.page.keyboard.press("Enter")
+    await desk.page.get_by_role("heading", name="路由器坏了", level=1).wait_for()
+    await desk.page.keyboard.press("Escape")
+    await desk.page.locator(".row").first.wait_for()
+    await desk.page.keyboard.press("Control+k")
+    await desk.page.keyboard.insert_text("李雷")
+    await expect(desk.page.get_by_role("option", name="路由器坏了")).to_be_visible()
+    await desk.page.keyboard.press("Enter")
+    await desk.page.get_by_role("heading", name="路由器坏了", level=1).wait_for()
+
+
+async def test_script_in_whatever_people_write_stays_text(site):
+    text = " ".join(SCRIPTS)
+    ticket = await site.ticket(SCRIPTS[0], "support", customer=SCRIPTS[1], tags=SCRIPTS[2])
+    await site.ask("support", "POST", f"/api/tickets/{ticket}/messages", {"text": text})
+    change = {"fields": {"colour": text}, "note": text}
+    await site.ask("support", "PATCH", f"/api/tickets/{ticket}/forms/support", change)
+    support = await site.desk()
+    await support.sign_in("support")
+    await support.open(SCRIPTS[0])
+    await expect(support.page.get_by_role("log")).to_contain_text(text)
+    await expect(support.page.get_by_label("Internal notes: Support")).to_have_value(f"{text}\n")
+    await expect(support.page.get_by_label("colour")).to_have_value(text)
+    assert (None, []) == (await support.page.evaluate("window.hit ?? null"), support.faults)
+    assert 1 == await support.page.locator("script").count()
+
+
+async def test_page_of_an_older_build_says_so_and_loses_nothing(site):
+    await site.ticket("While we update", "support")
+    support = await site.desk()
+    await support.sign_in("support")
+    await support.open("While we update")
+    await support.page.get_by_label("Answer the customer").fill("half a sente")
+    assert 0 == await support.page.get_by_text("A newer version is here").count()
+    await support.context.route("**/assets/build.json", lambda route: route.fulfill(json={"build": "another"}))
+    await support.page.evaluate("dispatchEvent(new Event('online'))")
+    await support.page.get_by_role("button", name="Reload").click()
+    await expect(support.page.get_by_label("Answer the customer")).to_have_value("half a sente")
+
+
+async def test_departments_that_are_not_ones_own_are_not_shown(site):
+    sales = await site.desk()
+    await sales.sign_in("sales")
+    await sales.page.goto(f"{site.service.http}/console/tech")
+    await expect(sales.page.get_by_text("You are signed in as sales of sales.")).to_be_visible()
+    await sales.page.get_by_role("link", name="Go to your console").click()
+    await sales.page.locator(".shell").wait_for()
+
+
+async def test_who_signs_out_and_forgets_leaves_nothing_behind(site):
+    await site.ticket("Not for the next one")
+    sales = await site.desk()
+    await sales.sign_in("sales")
+    await sales.open("Not for the next one")
+    await sales.page.get_by_label("Menu of sales").click()
+    await sales.page.get_by_role("button", name="remove my data").click()
+    await sales.page.get_by_role("heading", name="Sign in").wait_for()
+    kept = await sales.page.evaluate("indexedDB.databases().then((all) => all.map((one) => one.name))")
+    assert ([], None) == (kept, await sales.page.evaluate("localStorage.getItem('crdt-sync person')"))
