@@ -31,7 +31,7 @@ from crdt_sync.documents.updates import (
 )
 from crdt_sync.domain.ids import ActorId, Digest, DocumentKind, LaneId
 from crdt_sync.errors import CallerError, Malformed, Refused, ServiceError, TooLarge
-from crdt_sync.wire.limits import DOCUMENT_BYTES_MAX
+from crdt_sync.wire.limits import DOCUMENT_BYTES_MAX, DOCUMENT_CLIENTS_MAX
 
 # A member of an enumeration costs a call to look up, and these are compared for every keystroke.
 _JSON, _TYPE, _GC, _DELETED = Content.JSON, Content.TYPE, Content.GC, Content.DELETED
@@ -89,8 +89,10 @@ class Document:
         self._types: set[Id] = set()  # nested types: what may be a parent
         self._halves: set[Id] = set()
         self.former = Former()
+        self._vector: bytes | None = None
         self._size = 0
         self._damaged = False
+        self.handled = 0  # structs, ranges and clocks that were read and written so far: what its callers cost
 
     @property
     def is_damaged(self) -> bool:
@@ -118,7 +120,10 @@ class Document:
 
     def state_vector(self) -> bytes:
         """Return the same, encoded for a step 1."""
-        return encode_state_vector(self._state)
+        if self._vector is None:
+            self._vector = encode_state_vector(self._state)
+            self.handled += len(self._state)
+        return self._vector
 
     def diff(self, state_vector: bytes) -> bytes:
         """Return the update that brings the holder of `state_vector` here, with all deletions.
@@ -161,7 +166,7 @@ class Document:
 
         """
         update = self._decoded(data)
-        return self._brings_nothing(update, integrable(update, self._state))
+        return self._brings_nothing(update, self._fresh(update))
 
     def receive(self, data: bytes, *, actor: ActorId) -> Received:
         """Take an update from outside, if the kind of this document allows it to `actor`.
@@ -190,7 +195,7 @@ class Document:
         return (run[0], received) if run is not None and received.kind is Outcome.APPLIED else None
 
     def _receive(self, data: bytes, update: Update, actor: ActorId) -> Received:
-        fresh = integrable(update, self._state)
+        fresh = self._fresh(update)
         if fresh is None:
             return GAP
         self._refuse_content(update, fresh)
@@ -201,7 +206,7 @@ class Document:
         received = self._judge(update, placed, actor)
         if not fresh and self._brings_nothing(update, fresh):
             return DUPLICATE
-        self._refuse_growth(len(data))
+        self._refuse_growth(len(data), fresh)
         self._apply(data)
         self._account(data, update, placed, new_halves, actor)
         return received
@@ -270,6 +275,10 @@ class Document:
             self.former.refuse(clients_named(update))
         return update
 
+    def _fresh(self, update: Update) -> list[Struct] | None:
+        self.handled += len(update.structs) + len(update.deletes)
+        return integrable(update, self._state)
+
     def _is_foreign(self, theirs: Mapping[int, int]) -> bool:  # noqa: ARG002
         """Whether only a former life of a restored document can have told somebody of this state."""
         return False
@@ -324,6 +333,7 @@ class Document:
 
     def _account(self, data: bytes, update: Update, placed: Placed, new_halves: set[Id], actor: ActorId | None) -> None:
         self._remember(placed, actor)
+        self._vector = None
         for item, place in placed:
             client, clock, length, kind = item[:4]
             self._places.put(item, place)
@@ -334,14 +344,16 @@ class Document:
                 self._deleted.add([Deletion(client, clock, length)])
         if update.deletes:
             self._deleted.add(update.deletes)
-        if new_halves:
-            self._halves |= new_halves
+        self._halves |= new_halves
         self._size += len(data)
 
-    def _refuse_growth(self, more: int) -> None:
-        if self._size + more <= DOCUMENT_BYTES_MAX:
-            return
-        self._size = len(self._doc.get_update())
+    def _refuse_growth(self, more: int, fresh: Sequence[Struct]) -> None:
+        if len(self._state) + len(fresh) > DOCUMENT_CLIENTS_MAX:
+            clients = len(self._state.keys() | {item.client for item in fresh})
+            if clients > max(DOCUMENT_CLIENTS_MAX, len(self._state)):
+                raise TooLarge(f"The document would have {clients} clients.", code="too_many_clients")
+        if self._size + more > DOCUMENT_BYTES_MAX:
+            self._size = len(self._doc.get_update())
         if self._size + more > DOCUMENT_BYTES_MAX:
             raise TooLarge(f"The document would grow above {DOCUMENT_BYTES_MAX} bytes.")
 
@@ -352,11 +364,8 @@ class Document:
     def _refuse_content(self, update: Update, fresh: Sequence[Struct]) -> None:
         """Refuse what only this process writes, and what yrs would read in another way than Yjs or stop at half-way."""
         for item in update.structs:
-            kind = item.kind
-            if kind is _JSON or (kind is _TYPE and item.content == XML_HOOK):
-                raise Refused(
-                    "Neither the content JSON of old versions of Yjs nor XML hooks are taken.", code="content"
-                )
+            if item.kind is _JSON or (item.kind is _TYPE and item.content == XML_HOOK):
+                raise Refused("Neither the content JSON of old Yjs nor XML hooks are taken.", code="content")
         types: set[Id] = set()
         for item in fresh:
             if item.client == self._client_id:

@@ -6,7 +6,7 @@ down in proto/PROTOCOL.md.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import assert_never
@@ -170,8 +170,8 @@ class Session:
             effects += self._inbound(inbound)
         return effects
 
-    def gap(self, push: Push, state_vector: bytes, now_ms: int) -> list[Effect]:
-        """Hold an update that builds on what the room lacks, and ask for the rest."""
+    def gap(self, push: Push, state_vector: Callable[[], bytes], now_ms: int) -> list[Effect]:
+        """Hold an update that builds on what the room lacks, and ask for the rest: once, the answer has all of it."""
         subscription = self._subscriptions.get(push.key)
         if subscription is None or subscription.stage is not Stage.OPEN:
             return []  # it was left or closed by what came behind the update
@@ -181,7 +181,7 @@ class Session:
             subscription.held_since_ms = now_ms
         if len(subscription.held) > limits.GAP_UPDATES_MAX or subscription.held_bytes > limits.GAP_BYTES_MAX:
             return self.broken(push, _never_filled())
-        return [Send(self.dialect.step1(push.key, state_vector))]
+        return [Send(self.dialect.step1(push.key, state_vector()))] if len(subscription.held) == 1 else []
 
     def filled(self, key: str) -> list[Push]:
         """Return what was held, in order, to be tried again now that the room knows more."""
@@ -211,6 +211,11 @@ class Session:
         if key not in self._subscriptions:
             return []
         return [Send(frame) for ref in refs for frame in self.dialect.acknowledged(key, ref, position)]
+
+    def repeated(self, push: Push) -> list[Effect]:
+        """Tell the author of an update that the room held it; where the echo says that, nobody else hears it."""
+        frames = self.dialect.acknowledged(push.key, push.ref, 0) or (self.dialect.update(push.key, push.data),)
+        return _sends(frames) if push.key in self._subscriptions else []
 
     def broken(self, push: Push, error: TicketSyncError) -> list[Effect]:
         """Refuse an update that breaks a rule: nack, quarantine, and the document closed on this connection."""

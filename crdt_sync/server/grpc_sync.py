@@ -95,6 +95,7 @@ class SyncServicer(sync_pb2_grpc.SyncServiceServicer):
                 source=source,
                 trace=traceparent_of(headers.get("traceparent")),
             )
+            stream.on_end = connection.ended  # what it says behind its end is answered to nobody
             reading = asyncio.ensure_future(_read(requests, connection, stream))
             try:
                 async for batch in stream:
@@ -115,6 +116,7 @@ class Stream:
 
     def __init__(self, refused: Callable[[str], None]) -> None:
         self.failure: TicketSyncError | None = None
+        self.on_end: Callable[[], None] = lambda: None
         self._refused = refused
         self._frames: deque[pb.ServerFrame] = deque()
         self._bytes = 0
@@ -169,6 +171,7 @@ class Stream:
     def _end(self, error: TicketSyncError) -> None:
         self.failure = self.failure or error.detached()
         self._wake.set()
+        self.on_end()
 
     async def __aiter__(self) -> AsyncIterator[pb.ServerFrames]:
         """Give out what queues, until the end."""

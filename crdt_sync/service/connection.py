@@ -34,7 +34,7 @@ from crdt_sync.service.house import House
 from crdt_sync.service.jobs import KeepRefused
 from crdt_sync.service.leases import Lease
 from crdt_sync.service.membership import Membership
-from crdt_sync.service.pace import Pace, too_fast
+from crdt_sync.service.pace import ANSWER_BYTES_FREE, Pace, too_fast
 from crdt_sync.service.tokens import Authenticator, Tokens
 from crdt_sync.service.transport import Transport
 from crdt_sync.service.writes import Writes
@@ -124,6 +124,11 @@ class Connection:
         frames, self._frames = self._frames, []
         if frames and not self._closed:
             self._transport.write(frames)
+
+    def count(self, work: int) -> None:
+        """Count work that came with messages as if it were so many more of them."""
+        if work > 0 and not self._closed:
+            self.too_fast(work)
 
     def sweep(self) -> None:
         """Close what waits for too long."""
@@ -232,6 +237,7 @@ class Connection:
                 self.put(dialect.step1(answer.key, room.document.state_vector()))
             self.put(dialect.step2(answer.key, update))
             self.flush()  # before the next is made: who asks often and reads nothing is noticed by the transport
+            self.count(len(update) // ANSWER_BYTES_FREE)
 
         room.asks(member)
         room.settled(reply)
@@ -253,6 +259,7 @@ class Connection:
     def _presence(self, key: str) -> None:
         if (member := self._members.get(key)) is not None and (snapshot := member.room.presence.snapshot()) is not None:
             self.put(self.session.dialect.awareness(key, snapshot))
+            self.flush()  # as with an answer
 
     def _arrive(self, key: str, work: Coroutine[None, None, None]) -> None:
         self._arrivals.begin(key, work, done=self._end_tokens, failed=self.fail)

@@ -4,6 +4,8 @@ from crdt_sync.errors import Unavailable
 from crdt_sync.ports import Clock
 
 MESSAGES_MAX = 30_000  # an offline day of a busy department comes back within this
+STRUCTS_FREE = 4  # of a message; what it brings beyond costs as much as another one each
+ANSWER_BYTES_FREE = 8 * 1024  # of an answer to step 1: 24 MB a second to one client before it is told to wait
 WITHIN_MS = 10_000  # 3,000 a second: no editor sends a tenth of it, and a loop that sends more starves others
 
 

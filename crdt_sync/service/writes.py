@@ -10,6 +10,7 @@ from crdt_sync.protocol.session import Session
 from crdt_sync.service.house import House
 from crdt_sync.service.jobs import Change, not_stored
 from crdt_sync.service.membership import Membership
+from crdt_sync.service.pace import STRUCTS_FREE
 from crdt_sync.service.transport import Transport
 
 
@@ -38,6 +39,13 @@ class Writes:
         self._change_all(member, pushes)
 
     def _change_all(self, member: Membership, pushes: Sequence[Push]) -> None:
+        """Take updates, and count what they cost: some come with thousands of structs."""
+        document = member.room.document
+        before = document.handled
+        self._change_run(member, pushes)
+        member.connection.count(document.handled - before - STRUCTS_FREE * len(pushes))
+
+    def _change_run(self, member: Membership, pushes: Sequence[Push]) -> None:
         """Take updates as one if they follow each other and nothing is wrong with them, else one by one."""
         room = member.room
         if len(pushes) == 1 or not member.writable:
@@ -85,7 +93,7 @@ class Writes:
             self._fail(member, [push], not_stored())
         elif received.kind is Outcome.GAP:
             member.connection.tell(
-                member, partial(session.gap, push, room.document.state_vector(), self._house.clock.now_ms())
+                member, partial(session.gap, push, room.document.state_vector, self._house.clock.now_ms())
             )
         elif received.kind is Outcome.DUPLICATE:
             room.settled(partial(self._repeated, member, push, room.generation))
@@ -106,7 +114,7 @@ class Writes:
     def _repeated(self, member: Membership, push: Push, generation: int) -> None:
         """Acknowledge a duplicate, unless what it repeats was given up meanwhile: then it counts as new."""
         if member.room.generation == generation:
-            self._acknowledge(member, [push], 0)
+            member.connection.tell(member, partial(self._session.repeated, push))
         else:
             self._change(member, push)
 

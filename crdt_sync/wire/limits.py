@@ -20,7 +20,8 @@ FRAME_BYTES_MAX = 4 * MIB
 
 BATCH_FRAMES_MAX = 5_000
 """Frames of one gRPC message: all documents of a stream, opened and asked for at once, and ten frames each. The event
-loop waits for all of them, some 50 ms."""
+loop waits for all of them; a question about a large document costs some milliseconds, and its answer is written, or not
+taken, before the next is made."""
 
 ADDRESS_BYTES_MAX = 512
 """A Hocuspocus address: a document name (256 bytes at most) and a session id, which the provider makes of 11."""
@@ -34,11 +35,15 @@ TEXT_BYTES_MAX = 16 * KIB
 UPDATE_BYTES_MAX = 3 * MIB
 """One update; a whole document written offline comes as one, so it equals `DOCUMENT_BYTES_MAX`."""
 
-UPDATE_STRUCTS_MAX = 65_536
-"""Structs, and ranges of deletions, in one update. Reading one takes about a microsecond, and the loop waits for it."""
+UPDATE_STRUCTS_MAX = 16_384
+"""Structs, and ranges of deletions, in one update: more than a book that was typed offline leaves. The loop waits for
+all of them, some 15 microseconds each."""
 
-STATE_VECTOR_CLIENTS_MAX = 65_536
-"""Clients in one state vector: every session that ever wrote a document leaves one behind."""
+DOCUMENT_CLIENTS_MAX = 16_384
+"""Clients that ever wrote one document, which everybody who opens it is told of: each session leaves one behind."""
+
+STATE_VECTOR_CLIENTS_MAX = 2 * DOCUMENT_CLIENTS_MAX
+"""Clients in one state vector: those of a document, and as many again that the service has not heard of."""
 
 DOCUMENT_BYTES_MAX = 3 * MIB
 """State of one document that clients write: loading it stays far below a second and sending it fits one frame."""

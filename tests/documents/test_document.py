@@ -250,6 +250,29 @@ def test_a_document_grows_to_its_cap_and_is_measured_before_it_is_refused():
     assert document.state() == {1: len(page), 2: len(page), 3: 1000}
 
 
+def test_a_document_has_so_many_clients_and_those_it_has_go_on_writing():
+    def of(clients, clock):
+        return forge.update({client: (clock, [forge.gc(1)]) for client in clients})
+
+    document = filled(of(range(100, 100 + limits.DOCUMENT_CLIENTS_MAX), 0))
+
+    with pytest.raises(TooLarge) as raised:
+        document.receive(of([98], 0), actor="sales-1")
+    assert "too_many_clients" == raised.value.code
+    assert Outcome.APPLIED is document.receive(of([100], 1), actor="sales-1").kind
+    assert limits.DOCUMENT_CLIENTS_MAX == len(document.state())
+
+
+def test_a_state_vector_is_written_once_and_again_after_a_change():
+    document = filled(forge.update({100: (0, [forge.gc(1)]), 101: (0, [forge.gc(1)])}))
+    before, handled = document.state_vector(), document.handled
+    assert before is document.state_vector()
+    assert handled == document.handled
+
+    document.receive(forge.update({100: (1, [forge.gc(1)])}), actor="sales-1")
+    assert {100: 2, 101: 1} == decode_state_vector(document.state_vector())
+
+
 def test_a_document_is_loaded_from_a_snapshot_and_what_follows():
     document = filled(HELLO, forge.update({}, {1: [(1, 3)]}))
     snapshot = document.snapshot()

@@ -85,6 +85,6 @@ def test_a_long_chain_between_two_clients_is_ordered_in_time_that_grows_with_it(
     length = 20_000
     ones = [text("a", origin=(2, clock)) for clock in range(length)]
     twos = [text("b")] + [text("b", origin=(1, clock)) for clock in range(length - 1)]
-    fresh = gaps.integrable(updates.decode(forge.update({1: (0, ones), 2: (0, twos)})), {})
+    fresh = gaps.integrable(updates.decode_stored(forge.update({1: (0, ones), 2: (0, twos)})), {})
     assert fresh is not None
     assert len(fresh) == 2 * length

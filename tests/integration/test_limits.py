@@ -142,6 +142,15 @@ ON_A_SOCKET = {
     "TEXT_BYTES_MAX": ("size", collab(hocuspocus.encode_stateless(b"notes", "t" * (limits.TEXT_BYTES_MAX + 1)))),
     "UPDATE_BYTES_MAX": ("size", over_sync(ysync.encode_update(b"\0" * (limits.UPDATE_BYTES_MAX + 1)))),
     "UPDATE_STRUCTS_MAX": ("too_many", over_sync(ysync.encode_update(forge.update({7: (0, [forge.gc(1)] * MANY)})))),
+    "DOCUMENT_CLIENTS_MAX": (
+        "too_many_clients",
+        over_sync(
+            *(
+                ysync.encode_update(forge.update({client: (0, [forge.gc(1)]) for client in clients}))
+                for clients in (range(100, 100 + limits.DOCUMENT_CLIENTS_MAX), [99])
+            )
+        ),
+    ),
     "STATE_VECTOR_CLIENTS_MAX": (
         "too_many",
         over_sync(ysync.encode_step1(var_uint(limits.STATE_VECTOR_CLIENTS_MAX + 1) + b"\x01\x01" * 4)),

@@ -218,8 +218,9 @@ def test_an_update_behind_a_gap_is_held_until_the_gap_is_filled():
     session = yjs()
     push = Push(DOC, UPDATE, b"")
 
-    assert [Send(ysync.encode_step1(b"\x01"))] == session.gap(push, b"\x01", 0)
-    assert [push] == session.filled(DOC)
+    assert [Send(ysync.encode_step1(b"\x01"))] == session.gap(push, lambda: b"\x01", 0)
+    assert [] == session.gap(push, lambda: pytest.fail("it was asked for"), 0), "the answer has what both lack"
+    assert [push, push] == session.filled(DOC)
     assert [] == session.filled(DOC)
 
 
@@ -227,9 +228,9 @@ def test_a_gap_that_holds_too_much_closes_the_document():
     session = collab()
     push = Push(DOC, UPDATE, b"")
     for _ in range(limits.GAP_UPDATES_MAX):
-        session.gap(push, b"\0", 0)
+        session.gap(push, lambda: b"\0", 0)
 
-    effects = session.gap(push, b"\0", 0)
+    effects = session.gap(push, lambda: b"\0", 0)
 
     assert "gap" == effects[0].code
     assert Leave(DOC) == effects[1]
@@ -237,7 +238,7 @@ def test_a_gap_that_holds_too_much_closes_the_document():
 
 def test_a_gap_that_nobody_fills_closes_the_document_in_the_end():
     session = yjs()
-    session.gap(Push(DOC, UPDATE, b""), b"\0", 1_000)
+    session.gap(Push(DOC, UPDATE, b""), lambda: b"\0", 1_000)
 
     assert [] == session.overdue(1_000 + limits.GAP_S * 1_000)
     effects = session.overdue(1_001 + limits.GAP_S * 1_000)

@@ -6,6 +6,7 @@ import pycrdt
 import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
+from crdt_sync.documents.document import Document
 from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import Forbidden, Malformed, Refused, Reset, ServiceError, TooLarge, TooMany, Unavailable
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
@@ -210,6 +211,20 @@ async def test_a_slow_reader_loses_the_stream_and_nothing_of_a_document(monkeypa
 
     assert [] == [batch async for batch in stream]
     assert "slow_reader" == stream.failure.code
+
+
+async def test_behind_the_end_of_a_stream_nothing_is_answered(running, monkeypatch):
+    talking = Talking(running.channel, running.metadata())
+    await talking.say(opening("a"), change("a", update_of("hello"), b"batch--1"))
+    await talking.hear("ack")
+    answers = []
+    answer = Document.answer
+    monkeypatch.setattr(Document, "answer", lambda self, vector: answers.append(vector) or answer(self, vector))
+    monkeypatch.setattr(limits, "SEND_QUEUE_BYTES_MAX", 0)
+    await talking.say(*[pb.ClientFrame(document="a", step1=b"\0")] * 50)
+
+    assert (grpc.StatusCode.UNAVAILABLE, "slow_reader") == await talking.end()
+    assert 1 == len(answers)
 
 
 async def test_batches_fit_what_a_client_takes(monkeypatch):

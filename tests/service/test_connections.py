@@ -132,6 +132,35 @@ async def test_a_collab_client_gets_one_status_a_frame_after_the_commit_and_then
     assert 3 == len(wire.frames)
 
 
+async def test_a_y_websocket_client_hears_the_echo_of_a_duplicate_and_nobody_else_does(world):
+    view = await world.opened()
+    document = f"ticket/{view.id}/card"
+    author, author_wire = await world.yjs(document, SALES)
+    _, other_wire = await world.yjs(document, TECH)
+    edit = card_edit()
+    author.receive(ysync.encode_update(edit))
+    await world.settle()
+
+    author.receive(ysync.encode_step2(edit))
+    await world.settle()
+
+    assert [edit, edit] == updates(author_wire)
+    assert [edit] == updates(other_wire)
+
+
+async def test_each_question_for_presence_is_written_before_the_next_answer_is_made(world):
+    view = await world.opened()
+    author, wire = await world.yjs(f"ticket/{view.id}/card", SALES)
+    author.receive(ysync.encode_awareness(encode([State(77, 1, "{}")])))
+    await world.settle()
+    wire.frames.clear()
+    wire.writes = 0
+    for _ in range(5):
+        author.receive(ysync.encode_query_awareness())
+
+    assert 5 == wire.writes == len(wire.frames)
+
+
 async def test_the_service_asks_after_each_step_1_of_a_collab_client(world):
     view = await world.opened()
     address = f"ticket/{view.id}/card".encode()

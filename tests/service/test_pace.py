@@ -3,9 +3,11 @@ import pytest
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.server.grpc_dialect import GrpcDialect
-from crdt_sync.service import pace
+from crdt_sync.service import connection, pace
 from crdt_sync.service.pace import Pace
-from crdt_sync.wire import hocuspocus
+from crdt_sync.wire import hocuspocus, ysync
+from crdt_sync.wire.lib0 import var_string
+from tests.documents import forge
 from tests.fakes import ManualClock
 from tests.world import SALES, World
 
@@ -46,10 +48,10 @@ def test_the_clock_is_read_once_in_many_messages():
 
 async def test_a_client_that_talks_too_fast_loses_its_socket_and_may_come_back():
     world = await World.start(MemoryStore(), open_documents=True)
-    connection, wire = world.collab()
+    author, wire = world.collab()
     _, other = world.collab()
     for _ in range(6):
-        connection.receive(hocuspocus.encode_ping())
+        author.receive(hocuspocus.encode_ping())
 
     assert (1013, "too_fast") == (wire.closed[0], wire.closed[1].partition(":")[0])
     assert 1 == world.meter.refusals["collab", "too_fast"]
@@ -57,12 +59,41 @@ async def test_a_client_that_talks_too_fast_loses_its_socket_and_may_come_back()
     await world.stop()
 
 
+async def test_what_an_update_brings_beyond_a_few_structs_counts_as_messages():
+    world = await World.start(MemoryStore(), open_documents=True)
+    author, wire = await world.yjs("notes", SALES)
+    blocks = [(client, (0, [forge.gc(1)])) for client in range(100, 100 + pace.STRUCTS_FREE + 6)]
+    author.receive(ysync.encode_update(forge.update(dict(blocks[: pace.STRUCTS_FREE]))))
+    await world.settle()
+    assert wire.closed is None
+
+    author.receive(ysync.encode_update(forge.update(dict(blocks))))
+    await world.settle()
+    assert (1013, "too_fast") == (wire.closed[0], wire.closed[1].partition(":")[0])
+    await world.stop()
+
+
+async def test_answers_count_by_their_size(monkeypatch):
+    monkeypatch.setattr(connection, "ANSWER_BYTES_FREE", 100)
+    world = await World.start(MemoryStore(), open_documents=True)
+    author, wire = await world.yjs("notes", SALES)
+    author.receive(
+        ysync.encode_update(forge.update({100: (0, [forge.item(b"\x04" + var_string("x" * 600), root="t")])}))
+    )
+    await world.settle()
+    author.receive(ysync.encode_step1(b"\0"))
+    await world.settle()
+
+    assert (1013, "too_fast") == (wire.closed[0], wire.closed[1].partition(":")[0])
+    await world.stop()
+
+
 async def test_the_frames_of_one_message_count_each():
     world = await World.start(MemoryStore(), open_documents=True)
-    connection, wire = world.connect(GrpcDialect(), SALES)
+    author, wire = world.connect(GrpcDialect(), SALES)
     frame = pb.ClientFrame(document="notes", step1=b"\0")
-    connection.receive(pb.ClientFrames(frames=[frame]))
-    connection.receive(pb.ClientFrames(frames=[frame] * 5), 5)
+    author.receive(pb.ClientFrames(frames=[frame]))
+    author.receive(pb.ClientFrames(frames=[frame] * 5), 5)
 
     assert (1013, "too_fast") == (wire.closed[0], wire.closed[1].partition(":")[0])
     await world.stop()
