@@ -33,6 +33,7 @@ class CountingMeter:
         self.failures = 0
         self.compactions: list[tuple[int, bool]] = []
         self.settlements: list[str] = []
+        self.left_out = 0
         self.media: list[int] = []
         self.media_refusals: Counter[str] = Counter()
         self.sign_ins: Counter[str] = Counter()
@@ -51,6 +52,9 @@ class CountingMeter:
 
     def settled(self, state) -> None:
         self.settlements.append(state)
+
+    def notices_left_out(self, count: int) -> None:
+        self.left_out += count
 
     def media_taken(self, size: int) -> None:
         self.media.append(size)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
 from crdt_sync.adapters import lifecycle_files
@@ -97,7 +98,8 @@ class World:
         self.leases = Leases(clock, self.standing)
         self.audit = Audit(self.meter, clock, b"k" * 32)
         self.events = Events(store, self.leases)
-        self.outbox = Outbox(store, self.leases, clock, self.ids, self.meter, service_desk=service_desk)
+        hearing = replace(service_desk, groups=groups)
+        self.outbox = Outbox(store, self.leases, clock, self.ids, self.meter, service_desk=hearing)
         noticed = {"notice": self.events.notice, "outbox": self.outbox.notice}
         self.committer = Committer(self.desk, clock, self.meter, **noticed)
         self.overdue = Overdue(store, clock, red_after_ms=groups.red_after_ms)

@@ -36,6 +36,9 @@ class Telemetry:
         self._settled = Counter(
             "crdt_sync_outbox_settled", "Parts of which is known what became of them.", ("state",), registry=registry
         )
+        self._left_out = Counter(
+            "crdt_sync_notices_left_out", "Notices to groups that gave way to newer ones.", registry=registry
+        )
         self._compactions = Counter(
             "crdt_sync_compactions",
             "Compactions, by whether their snapshot was proven.",
@@ -73,6 +76,10 @@ class Telemetry:
     def settled(self, state: DeliveryState) -> None:
         """Count one part."""
         self._settled.labels(state).inc()
+
+    def notices_left_out(self, count: int) -> None:
+        """Count those of one message."""
+        self._left_out.inc(count)
 
     def compacted(self, *, rows: int, proven: bool) -> None:
         """Count one compaction."""

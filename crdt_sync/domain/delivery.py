@@ -39,9 +39,10 @@ class DeliveryState(StrEnum):
     SENT = "sent"
     WINDOW_CLOSED = "window_closed"  # the platform lets us write to this person no more until they write again
     DEAD = "dead"
+    JOINED = "joined"  # a notice that leaves within another one
 
 
-OPEN = tuple(state for state in DeliveryState if state not in {"sent", "window_closed", "dead"})
+OPEN = tuple(state for state in DeliveryState if state not in {"sent", "window_closed", "dead", "joined"})
 """A part in one of these keeps what comes after it in its conversation waiting."""
 
 

@@ -4,9 +4,11 @@ A group is on somebody else's servers, so a notice holds the ticket's short code
 calls things: no field, no payload, no word of a conversation, and of people their roles alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
 
 from crdt_sync.domain.canonical import base32_id, dumps
 from crdt_sync.domain.delivery import Conversation
@@ -18,6 +20,15 @@ from crdt_sync.domain.message import Part
 from crdt_sync.domain.transition import Transition
 
 NOTE_CHARACTERS_MAX = 4_000  # a page of text; whoever has more to say writes it into the ticket
+
+LINES_MAX = 20  # of a message that stands for several; more is more than anybody reads in a chat
+JOINED_BYTES_MAX = 2_000  # WeCom's robots take 2,048, and a line beyond would be cut off
+
+Kind = Literal["stage", "raised", "red", "answer"]
+"""What a notice tells: those of `group.Notice`, or what became of a message of the group's."""
+
+_LINE_CHARACTERS_MAX = 120
+_MORE_BYTES = 40  # for how many more there are
 
 _ID_PREFIX = b"ticket-notice/1\n"
 _TITLE_CHARACTERS_MAX = 60
@@ -128,6 +139,78 @@ class Wording:
 
     def _say(self, phrase: str, **words: object) -> str:
         return _WORDS[self.language][phrase].format(**words)
+
+
+class Line(NamedTuple):
+    """What one of several notices says."""
+
+    ticket: str  # empty if it is about none
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What `rows` of those that wait say together. `ticket` is that of the newest; `given_way` are left out."""
+
+    rows: range
+    ticket: str
+    content: str
+    given_way: int
+
+
+def content(kind: Kind, text: str) -> str:
+    """Spell a notice as the part that is sent; its kind goes nowhere, and says what may give way."""
+    return dumps({"type": "text", "text": text, "kind": kind})
+
+
+def joined(language: Language, waiting: Sequence[tuple[str, str]]) -> Iterator[Joined]:
+    """Join what waits for one group, each a ticket and a content, the oldest first: one message, a line a ticket.
+
+    What is red stands first and never gives way, so that there are as many messages as hold all of it. Of a ticket's
+    stages the newest counts; of all that is not red the newest stand, and the others are counted. What would stand
+    alone stays as it is.
+    """
+    read = [_lines(ticket, json.loads(text)) for ticket, text in waiting]
+    first, red = 0, list[Line]()
+    for at, (lines, _) in enumerate([*read, ([], 0)]):
+        more = [line for line in lines if line.kind == "red"]
+        if at < len(read) and _fits([*red, *more]):
+            red += more
+            continue
+        if at - first > 1:
+            yield _joined(language, range(first, at), read[first:at])
+        first, red = at, more
+
+
+def _joined(language: Language, rows: range, read: Sequence[tuple[Sequence[Line], int]]) -> Joined:
+    newest: dict[tuple[str, str], Line] = {}
+    for line in (line for lines, _ in read for line in lines):
+        key = (line.ticket, "" if line.kind == "stage" else line.text)
+        newest.pop(key, None)
+        newest[key] = line
+    shown = [line for line in newest.values() if line.kind == "red"]
+    others = [line for line in newest.values() if line.kind != "red"]
+    reds, left = len(shown), list(others)
+    while left and _fits([*shown, left[-1]]):
+        shown.insert(reds, left.pop())
+    more = sum(count for _, count in read) + len(left)
+    texts = [line.text for line in shown] + ([_WORDS[language]["more"].format(count=more)] if more else [])
+    said = {"type": "text", "text": "\n".join(texts), "lines": shown, "more": more}
+    ticket = next((line.ticket for line in reversed(shown) if line.ticket), "")
+    return Joined(rows, ticket, dumps(said), len(left))
+
+
+def _fits(lines: Sequence[Line]) -> bool:
+    size_bytes = sum(len(line.text.encode()) + 1 for line in lines)
+    return len(lines) <= LINES_MAX and size_bytes <= JOINED_BYTES_MAX - _MORE_BYTES
+
+
+def _lines(ticket: str, said: Mapping[str, Any]) -> tuple[Sequence[Line], int]:
+    """Return what a row says, line by line, and how many gave way before."""
+    if "lines" in said:
+        return [Line(*line) for line in said["lines"]], said["more"]
+    return [Line(ticket, said.get("kind", ""), one_line(said["text"], _LINE_CHARACTERS_MAX))], 0
 
 
 def answer(language: Language, phrase: str, ticket: TicketId | None = None) -> str:

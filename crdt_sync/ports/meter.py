@@ -54,6 +54,10 @@ class Meter(Protocol):
         """Count one part, or one notice, by what became of it for good."""
         ...
 
+    def notices_left_out(self, count: int) -> None:
+        """Count notices to groups that gave way to newer ones, and which nobody was told but as a number."""
+        ...
+
     def media_taken(self, size: int) -> None:
         """Count one picture, recording or file that was stored, and its bytes."""
         ...

@@ -65,7 +65,10 @@ class StoredDelivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryChange:
-    """What becomes of a row, if it is still in `before`'s state, under its owner and at its attempt."""
+    """What becomes of a row, if it still has `before`'s state, owner, attempt and content.
+
+    It changes the state, when the row is due, what its platform calls it, the code, the ticket and the content.
+    """
 
     before: StoredDelivery
     after: StoredDelivery

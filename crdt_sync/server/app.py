@@ -93,6 +93,7 @@ _SHARED = (
     "audit",
     "rate",
     "metrics",
+    "events",
     "origins",
     "sessions",
 )

@@ -1,16 +1,24 @@
-"""Whether the process lives and whether the log can commit; the gRPC health service answers from the same check."""
+"""Whether the process lives and whether the log can commit; the gRPC health service answers from the same check.
+
+Probes ask without a token and learn no more; a department's people also learn who of them is connected.
+"""
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 import structlog
 from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
 
+from crdt_sync.domain import access
 from crdt_sync.errors import Unavailable
 from crdt_sync.ports import Store, StoreUnavailable
+from crdt_sync.server.requests import Caller
+from crdt_sync.service.events import Events
 
 CHECK_TIMEOUT_S = 2.0  # below the usual probe's timeout, so that the answer says why
+PEOPLE_MAX = 500  # of a department, by name: a page lists no more
 CHECK_LIFETIME_S = 1.0  # a flood of probes makes one commit a second
 
 _log = structlog.get_logger(__name__)
@@ -70,6 +78,23 @@ class Readiness:
 async def alive() -> Response:
     """Say that the process answers."""
     return JSONResponse({"status": "alive"})
+
+
+@router.get("/api/service")
+async def tell(request: Request, caller: Caller) -> Response:
+    """Say whether this process can commit, and who of the caller's department is connected to it, by which wire."""
+    denial = access.watch(caller)
+    if denial is not None:
+        raise denial.error()
+    events = cast(Events, request.app.state.events)
+    problem = None
+    try:
+        await request.app.state.readiness.check()
+    except Unavailable as error:
+        problem = {"code": error.code, "detail": error.message}
+    connected = events.leases.connected(caller.department)
+    people = [{"actor": actor, "wires": connected[actor]} for actor in sorted(connected)[:PEOPLE_MAX]]
+    return JSONResponse({"ready": problem is None, "problem": problem, "people": people, "count": len(connected)})
 
 
 @router.get("/readyz")

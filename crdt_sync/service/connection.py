@@ -38,6 +38,7 @@ from crdt_sync.service.pace import ANSWER_BYTES_FREE, Pace, too_fast
 from crdt_sync.service.tokens import Authenticator, Tokens
 from crdt_sync.service.transport import Transport
 from crdt_sync.service.writes import Writes
+from crdt_sync.wire.status import Wire
 
 
 class Connection:
@@ -152,6 +153,11 @@ class Connection:
             self._leave(key)
         self._end_tokens()
         self._house.forget(self)
+
+    @property
+    def wire(self) -> Wire:
+        """What its client speaks."""
+        return self.session.dialect.wire
 
     def ask_token(self, lease: Lease) -> bool:
         """Ask for a token, if the wire has a word for it."""

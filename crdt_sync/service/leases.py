@@ -5,6 +5,7 @@ wire has a word for it; who brings none in time, and who cannot be asked, loses 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol
@@ -12,10 +13,12 @@ from typing import Protocol
 import structlog
 
 from crdt_sync.domain.identity import Identity
+from crdt_sync.domain.ids import ActorId, Department
 from crdt_sync.errors import Forbidden, Malformed, TicketSyncError, Unauthenticated, Unavailable
 from crdt_sync.ports import Clock, StoreUnavailable
 from crdt_sync.service.standing import Standing
 from crdt_sync.wire import limits
+from crdt_sync.wire.status import Wire
 
 LOOK_S = 1.0  # how late the end of a token, or what an operator has changed, may be noticed
 
@@ -24,6 +27,11 @@ _log = structlog.get_logger(__name__)
 
 class Holder(Protocol):
     """Who holds leases: a connection, a stream."""
+
+    @property
+    def wire(self) -> Wire:
+        """What it speaks."""
+        ...
 
     def ask_token(self, lease: "Lease") -> bool:
         """Ask for a token in place of the lease's; False if this wire has no word for it."""
@@ -102,6 +110,15 @@ class Leases:
         if identity.expires_at_ms is not None and identity.expires_at_ms <= self._clock.now_ms():
             raise _expired()
         return self._standing.judge(identity)
+
+    def connected(self, department: Department) -> dict[ActorId, Counter[Wire]]:
+        """Say who of a department is connected to this process, and how often by which wire; ask seldom."""
+        found: dict[ActorId, Counter[Wire]] = {}
+        holders = {lease.holder: lease.identity.principal for lease in self._leases}
+        for holder, principal in holders.items():
+            if principal.department == department:
+                found.setdefault(principal.actor, Counter())[holder.wire] += 1
+        return found
 
     def drop(self, lease: Lease) -> None:
         """Forget a lease."""

@@ -117,7 +117,8 @@ class Note:
 
     def _say(self, draft: Draft, phrase: str, ticket: TicketId | None = None) -> None:
         text = notice.answer(self._group.language, phrase, ticket)
-        draft.notify([to_group(self._group, ticket, f"{phrase}:{self._origin}", text, draft.now_ms)])
+        said = notice.content("answer", text)
+        draft.notify([to_group(self._group, ticket, f"{phrase}:{self._origin}", said, draft.now_ms)])
 
     def _text(self) -> str:
         arrival = self._arrival

@@ -37,13 +37,14 @@ def of_moves(
     for group in groups.hearing(live.lifecycle):
         wording = _wording(group, live)
         owed = [one["owes"] for one in raised] if Notice.RAISED in group.notices else []
+        kind: notice.Kind
         if moved is not None and Notice.STAGE in group.notices:
-            text = "\n".join([wording.moved(*moved, steps), *map(wording.owed, owed)])
+            kind, text = "stage", "\n".join([wording.moved(*moved, steps), *map(wording.owed, owed)])
         elif owed:
-            text = wording.raised(owed)
+            kind, text = "raised", wording.raised(owed)
         else:
             continue
-        yield to_group(group, live.id, f"moved:{steps[-1].id}", text, now_ms)
+        yield to_group(group, live.id, f"moved:{steps[-1].id}", notice.content(kind, text), now_ms)
 
 
 def of_red(groups: Groups, live: LiveTicket, owed: StoredOwed, now_ms: int) -> Iterable[NewDelivery]:
@@ -52,7 +53,8 @@ def of_red(groups: Groups, live: LiveTicket, owed: StoredOwed, now_ms: int) -> I
     for group in groups.hearing(live.lifecycle):
         if Notice.RED in group.notices:
             text = _wording(group, live).red(owes, now_ms - owed.raised_ms)
-            yield to_group(group, live.id, f"red:{owed.raised_ms}:{owed.obligation}", text, now_ms)
+            red = notice.content("red", text)
+            yield to_group(group, live.id, f"red:{owed.raised_ms}:{owed.obligation}", red, now_ms)
 
 
 def of_end(to: Conversation, ticket: TicketId, step: Transition, now_ms: int) -> NewDelivery:
@@ -61,10 +63,9 @@ def of_end(to: Conversation, ticket: TicketId, step: Transition, now_ms: int) ->
     return NewDelivery(id_, ticket, MessageId(""), 0, to, dumps({"type": "event", "event": ENDED}), now_ms)
 
 
-def to_group(group: Group, ticket: TicketId | None, cause: str, text: str, now_ms: int) -> NewDelivery:
+def to_group(group: Group, ticket: TicketId | None, cause: str, content: str, now_ms: int) -> NewDelivery:
     """Return one notice as a row; `cause` is what it tells of, and may happen once."""
     id_ = notice.notice_id(ticket or "", cause, group.at)
-    content = dumps({"type": "text", "text": text})
     return NewDelivery(id_, ticket or TicketId(""), MessageId(""), 0, group.at, content, now_ms)
 
 

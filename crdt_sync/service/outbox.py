@@ -25,8 +25,10 @@ from crdt_sync.ports import Clock, Ids, Store, StoreUnavailable
 from crdt_sync.ports.meter import Meter, OutboxLevels
 from crdt_sync.ports.outbox import Claim, OpenDeliveries, OutboxFilter, StoredDelivery
 from crdt_sync.service.committer import Committer
+from crdt_sync.service.joining import WAITING_MAX, Join, waiting
 from crdt_sync.service.leases import Lease, Leases
 from crdt_sync.service.sending import Bury, Report, TakeReport
+from crdt_sync.wire.status import Wire
 
 LEASE_MS = 30_000  # a part is sent within seconds; a gateway that died keeps nobody waiting for longer
 LOOK_S = 2.0  # how late it may be noticed what another node or an operator has changed
@@ -170,6 +172,19 @@ class Outbox:
             raise Unavailable("What is to be sent could not be read.", advice="Claim again in a moment.") from error
         return claimed.rows, claimed.next_ms
 
+    async def joined(self, row: StoredDelivery) -> StoredDelivery:
+        """Have a notice to a group take along what waits behind it.
+
+        One that was leased before leaves as it is: what its platform may know of it is not to change.
+        """
+        group = self._service_desk.groups.bound(row.account, row.conversation) if row.is_notice else None
+        if group is None or row.attempts > 1:
+            return row
+        assert self._committer is not None, "the service was started"
+        joining = Join(group, row, self._meter)
+        self._committer.enqueue(joining)
+        return await joining.outcome or row
+
     async def heard(self, ticket: TicketId) -> Heard:
         """Return when the customer last wrote, and what became of the parts since. Raises `StoreUnavailable`."""
         answers: list[Message] = []
@@ -213,7 +228,7 @@ class Outbox:
         self.notice()
 
     async def look(self) -> None:
-        """Show on tickets what operators dropped, and have everybody look for what others changed.
+        """Show on tickets what operators dropped, bound what waits for groups, and have everybody look for changes.
 
         A notice that may have been sent is given up: its group can do without one sooner than without all others. The
         end of which a customer hears is not: it goes where a second send is known.
@@ -225,6 +240,9 @@ class Outbox:
             given_up = [row for row in doubtful if json.loads(row.content)["type"] != "event"]
             for row in (*dropped, *given_up):
                 self._committer.enqueue(Bury(row, self._meter.settled))
+            for group in self._service_desk.groups.groups:
+                if len(await self._store.deliveries(waiting(group), limit=WAITING_MAX + 1)) > WAITING_MAX:
+                    self._committer.enqueue(Join(group, None, self._meter))
         except StoreUnavailable as error:
             _log.warning("outbox not read", reason=str(error))
         self.notice()
@@ -259,6 +277,8 @@ class Outbox:
 
 class Claiming:
     """One claimer: an asynchronous iterator of leased parts, each at once, while fewer than it wants are in flight."""
+
+    wire: Wire = "grpc"
 
     def __init__(
         self,
@@ -348,8 +368,8 @@ class Claiming:
         if room <= 0:
             return min(self.in_flight.values())
         rows, next_ms = await self._outbox.lease(self, room)
-        self._ready.extend(rows)
         self.in_flight |= {row.id: row.due_ms for row in rows}
+        self._ready.extend(await asyncio.gather(*map(self._outbox.joined, rows)))
         return next_ms
 
     async def _rest(self, next_ms: int | None) -> None:

@@ -149,6 +149,7 @@ ROUTES = (
     Route("GET /api/tickets/{ticket}/customer", TALKS),
     Route("POST /api/tickets/{ticket}/customer", TALKS, json={"ticket": "{ticket}"}),
     Route("DELETE /api/tickets/{ticket}/customer", TALKS),
+    Route("GET /api/service", HEARS),  # of people, the caller's own department
     Route("GET /api/replies", SIGNED_IN),  # of the caller's own department
     Route("GET /api/lifecycles", SIGNED_IN),
     Route("GET /api/lifecycles/{digest}", SIGNED_IN, path="/api/lifecycles/{lifecycle}"),

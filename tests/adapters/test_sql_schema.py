@@ -97,7 +97,7 @@ async def test_what_was_owed_before_is_owed_since_its_ticket_changed(tmp_path):
     [
         (f"SELECT * FROM owed WHERE {tables.NOT_RED} AND raised_ms <= 1 ORDER BY raised_ms LIMIT 9", "owed_not_red"),
         (
-            f"SELECT * FROM outbox WHERE account = 'a' AND conversation = '' AND {tables.NOTICE} ORDER BY place DESC",
+            f"SELECT * FROM outbox WHERE account = 'a' AND conversation = '' AND {tables.SENT_NOTICE} ORDER BY place",
             "outbox_notices",
         ),
     ],

@@ -74,10 +74,12 @@ def test_what_is_to_be_sent_is_told_by_state_with_the_age_of_the_oldest_and_what
     telemetry.watch(lambda: LEVELS)
     for state in (DeliveryState.SENT, DeliveryState.SENT, DeliveryState.WINDOW_CLOSED):
         telemetry.settled(state)
+    telemetry.notices_left_out(3)
 
     shown = scraped(telemetry)
     assert (4, 1) == tuple(shown["crdt_sync_outbox_parts", state] for state in ("pending", "unknown"))
     assert 2.5 == shown["crdt_sync_outbox_oldest_seconds",]
+    assert 3 == shown["crdt_sync_notices_left_out_total",]
     assert (2, 1) == tuple(shown["crdt_sync_outbox_settled_total", state] for state in ("sent", "window_closed"))
 
 

@@ -146,6 +146,15 @@ class OutboxContract:
         assert row == await store.delivery(row.id)
         assert () == (await store.document("d")).updates
 
+    async def test_a_change_may_say_something_else_of_another_ticket_unless_it_was_changed_before(self, store: Store):
+        (row,) = await answered(store, delivery("m"))
+        says = await changed(store, row, row.state, content='{"text":"李"}', ticket=name("two"))
+
+        assert ('{"text":"李"}', name("two")) == (says.content, says.ticket)
+        with pytest.raises(StoreConflict):
+            await changed(store, row, SENT)
+        assert says == await store.delivery(row.id)
+
     async def test_who_has_gone_gives_back_what_was_not_begun(self, store: Store):
         await answered(store, delivery("m"))
         await answered(store, delivery("n", to="li"))

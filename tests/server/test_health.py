@@ -2,8 +2,10 @@ import asyncio
 
 import pytest
 
+from crdt_sync.domain.identity import Identity
 from crdt_sync.ports import StoreUnavailable
 from crdt_sync.server import health
+from tests.world import SALES, TECH
 
 
 async def test_the_process_is_alive_whatever_its_store(site):
@@ -88,3 +90,29 @@ async def test_a_flood_of_probes_makes_one_commit(site, probes):
     await asyncio.gather(*(site.client.get("/readyz") for _ in range(probes)))
 
     assert 1 == site.store.checks
+
+
+class Replica:
+    """Somebody's connection, as far as leases know it."""
+
+    def __init__(self, wire):
+        self.wire = wire
+
+
+async def test_a_department_is_told_who_of_it_is_connected_and_of_no_other(site):
+    leases = site.client._transport.app.state.events.leases
+    collab, watch, other = Replica("collab"), Replica("events"), Replica("sync")
+    for holder, principal in ((collab, SALES), (collab, SALES), (watch, SALES), (other, TECH)):
+        leases.hold(Identity(principal, None), holder)
+    answer = await site.client.get("/api/service")
+
+    people = [{"actor": SALES.actor, "wires": {"collab": 1, "events": 1}}]
+    assert {"ready": True, "problem": None, "people": people, "count": 1} == answer.json()
+
+
+async def test_a_department_is_told_that_nothing_can_be_committed(site):
+    site.store.failure = StoreUnavailable("gone")
+    answer = await site.client.get("/api/service")
+
+    told = {"code": "log_unavailable", "detail": "The log cannot commit."}
+    assert (200, False, told) == (answer.status_code, answer.json()["ready"], answer.json()["problem"])

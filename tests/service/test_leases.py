@@ -227,6 +227,18 @@ async def test_leases_end_with_their_connection(world):
     assert set() == world.leases._leases
 
 
+async def test_a_department_learns_who_of_it_is_connected_by_which_wire(world):
+    view = await world.opened()
+    await world.yjs(f"ticket/{view.id}/card", SALES)
+    left, _ = await world.yjs(f"ticket/{view.id}/card", SALES)
+    await world.yjs(f"ticket/{view.id}/card", TECH)
+    watch = await world.events.watch(Identity(SALES, None), None, wire="events")
+    left.ended()
+
+    assert {SALES.actor: {"sync": 1, "events": 1}} == world.leases.connected("sales")
+    watch.close()
+
+
 class Mute:
     """A holder whose wire has no word for a token."""
 

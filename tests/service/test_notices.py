@@ -294,6 +294,7 @@ async def test_a_notice_of_unknown_fate_is_given_up_and_the_next_passes(world, s
     assert await store.amend_delivery(answer.id, [DeliveryState.PENDING], DeliveryState.UNKNOWN)
     claiming = world.outbox.claim(Identity(GATEWAY_OF_ROBOTS, None), accounts=(), idempotent=(), in_flight_max=0)
     row = await anext(claiming)
+    await world.opened()
     for outcome in ("begun", "unknown"):
         await world.outbox.report(GATEWAY_OF_ROBOTS, Report(row.id, lease_of(row), outcome, code="timeout"))
     await world.outbox.look()
@@ -303,8 +304,88 @@ async def test_a_notice_of_unknown_fate_is_given_up_and_the_next_passes(world, s
     assert (DeliveryState.DEAD, "timeout") == (given_up.state, given_up.code)
     assert row.place < (await anext(claiming)).place
     assert answer.id == (await store.deliveries(OutboxFilter(DeliveryState.UNKNOWN)))[0].id, "an operator may know"
-    assert [DeliveryState.DEAD] == world.meter.settlements
+    assert DeliveryState.DEAD == world.meter.settlements[-1]
     await claiming.close()
+
+
+async def claimed(world):
+    claiming = world.outbox.claim(Identity(GATEWAY_OF_ROBOTS, None), accounts=(), idempotent=(), in_flight_max=0)
+    row = await anext(claiming)
+    await claiming.close()
+    return row
+
+
+async def sent(world, row):
+    for outcome in ("begun", "sent"):
+        await world.outbox.report(GATEWAY_OF_ROBOTS, Report(row.id, lease_of(row), outcome, platform_id=""))
+
+
+def said(row):
+    return json.loads(row.content)["text"].split("\n")
+
+
+async def test_what_waits_for_a_group_leaves_as_one_message(world, store):
+    views = [await world.opened() for _ in range(3)]
+    owing = await withdrawn(world)
+    world.clock.advance(HOUR_MS)
+    await world.overdue.look()
+    claiming = world.outbox.claim(Identity(GATEWAY_OF_ROBOTS, None), accounts=(), idempotent=(), in_flight_max=0)
+    row = await anext(claiming)
+
+    assert [f"#{view.id[:8]}" for view in (owing, *views, owing)] == [line[:9] for line in said(row)]
+    assert ["60 分钟", "合同已失效"] == [
+        word for line, word in ((0, "60 分钟"), (-1, "合同已失效")) if word in said(row)[line]
+    ]
+    await sent(world, row)
+    rows = await store.deliveries(OutboxFilter(account="office-robot"))
+    assert [DeliveryState.SENT] + [DeliveryState.JOINED] * 7 == [each.state for each in rows]
+    assert 7 == world.meter.settlements.count("joined")
+    assert owing.id == await store.newest_notice("office-robot", "")
+    await world.opened()
+    assert 1 == len(said(await anext(claiming)))
+    await claiming.close()
+
+
+async def test_what_was_tried_before_leaves_as_it_was(world):
+    """Its platform may know it, and take what is told under its name for the same."""
+    claiming = world.outbox.claim(Identity(GATEWAY_OF_ROBOTS, None), accounts=(), idempotent=(), in_flight_max=0)
+    await world.opened()
+    row = await anext(claiming)
+    await world.outbox.report(GATEWAY_OF_ROBOTS, Report(row.id, lease_of(row), "retry", code="rate"))
+    await world.opened()
+
+    again = await anext(claiming)
+    assert (row.id, 2, row.content) == (again.id, again.attempts, again.content)
+    await claiming.close()
+
+
+async def test_what_waits_for_a_robot_that_is_away_is_bounded_and_nothing_red_is_lost(world, store, monkeypatch):
+    monkeypatch.setattr("crdt_sync.service.outbox.WAITING_MAX", 3)
+    monkeypatch.setattr("crdt_sync.domain.notice.LINES_MAX", 3)
+    for _ in range(2):
+        await withdrawn(world)
+    world.clock.advance(HOUR_MS)
+    await world.overdue.look()
+    for _ in range(4):
+        await world.opened()
+    await world.outbox.look()
+    await world.settle()
+
+    (row,) = await store.deliveries(OutboxFilter(DeliveryState.PENDING, "office-robot"))
+    assert ["60 分钟", "60 分钟", "新工单", "及其他 5 项"] == [
+        word
+        for line, word in zip(said(row), ["60 分钟", "60 分钟", "新工单", "及其他 5 项"], strict=True)
+        if word in line
+    ]
+    assert 5 == world.meter.left_out
+
+
+async def test_a_notice_that_cannot_be_joined_leaves_alone(world, store):
+    await world.opened()
+    await world.opened()
+    store.refuses = lambda batch: bool(batch.delivery_changes)
+
+    assert 1 == len(said(await claimed(world)))
 
 
 async def test_a_flagged_lane_owes_a_review(world):

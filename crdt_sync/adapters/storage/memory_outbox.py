@@ -134,9 +134,8 @@ class MemoryOutbox:
             )
         for change in changes:
             row, after = self._deliveries[change.before.id], change.after
-            self._deliveries[row.id] = replace(
-                row, state=after.state, due_ms=after.due_ms, platform_id=after.platform_id, code=after.code
-            )
+            row = replace(row, state=after.state, due_ms=after.due_ms, platform_id=after.platform_id, code=after.code)
+            self._deliveries[row.id] = replace(row, ticket=after.ticket, content=after.content)
 
     def _lose_deliveries(self) -> None:
         """What was open when a backup was made may have been sent since."""
@@ -175,7 +174,11 @@ class MemoryOutbox:
 
     def _is_as_seen(self, seen: StoredDelivery) -> bool:
         row = self._deliveries.get(seen.id)
-        return row is not None and (row.state, row.owner, row.attempts) == (seen.state, seen.owner, seen.attempts)
+        return row is not None and _seen(row) == _seen(seen)
+
+
+def _seen(row: StoredDelivery) -> tuple[object, ...]:
+    return row.state, row.owner, row.attempts, row.content
 
 
 def _is_due(row: StoredDelivery, asked: Claim) -> bool:

@@ -127,6 +127,8 @@ def apply(connection: Connection, new: Sequence[NewDelivery], changes: Sequence[
     for change in changes:
         after = change.after
         values = {name: getattr(after, name) for name in ("state", "due_ms", "platform_id", "code")}
+        if after.content != change.before.content:
+            values |= {"ticket": after.ticket, "content": after.content}  # what reports never change
         if after.state not in OPEN:
             values["head"] = False
             lanes.add((after.account, after.conversation))
@@ -192,7 +194,7 @@ def listing(where: OutboxFilter, limit: int) -> Select[Any]:
     if where.conversation is not None:
         found = found.where(_COLUMNS.conversation == where.conversation)
     if where.notices:
-        found = found.where(tables.NOTICE)
+        found = found.where(_COLUMNS.message == "")
     return found
 
 
@@ -261,6 +263,7 @@ def _as_seen(change: DeliveryChange) -> ColumnElement[bool]:
         _COLUMNS.state == seen.state,
         _COLUMNS.owner == seen.owner,
         _COLUMNS.attempts == seen.attempts,
+        _COLUMNS.content == seen.content,
     )
 
 
@@ -295,8 +298,7 @@ class OutboxQueries:
 
     async def newest_notice(self, account: str, conversation: str) -> TicketId | None:
         """Walk the index on notices backwards, past those that are about no ticket or that nobody there has seen."""
-        to = and_(_COLUMNS.account == account, _COLUMNS.conversation == conversation, tables.NOTICE)
-        to = and_(to, _COLUMNS.state == DeliveryState.SENT)
+        to = and_(_COLUMNS.account == account, _COLUMNS.conversation == conversation, tables.SENT_NOTICE)
         found = await self._first(
             select(*_ROW).where(to, _COLUMNS.ticket != "").order_by(_COLUMNS.place.desc()).limit(1)
         )

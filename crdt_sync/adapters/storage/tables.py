@@ -196,7 +196,7 @@ HEAD = text("head")
 STUCK = text("state IN ('unknown', 'dropped')")
 SETTLED = text("state NOT IN ('pending', 'leased', 'sending', 'retry', 'unknown', 'dropped')")
 SENT_AS = text("platform_id != ''")
-NOTICE = text("message = ''")
+SENT_NOTICE = text("message = '' AND state = 'sent'")
 
 outbox = Table(
     "outbox",
@@ -226,7 +226,7 @@ outbox = Table(
     Index("outbox_stuck", "state", "place", sqlite_where=STUCK, postgresql_where=STUCK),
     Index("outbox_platform_id", "account", "platform_id", sqlite_where=SENT_AS, postgresql_where=SENT_AS),
     Index("outbox_settled", "at_ms", sqlite_where=SETTLED, postgresql_where=SETTLED),
-    Index("outbox_notices", "account", "conversation", "place", sqlite_where=NOTICE, postgresql_where=NOTICE),
+    Index("outbox_notices", "account", "conversation", "place", sqlite_where=SENT_NOTICE, postgresql_where=SENT_NOTICE),
 )
 
 # The positions of notices that were settled long ago and deleted: every position stands somewhere, or it is missing.
