@@ -12,6 +12,7 @@ export interface DomainEvent {
   readonly type: string;
   readonly subject: string;
   readonly position: number;
+  readonly time: string; // RFC 3339
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -82,12 +83,12 @@ export class Events {
   #heard(text: string): void {
     const told = JSON.parse(text) as Partial<Omit<DomainEvent, "position">> & { readonly position: string };
     const position = Number(told.position);
-    const { type, subject, data = {} } = told;
+    const { type, subject, time = "", data = {} } = told;
     this.#delay = DELAY_MS;
     this.#following.state("online");
     this.#following.heard(
       position,
-      type === undefined || subject === undefined ? null : { type, subject, position, data },
+      type === undefined || subject === undefined ? null : { type, subject, position, time, data },
     );
   }
 

@@ -107,10 +107,11 @@ function Places({ console, person }: PlacesProps): JSX.Element {
     }
   }, [where, home]);
   const isOwn = "department" in where && where.department === person.department;
-  if (isOwn || where.page === "start") {
+  const isBoard = where.page === "board";
+  if (isOwn || isBoard || where.page === "start") {
     return (
       <DeskContext.Provider value={desk}>
-        <Department ticket={where.page === "ticket" ? where.ticket : null} />
+        <Department ticket={where.page === "ticket" ? where.ticket : null} isBoard={isBoard} />
       </DeskContext.Provider>
     );
   }

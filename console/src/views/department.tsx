@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { BoardPage } from "./board_page.tsx";
 import { useDesk } from "./context.ts";
 import { EVERYTHING_OPEN, type Filter } from "./list/filters.ts";
 import { ListPage } from "./list/list_page.tsx";
@@ -12,16 +13,23 @@ import { TicketPage } from "./ticket/ticket_page.tsx";
 
 interface Props {
   readonly ticket: string | null;
+  readonly isBoard: boolean;
 }
 
-export function Department({ ticket }: Props): JSX.Element {
+export function Department({ ticket, isBoard }: Props): JSX.Element {
   const { console } = useDesk();
   const [filter, setFilter] = useState<Filter>(EVERYTHING_OPEN);
   useNotices(console);
   return (
     <Shell setFilter={setFilter}>
       <Guard key={ticket ?? ""}>
-        {ticket === null ? <ListPage filter={filter} setFilter={setFilter} /> : <TicketPage id={ticket} />}
+        {isBoard ? (
+          <BoardPage />
+        ) : ticket === null ? (
+          <ListPage filter={filter} setFilter={setFilter} />
+        ) : (
+          <TicketPage id={ticket} />
+        )}
       </Guard>
     </Shell>
   );

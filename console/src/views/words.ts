@@ -4,6 +4,7 @@ import type { Language } from "../lifecycle/model.ts";
 
 export const WORDS = {
   tickets: { en: "Tickets", zh: "工单" },
+  board: { en: "Board", zh: "看板" },
   sign_in: { en: "Sign in", zh: "登录" },
   sign_in_again: { en: "Sign in again", zh: "重新登录" },
   signing_in: { en: "Signing in…", zh: "正在登录…" },
@@ -248,7 +249,12 @@ export type Values = Readonly<Record<string, unknown>>;
 
 /** Give the words for `word`, with `values` at the places that it names. */
 export function say(language: Language, word: Word, values: Values = {}): string {
-  return WORDS[word][language].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
+  return fill(WORDS[word][language], values);
+}
+
+/** Put values at the places that a text names. */
+export function fill(text: string, values: Values): string {
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
 }
 
 /** Tell whether there are words under a name that came from elsewhere. */

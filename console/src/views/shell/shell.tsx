@@ -41,6 +41,7 @@ export function Shell({ setFilter, children }: Props): JSX.Element {
         <Link to={listPath(person.department)} class="brand">
           {words("tickets")} <span class="department">{person.department}</span>
         </Link>
+        <Link to="/board">{words("board")}</Link>
         <button type="button" class="palette-button" onClick={() => setOpen("palette")}>
           {words("palette")} <kbd>Ctrl K</kbd>
         </button>

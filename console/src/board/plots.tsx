@@ -1,0 +1,152 @@
+/** The two kinds of plots: columns by day, and bars by name. Each is a picture with a name; its numbers stand in a table. */
+
+import type { JSX } from "preact";
+import { useLanguage } from "../views/preferences.ts";
+import { axisEnd, shortDay } from "./format.ts";
+
+const WIDTH = 720;
+const HEIGHT = 180;
+const LEFT = 56;
+const BOTTOM = 20;
+const TOP = 8;
+const DAYS_NAMED = 6; // under the axis, however many there are
+
+/** One value a day, in a colour of the style sheet. */
+export interface Series {
+  readonly name: string;
+  readonly values: readonly number[];
+  readonly tone: Tone;
+}
+
+export type Tone = "accent" | "good" | "warn" | "bad" | "quiet";
+
+interface ColumnsProps {
+  readonly label: string;
+  readonly days: readonly string[];
+  readonly series: readonly Series[];
+  readonly format?: (value: number) => string;
+}
+
+export function Columns({ label, days, series, format = String }: ColumnsProps): JSX.Element {
+  const end = axisEnd(Math.max(...series.flatMap(({ values }) => values), 1));
+  const group = (WIDTH - LEFT) / Math.max(1, days.length);
+  const width = Math.min(24, (group * 0.8) / series.length);
+  const height = (value: number): number => ((HEIGHT - TOP - BOTTOM) * value) / end;
+  return (
+    <figure class="plot">
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label}>
+        <Axis end={end} height={height} format={format} />
+        {days.map((day, index) => (
+          <g key={day}>
+            <title>{`${day}: ${series.map(({ name, values }) => `${name} ${format(values[index] ?? 0)}`).join(", ")}`}</title>
+            {series.map(({ name, values, tone }, place) => (
+              <rect
+                key={name}
+                class={`tone ${tone}`}
+                x={LEFT + group * index + place * width}
+                y={HEIGHT - BOTTOM - height(values[index] ?? 0)}
+                width={width * 0.9}
+                height={height(values[index] ?? 0)}
+              />
+            ))}
+          </g>
+        ))}
+        <DayNames days={days} group={group} />
+      </svg>
+      <Legend of={series} />
+    </figure>
+  );
+}
+
+interface AxisProps {
+  readonly end: number;
+  readonly height: (value: number) => number;
+  readonly format: (value: number) => string;
+}
+
+function Axis({ end, height, format }: AxisProps): JSX.Element {
+  return (
+    <g class="axis">
+      {[0, end / 2, end].map((value) => (
+        <g key={value}>
+          <line x1={LEFT} x2={WIDTH} y1={HEIGHT - BOTTOM - height(value)} y2={HEIGHT - BOTTOM - height(value)} />
+          <text x={LEFT - 6} y={HEIGHT - BOTTOM - height(value) + 4} text-anchor="end">
+            {format(value)}
+          </text>
+        </g>
+      ))}
+    </g>
+  );
+}
+
+function DayNames({ days, group }: { readonly days: readonly string[]; readonly group: number }): JSX.Element {
+  const language = useLanguage();
+  const every = Math.ceil(days.length / DAYS_NAMED);
+  return (
+    <g class="axis">
+      {days.map((day, index) =>
+        index % every === 0 ? (
+          <text key={day} x={LEFT + group * index} y={HEIGHT - 4}>
+            {shortDay(day, language)}
+          </text>
+        ) : null,
+      )}
+    </g>
+  );
+}
+
+function Legend({ of }: { readonly of: readonly Pick<Series, "name" | "tone">[] }): JSX.Element {
+  return (
+    <ul class="legend">
+      {of.map(({ name, tone }) => (
+        <li key={name}>
+          <svg viewBox="0 0 10 10" aria-hidden="true">
+            <rect class={`tone ${tone}`} width="10" height="10" />
+          </svg>
+          {name}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** One bar, of parts that stand beside each other. */
+export interface Bar {
+  readonly name: string;
+  readonly parts: readonly { readonly name: string; readonly value: number; readonly tone: Tone }[];
+}
+
+export function Bars({ label, bars }: { readonly label: string; readonly bars: readonly Bar[] }): JSX.Element {
+  const longest = Math.max(...bars.map(sumOf), 1);
+  const parts = bars[0]?.parts ?? [];
+  return (
+    <>
+      <ul class="bars" aria-label={label}>
+        {bars.map((bar) => (
+          <li key={bar.name}>
+            <span class="bar-name">{bar.name}</span>
+            <svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
+              {bar.parts.map(({ name, value, tone }, index) => (
+                <rect
+                  key={name}
+                  class={`tone ${tone}`}
+                  x={(sumOf({ parts: bar.parts.slice(0, index) }) / longest) * 100}
+                  width={(value / longest) * 100}
+                  height="10"
+                >
+                  <title>{`${name}: ${value}`}</title>
+                </rect>
+              ))}
+            </svg>
+            <span class="number">{sumOf(bar)}</span>
+          </li>
+        ))}
+      </ul>
+      {parts.length > 1 && <Legend of={parts} />}
+    </>
+  );
+}
+
+function sumOf({ parts }: Pick<Bar, "parts">): number {
+  return parts.reduce((sum, { value }) => sum + value, 0);
+}

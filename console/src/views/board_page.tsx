@@ -1,0 +1,31 @@
+/** The operations board, which is loaded when somebody goes there: most people never do. */
+
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { useDesk } from "./context.ts";
+import { useWords } from "./preferences.ts";
+import { Failure, useAttempt } from "./use_attempt.tsx";
+
+type Board = typeof import("../board/board.tsx")["OperationsBoard"];
+
+export function BoardPage(): JSX.Element {
+  const { console, person } = useDesk();
+  const words = useWords();
+  const { attempt, problem } = useAttempt();
+  const [Loaded, setLoaded] = useState<Board | null>(null);
+  useEffect(() => {
+    attempt(async () => {
+      const { OperationsBoard } = await import("../board/board.tsx");
+      setLoaded(() => OperationsBoard);
+    });
+  }, []);
+  if (Loaded !== null) {
+    return <Loaded console={console} person={person} />;
+  }
+  return (
+    <main class="page">
+      <p role="status">{words("loading")}</p>
+      <Failure problem={problem} />
+    </main>
+  );
+}

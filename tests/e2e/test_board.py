@@ -1,0 +1,105 @@
+"""The operations board in a real browser: its figures follow, and survive a reload and a restart of the service."""
+
+import asyncio
+import csv
+import io
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from tests.e2e.browser import violations
+from tests.e2e.console_site import running_consoles
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+HEAVY = ("serious", "critical")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory):
+    async with running_consoles(tmp_path_factory.mktemp("site"), departments=("sales", "tech", "service_desk")) as site:
+        yield site
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(shared):
+    yield shared
+    for context in shared.contexts:
+        await context.close()
+    shared.contexts.clear()
+
+
+async def board(site, department="sales", **options):
+    """The board of somebody who has just signed in."""
+    desk = await site.desk(**options)
+    await desk.sign_in(department)
+    await desk.page.get_by_role("link", name="Board").click()
+    await desk.page.locator("dl.totals").wait_for()
+    return desk
+
+
+def total(desk, name):
+    return desk.page.locator("dl.totals > div").filter(has_text=name).locator("dd")
+
+
+async def move(site, ticket, lane, name, **payload):
+    """Make a move in what the ticket shows now."""
+    seen = (await site.ask("sales", "GET", f"/api/tickets/{ticket}"))["version"]
+    body = {"lane": lane, "name": name, "seen": seen, **({"payload": payload} if payload else {})}
+    await site.ask(lane, "POST", f"/api/tickets/{ticket}/transitions", body)
+
+
+async def open_return(site):
+    """Open a ticket in which sales and tech have no part."""
+    listed = (await site.ask("service_desk", "GET", "/api/lifecycles"))["lifecycles"]
+    digest = next(one["digest"] for one in listed if one["lifecycle"] == "return-of-goods")
+    await site.ask("service_desk", "POST", "/api/tickets", {"title": "Not for sales", "lifecycle": digest})
+
+
+async def test_figures_follow_events_and_survive_a_reload_and_a_restart(site):
+    await open_return(site)
+    ticket = await site.ticket("Fibre for the corner shop")
+    desk = await board(site)
+    await expect(total(desk, "Open tickets")).to_have_text("1")
+    await move(site, ticket, "sales", "quote", price="10.00")
+    await move(site, ticket, "sales", "sign")
+    await expect(desk.page.get_by_role("list", name="Tickets by stage")).to_contain_text("Ready to start")
+    await move(site, ticket, "tech", "start")
+    await move(site, ticket, "sales", "withdraw")
+    await expect(desk.page.get_by_role("list", name="Obligations by age")).to_contain_text("Field engineering")
+
+    await desk.page.reload()
+    await expect(total(desk, "Open tickets")).to_have_text("1")
+    await asyncio.to_thread(site.service.kill)
+    await expect(desk.page.get_by_text("these are the figures of the last connection")).to_be_visible()
+    await asyncio.to_thread(site.service.start)
+    await site.ticket("Opened after the restart")
+    await expect(total(desk, "Open tickets")).to_have_text("2")
+    table = await figures(desk, "Flow by day")
+    assert (2, 0) == (sum(int(row["Opened"]) for row in table), sum(int(row["Ended"]) for row in table))
+    assert [] == desk.faults
+
+
+async def figures(desk, title):
+    """What the file of a part says."""
+    async with desk.page.expect_download() as saving:
+        await desk.page.get_by_role("button", name=f"CSV of {title}").click()
+    path = await (await saving.value).path()
+    return list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"))))
+
+
+@pytest.mark.parametrize(
+    ("locale", "scheme", "name"), [("en-GB", "light", "Operations board"), ("zh-CN", "dark", "运营看板")]
+)
+async def test_axe_finds_nothing_serious(site, locale, scheme, name):
+    await site.ticket("Something to count")
+    desk = await site.desk(color_scheme=scheme, locale=locale)
+    await desk.sign_in("sales")
+    await desk.page.goto(f"{desk.url}/board")
+    await desk.page.get_by_role("heading", name=name).wait_for()
+    await desk.page.locator("dl.totals").wait_for()
+    for summary in await desk.page.locator(".panel summary").all():
+        await summary.click()
+
+    assert [] == await violations(desk.page, *HEAVY)
+    assert [] == desk.faults
