@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from crdt_sync.domain.delivery import Conversation, DeliveryState
+from crdt_sync.domain.delivery import Conversation, DeliveryState, Window
 from crdt_sync.domain.ids import MessageId, TicketId
 
 
@@ -150,6 +150,14 @@ class OutboxStore(Protocol):
 
     async def amend_delivery(self, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
         """Move a row to a state, due at once, and tell whether it was in one of those before."""
+        ...
+
+    async def window(self, account: str) -> Window | None:
+        """Return what an account's platform allows, None where nobody has said that it sets a bound."""
+        ...
+
+    async def keep_window(self, account: str, window: Window | None) -> None:
+        """Keep what an account's platform allows, in the place of what was kept."""
         ...
 
     async def open_deliveries(self) -> Sequence[OpenDeliveries]:

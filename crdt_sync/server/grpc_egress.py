@@ -69,11 +69,12 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
                 accounts=request.accounts,
                 idempotent=request.idempotent_accounts,
                 in_flight_max=request.in_flight_max,
-                windows={
-                    one.account: Window(min(one.duration_ms, WINDOW_MS_MAX), one.parts_max or None)
-                    for one in request.windows
-                },
             )
+            windows = {
+                one.account: Window(min(one.duration_ms, WINDOW_MS_MAX), one.parts_max or None)
+                for one in request.windows
+            }
+            await self._outbox.keep_windows(claiming, windows)
             async for row in claiming:
                 heard, author = UNHEARD, ""
                 if not row.is_notice:  # of which nothing is a customer's to know, nor theirs to be told

@@ -25,8 +25,8 @@ PAGE_TICKETS_MAX = 100  # of one customer; who has more is asked for page by pag
 class Writing:
     """Whether an answer would be sent now. `closes_ms` and `left` are None where the platform sets no bound.
 
-    `known` tells whether the gateway of the account is there to say what its platform allows. `heard_ms` is when the
-    customer last wrote, in the platform's time; `sent` parts have been sent since, and `waiting` ones are to be.
+    `known` tells whether a gateway of the account has said that its platform sets one. `heard_ms` is when the customer
+    last wrote, in the platform's time; `sent` parts have been sent since, and `waiting` ones are to be.
     """
 
     known: bool
@@ -78,7 +78,7 @@ class Conversations:
         to = Conversation.read(await self._store.readable(row.subject))
         if to is None:
             return None
-        heard, window = await self._outbox.heard(row.id), self._outbox.window(to.account)
+        heard, window = await self._outbox.heard(row.id), await self._store.window(to.account)
         closes_ms = left = None
         if window is not None and heard.at_ms:
             closes_ms = heard.at_ms + window.duration_ms

@@ -110,9 +110,8 @@ class Outbox:
         accounts: Sequence[str],
         idempotent: Sequence[str],
         in_flight_max: int,
-        windows: Mapping[str, Window] | None = None,
     ) -> "Claiming":
-        """Begin to claim, for these accounts or for all that the token names. `windows` are what platforms allow.
+        """Begin to claim, for these accounts or for all that the token names.
 
         Raises:
             Forbidden: the caller is no gateway, may not write, or its token does not name an account.
@@ -132,8 +131,7 @@ class Outbox:
         wanted = tuple(accounts) or principal.accounts
         in_flight = min(in_flight_max or IN_FLIGHT_MAX, IN_FLIGHT_MAX)
         owner = f"{principal.actor}/{self._ids.uuid7()}"
-        allowed = {account: window for account, window in (windows or {}).items() if account in wanted}
-        claiming = Claiming(self, identity, owner, wanted, tuple(idempotent), in_flight, allowed)
+        claiming = Claiming(self, identity, owner, wanted, tuple(idempotent), in_flight)
         self._claimers[owner] = claiming
         return claiming
 
@@ -200,13 +198,19 @@ class Outbox:
             answers.append(posted)
         return UNHEARD
 
-    def window(self, account: str) -> Window | None:
-        """Return what an account's platform allows, as who claims here for it says; None while nobody does.
+    async def keep_windows(self, claiming: "Claiming", windows: Mapping[str, Window]) -> None:
+        """Keep what the platforms of the claimed accounts allow: whoever shows it may be another node.
 
-        Who claims from another node is not known: the two nodes differ then, and no answer depends on it.
+        Raises:
+            Unavailable: it was not kept.
+
         """
-        told = (claiming.windows[account] for claiming in self._claimers.values() if account in claiming.windows)
-        return next(told, None)
+        try:
+            for account in claiming.accounts:
+                if await self._store.window(account) != windows.get(account):
+                    await self._store.keep_window(account, windows.get(account))
+        except StoreUnavailable as error:
+            raise Unavailable("What platforms allow was not kept.", advice="Claim again in a moment.") from error
 
     async def author_name(self, message_: MessageId) -> str:
         """Return the name under which the customer knows who wrote an answer; empty if none is listed."""
@@ -288,9 +292,7 @@ class Claiming:
         accounts: tuple[str, ...],
         idempotent: tuple[str, ...],
         in_flight_max: int,
-        windows: Mapping[str, Window],
     ) -> None:
-        self.windows = windows
         self.owner = owner
         self.actor: ActorId = identity.principal.actor
         self.accounts = accounts

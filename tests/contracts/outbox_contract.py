@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from crdt_sync.domain.delivery import OPEN, DeliveryState
+from crdt_sync.domain.delivery import OPEN, DeliveryState, Window
 from crdt_sync.domain.ids import Position
 from crdt_sync.ports import Batch, Store, StoreConflict
 from crdt_sync.ports.outbox import Claimed, DeliveryChange, OutboxFilter
@@ -233,6 +233,12 @@ class OutboxContract:
         assert [] == await claimed(store, now_ms=1_000)
         with pytest.raises(StoreConflict):
             await changed(store, row, SENT)
+
+    async def test_what_an_accounts_platform_allows_is_what_was_said_last(self, store: Store):
+        assert await store.window("shop") is None
+        for window in (Window(48, 5), Window(72), None, Window(9, 1)):
+            await store.keep_window("shop", window)
+            assert (window, None) == (await store.window("shop"), await store.window("other"))
 
     async def test_whom_a_subject_stands_for_is_read_apart(self, store: Store):
         await store.commit(Batch(subjects=[subject("chat:1")]))

@@ -41,9 +41,10 @@ async def hear(world, who, text="hello", **more):
     return made.ticket
 
 
-def claim(world, **windows):
-    asked = {"accounts": (), "idempotent": (), "in_flight_max": 10}
-    return world.outbox.claim(Identity(GATEWAY, None), **asked, windows=windows)
+async def claim(world, **windows):
+    claiming = world.outbox.claim(Identity(GATEWAY, None), accounts=(), idempotent=(), in_flight_max=10)
+    await world.outbox.keep_windows(claiming, windows)
+    return claiming
 
 
 async def test_an_agent_is_told_until_when_and_how_often_a_customer_may_be_answered(world):
@@ -51,10 +52,10 @@ async def test_an_agent_is_told_until_when_and_how_often_a_customer_may_be_answe
     ticket = await hear(world, "chen", sent_at_ms=heard_ms)
     assert Writing(False, True, heard_ms, 0, 0) == await world.conversations.writing(SALES, ticket)
 
-    claiming = claim(world, shop=Window(48 * HOUR_MS, 2), other=Window(1, 1))
+    claiming = await claim(world, shop=Window(48 * HOUR_MS, 2), other=Window(1, 1))
     closes_ms = heard_ms + 48 * HOUR_MS
     assert Writing(True, True, heard_ms, 0, 0, closes_ms, 2) == await world.conversations.writing(SALES, ticket)
-    assert world.outbox.window("other") is None, "the token does not name it"
+    assert await world.store.window("other") is None, "the token does not name it"
     for text in ("one", "two"):
         await world.tickets.post_message(SALES, ticket, text=text)
     assert Writing(True, False, heard_ms, 0, 2, closes_ms, 0) == await world.conversations.writing(SALES, ticket)
@@ -69,12 +70,17 @@ async def test_an_agent_is_told_until_when_and_how_often_a_customer_may_be_answe
     world.clock.advance(1)
     assert not (await world.conversations.writing(SALES, ticket)).may_write
     await claiming.close()
-    assert not (await world.conversations.writing(SALES, ticket)).known
+    other = await World.start(world.store, others=["support-only"], service_desk=DESK, clock=world.clock)
+    assert await world.conversations.writing(SALES, ticket) == await other.conversations.writing(SALES, ticket)
+    assert (await other.conversations.writing(SALES, ticket)).known, "also on a node from which nobody claims"
+    await (await claim(other)).close()
+    await other.stop()
+    assert not (await world.conversations.writing(SALES, ticket)).known, "the platform sets no bound any more"
 
 
 async def test_where_a_customer_has_not_written_or_there_is_no_chat_nothing_is_bound(world):
     ticket = await hear(world, "chen", kind="system")
-    claiming = claim(world, shop=Window(48 * HOUR_MS, 2))
+    claiming = await claim(world, shop=Window(48 * HOUR_MS, 2))
     assert Writing(True, True, None, 0, 0) == await world.conversations.writing(SALES, ticket)
     assert await world.conversations.writing(SALES, (await world.opened()).id) is None
     await claiming.close()

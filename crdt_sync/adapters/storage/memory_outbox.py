@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from crdt_sync.adapters.storage.outbox_rows import place
-from crdt_sync.domain.delivery import OPEN, DeliveryState
+from crdt_sync.domain.delivery import OPEN, DeliveryState, Window
 from crdt_sync.domain.ids import TicketId
 from crdt_sync.ports import StoreUnavailable
 from crdt_sync.ports.outbox import (
@@ -25,6 +25,7 @@ class MemoryOutbox:
 
     def __init__(self) -> None:
         self._deliveries: dict[str, StoredDelivery] = {}
+        self._windows: dict[str, Window | None] = {}
         self._closed = False
 
     async def claim(self, asked: Claim) -> Claimed:
@@ -94,6 +95,16 @@ class MemoryOutbox:
             return False
         self._deliveries[id_] = replace(row, state=after, due_ms=0)
         return True
+
+    async def window(self, account: str) -> Window | None:
+        """Find it by the account."""
+        self._check_open()
+        return self._windows.get(account)
+
+    async def keep_window(self, account: str, window: Window | None) -> None:
+        """Put it there."""
+        self._check_open()
+        self._windows[account] = window
 
     async def open_deliveries(self) -> Sequence[OpenDeliveries]:
         """Look through all of them."""

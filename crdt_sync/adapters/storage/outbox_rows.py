@@ -1,7 +1,7 @@
 """What is to be sent, as statements on a connection. It begins and commits nothing."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from crdt_sync.adapters.storage import bulk, service_position, tables
 from crdt_sync.adapters.storage.database import Database
-from crdt_sync.domain.delivery import OPEN, DeliveryState
+from crdt_sync.domain.delivery import OPEN, DeliveryState, Window
 from crdt_sync.domain.ids import TicketId
 from crdt_sync.domain.message import PARTS_MAX
 from crdt_sync.ports.outbox import (
@@ -256,6 +256,14 @@ def _lead(connection: Connection, lanes: Collection[tuple[str, str]]) -> None:
         connection.execute(_LEAD, [{"of": account, "to": conversation} for account, conversation in sorted(lanes)])
 
 
+def keep_window(connection: Connection, *, account: str, window: Window | None) -> None:
+    """Delete and insert under the lock of commits: two nodes may be told at once."""
+    service_position.touch(connection)
+    connection.execute(delete(tables.windows).where(tables.windows.c.account == account))
+    if window is not None:
+        connection.execute(insert(tables.windows).values(account=account, **asdict(window)))
+
+
 def _as_seen(change: DeliveryChange) -> ColumnElement[bool]:
     seen = change.before
     return and_(
@@ -311,6 +319,17 @@ class OutboxQueries:
     async def amend_delivery(self, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
         """Change the one row."""
         return await self._database.write(partial(amend, id_=id_, before=before, after=after))
+
+    async def window(self, account: str) -> Window | None:
+        """Read the one row."""
+        kept = tables.windows.c
+        found = select(kept.duration_ms, kept.parts_max).where(kept.account == account)
+        row = await self._database.read(lambda connection: connection.execute(found).first())
+        return Window(*row) if row is not None else None
+
+    async def keep_window(self, account: str, window: Window | None) -> None:
+        """Change the one row."""
+        await self._database.write(partial(keep_window, account=account, window=window))
 
     async def open_deliveries(self) -> Sequence[OpenDeliveries]:
         """Look through what is open."""

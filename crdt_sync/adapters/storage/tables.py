@@ -229,6 +229,15 @@ outbox = Table(
     Index("outbox_notices", "account", "conversation", "place", sqlite_where=SENT_NOTICE, postgresql_where=SENT_NOTICE),
 )
 
+# What the platforms of accounts allow, as their gateways have said; no row where there is no bound.
+windows = Table(
+    "windows",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("parts_max", BigInteger),
+)
+
 # The positions of notices that were settled long ago and deleted: every position stands somewhere, or it is missing.
 pruned_notices = Table(
     "pruned_notices",
