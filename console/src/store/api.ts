@@ -36,6 +36,11 @@ export class Api {
     return good(await this.#once(path, asked));
   }
 
+  /** End the session that the browser's cookie names, whether or not it still gives tokens. */
+  async endSession(): Promise<void> {
+    await reached(fetch(`${this.#origin}/api/session`, { method: "DELETE" }));
+  }
+
   async #once(path: string, { method = "GET", body, content, accept }: Asked): Promise<Response> {
     const headers = new Headers({ authorization: `Bearer ${await this.#session.token()}` });
     if (accept !== undefined) {

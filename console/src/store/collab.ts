@@ -67,7 +67,7 @@ export class Collab {
       WebSocketPolyfill: Counted,
       delay: 500,
       minDelay: 500,
-      maxDelay: 15_000,
+      maxDelay: 5_000,
       // What was queued offline stands in the documents, and goes out with the answer to the service's step 1.
       onOpen: () => {
         this.#socket["messageQueue"] = [];

@@ -104,7 +104,11 @@ class PersonConsole implements Console {
       token,
       begin: () => this.#begin(),
       heard: (position, event) => this.#heard(position, event),
-      state: (status) => this.connection.set({ status, problem: null }),
+      state: (status) => {
+        if (this.connection.snapshot().status !== status) {
+          this.connection.set({ status, problem: null });
+        }
+      },
       refused: (code, message) => this.#stop(code, message),
       tokenRefused: () => keeper.refused(),
       unknownPosition: () => tickets.distrust(),
@@ -181,7 +185,7 @@ class PersonConsole implements Console {
   }
 
   async signOut({ forget }: { readonly forget: boolean }): Promise<void> {
-    await this.#desk.api.ask("/api/session", { method: "DELETE" }).catch(() => undefined); // offline, it ends by itself
+    await this.#desk.api.endSession().catch(() => undefined); // offline, it ends by itself
     await this.close();
     this.#keeper.signOut();
     if (forget) {
@@ -296,7 +300,7 @@ function opening(lifecycle: Lifecycle, { actor, department, roles }: Person): Re
     lane: lifecycle.control.id as LaneId,
     name: OPENING_NAME,
     actor,
-    roles,
+    roles: roles.filter((role) => lifecycle.openBy.includes(role)),
     after: [],
     lifecycle: lifecycle.digest,
     payload: null,

@@ -3,7 +3,7 @@
 import { StoreError } from "./types.ts";
 
 const DELAY_MS = 500;
-const DELAY_MS_MAX = 15_000;
+const DELAY_MS_MAX = 5_000;
 const TOKEN_CODES = [4401, 4501];
 const FORBIDDEN = 4403;
 

@@ -1,7 +1,7 @@
 /** The tickets whose documents are open in this page: those that somebody looks at, and those with work to deliver. */
 
 import type { Desk, TabMessage } from "./desk.ts";
-import { Derived } from "./observable.ts";
+import { Derived, remembered } from "./observable.ts";
 import { Ticket } from "./ticket.ts";
 import type { Saved, TicketId } from "./types.ts";
 
@@ -148,10 +148,15 @@ export class OpenTickets {
     const all = [...this.#open.values()].map((ticket) => ticket.view.snapshot().saved);
     const is = (here: Saved["here"]): boolean => all.some((saved) => saved.here === here);
     const stored = is("saving") ? "saving" : "saved";
-    return {
-      here: is("failed") ? "failed" : stored,
-      waiting: all.reduce((sum, { waiting }) => sum + waiting, 0),
-      refused: all.reduce((sum, { refused }) => sum + refused, 0),
-    };
+    return this.#sum(
+      is("failed") ? "failed" : stored,
+      all.reduce((sum, { waiting }) => sum + waiting, 0),
+      all.reduce((sum, { refused }) => sum + refused, 0),
+    );
   }
+
+  /** The same object as long as nothing of it changes. */
+  readonly #sum = remembered(
+    (here: Saved["here"], waiting: number, refused: number): Saved => ({ here, waiting, refused }),
+  );
 }

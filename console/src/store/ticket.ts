@@ -99,7 +99,7 @@ export class Ticket implements OpenTicket {
       lane: lane as LaneId,
       name,
       actor,
-      roles,
+      roles: claimed(roles, spec.by),
       after: frontierOf(fold),
       lifecycle: lifecycle.digest,
       payload: sealed?.digest ?? null,
@@ -339,6 +339,12 @@ export class Ticket implements OpenTicket {
   #edit(edit: Edit): KeptEdit {
     return { ...edit, ticket: this.id, id: freshId() };
   }
+}
+
+/** No more roles are claimed than the move takes: what is taken back of the others does not refuse it. */
+function claimed(held: readonly string[], by: readonly string[]): readonly string[] {
+  const needed = held.filter((role) => by.includes(role));
+  return needed.length > 0 ? needed : held;
 }
 
 /** What a part calls itself whose content is of this type; anything may be sent as a file. */

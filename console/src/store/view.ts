@@ -62,8 +62,10 @@ export function undelivered(log: Y.Doc, talk: Y.Doc | null, submit: Y.Doc, actor
 
 /** Return every transition of the view as people expect to read it; clocks may be wrong, and decide nothing. */
 export function historyOf(fold: Fold, waiting: ReadonlySet<string>, actor: string): readonly Step[] {
-  const { status } = fold.state();
-  return [...status]
+  const { status, ticket } = fold.state();
+  // The opening belongs to no lane, so the fold has no status of it.
+  const opening = ticket === null || !fold.has(ticket) ? [] : [[ticket, { status: "effective" }] as const];
+  return [...opening, ...[...status].filter(([id]) => id !== ticket)]
     .map(([id, found]): Step => {
       const { lane, name, actor: by, roles, at } = fold.transition(id);
       const delivery = waiting.has(id) ? "here" : "saved";
