@@ -209,6 +209,49 @@ async def test_departments_that_are_not_ones_own_are_not_shown(site):
     await sales.page.locator(".shell").wait_for()
 
 
+async def test_two_at_one_computer_never_see_each_others_forms_and_drafts(site):
+    ticket = await site.ticket("One computer")
+    await site.ask("sales", "PATCH", f"/api/tickets/{ticket}/forms/sales", {"note": "Margin is 40 %."})
+    desk = await site.desk()
+    await desk.sign_in("sales")
+    await desk.open("One computer")
+    await expect(desk.page.get_by_label("Internal notes: Sales")).to_have_value("Margin is 40 %.\n")
+    await desk.page.get_by_label("Answer the customer").fill("A draft of sales")
+    await desk.page.get_by_label("Menu of sales").click()
+    await desk.page.get_by_role("button", name="Sign out", exact=True).click()
+
+    await desk.sign_in("tech")
+    await desk.open("One computer")
+    await expect(desk.page.get_by_label("Internal notes: Field engineering")).to_have_value("")
+    await expect(desk.page.get_by_label("Answer the customer")).to_have_value("")
+    assert "Margin" not in await desk.page.content()
+
+
+async def test_identity_providers_are_offered_by_name_and_a_refusal_is_told(site):
+    desk = await site.desk()
+    provider = {"name": "firm", "label": {"en": "The Firm"}, "url": "/api/session/providers/firm"}
+    told = {"session": None, "ways": {"password": False, "development": [], "providers": [provider]}}
+    await desk.context.route("**/api/session", lambda route: route.fulfill(json=told))
+    await desk.page.goto(f"{site.service.http}/console/sales?refused=provider_denied")
+    link = desk.page.get_by_role("link", name="Sign in with The Firm")
+    await expect(link).to_have_attribute("href", "/api/session/providers/firm?next=%2Fconsole%2Fsales")
+    await expect(desk.page.get_by_role("alert")).to_contain_text("provider_denied")
+
+
+async def test_console_of_another_lifecycle_needs_no_other_program(tmp_path):
+    settings = {"CRDT_SYNC_LIFECYCLE": "support-only"}
+    async with running_consoles(tmp_path, departments=("support",), settings=settings) as site:
+        await site.ticket("我的订单在哪里？", "support")
+        desk = await site.desk(locale="zh-CN")
+        await desk.sign_in("support")
+        await desk.open("我的订单在哪里？")
+        await desk.stage("待回复")
+        await desk.move("回复")
+        await expect(desk.page.locator(".lane.own .value")).to_have_text("已回复")
+        await desk.stage("处理中")
+        assert [] == desk.faults
+
+
 async def test_who_signs_out_and_forgets_leaves_nothing_behind(site):
     await site.ticket("Not for the next one")
     sales = await site.desk()

@@ -17,6 +17,10 @@ export const WORDS = {
   name: { en: "Name", zh: "用户名" },
   password: { en: "Password", zh: "密码" },
   sign_in_with: { en: "Sign in with {name}", zh: "使用 {name} 登录" },
+  sign_in_refused: {
+    en: "That sign-in came to nothing ({code}). Try again, or ask whoever runs this service.",
+    zh: "登录未成功（{code}）。请重试，或联系服务管理员。",
+  },
   development: { en: "Development: enter as", zh: "开发环境：以此身份进入" },
   of_department: { en: "{actor} of {department}", zh: "{department} 的 {actor}" },
   no_ways: { en: "This service offers no way to sign in.", zh: "此服务没有可用的登录方式。" },
@@ -113,6 +117,10 @@ export const WORDS = {
   menu: { en: "Menu of {actor}", zh: "{actor} 的菜单" },
   notify: { en: "Show notifications on the desktop", zh: "显示桌面通知" },
   notify_body: { en: "{count} unread", zh: "{count} 条未读" },
+  dropped: {
+    en: "Save what a restore of the server left out ({count})",
+    zh: "保存服务器恢复时未包含的内容（{count} 项）",
+  },
   back: { en: "Back to the list", zh: "返回列表" },
 
   absent: { en: "This ticket is not here, or not for you.", zh: "找不到此工单，或您无权查看。" },

@@ -7,6 +7,7 @@ import { forget } from "../kept.ts";
 import { type Preferences, prefer, preferences, useWords } from "../preferences.ts";
 import { go } from "../router.tsx";
 import { useReadable } from "../use.ts";
+import { Dropped } from "./dropped.tsx";
 import { mayAskToNotify } from "./notices.ts";
 
 const LANGUAGES = { en: "English", zh: "中文" };
@@ -65,6 +66,7 @@ export function Menu({ showKeys }: { readonly showKeys: () => void }): JSX.Eleme
             {words("notify")}
           </button>
         )}
+        <Dropped />
         <button type="button" onClick={showKeys}>
           {words("keys")}
         </button>

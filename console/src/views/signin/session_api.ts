@@ -1,5 +1,6 @@
 /** The service's `/api/session`: which ways of signing in there are, and going one of them. The cookie is the browser's. */
 
+import type { Language } from "../../lifecycle/model.ts";
 import type { Person } from "../../store/types.ts";
 import { StoreError } from "../../store/types.ts";
 
@@ -9,9 +10,11 @@ export interface Developer {
   readonly roles: readonly string[];
 }
 
+/** Somebody else who says who a person is; `url` is where its sign-in begins. */
 export interface Provider {
   readonly name: string;
-  readonly title: string;
+  readonly label: Partial<Record<Language, string>>;
+  readonly url: string;
 }
 
 export interface Ways {
@@ -38,9 +41,14 @@ export function signInAsDeveloper(development: string): Promise<Person> {
   return ask<Person>("POST", { development });
 }
 
-/** The address at which a provider's sign-in begins; it comes back to `/`. */
-export function providerPath(provider: Provider): string {
-  return `/api/session/oidc/${encodeURIComponent(provider.name)}`;
+/** The address at which a provider's sign-in begins; it comes back to the page that is open. */
+export function providerPath({ url }: Provider): string {
+  return `${url}?next=${encodeURIComponent(location.pathname)}`;
+}
+
+/** Why a provider's sign-in came to nothing, as the service writes it into the address; null if nobody came from one. */
+export function refusedCode(): string | null {
+  return new URLSearchParams(location.search).get("refused");
 }
 
 async function ask<T>(method: "GET" | "POST", body?: unknown): Promise<T> {

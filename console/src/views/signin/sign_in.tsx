@@ -3,13 +3,14 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Person, Problem } from "../../store/types.ts";
-import { useWords } from "../preferences.ts";
+import { useLanguage, useWords } from "../preferences.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
 import {
   type Developer,
   offered,
   type Provider,
   providerPath,
+  refusedCode,
   signInAsDeveloper,
   signInWithPassword,
   type Ways,
@@ -25,11 +26,13 @@ interface Props {
 export function SignIn({ done }: Props): JSX.Element {
   const words = useWords();
   const ways = useWays(done);
+  const refused = refusedCode();
   const { attempt, problem, isBusy } = useAttempt();
   const enter = (signIn: () => Promise<Person>): void => attempt(async () => done(await signIn()));
   return (
     <div class="sign-in">
       <h1>{words("sign_in")}</h1>
+      {refused !== null && <p role="alert">{words("sign_in_refused", { code: refused })}</p>}
       {ways === null && <p role="status">{words("loading")}</p>}
       {ways !== null && !("password" in ways) && <p role="status">{words("service_away")}</p>}
       {ways !== null && "password" in ways && (
@@ -95,9 +98,10 @@ function PasswordForm({ isBusy, enter, problem }: FormProps): JSX.Element {
 
 function ProviderLink({ provider }: { readonly provider: Provider }): JSX.Element {
   const words = useWords();
+  const language = useLanguage();
   return (
     <a class="button" href={providerPath(provider)}>
-      {words("sign_in_with", { name: provider.title })}
+      {words("sign_in_with", { name: provider.label[language] ?? provider.name })}
     </a>
   );
 }

@@ -5,6 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Digest } from "../../lifecycle/ids.ts";
 import type { Media, OpenTicket } from "../../store/types.ts";
 import { useWords } from "../preferences.ts";
+import { saveFile } from "../save_file.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
 
 /** What a browser draws and never runs; anything else is a download. */
@@ -55,7 +56,7 @@ function Content({ ticket, type, title, media }: ContentProps): JSX.Element {
   useEffect(() => () => (url === null ? undefined : URL.revokeObjectURL(url)), [url]);
   const download = (): void =>
     attempt(async () => {
-      save(await ticket.media(media.digest), title);
+      saveFile(await ticket.media(media.digest), title);
     });
   return (
     <figure class="attachment">
@@ -90,14 +91,4 @@ function Sound({ url, title }: PlayedProps): JSX.Element {
 function Film({ url, title }: PlayedProps): JSX.Element {
   // biome-ignore lint/a11y/useMediaCaption: what a customer filmed has no captions
   return <video controls src={url} aria-label={title} />;
-}
-
-/** Hand a content to the browser as a download, whatever it says that it is. */
-function save(content: Blob, name: string): void {
-  const url = URL.createObjectURL(new Blob([content], { type: "application/octet-stream" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser may still be reading it
 }
