@@ -136,6 +136,10 @@ conformance: setup node-modules ## Run unmodified clients in Node against the se
 console: setup node-modules ## Check the TypeScript of console, and that it agrees with Python
 	@$(BIN)/pytest tests/console
 
+.PHONY: screens
+screens: setup ## Take the pictures of docs/screens anew; needs Chromium and a Chinese font
+	@$(BIN)/python -m tests.e2e.screens
+
 .PHONY: node-modules
 node-modules: setup $(NODE_STAMPS) ## Install the Yjs clients that the conformance tests drive, and the console's tools
 

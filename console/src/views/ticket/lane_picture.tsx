@@ -7,9 +7,9 @@ import type { Move } from "../../store/types.ts";
 import { useLanguage, useWords } from "../preferences.ts";
 import { type Arrow, layoutOf, membersOf, type Placed } from "./lane_layout.ts";
 
-const WIDTH = 124;
+const WIDTH = 110;
 const HEIGHT = 30;
-const GAP_X = 28;
+const GAP_X = 24;
 const GAP_Y = 14;
 
 interface Props {
