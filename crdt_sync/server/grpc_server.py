@@ -23,7 +23,7 @@ from crdt_sync.rpc.ticketsync.v1 import (
 )
 from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.grpc_calls import Room
-from crdt_sync.server.grpc_decoding import DecodingInterceptor
+from crdt_sync.server.grpc_decoding import GRPC_MESSAGE_BYTES_MAX, DecodingInterceptor
 from crdt_sync.server.grpc_egress import EgressServicer
 from crdt_sync.server.grpc_events import EventServicer
 from crdt_sync.server.grpc_ingress import IngressServicer
@@ -46,8 +46,8 @@ HEALTH_INTERVAL_S = 5.0  # for those who watch; who asks gets an answer of now
 
 OPTIONS: list[tuple[str, int]] = [
     ("grpc.so_reuseport", 0),  # else a busy port would be shared silently
-    ("grpc.max_receive_message_length", limits.FRAME_BYTES_MAX + 64 * 1024),  # one full update, and what names it
-    ("grpc.max_send_message_length", limits.FRAME_BYTES_MAX + 64 * 1024),
+    ("grpc.max_receive_message_length", GRPC_MESSAGE_BYTES_MAX + limits.MIB),  # the library refuses without a code
+    ("grpc.max_send_message_length", GRPC_MESSAGE_BYTES_MAX),
     ("grpc.max_metadata_size", 16 * 1024),  # a token of 8 KiB, and as much beside it
     ("grpc.max_concurrent_streams", 1000),  # of one caller's connection
     ("grpc.keepalive_time_ms", 30_000),  # below the minute after which common proxies forget a silent connection

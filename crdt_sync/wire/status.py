@@ -22,6 +22,7 @@ GrpcStatus = Literal[
     "RESOURCE_EXHAUSTED",
     "UNAVAILABLE",
     "INTERNAL",
+    "UNIMPLEMENTED",
 ]
 
 
@@ -58,6 +59,7 @@ BY_CODE: dict[str, Status] = {  # where a wire tells apart what one type of erro
     "session_expired": Status(401, "UNAUTHENTICATED", 4501),  # a token that was good at the handshake
     "key_withdrawn": Status(401, "UNAUTHENTICATED", 4501),  # of an open session: with 4401 clients would stay away
     "media_awaited": Status(404, "FAILED_PRECONDITION", 4504),  # a gateway knows it so from what will never be there
+    "unknown_method": Status(404, "UNIMPLEMENTED", 4404),  # gRPC's own word for a call that a server does not have
     "protocol": Status(400, "INVALID_ARGUMENT", 1002),  # RFC 6455's own two, for who breaks it
     "not_utf8": Status(400, "INVALID_ARGUMENT", 1007),
     "token_late": Status(401, "UNAUTHENTICATED", 4501),  # a slow line is no wrong token: providers 2 end with 4401

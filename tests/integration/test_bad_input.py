@@ -194,7 +194,7 @@ async def test_a_collab_frame_that_names_no_document_closes_its_socket(running, 
         (pb.ClientFrame(), (grpc.StatusCode.INVALID_ARGUMENT, "malformed")),
         (pb.ClientFrame(document="d"), (grpc.StatusCode.INVALID_ARGUMENT, "malformed")),
         (pb.ClientFrame(document="d" * 300, open=pb.Open()), (grpc.StatusCode.INVALID_ARGUMENT, "malformed")),
-        (update_frame("d", TOO_LARGE + b"\x00" * 65_536), (grpc.StatusCode.RESOURCE_EXHAUSTED, "")),
+        (update_frame("d", TOO_LARGE + b"\x00" * 65_536), (grpc.StatusCode.RESOURCE_EXHAUSTED, "frame_size")),
     ],
     ids=range(4),
 )

@@ -39,6 +39,7 @@ def test_no_close_code_is_4408():
         (errors.Unauthenticated("x", code="session_expired"), 401, "UNAUTHENTICATED", 4501),
         (errors.Unauthenticated("x", code="token_late"), 401, "UNAUTHENTICATED", 4501),
         (errors.Unauthenticated("x", code="key_withdrawn"), 401, "UNAUTHENTICATED", 4501),
+        (errors.NotFound("x", code="unknown_method"), 404, "UNIMPLEMENTED", 4404),
         (Violation("x"), 400, "INVALID_ARGUMENT", 1002),
         (Violation("x", code="not_utf8"), 400, "INVALID_ARGUMENT", 1007),
         (errors.Forbidden("x"), 403, "PERMISSION_DENIED", 4403),
