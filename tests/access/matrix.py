@@ -340,5 +340,6 @@ EXPORTS = (
     Export("admin access limit", NO_TICKET),
     Export("admin access restore", NO_TICKET),
     Export("admin access rotate-key", NO_TICKET),
+    Export("admin sign-ins", NO_TICKET),
     Export("admin audit", "names of documents that were refused, and to whom, on the operator's own terminal"),
 )

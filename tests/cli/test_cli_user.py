@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from crdt_sync.adapters.passwords import Argon2Passwords
 from crdt_sync.cli import user
 from crdt_sync.cli.main import app
-from tests.cli.test_cli_access import SOON_S, closed
+from tests.cli.test_cli_access import SOON_S, admin, closed
 from tests.server.conftest import run_service
 
 PASSWORD = "correct horse battery"
@@ -104,6 +104,21 @@ async def test_another_password_and_another_department_end_what_was_before(runni
     got = (await running.http.post("/api/session/token")).json()
     assert ("tech", ["tech", "tech_lead"]) == (got["department"], got["roles"])
     assert "password_wrong" == await sign_in(running)
+
+
+async def test_the_operator_reads_who_came_in(running):
+    await add(running)
+    await sign_in(running)
+    await running.http.delete("/api/session")
+    await sign_in(running)
+    data = running.service.settings.data
+    shown = await asyncio.to_thread(admin, data, "sign-ins")
+
+    last, first = shown.output.splitlines()
+    assert " 'ann' of 'sales' by password from " in last
+    assert ", until " in last
+    assert ", signed out " in first
+    assert "" == (await asyncio.to_thread(admin, data, "sign-ins", "--actor", "bob")).output
 
 
 @pytest.mark.parametrize(
