@@ -18,6 +18,7 @@ from crdt_sync.errors import TicketSyncError
 from gateway.bootstrap import Gateway
 from gateway.channels.web import FRAME_BYTES_MAX
 from gateway.health import Health
+from gateway.metrics import MetricsPage
 from gateway.settings import GatewaySettings
 from gateway.widget.transport import VisitorTransport
 
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _serve(settings: GatewaySettings, host: str, port: int) -> None:
     gateway = Gateway(settings)
+    page = MetricsPage(gateway.counts, settings.metrics)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -59,7 +61,7 @@ async def _serve(settings: GatewaySettings, host: str, port: int) -> None:
 
     # No access log: the platforms put the customer's id into the query.
     config = uvicorn.Config(
-        Starlette(routes=[*gateway.app.routes, *Health(gateway.check).routes()], lifespan=lifespan),
+        Starlette(routes=[*gateway.app.routes, *Health(gateway.check).routes(), *page.routes()], lifespan=lifespan),
         access_log=False,
         log_level="warning",
         lifespan="on",

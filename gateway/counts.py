@@ -12,6 +12,7 @@ class Counts:
 
     def __init__(self) -> None:
         self._counter: Counter[str] = Counter()
+        self._levels: dict[str, int] = {}
 
     def add(self, name: str, count: int = 1) -> None:
         """`name` happened `count` more times."""
@@ -19,11 +20,15 @@ class Counts:
 
     def show(self, name: str, value: int) -> None:
         """`name` is `value` now, such as an age or a state; names of this kind are never added to."""
-        self._counter[name] = value
+        self._levels[name] = value
 
     def __getitem__(self, name: str) -> int:
-        return self._counter[name]
+        return self._levels.get(name, self._counter[name])
 
     def all(self) -> Mapping[str, int]:
         """A copy of every count."""
         return dict(self._counter)
+
+    def levels(self) -> Mapping[str, int]:
+        """A copy of how things stand."""
+        return dict(self._levels)

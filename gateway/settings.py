@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from crdt_sync.errors import Malformed
 from crdt_sync.references import Secret
 from gateway.accounts import Account
+from gateway.metrics import Readers
 
 FILE = Path("crdt-sync.toml")
 _PREFIX = "gateway_"
@@ -30,6 +31,8 @@ class GatewaySettings(BaseSettings):
 
     core: str = Field("127.0.0.1:50051", pattern=r"^(unix:\S+|\S+:[0-9]{1,5})$")
     """HOST:PORT of the service's gRPC, or unix:PATH of its socket."""
+    metrics: Readers = "local"
+    """Who may read `/metrics` of a gateway of its own: programs of this machine, `all` who reach the port, `nobody`."""
     core_certificate: FilePath | None = None
     """Whom to trust that it is the service, in PEM; the calls are encrypted then, else not."""
     core_token: Secret

@@ -59,6 +59,10 @@ class Telemetry:
         """Read these levels at every scrape, in the thread of the caller of `render`."""
         self._registry.register(_LevelCollector(levels))
 
+    def show_also(self, numbers: Collector) -> None:
+        """Show somebody else's numbers on the same page."""
+        self._registry.register(numbers)
+
     def refused(self, wire: Wire, code: str, count: int = 1) -> None:
         """Count refusals."""
         self._refusals.labels(wire, code).inc(count)

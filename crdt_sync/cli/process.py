@@ -19,6 +19,7 @@ from crdt_sync.server.bootstrap import Service
 from crdt_sync.server.keys import development_key
 from crdt_sync.server.settings import Settings
 from gateway.bootstrap import Gateway
+from gateway.metrics import CountsCollector
 from gateway.settings import GatewaySettings
 
 GATEWAY_TOKEN_TTL_MS = 3_600_000  # made anew for each call, so it only has to outlive one
@@ -42,6 +43,7 @@ async def running(settings: Settings, *, gateway: Mapping[str, object] | None = 
             await part.start()
             stack.push_async_callback(part.stop)
             service.channels.app = part.app
+            service.telemetry.show_also(CountsCollector(part.counts))
         yield service
 
 

@@ -81,6 +81,7 @@ class Service:
         settings.check_exposure()
         self.settings = settings
         self.channels = Channels()
+        self.telemetry = Telemetry()
         self.sessions: Sessions | None = None  # how people sign in; nobody does without tokens
         self.port = settings.port
         self.grpc_port = settings.grpc_port
@@ -161,7 +162,7 @@ class Service:
         store = self._store = await self._open(settings)
         lifecycles = self._lifecycles = await _load_lifecycles(store, sources)
         ids = SystemIds(clock)
-        telemetry = Telemetry()
+        telemetry = self.telemetry
         secret = local_secret(settings.data / SUBJECT_KEY_FILE)
         audit = self._audit = Audit(telemetry, clock, secret)
         standing = Standing(store)

@@ -100,7 +100,8 @@ def test_busy_port_ends_in_one_sentence(monkeypatch, tmp_path, capsys):
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 async def test_signal_ends_the_process_in_order(tmp_path, signal_number):
-    async with process(tmp_path, 1) as (running, _):
+    async with process(tmp_path, 1) as (running, url), httpx.AsyncClient(trust_env=False) as client:
+        assert "crdt_sync_gateway_events_total" in (await client.get(httpx.URL(url).join("/metrics"))).text
         running.send_signal(signal_number)
         async with asyncio.timeout(20):
             await running.wait()
