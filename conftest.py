@@ -13,6 +13,14 @@ structlog.configure(
     ]
 )
 
+# A worker takes a file whole. Begun last, one that takes minutes would run alone while the others have nothing to do.
+LONG = ("tests/integration/test_gateway_kill.py",)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest; the others keep their order."""
+    items.sort(key=lambda item: item.nodeid.partition("::")[0] not in LONG)
+
 
 def _refuse_skip(report):
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true":
