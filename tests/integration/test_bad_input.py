@@ -42,6 +42,7 @@ from tests.access.wires import (
     update_frame,
 )
 from tests.adapters.test_lifecycle_files import BROKEN
+from tests.counted import refused
 from tests.gateway.platform import Platform, Post, notice
 from tests.gateway.rig import account
 from tests.server.conftest import run_service
@@ -141,7 +142,8 @@ async def lifecycle_of(running, ticket):
 )
 async def test_a_sync_socket_is_closed_with_the_code_of_what_was_wrong(running, frame, expected):
     document = f"ticket/{await running.ticket()}/card"
-    async with bystander(running, document), sync_socket(running, document, running.token()) as socket:
+    counted = refused(running, ("sync", expected[1]))
+    async with bystander(running, document), counted, sync_socket(running, document, running.token()) as socket:
         await socket.hear(ysync.Step1)
         await socket.say(frame)
         assert expected == await socket.end()
@@ -160,7 +162,7 @@ async def test_undecodable_bytes_are_kept_for_whoever_looks_into_it(running):
 async def test_a_collab_document_is_closed_and_the_others_of_its_socket_are_not(running, body):
     ticket = await running.ticket()
     bad, good = f"ticket/{ticket}/card", f"ticket/{ticket}/form/sales"
-    async with bystander(running, bad), collab_socket(running) as socket:
+    async with bystander(running, bad), refused(running, ("collab", "malformed")), collab_socket(running) as socket:
         for document in (bad, good):
             await socket.say(hocuspocus.encode_token(document.encode(), running.token(), PROVIDER))
             await socket.hear(hocuspocus.Authenticated)
@@ -183,7 +185,8 @@ async def test_a_collab_document_is_closed_and_the_others_of_its_socket_are_not(
 )
 async def test_a_collab_frame_that_names_no_document_closes_its_socket(running, frame, expected):
     document = f"ticket/{await running.ticket()}/card"
-    async with bystander(running, document), collab_socket(running) as socket:
+    counted = refused(running, ("collab", expected[1]))
+    async with bystander(running, document), counted, collab_socket(running) as socket:
         await socket.say(frame)
         assert expected == await socket.end()
 
@@ -200,7 +203,8 @@ async def test_a_collab_frame_that_names_no_document_closes_its_socket(running, 
 )
 async def test_a_grpc_frame_that_is_none_ends_its_stream(running, frame, expected):
     document = f"ticket/{await running.ticket()}/card"
-    async with bystander(running, document), grpc_stream(running, running.token()) as stream:
+    counted = refused(running, ("grpc", expected[1]))
+    async with bystander(running, document), counted, grpc_stream(running, running.token()) as stream:
         await stream.say(frame)
         assert expected == await stream.end()
 
@@ -215,7 +219,11 @@ async def test_a_grpc_frame_that_is_none_ends_its_stream(running, frame, expecte
 async def test_a_bad_update_closes_its_document_and_not_its_stream(running, update, status, code):
     ticket = await running.ticket()
     bad, good = f"ticket/{ticket}/card", f"ticket/{ticket}/form/sales"
-    async with bystander(running, bad), grpc_stream(running, running.token()) as stream:
+    async with (
+        bystander(running, bad),
+        refused(running, ("grpc", code)),
+        grpc_stream(running, running.token()) as stream,
+    ):
         await stream.say(open_frame(bad), open_frame(good))
         for _ in (bad, good):
             await stream.hear("opened")
@@ -230,7 +238,7 @@ async def test_a_bad_update_closes_its_document_and_not_its_stream(running, upda
 async def test_bytes_that_are_no_protobuf_end_their_call_alone(running):
     document = f"ticket/{await running.ticket()}/card"
     call = running.channel.unary_unary("/ticketsync.v1.TicketService/Get")
-    async with bystander(running, document):
+    async with bystander(running, document), refused(running, ("grpc", "malformed")):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(b"\xff\xff\xff", metadata=running.metadata(), timeout=20)
     assert grpc.StatusCode.INVALID_ARGUMENT is caught.value.code()
@@ -250,7 +258,7 @@ async def test_bytes_that_are_no_protobuf_end_their_call_alone(running):
 )
 async def test_a_body_that_does_not_fit_is_a_problem_document(running, body, status, code):
     document = f"ticket/{await running.ticket()}/card"
-    async with bystander(running, document):
+    async with bystander(running, document), refused(running, ("http", code)):
         headers = running.headers() | {"content-type": "application/json"}
         answer = await running.http.post("/api/tickets", content=body, headers=headers)
         assert (status, code) == (answer.status_code, answer.json()["code"])
@@ -275,7 +283,8 @@ async def test_a_document_that_cannot_be_is_told_apart_from_one_that_may_come(ru
     ticket = await running.ticket()
     async with bystander(running, f"ticket/{ticket}/card"):
         document = name.replace("{ticket}", ticket)
-        assert code == await WIRES[wire](running, document, running.token(), EMPTY, [])
+        async with refused(running, (wire, code)):
+            assert code == await WIRES[wire](running, document, running.token(), EMPTY, [])
 
 
 def bad_tokens(running):
