@@ -75,6 +75,19 @@ class Broken:
 Body = Token | Join | Part | StateVector | Change | Awareness | PresenceQuery | Answered | Broken
 
 
+def size_of(body: Body) -> int:
+    """Return how many bytes of the client's a body holds."""
+    match body:
+        case Change() | Awareness() | Broken():
+            return len(body.data)
+        case StateVector():
+            return len(body.state_vector)
+        case Token():
+            return len(body.token)
+        case _:
+            return 0
+
+
 @dataclass(slots=True)  # not frozen, as `Change`
 class Inbound:
     """One thing that a client said about one document."""

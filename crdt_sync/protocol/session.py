@@ -284,8 +284,10 @@ class Session:
                 return [Authenticate(subscription.key, body.token)]
             if isinstance(body, said.Join) and self._principal is not None:
                 return self._open(subscription, self._principal)
+            if self._principal is not None and not self.dialect.token_per_document:  # nothing else will open it
+                return self.denied(subscription.key, subscription.denial or _not_open())
         subscription.queued.append(inbound)
-        subscription.queued_bytes += max(_size(body), WAITING_BYTES_MIN)
+        subscription.queued_bytes += max(said.size_of(body), WAITING_BYTES_MIN)
         if subscription.stage is Stage.OPENING:  # what was written offline may be many messages
             counted = [subscription]
             fits = (
@@ -372,16 +374,8 @@ class Session:
         return [Refusal(document, error.code, self._principal), _close(error)]
 
 
-def _size(body: said.Body) -> int:
-    match body:
-        case said.Change() | said.Awareness() | said.Broken():
-            return len(body.data)
-        case said.StateVector():
-            return len(body.state_vector)
-        case said.Token():
-            return len(body.token)
-        case _:
-            return 0
+def _not_open() -> Malformed:
+    return Malformed("Nothing is said of a document before it is opened.", code="not_open", advice="Open it first.")
 
 
 def _never_filled() -> Malformed:

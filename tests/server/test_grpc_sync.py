@@ -16,6 +16,7 @@ from crdt_sync.server.grpc_dialect import GrpcDialect
 from crdt_sync.server.grpc_sync import Stream, SyncServicer
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.wire import limits
+from tests.counted import refused
 from tests.fakes import CountingMeter
 from tests.grpc_ends import Ending
 from tests.server.fakes import FakeAuthenticator, FakeConnections, audit
@@ -278,6 +279,39 @@ def test_every_status_of_an_acknowledgement_is_that_of_some_error():
         ServiceError: pb.ACK_STATUS_UNAVAILABLE,
     } == told
     assert set(pb.AckStatus.values()) - {pb.ACK_STATUS_UNSPECIFIED} == set(told.values())
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        change("a", update_of("x")),
+        pb.ClientFrame(document="a", step1=b"\x00"),
+        pb.ClientFrame(document="a", awareness=b"\x00"),
+    ],
+    ids=["update", "step 1", "presence"],
+)
+async def test_what_is_said_of_a_document_before_it_is_opened_is_refused_and_it_may_open(running, frame):
+    talking = Talking(running.channel, running.metadata())
+    for _ in range(2):
+        async with refused(running, ("grpc", "not_open")):
+            await talking.say(frame)
+            closed = await talking.hear("closed")
+            assert ("a", "not_open") == (closed.document, closed.closed.code)
+    await talking.say(opening("a"))
+
+    assert "a" == (await talking.hear("opened")).document
+    talking.call.cancel()
+
+
+async def test_a_document_that_was_denied_is_denied_again_to_who_goes_on(running):
+    document, talking = "ticket/" + "a" * 52 + "/card", Talking(running.channel, running.metadata())
+    await talking.say(opening(document))
+    told = [(await talking.hear("closed")).closed.code]
+    await talking.say(change(document, update_of("x")))
+    told.append((await talking.hear("closed")).closed.code)
+
+    assert ["not_there_yet"] * 2 == told
+    talking.call.cancel()
 
 
 async def test_a_message_has_so_many_frames(running):
