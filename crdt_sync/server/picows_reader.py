@@ -19,7 +19,7 @@ from crdt_sync.wire.websocket import Violation
 READ_BUFFER_BYTES = 2048  # picows' least; a socket holds one only while a frame is under way
 KEPT_BUFFER_BYTES_MAX = 64 * 1024  # a buffer only grows, so one that grew beyond is thrown away with its reader
 
-_TOO_BIG = 1009
+_NOT_UTF8, _TOO_BIG = 1007, 1009
 _HANDSHAKE = (
     b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -161,7 +161,9 @@ def _append_to(found: list[tuple[int, bool, bytes]]) -> Sink:
 def _failure_of(said: bytes) -> Exception:
     """Return why picows would close: it says so in a close frame of its own."""
     code = int.from_bytes(said[2:4], "big")
-    return websocket.too_large() if code == _TOO_BIG else Violation(said[4:].decode(errors="replace"))
+    if code == _TOO_BIG:
+        return websocket.too_large()
+    return Violation(said[4:].decode(errors="replace"), code="not_utf8" if code == _NOT_UTF8 else None)
 
 
 def _nobody(opcode: int, fin: bool, payload: bytes) -> None:

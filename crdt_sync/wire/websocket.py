@@ -18,10 +18,10 @@ NO_CODE = 1005  # never on the wire: the close frame was empty
 
 CONTROL_BYTES_MAX = 125  # RFC 6455, 5.5
 REASON_BYTES_MAX = CONTROL_BYTES_MAX - 2  # beside the close code
+FIN = 0x80  # in the first byte of a message's last frame
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 _KEY_BYTES = 16
-_FIN = 0x80
 
 
 class Violation(Malformed):
@@ -50,10 +50,10 @@ def frame(payload: bytes, opcode: int = BINARY) -> bytes:
     """Return a whole message in one frame, unmasked as a server's are."""
     size = len(payload)
     if size < 126:
-        return bytes((_FIN | opcode, size)) + payload
+        return bytes((FIN | opcode, size)) + payload
     if size < 65_536:
-        return struct.pack("!BBH", _FIN | opcode, 126, size) + payload
-    return struct.pack("!BBQ", _FIN | opcode, 127, size) + payload
+        return struct.pack("!BBH", FIN | opcode, 126, size) + payload
+    return struct.pack("!BBQ", FIN | opcode, 127, size) + payload
 
 
 def close_frame(code: int, reason: str) -> bytes:

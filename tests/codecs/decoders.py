@@ -29,8 +29,9 @@ from crdt_sync.protocol.yjs_dialect import YjsDialect
 from crdt_sync.replica import websocket_link
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.server.grpc_dialect import GrpcDialect
-from crdt_sync.wire import awareness, cloudevents, hocuspocus, lib0, ysync
+from crdt_sync.wire import awareness, cloudevents, hocuspocus, lib0, websocket, ysync
 from tests.codecs import differential
+from tests.server.fakes import masked
 
 VECTORS = Path(__file__).parents[2] / "proto" / "vectors"
 CLIENT_ID = 7
@@ -274,6 +275,21 @@ def _grpc_seeds() -> list[bytes]:
 SOME_ID = "a" * 52
 _NO_ENCODER = "it is only read here; yrs, or the client's library, writes it"
 
+
+def _frame_seeds() -> list[bytes]:
+    text = "签 🧵".encode()
+    return [
+        masked(b""),
+        masked(text, websocket.TEXT),
+        masked(b"x" * 126),
+        masked(b"?", websocket.PING) + masked(b"", websocket.PONG),
+        masked(text[:4], websocket.TEXT, fin=False) + masked(b"?", websocket.PING) + masked(text[4:], 0),
+        masked(b"", websocket.CLOSE),
+        masked(b"\x03\xe8" + text, websocket.CLOSE) + masked(b"unheard"),
+        *(masked(code.to_bytes(2, "big"), websocket.CLOSE) for code in (1000, 1003, 1007, 1014, 3000, 4999)),
+    ]
+
+
 DECODERS = {
     "primitives": Decoder(
         ("wire.lib0.var_uint_at", "wire.lib0.var_int_at", "wire.lib0.var_bytes_at", "wire.lib0.var_string_at"),
@@ -368,5 +384,25 @@ DECODERS = {
         lambda: _vectors("hocuspocus"),
         None,
         "it says what a frame means; the frame itself is `hocuspocus`",
+    ),
+    "websocket frames": Decoder(
+        (
+            "server.picows_reader.PicowsReader.feed",
+            "server.websockets_reader.WebsocketsReader.feed",
+            "wire.websocket.Message.take",
+            "wire.websocket.close_code",
+            "wire.websocket.text_of",
+        ),
+        differential.framed,
+        _frame_seeds,
+        None,
+        "clients write frames, by a mask that is not kept; the service writes others",
+    ),
+    "websocket key": Decoder(
+        ("wire.websocket.accept",),
+        lambda data: websocket.accept(data.decode("latin-1")),
+        lambda: [b"dGhlIHNhbXBsZSBub25jZQ=="],
+        None,
+        "it is answered with a digest",
     ),
 }

@@ -15,15 +15,23 @@ from tests.codecs.decoders import DECODERS
 from tests.codecs.properties import hold
 
 SOURCES = Path(__file__).parents[2] / "crdt_sync"
-NAMED_SO = re.compile(r"decode\w*|unseal|parse|read_\w+|(var_\w+|any|end)_at|Reader")
-WHERE = ("wire", "documents", "domain", "protocol", "replica", "server/grpc_dialect.py")
+NAMED_SO = re.compile(
+    r"decode\w*|unseal|parse|read_\w+|(var_\w+|any|end)_at|Reader|feed|take|accept|close_code|text_of"
+)
+WHERE = (
+    *("wire", "documents", "domain", "protocol", "replica"),
+    *("server/grpc_dialect.py", "server/picows_reader.py", "server/websockets_reader.py"),
+)
 OTHERWISE = {
+    "documents.card.CardDocument.take": "takes a lane, no bytes",
     "documents.document.Document.load": "its name says nothing, so it is named here",
+    "domain.access.take": "says who may take a lane",
     "domain.lifecycle.node.Reader": "reads files of the operator; tests/adapters has hostile ones",
     "domain.lifecycle.spec.parse": "reads files of the operator; tests/adapters has hostile ones",
     "protocol.dialect.Dialect.decode": "the contract of the three dialects",
     "protocol.session.Session.read_only": "reads nothing",
     "replica.view.decoded": "passes records to domain.message.decode",
+    "replica.view.text_of": "shows a message that was read",
 }
 MEMORY_MAX, MEMORY_A_BYTE_MAX = 256 * 1024, 512
 HUGE = bytes.fromhex("ffffffffffffff0f")  # the largest integer of lib0: whatever is announced with it is not there

@@ -8,6 +8,7 @@ from crdt_sync.server import picows_reader
 from crdt_sync.server.frame_readers import choose
 from crdt_sync.wire import limits
 from crdt_sync.wire.websocket import Violation
+from tests.codecs.differential import Hearing
 from tests.server.fakes import masked
 
 FRAMES = [
@@ -79,8 +80,25 @@ async def test_a_close_frame_of_one_socket_is_not_the_next_ones(readers):
         *(masked(b"", bits=bits) for bits in (1, 2, 4)),
         masked(b"", 9, fin=False),
         masked(b"x" * 126, 9),
+        b"\x82\xfe\0\3" + b"\0" * 7,
+        b"\x82\xff" + (200).to_bytes(8, "big"),
+        b"\x82\xff" + (2**64 - 1).to_bytes(8, "big"),
+        b"\x89\xff" + limits.FRAME_BYTES_MAX.to_bytes(8, "little"),
     ],
-    ids=["unmasked", "opcode 3", "opcode 11", "rsv3", "rsv2", "rsv1", "fragmented ping", "long ping"],
+    ids=[
+        "unmasked",
+        "opcode 3",
+        "opcode 11",
+        "rsv3",
+        "rsv2",
+        "rsv1",
+        "fragmented ping",
+        "long ping",
+        "long form",
+        "longer form",
+        "64 bits",
+        "oversize ping",
+    ],
 )
 async def test_no_frame_is_a_violation_after_those_before_it(readers, data):
     found = []
@@ -88,6 +106,17 @@ async def test_no_frame_is_a_violation_after_those_before_it(readers, data):
         readers.take().feed(masked(b"before") + data, lambda *frame: found.append(frame))
 
     assert ("protocol", [(2, True, b"before")]) == (caught.value.code, found)
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [(b"x", "protocol"), (b"\0\1", "protocol"), (b"\x13\x88", "protocol"), (b"\x03\xe8\xff", "not_utf8")],
+)
+async def test_a_close_frame_that_is_none_has_its_code_whoever_finds_it(readers, payload, code):
+    hearing = Hearing(readers.take())
+    hearing.hear(masked(payload, 8))
+
+    assert ([], code) == (hearing.said, hearing.refused.code)
 
 
 async def test_an_oversize_frame_is_refused_by_its_head_alone(readers):
