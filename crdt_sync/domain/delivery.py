@@ -69,6 +69,11 @@ class Conversation:
         return cls(**json.loads(readable)) if readable else None
 
 
+SESSION_OVER = frozenset({"session_ended", "session_human"})
+"""Events by which a channel says that nothing may be written until the other side writes again: the platform has ended
+the session, or a person serves it at the platform itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """How long after the other side's last message one may write, and how many parts until they write again."""
@@ -92,6 +97,13 @@ def outgoing(posted: Message) -> tuple[tuple[int, Part], ...]:
     if not by_agent and (posted.kind, posted.author) != ("system", SERVICE_AUTHOR):
         return ()
     return tuple((index, part) for index, part in enumerate(posted.parts) if part["type"] != "event")
+
+
+def session_over(posted: Message) -> str:
+    """Return the event by which a message of a channel says that the session is over, empty if it does not."""
+    first = posted.parts[0]
+    told = posted.kind == "system" and posted.origin is not None and first["type"] == "event"
+    return first["event"] if told and first["event"] in SESSION_OVER else ""
 
 
 def as_fate(text: str | None) -> Fate | None:

@@ -81,4 +81,5 @@ def _told(writing: Writing) -> dict[str, object]:
         "waiting": writing.waiting,
         "closes_at": None if writing.closes_ms is None else instant(writing.closes_ms),
         "left": writing.left,
+        "over": writing.over or None,
     }

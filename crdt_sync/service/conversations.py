@@ -26,7 +26,8 @@ class Writing:
     """Whether an answer would be sent now. `closes_ms` and `left` are None where the platform sets no bound.
 
     `known` tells whether a gateway of the account has said that its platform sets one. `heard_ms` is when the customer
-    last wrote, in the platform's time; `sent` parts have been sent since, and `waiting` ones are to be.
+    last wrote, in the platform's time; `sent` parts have been sent since, and `waiting` ones are to be. `over` is the
+    event by which the platform has ended the session since, empty if it has not.
     """
 
     known: bool
@@ -36,6 +37,7 @@ class Writing:
     waiting: int
     closes_ms: int | None = None
     left: int | None = None
+    over: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,11 @@ class Conversations:
             closes_ms = heard.at_ms + window.duration_ms
             left = None if window.parts_max is None else max(0, window.parts_max - heard.sent_since - heard.waiting)
         may_write = (closes_ms is None or self._outbox.clock.now_ms() <= closes_ms) and left != 0
+        may_write = may_write and not heard.over
         heard_ms = heard.at_ms or None
-        return Writing(window is not None, may_write, heard_ms, heard.sent_since, heard.waiting, closes_ms, left)
+        return Writing(
+            window is not None, may_write, heard_ms, heard.sent_since, heard.waiting, closes_ms, left, heard.over
+        )
 
     async def replies(self, principal: Principal, ticket: TicketId | None) -> Sequence[ReadyReply]:
         """Return the replies of the caller's department, for a ticket with the names that they leave open.

@@ -16,7 +16,7 @@ from crdt_sync.documents.rules import Scalar
 from crdt_sync.domain import access, message, transition
 from crdt_sync.domain.access import GATEWAY, Principal
 from crdt_sync.domain.canonical import dumps
-from crdt_sync.domain.delivery import Conversation, DeliveryState, Fate, as_fate
+from crdt_sync.domain.delivery import SESSION_OVER, Conversation, DeliveryState, Fate, as_fate
 from crdt_sync.domain.ids import ActorId, MessageId, Role, TicketId
 from crdt_sync.domain.message import Message, MessageKind, Part
 from crdt_sync.domain.service_desk import Rule
@@ -128,9 +128,16 @@ class Ingest:
         stored = await desk.store.message(id_)
         return (stored.ticket, stored.record) if stored is not None else None
 
+    @property
+    def _brings_back(self) -> bool:
+        """Tell whether it opens a ticket, or a closed one again: not what is told of a conversation that is over."""
+        events = [part["event"] for part in self.arrival.parts[:1] if part["type"] == "event"]
+        over = self.arrival.kind == "system" and not SESSION_OVER.isdisjoint(events)
+        return not self.arrival.about and not over
+
     async def _receive(self, desk: Desk, draft: Draft, live: LiveTicket) -> None:
         """Decide who is given the conversation, if it begins or comes back, and what the customer is told."""
-        if self._opening is not None or (live.is_closed and not self.arrival.about):
+        if self._opening is not None or (live.is_closed and self._brings_back):
             self._given = await self.reception.give(self._rule, live, self._party, desk.store, draft)
             if self._given is not None and self._opening is None:
                 self.builds_on = (live.card_room,)
@@ -157,7 +164,7 @@ class Ingest:
             raise Forbidden("The conversation holds as many messages as it may.", code="too_many")
         if self._opening is not None:
             self._open(desk, draft, live, self._opening)
-        elif live.is_closed and not arrival.about:
+        elif live.is_closed and self._brings_back:
             reopening = self._reopening(draft, live)
             assert reopening is not None, "prepare chose a fresh ticket where none can be reopened"
             draft.admit(live, reopening, arrival.trace)
@@ -227,8 +234,10 @@ class Ingest:
             newest = bound
         if newest is not None:
             live = await desk.get(newest)
-            if not live.is_closed or self._reopening(draft, live) is not None:
+            if not (live.is_closed and self._brings_back) or self._reopening(draft, live) is not None:
                 return live
+        if not self._brings_back:
+            raise NotFound("There is no such conversation.", code="no_conversation")
         self._subject = subject
         lifecycle = self.reception.lifecycle(self._rule)
         self._opening = transition.make(

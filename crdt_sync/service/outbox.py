@@ -15,7 +15,7 @@ import structlog
 
 from crdt_sync.domain import access, message
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.delivery import OPEN, DeliveryState, Window, delivery_id, outgoing
+from crdt_sync.domain.delivery import OPEN, DeliveryState, Window, delivery_id, outgoing, session_over
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ActorId, MessageId, TicketId
 from crdt_sync.domain.message import Message
@@ -45,12 +45,13 @@ _log = structlog.get_logger(__name__)
 class Heard(NamedTuple):
     """When the customer last wrote, in the platform's time; how many parts were sent since, and how many are to be.
 
-    All are 0 if nobody wrote.
+    All are 0 if nobody wrote. `over` is the event by which the platform has ended the session since, empty if none.
     """
 
     at_ms: int
     sent_since: int
     waiting: int
+    over: str = ""
 
 
 UNHEARD = Heard(0, 0, 0)
@@ -186,6 +187,7 @@ class Outbox:
     async def heard(self, ticket: TicketId) -> Heard:
         """Return when the customer last wrote, and what became of the parts since. Raises `StoreUnavailable`."""
         answers: list[Message] = []
+        over = ""
         for stored in reversed(await self._store.messages(ticket)):
             posted = message.decode(stored.record.encode())
             assert isinstance(posted, Message), "the journal holds admitted messages only"
@@ -194,9 +196,10 @@ class Outbox:
                 parts = [await self._store.delivery(id_) for id_ in ids[-SENT_COUNTED_MAX:]]
                 states = [part.state for part in parts if part is not None]
                 waiting = sum(state in OPEN for state in states)
-                return Heard(posted.at, states.count(DeliveryState.SENT), waiting)
+                return Heard(posted.at, states.count(DeliveryState.SENT), waiting, over)
             answers.append(posted)
-        return UNHEARD
+            over = over or session_over(posted)
+        return UNHEARD._replace(over=over)
 
     async def keep_windows(self, claiming: "Claiming", windows: Mapping[str, Window]) -> None:
         """Keep what the platforms of the claimed accounts allow: whoever shows it may be another node.

@@ -29,6 +29,8 @@ from gateway.channels.tencent import SECONDS, Seal
 
 _ID = re.compile(r"[!-~]{1,128}")
 _FROM_CUSTOMER, _FROM_AGENT = 3, 5  # `origin`; 4 is the platform itself
+# `change_type`: somebody takes the session in WeCom itself, is given it there, ends it, or takes it back.
+_SESSIONS = {1: "session_human", 2: "session_human", 3: "session_ended", 4: "session_human"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class WeCom:
             sent_at=message.sent_s * 1000,
         )
         parts = _parts(message)
-        event = _text(message.content.get("event_type")) if message.type == "event" else ""
+        event = _event(message)
         failed = _text(message.content.get("fail_msgid")) if event == "msg_send_fail" else ""
         if failed:
             envelope.delivery.CopyFrom(DeliveryNotice(message=failed, state="failed"))
@@ -169,6 +171,15 @@ def _parts(message: _Message) -> list[Part]:
             return _texts("\n".join(filter(None, (_text(content.get(name)) for name in ("title", "desc", "url")))))
         case _:
             return []
+
+
+def _event(message: _Message) -> str:
+    """What happened, empty if it is no event; a session's change is named by what it means for who would answer."""
+    event = _text(message.content.get("event_type")) if message.type == "event" else ""
+    change = message.content.get("change_type")
+    if event == "session_status_change" and isinstance(change, int):
+        return _SESSIONS.get(change, event)
+    return event
 
 
 def _texts(text: str) -> list[Part]:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery
 from gateway.channels.wecom import WeCom, peer
-from gateway.outbound import Dead, Limits, Outcome, Sent, Window
-from gateway.platforms.http import Answer, CallFailed, NoAnswer, PlatformHttp
+from gateway.outbound import Dead, Limits, Outcome, RetryLater, Sent, Window, WindowClosed
+from gateway.platforms.http import Answer, CallFailed, NoAnswer, PlatformHttp, Refused
 from gateway.platforms.outcomes import failed, said_by_id, text_of
 from gateway.platforms.tencent import TencentApi
 from gateway.platforms.tencent_media import WECOM_FORMS
@@ -22,6 +22,8 @@ _CLOSED: Mapping[str, str] = {
     "errcode_95013": "session_ended",
     "errcode_95018": "session_state",
 }
+_BY_INTERFACE, _QUEUED = 1, 2  # `service_state`; 0 is a session that nobody has yet, in which one may write, too
+_STATES: Mapping[int, str] = {3: "session_human", 4: "session_ended"}
 
 
 def wecom_api(http: PlatformHttp, origin: str, corp_id: str, secret: Callable[[], str], clock: Clock) -> TencentApi:
@@ -74,11 +76,34 @@ class WeComSender:
         # At most 32 bytes of letters, digits, `_` and `-`, and the same at each attempt.
         message_id = hashlib.sha256(delivery.id.encode()).hexdigest()[:32]
         body = {"touser": customer, "open_kfid": source, "msgid": message_id, **said}
+        outcome = await self._attempt(body)
+        if outcome == WindowClosed("session_state"):
+            session = {"open_kfid": source, "external_userid": customer}
+            return await self._refusal(session) or await self._attempt(body)
+        return outcome
+
+    async def _attempt(self, body: Mapping[str, object]) -> Outcome:
         try:
             answer = await self._api.call("/cgi-bin/kf/send_msg", body)
         except CallFailed as error:
             return failed(error, _CLOSED)
-        return Sent(answer.text("msgid") or message_id)
+        return Sent(answer.text("msgid") or str(body["msgid"]))
+
+    async def _refusal(self, session: Mapping[str, object]) -> Outcome | None:
+        """Take a session over that waits for somebody of the corporation; say why not, if it cannot be.
+
+        It is our agent who answers now. A session that a person has in WeCom, or that has ended, stays what it is.
+        """
+        try:
+            state = (await self._api.call("/cgi-bin/kf/service_state/get", session)).number("service_state")
+            if state != _QUEUED:
+                return WindowClosed(_STATES.get(state, "session_state"))
+            await self._api.call("/cgi-bin/kf/service_state/trans", {**session, "service_state": _BY_INTERFACE})
+        except Refused as error:
+            return WindowClosed("session_state") if error.retry_ms is None else failed(error, _CLOSED)
+        except CallFailed as error:
+            return RetryLater(error.code)  # whatever became of it, nothing was sent
+        return None
 
     async def close(self) -> None:
         """Nothing of its own: the gateway closes the connections that all accounts share."""

@@ -64,6 +64,8 @@ class WeComServer:
         self.sent: dict[str, dict[str, object]] = {}
         self.attempts = 0
         self.shelf = MediaShelf()
+        self.states: dict[str, int] = {}  # of customers' sessions; one may write in 0 and 1
+        self.transfers: list[dict[str, object]] = []
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -72,6 +74,8 @@ class WeComServer:
             Route("/cgi-bin/gettoken", self._gettoken),
             Route("/cgi-bin/kf/sync_msg", self._sync_msg, methods=["POST"]),
             Route("/cgi-bin/kf/send_msg", self._send_msg, methods=["POST"]),
+            Route("/cgi-bin/kf/service_state/get", self._get_state, methods=["POST"]),
+            Route("/cgi-bin/kf/service_state/trans", self._trans_state, methods=["POST"]),
             Route("/cgi-bin/media/get", self._media_get),
             Route("/cgi-bin/media/upload", self._media_upload, methods=["POST"]),
         ]
@@ -114,5 +118,20 @@ class WeComServer:
         self.attempts += 1
         if refusal := self._refusal(request):
             return refusal
+        if self.states.get(body["touser"], 0) > 1:
+            return JSONResponse({"errcode": 95018, "errmsg": "invalid service state"})
         self.sent.setdefault(body["msgid"], body)
         return JSONResponse({"errcode": 0, "errmsg": "ok", "msgid": body["msgid"]})
+
+    async def _get_state(self, request: Request) -> JSONResponse:
+        body = await request.json()
+        told = {"errcode": 0, "errmsg": "ok", "service_state": self.states.get(body["external_userid"], 0)}
+        return self._refusal(request) or JSONResponse(told)
+
+    async def _trans_state(self, request: Request) -> JSONResponse:
+        body = await request.json()
+        self.transfers.append(body)
+        if refusal := self._refusal(request):
+            return refusal
+        self.states[body["external_userid"]] = body["service_state"]
+        return JSONResponse({"errcode": 0, "errmsg": "ok"})

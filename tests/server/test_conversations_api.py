@@ -38,7 +38,7 @@ async def test_what_stands_beside_a_conversation(desk):
     await answer(desk, one, TEXT)
     await claim.read()
     told = {"known": True, "may_write": False, "heard_at": "1970-01-01T00:00:01.000Z", "sent": 0, "waiting": 1}
-    closes = {"closes_at": "1970-01-01T01:00:01.000Z", "left": 4}
+    closes = {"closes_at": "1970-01-01T01:00:01.000Z", "left": 4, "over": None}
     assert {"writing": told | closes} == await get(f"tickets/{one}/writing")
     claim.cancel()
     assert {"writing": None} == await get(f"tickets/{await desk.ticket()}/writing")

@@ -78,6 +78,19 @@ async def test_an_agent_is_told_until_when_and_how_often_a_customer_may_be_answe
     assert not (await world.conversations.writing(SALES, ticket)).known, "the platform sets no bound any more"
 
 
+@pytest.mark.parametrize("event", ["session_ended", "session_human"])
+async def test_nobody_may_write_after_the_platform_ended_the_session_until_the_customer_writes_again(world, event):
+    ticket = await hear(world, "chen")
+    over = ({"type": "event", "event": event},)
+    assert ticket == await hear(world, "chen", event, kind="system", parts=over)
+
+    told = await world.conversations.writing(SALES, ticket)
+    assert (False, event) == (told.may_write, told.over)
+    await hear(world, "chen", "again")
+    told = await world.conversations.writing(SALES, ticket)
+    assert (True, "") == (told.may_write, told.over)
+
+
 async def test_where_a_customer_has_not_written_or_there_is_no_chat_nothing_is_bound(world):
     ticket = await hear(world, "chen", kind="system")
     claiming = await claim(world, shop=Window(48 * HOUR_MS, 2))

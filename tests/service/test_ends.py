@@ -59,6 +59,20 @@ async def test_the_other_side_is_told_of_the_end_by_the_commit_that_makes_it(wor
     )
 
 
+async def test_the_end_of_a_session_enters_the_ticket_that_is_there_and_opens_and_reopens_none(world):
+    over = {"kind": "system", "parts": ({"type": "event", "event": "session_ended"},)}
+    (early,) = await ingest(world, arrival("k0", **over))
+    assert ("rejected", "no_conversation") == (early.status, early.code)
+    ticket = await chat(world)
+    await close(world, ticket)
+    (made,) = await ingest(world, arrival("k2", **over))
+
+    assert ("accepted", ticket) == (made.status, made.ticket)
+    assert "closed" == (await world.tickets.get(SALES, ticket)).lanes["case"]
+    (again,) = await ingest(world, arrival("k3"))
+    assert "accepted" == again.status
+
+
 async def test_who_cannot_hear_of_it_is_told_nothing(world):
     await close(world, await chat(world, hears_events=False))
 

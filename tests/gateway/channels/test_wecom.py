@@ -118,6 +118,14 @@ def event(name, **fields):
     return envelope(origin=4, msgtype="event", event=content, external_userid=None)
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [(1, "session_human"), (3, "session_ended"), (9, "session_status_change"), ("3", "session_status_change")],
+)
+def test_a_change_of_the_session_is_named_by_what_it_means(change, expected):
+    assert expected == event("session_status_change", change_type=change).system.event
+
+
 def test_event_is_a_system_notice_in_the_customers_conversation():
     written = event("enter_session")
     assert ("enter_session", "kf1/wm-1") == (written.system.event, written.conversation)

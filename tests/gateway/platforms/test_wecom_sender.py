@@ -68,6 +68,33 @@ async def test_error_code_decides_what_becomes_of_it(server, sender, errcode, ou
     assert {} == server.sent
 
 
+async def test_a_session_that_waits_for_somebody_is_taken_over_by_who_answers(server, sender):
+    server.states["wm/1"] = 2
+    outcome = await sender.send(delivery())
+
+    assert isinstance(outcome, Sent)
+    assert [{"open_kfid": "kf1", "external_userid": "wm/1", "service_state": 1}] == server.transfers
+    assert (2, 1) == (server.attempts, len(server.sent))
+
+
+@pytest.mark.parametrize(("state", "code"), [(3, "session_human"), (4, "session_ended"), (9, "session_state")])
+async def test_a_session_that_a_person_has_or_that_has_ended_stays_what_it_is(server, sender, state, code):
+    server.states["wm/1"] = state
+    assert WindowClosed(code) == await sender.send(delivery())
+    assert ([], {}, 1) == (server.transfers, server.sent, server.attempts)
+
+
+@pytest.mark.parametrize(
+    ("errors", "outcome"),
+    [([0, 0, 95016], WindowClosed("session_state")), ([0, 0, 45033], RetryLater("busy", 10_000))],
+)
+async def test_a_session_that_cannot_be_taken_over_is_not_written_to(server, sender, errors, outcome):
+    server.states["wm/1"] = 2
+    server.errors.extend(errors)
+    assert outcome == await sender.send(delivery())
+    assert {} == server.sent
+
+
 async def test_refused_token_is_replaced(server, sender):
     await sender.send(delivery())
     server.tokens = 50
