@@ -31,6 +31,7 @@ from gateway.registry import Feed, Surroundings, channel_of, line_of
 from gateway.retention import Retention
 from gateway.settings import GatewaySettings
 from gateway.visitor_log import VisitorLog
+from gateway.waiting import ended
 from gateway.widget.http import Widget
 from gateway.widget.pictures import Pictures
 from gateway.widget.socket import Site
@@ -150,7 +151,7 @@ class Gateway:
             self._retention.start()
             stack.push_async_callback(self._retention.stop)
             warming = asyncio.create_task(self._warm_up(channel), name="warm-up")
-            stack.push_async_callback(_end, warming)
+            stack.push_async_callback(ended, warming)
             self.forwarder.start(IngressServiceStub(channel))
             stack.push_async_callback(self.forwarder.stop)
             self._fetcher.start(IngressServiceStub(channel))
@@ -209,11 +210,6 @@ def _retention(settings: GatewaySettings, around: Surroundings) -> Retention:
         clock=around.clock,
         counts=around.counts,
     )
-
-
-async def _end(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def _app(

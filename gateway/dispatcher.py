@@ -21,7 +21,7 @@ from gateway.outbound import Dead, Outcome, RetryLater, Sender, Sent, Unknown, W
 from gateway.ports import Chance, Clock
 from gateway.rates import Throttle
 from gateway.uploads import Uploads
-from gateway.waiting import grown_ms
+from gateway.waiting import ended, grown_ms
 
 IN_FLIGHT_MAX = 200  # conversations that are answered at once
 _RETRY_MS_MIN, _RETRY_MS_MAX = 1_000, 300_000
@@ -67,10 +67,7 @@ class Dispatcher:
 
     async def stop(self) -> None:
         """Claim no more, let what is being sent end and be reported, and cut off what takes too long."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
         lanes = list(self._lanes.values())
         if lanes:
             _, late = await asyncio.wait(lanes, timeout=_DRAIN_S)

@@ -19,7 +19,7 @@ from gateway.counts import Counts
 from gateway.media import PIECE_BYTES, MediaFailed, MediaPort
 from gateway.media_queue import MediaQueue, Wanted
 from gateway.ports import Chance, Clock
-from gateway.waiting import grown_ms, woken
+from gateway.waiting import ended, grown_ms, woken
 
 IN_FLIGHT_MAX = 2  # contents; some 20 a second of the size of photographs, and 40 MiB of memory at worst
 PATIENCE_MS = 3 * 86_400_000  # as long as WeChat and WeCom keep a content; afterwards it is not to be had
@@ -62,9 +62,7 @@ class Fetcher:
 
     async def stop(self) -> None:
         """Give up what is under way: its row stays, and the next start begins it anew."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     async def _run(self, stub: IngressServiceStub) -> None:
         while True:

@@ -9,6 +9,7 @@ from gateway.counts import Counts
 from gateway.inbox import Inbox
 from gateway.ports import Clock
 from gateway.visitor_log import VisitorLog
+from gateway.waiting import ended
 from gateway.widget.pictures import Pictures
 
 _EVERY_S = 3_600
@@ -48,9 +49,7 @@ class Retention:
 
     async def stop(self) -> None:
         """Let the transaction that is under way end."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     async def _run(self) -> None:
         while True:

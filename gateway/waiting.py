@@ -1,4 +1,7 @@
-"""How the gateway's tasks wait: for news or for a while, and longer after each failure. Owns no clock and no dice."""
+"""How the gateway's tasks wait, for news or for a while, longer after each failure, and how they end.
+
+Owns no clock and no dice.
+"""
 
 import asyncio
 
@@ -17,6 +20,13 @@ async def woken(wake: asyncio.Event, clock: Clock, pause_ms: int) -> None:
         news.cancel()
         timer.cancel()
         await asyncio.gather(news, timer, return_exceptions=True)
+
+
+async def ended(task: "asyncio.Task[None] | None") -> None:
+    """Cancel a task, if one was begun, and return when it is over, however it ended."""
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def grown_ms(failures: int, least_ms: int, most_ms: int, chance: Chance) -> int:

@@ -22,7 +22,7 @@ from gateway.keeper import Keeper
 from gateway.platforms.dingtalk import DingTalkApi
 from gateway.platforms.http import CallFailed
 from gateway.ports import Chance, Clock
-from gateway.waiting import grown_ms
+from gateway.waiting import ended, grown_ms
 
 ROBOT_TOPIC = "/v1.0/im/bot/messages/get"
 _OPEN_TIMEOUT_S = 10
@@ -63,9 +63,7 @@ class DingTalkStream:
 
     async def stop(self) -> None:
         """Hang up. What was not acknowledged yet comes again, to the next gateway."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     async def _run(self) -> None:
         """Task boundary: whatever ends a session, there is another."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from gateway.counts import Counts
 from gateway.platforms.http import CallFailed
 from gateway.ports import Clock
+from gateway.waiting import ended
 
 _AHEAD_PAUSE_MS = 60_000  # between two looks at the least, and after a failure
 _RENEW_BEFORE_MS = 300_000  # tokens live two hours; WeChat honours the old one for five minutes beside the new
@@ -69,9 +70,7 @@ class AheadOfNeed:
 
     async def stop(self) -> None:
         """Fetch no more ahead."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     async def _run(self) -> None:
         while True:
