@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from crdt_sync.errors import Malformed
 from gateway.counts import Counts
 from gateway.platforms.http import CallFailed
 from gateway.ports import Clock
@@ -83,7 +84,7 @@ class AheadOfNeed:
     async def _fetch(self, token: AccessToken) -> bool:
         try:
             await token.get()
-        except CallFailed as error:
+        except (CallFailed, Malformed) as error:  # the second: a secret is not where it was at the start
             self._counts.add(f"token.failed.{error.code}")
             return False
         return True

@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from crdt_sync.errors import Malformed
 from gateway.counts import Counts
 from gateway.platforms.http import NotSent
 from gateway.platforms.tokens import AccessToken, AheadOfNeed, Grant
@@ -12,13 +13,13 @@ class Granting:
     def __init__(self, lives_s=7_200):
         self.asked = 0
         self.lives_s = lives_s
-        self.fails = False
+        self.fails: Exception | None = None
 
     async def __call__(self):
         self.asked += 1
         await asyncio.sleep(0)
-        if self.fails:
-            raise NotSent("token")
+        if self.fails is not None:
+            raise self.fails
         return Grant(f"t{self.asked}", self.lives_s)
 
 
@@ -61,11 +62,11 @@ async def test_refused_token_is_replaced_once_however_many_were_refused_it():
 
 async def test_failure_is_told_to_who_asked_and_the_next_one_asks_again():
     fetch = Granting()
-    fetch.fails = True
+    fetch.fails = NotSent("token")
     token = AccessToken(fetch, HeldClock(0))
     with pytest.raises(NotSent):
         await token.get()
-    fetch.fails = False
+    fetch.fails = None
     assert "t2" == await token.get()
 
 
@@ -88,15 +89,16 @@ async def test_tokens_are_fetched_at_the_start_and_renewed_before_anybody_asks()
     await ahead.stop()
 
 
-async def test_token_that_cannot_be_fetched_ahead_is_asked_for_again_a_minute_later():
+@pytest.mark.parametrize("error", [NotSent("token"), Malformed("The secret is gone.", code="token")])
+async def test_token_that_cannot_be_fetched_ahead_is_asked_for_again_a_minute_later(error):
     clock, fetch, counts = HeldClock(0), Granting(), Counts()
-    fetch.fails = True
+    fetch.fails = error
     ahead = AheadOfNeed([AccessToken(fetch, clock)], clock=clock, counts=counts)
     ahead.start()
     async with asyncio.timeout(20):
         await clock.asleep(60)
         assert 1 == counts["token.failed.token"]
-        fetch.fails = False
+        fetch.fails = None
         clock.advance(60)
         await clock.asleep(6_900)
     await ahead.stop()
