@@ -8,11 +8,22 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from tests.e2e.browser import violations
+from tests.e2e.browser import PATIENCE_MS, violations
 from tests.e2e.console_site import running_consoles
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HEAVY = ("serious", "critical")
+KEPT = """async (patience_ms) => {  // until the figures are in the browser's database
+    const done = (request) => new Promise((resolve) => { request.onsuccess = () => resolve(request.result); });
+    const { name } = (await indexedDB.databases()).find(({ name }) => !name.includes(" ticket/"));
+    const database = await done(indexedDB.open(name));
+    const end = Date.now() + patience_ms;
+    while (await done(database.transaction("meta").objectStore("meta").get("board")) === undefined) {
+        if (Date.now() > end) throw new Error("The figures are not kept.");
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    database.close();
+}"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -68,15 +79,21 @@ async def test_figures_follow_events_and_survive_a_reload_and_a_restart(site):
     await move(site, ticket, "sales", "withdraw")
     await expect(desk.page.get_by_role("list", name="Obligations by age")).to_contain_text("Field engineering")
 
+    await desk.page.evaluate(KEPT, PATIENCE_MS)
+    sockets = []
+    desk.page.on("websocket", lambda socket: sockets.append(socket.url))
     await desk.page.reload()
     await expect(total(desk, "Open tickets")).to_have_text("1")
+    await site.ticket("Opened after the reload")
+    await expect(total(desk, "Open tickets")).to_have_text("2")
+    assert [] == [url for url in sockets if "/events?after=0&" in url], "it goes on from where it was"
     await asyncio.to_thread(site.service.kill)
     await expect(desk.page.get_by_text("these are the figures of the last connection")).to_be_visible()
     await asyncio.to_thread(site.service.start)
     await site.ticket("Opened after the restart")
-    await expect(total(desk, "Open tickets")).to_have_text("2")
+    await expect(total(desk, "Open tickets")).to_have_text("3")
     table = await figures(desk, "Flow by day")
-    assert (2, 0) == (sum(int(row["Opened"]) for row in table), sum(int(row["Ended"]) for row in table))
+    assert (3, 0) == (sum(int(row["Opened"]) for row in table), sum(int(row["Ended"]) for row in table))
     assert [] == desk.faults
 
 

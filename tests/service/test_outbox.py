@@ -108,6 +108,20 @@ async def test_an_answer_that_was_typed_offline_is_sent_part_by_part(world, stor
     assert [(posted.id, 0), (posted.id, 1)] == [(row.message, row.index) for row in await rows(store)]
 
 
+async def test_an_answer_is_told_with_its_author_s_department_and_a_chat_with_its_channel(world, store):
+    ticket = await chat(world)
+    await world.tickets.post_message(SALES, ticket, text="We will call you.")
+    typed = ({"type": "text", "text": "So will we."},)
+    offline = message.make(ticket=ticket, kind="agent", author=SUPPORT.actor, at=1, parts=typed, salt="0" * 32)
+    await submit(world, SUPPORT, ticket, offline.record)
+    await world.tickets.ingest(GATEWAY, [arrival("on the platform", kind="agent")])
+
+    told = await store.events(0)
+    assert ["sales", "support", None] == [event.data["department"] for event in told if event.type == "answered"]
+    bound = [event.data for event in told if event.type == "conversation_bound"]
+    assert [{"channel": "wechat", "account": "shop"}] == bound
+
+
 async def rows(store):
     return await store.deliveries(OutboxFilter())
 

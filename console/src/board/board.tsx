@@ -76,11 +76,12 @@ function Shown({ board, console, person }: Props & { readonly board: Board }): J
 function State({ board }: { readonly board: Board }): JSX.Element {
   const words = useBoardWords();
   const { status, problem } = useReadable(board.link);
-  const { isKept } = useReadable(board.picture);
+  const { isHeard, isBehind, isKept } = useReadable(board.picture);
   return (
     <div class="board-state" role="status">
       {status === "offline" && <p>{words("offline")}</p>}
       {status === "stopped" && <p class="bad">{words("stopped", { message: problem?.message ?? "" })}</p>}
+      {isHeard && isBehind && <p>{words("loading")}</p>}
       {!isKept && <p class="bad">{words("not_kept")}</p>}
       <p class="quiet">{words("days_of", { zone: ZONE })}</p>
     </div>

@@ -6,7 +6,8 @@ import { follow, isLedger, type Ledger, newLedger } from "./ledger.ts";
 
 const RESTORED = 2 ** 40; // so many positions a service skips that was restored from a backup
 const TOLD_MS = 200; // between two pictures, however fast events come
-const KEPT_MS = 5_000; // between two times that the ledger is kept; what is lost is heard again
+const MANY = 100; // events in that time: what has happened is being told, and not what happens
+const KEPT_MS = 2_000; // between two times that the ledger is kept; what is lost is heard again
 
 /** Where a ledger is kept. */
 export interface Shelf {
@@ -18,6 +19,7 @@ export interface Shelf {
 export interface Picture {
   readonly ledger: Ledger;
   readonly isHeard: boolean; // the service, or what was kept, has told something
+  readonly isBehind: boolean; // there is much that was not told yet
   readonly isKept: boolean; // a reload goes on from here; false where this browser keeps nothing
 }
 
@@ -29,6 +31,7 @@ export class Feed {
   #isRead = false;
   #isResuming = false; // nothing was heard since the last beginning
   #isDeaf = false; // what comes was asked for by a ledger that is gone
+  #untold = 0; // events since the last picture
   #telling: ReturnType<typeof setTimeout> | null = null;
   #keeping: ReturnType<typeof setTimeout> | null = null;
 
@@ -37,7 +40,7 @@ export class Feed {
     this.#zone = zone;
     this.#shelf = shelf;
     this.#again = again;
-    this.picture = new Cell({ ledger: newLedger(zone), isHeard: false, isKept: true });
+    this.picture = new Cell({ ledger: newLedger(zone), isHeard: false, isBehind: false, isKept: true });
   }
 
   /** Say behind which position to begin. */
@@ -63,6 +66,7 @@ export class Feed {
     }
     this.#isResuming = false;
     follow(ledger, hear(position, event));
+    this.#untold += 1;
     this.#telling ??= setTimeout(() => this.#tell(), TOLD_MS);
     this.#keeping ??= setTimeout(() => void this.keep(), KEPT_MS);
   }
@@ -97,12 +101,14 @@ export class Feed {
     this.#isRead = true;
     const kept = await this.#shelf.read();
     if (isLedger(kept, this.#zone)) {
-      this.picture.set({ ledger: kept, isHeard: true, isKept: true });
+      this.picture.set({ ledger: kept, isHeard: true, isBehind: false, isKept: true });
     }
   }
 
   #tell(): void {
-    this.#telling = null;
-    this.picture.set({ ...this.picture.snapshot(), isHeard: true });
+    const isBehind = this.#untold >= MANY;
+    this.#untold = 0;
+    this.#telling = isBehind ? setTimeout(() => this.#tell(), TOLD_MS) : null;
+    this.picture.set({ ...this.picture.snapshot(), isHeard: true, isBehind });
   }
 }

@@ -65,8 +65,12 @@ export function openBoard(person: Person, zone: string): Board {
     );
   };
   const timer = setInterval(ask, ASK_MS);
-  const keep = (): void => void feed.keep();
-  addEventListener("pagehide", keep);
+  const keep = (): void => {
+    if (document.visibilityState === "hidden") {
+      void feed.keep(); // the browser may end a page that nobody sees
+    }
+  };
+  document.addEventListener("visibilitychange", keep);
   ask();
   events.allow(true);
   return {
@@ -79,7 +83,7 @@ export function openBoard(person: Person, zone: string): Board {
     },
     close: () => {
       clearInterval(timer);
-      removeEventListener("pagehide", keep);
+      document.removeEventListener("visibilitychange", keep);
       events.allow(false);
       feed
         .close()

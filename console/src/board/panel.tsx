@@ -60,8 +60,8 @@ function Table<R>({ title, rows, columns }: TableProps<R>): JSX.Element {
       <caption class="visually-hidden">{title}</caption>
       <thead>
         <tr>
-          {columns.map(({ name }) => (
-            <th key={name} scope="col">
+          {columns.map(({ name, value }) => (
+            <th key={name} scope="col" class={alignment(rows, value)}>
               {name}
             </th>
           ))}
@@ -71,7 +71,7 @@ function Table<R>({ title, rows, columns }: TableProps<R>): JSX.Element {
         {rows.map((row, index) => (
           <tr key={index}>
             {columns.map(({ name, value, shown = value }) => (
-              <td key={name} class={typeof value(row) === "number" ? "number" : ""}>
+              <td key={name} class={alignment([row], value)}>
                 {shown(row)}
               </td>
             ))}
@@ -80,4 +80,8 @@ function Table<R>({ title, rows, columns }: TableProps<R>): JSX.Element {
       </tbody>
     </table>
   );
+}
+
+function alignment<R>([row]: readonly R[], value: Column<R>["value"]): string {
+  return row !== undefined && typeof value(row) === "number" ? "number" : "";
 }

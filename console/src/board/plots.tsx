@@ -1,15 +1,16 @@
 /** The two kinds of plots: columns by day, and bars by name. Each is a picture with a name; its numbers stand in a table. */
 
-import type { JSX } from "preact";
+import type { JSX, RefObject } from "preact";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useLanguage } from "../views/preferences.ts";
 import { axisEnd, shortDay } from "./format.ts";
 
-const WIDTH = 720;
+const WIDTH_MIN = 200;
 const HEIGHT = 180;
 const LEFT = 56;
 const BOTTOM = 20;
 const TOP = 8;
-const DAYS_NAMED = 6; // under the axis, however many there are
+const DAY_NAME = 80; // how wide the name of a day under the axis is
 
 /** One value a day, in a colour of the style sheet. */
 export interface Series {
@@ -28,14 +29,15 @@ interface ColumnsProps {
 }
 
 export function Columns({ label, days, series, format = String }: ColumnsProps): JSX.Element {
+  const [figure, width] = useWidth();
   const end = axisEnd(Math.max(...series.flatMap(({ values }) => values), 1));
-  const group = (WIDTH - LEFT) / Math.max(1, days.length);
-  const width = Math.min(24, (group * 0.8) / series.length);
+  const group = (width - LEFT) / Math.max(1, days.length);
+  const column = Math.min(24, (group * 0.8) / series.length);
   const height = (value: number): number => ((HEIGHT - TOP - BOTTOM) * value) / end;
   return (
-    <figure class="plot">
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label}>
-        <Axis end={end} height={height} format={format} />
+    <figure class="plot" ref={figure}>
+      <svg viewBox={`0 0 ${width} ${HEIGHT}`} role="img" aria-label={label}>
+        <Axis {...{ end, width, height, format }} />
         {days.map((day, index) => (
           <g key={day}>
             <title>{`${day}: ${series.map(({ name, values }) => `${name} ${format(values[index] ?? 0)}`).join(", ")}`}</title>
@@ -43,9 +45,9 @@ export function Columns({ label, days, series, format = String }: ColumnsProps):
               <rect
                 key={name}
                 class={`tone ${tone}`}
-                x={LEFT + group * index + place * width}
+                x={LEFT + group * index + place * column}
                 y={HEIGHT - BOTTOM - height(values[index] ?? 0)}
-                width={width * 0.9}
+                width={column * 0.9}
                 height={height(values[index] ?? 0)}
               />
             ))}
@@ -58,18 +60,35 @@ export function Columns({ label, days, series, format = String }: ColumnsProps):
   );
 }
 
+/** A picture is as wide as its place, so that its words are as large as others. */
+function useWidth(): [RefObject<HTMLElement | null>, number] {
+  const place = useRef<HTMLElement>(null);
+  const [width, setWidth] = useState(WIDTH_MIN);
+  useLayoutEffect(() => {
+    const watch = new ResizeObserver(([seen]) =>
+      setWidth(Math.max(WIDTH_MIN, Math.floor(seen?.contentRect.width ?? 0))),
+    );
+    if (place.current !== null) {
+      watch.observe(place.current);
+    }
+    return () => watch.disconnect();
+  }, []);
+  return [place, width];
+}
+
 interface AxisProps {
   readonly end: number;
+  readonly width: number;
   readonly height: (value: number) => number;
   readonly format: (value: number) => string;
 }
 
-function Axis({ end, height, format }: AxisProps): JSX.Element {
+function Axis({ end, width, height, format }: AxisProps): JSX.Element {
   return (
     <g class="axis">
       {[0, end / 2, end].map((value) => (
         <g key={value}>
-          <line x1={LEFT} x2={WIDTH} y1={HEIGHT - BOTTOM - height(value)} y2={HEIGHT - BOTTOM - height(value)} />
+          <line x1={LEFT} x2={width} y1={HEIGHT - BOTTOM - height(value)} y2={HEIGHT - BOTTOM - height(value)} />
           <text x={LEFT - 6} y={HEIGHT - BOTTOM - height(value) + 4} text-anchor="end">
             {format(value)}
           </text>
@@ -81,7 +100,7 @@ function Axis({ end, height, format }: AxisProps): JSX.Element {
 
 function DayNames({ days, group }: { readonly days: readonly string[]; readonly group: number }): JSX.Element {
   const language = useLanguage();
-  const every = Math.ceil(days.length / DAYS_NAMED);
+  const every = Math.ceil(DAY_NAME / group);
   return (
     <g class="axis">
       {days.map((day, index) =>
@@ -122,8 +141,8 @@ export function Bars({ label, bars }: { readonly label: string; readonly bars: r
   return (
     <>
       <ul class="bars" aria-label={label}>
-        {bars.map((bar) => (
-          <li key={bar.name}>
+        {bars.map((bar, place) => (
+          <li key={`${place} ${bar.name}`}>
             <span class="bar-name">{bar.name}</span>
             <svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
               {bar.parts.map(({ name, value, tone }, index) => (

@@ -13,19 +13,23 @@ export function BoardPage(): JSX.Element {
   const words = useWords();
   const { attempt, problem } = useAttempt();
   const [Loaded, setLoaded] = useState<Board | null>(null);
-  useEffect(() => {
-    attempt(async () => {
-      const { OperationsBoard } = await import("../board/board.tsx");
-      setLoaded(() => OperationsBoard);
-    });
-  }, []);
+  const load = async (): Promise<void> => {
+    const { OperationsBoard } = await import("../board/board.tsx");
+    setLoaded(() => OperationsBoard);
+  };
+  useEffect(() => attempt(load), []);
   if (Loaded !== null) {
     return <Loaded console={console} person={person} />;
   }
   return (
     <main class="page">
-      <p role="status">{words("loading")}</p>
+      {problem === null && <p role="status">{words("loading")}</p>}
       <Failure problem={problem} />
+      {problem !== null && (
+        <button type="button" onClick={() => attempt(load)}>
+          {words("try_again")}
+        </button>
+      )}
     </main>
   );
 }

@@ -112,8 +112,22 @@ test("many events make one picture, and are kept together", async () => {
   expect(pictures).toHaveBeenCalledOnce();
   expect(shelf.kept).toBeUndefined();
 
-  await vi.advanceTimersByTimeAsync(5_000);
+  await vi.advanceTimersByTimeAsync(2_000);
   expect(shelf.kept?.position).toBe(50);
+});
+
+test("while much that has happened is told, the picture says so", async () => {
+  const { feed } = feedOf(new MemoryShelf());
+  await feed.begin();
+  for (let position = 1; position <= 100; position += 1) {
+    feed.heard(...opened(position));
+  }
+  await vi.advanceTimersByTimeAsync(200);
+  expect(feed.picture.snapshot().isBehind).toBe(true);
+
+  feed.heard(...opened(101));
+  await vi.advanceTimersByTimeAsync(200);
+  expect(feed.picture.snapshot().isBehind).toBe(false);
 });
 
 test("a browser that keeps nothing is told, and the figures go on", async () => {

@@ -121,6 +121,7 @@ function general(department: string, { setFilter, showKeys, openNew }: Actions, 
   return [
     { label: words("new_ticket"), run: openNew },
     ...views,
+    { label: words("board"), run: () => go("/board") },
     { label: words("light"), run: () => prefer({ theme: "light" }) },
     { label: words("dark"), run: () => prefer({ theme: "dark" }) },
     { label: language === "zh" ? "English" : "中文", run: () => prefer({ language: language === "zh" ? "en" : "zh" }) },
