@@ -31,6 +31,8 @@ export interface Hearing {
 /** A document on the socket. */
 export interface Attached {
   readonly provider: HocuspocusProvider;
+  /** Whether the service has given what it lacked, on this connection. */
+  isGiven(): boolean;
   /** Leave it; the document stays as it is. */
   detach(): void;
 }
@@ -40,6 +42,7 @@ export type OnClose = (code: number, reason: string) => void;
 
 interface Standing {
   readonly hearing: Hearing;
+  isGiven: boolean;
   isAnswered: boolean; // the service asked for what it lacks, and was answered
   isDeclined: boolean; // the service could not take something; it asks again
   owed: number; // acknowledgements that are to come
@@ -99,7 +102,7 @@ export class Collab {
 
   /** Attach a document; with `shares` it tells others who is here. */
   attach(name: string, doc: Y.Doc, shares: boolean, hearing: Hearing): Attached {
-    const standing: Standing = { hearing, isAnswered: false, isDeclined: false, owed: 0 };
+    const standing: Standing = { hearing, isGiven: false, isAnswered: false, isDeclined: false, owed: 0 };
     this.#standings.set(name, standing);
     const provider = new HocuspocusProvider({
       websocketProvider: this.#socket,
@@ -116,7 +119,7 @@ export class Collab {
     });
     provider.attach();
     this.#connect();
-    return { provider, detach: () => this.#detach(name, standing, provider) };
+    return { provider, isGiven: () => standing.isGiven, detach: () => this.#detach(name, standing, provider) };
   }
 
   close(): void {
@@ -151,7 +154,7 @@ export class Collab {
 
   #restart(): void {
     for (const standing of this.#standings.values()) {
-      Object.assign(standing, { isAnswered: false, isDeclined: false, owed: 0 });
+      Object.assign(standing, { isGiven: false, isAnswered: false, isDeclined: false, owed: 0 });
     }
   }
 
@@ -171,6 +174,7 @@ export class Collab {
       return;
     }
     if (type === SYNC && body === STEP2) {
+      standing.isGiven = true;
       standing.hearing.given();
     } else if (type === SYNC_STATUS) {
       standing.owed -= 1;

@@ -309,7 +309,7 @@ export class Folder {
 
   #closed(name: string, problem: Problem): void {
     if (isReset({ reason: problem.code })) {
-      this.#returning.reset();
+      this.#returning.reset(name);
     } else if (TOKEN_CODES.test(problem.code)) {
       this.#desk.tokenRefused();
     } else if (problem.code === NOT_THERE_YET) {

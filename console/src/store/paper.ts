@@ -26,8 +26,6 @@ export class Paper {
   readonly ready: Promise<void>;
   /** Counts changes. */
   revision = 0;
-  /** Whether the service has given what this copy lacked, on some connection. */
-  isGiven = false;
   #isClosed = false;
   #firstKey = 0;
   #written = 0; // rows of this tab since then
@@ -62,16 +60,15 @@ export class Paper {
     return this.#attached !== null;
   }
 
+  /** Whether the service has given what this copy lacked, on this connection. */
+  get isGiven(): boolean {
+    return this.#attached?.isGiven() ?? false;
+  }
+
   /** Sync it, from when it was read on. */
   attach(collab: Collab, shares: boolean, hearing: Hearing): void {
     if (this.#attached === null && !this.#isClosed) {
-      this.#attached = collab.attach(this.name, this.doc, shares, {
-        ...hearing,
-        given: () => {
-          this.isGiven = true;
-          hearing.given();
-        },
-      });
+      this.#attached = collab.attach(this.name, this.doc, shares, hearing);
     }
   }
 

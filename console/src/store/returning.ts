@@ -1,5 +1,5 @@
 /**
- * The way back of a ticket's copies that the service does not take: after a restore all of them, after a refusal one.
+ * The way back of copies that the service does not take: of a former life after a restore, or refused for what is in them.
  *
  * One tab does it at a time. What it drops is written down, what was made here is made again, and the copies that come
  * next have databases of other names; another tab finds those names stored, and opens the same.
@@ -7,7 +7,7 @@
 
 import type * as Y from "yjs";
 
-import { Outbox, type Stored } from "../recovery/outbox.ts";
+import { Outbox, type SharedDocument, type Stored } from "../recovery/outbox.ts";
 import { acrossTabs, giveUp, type Hold, recover } from "../recovery/recover.ts";
 import { documentName, kindOf } from "./access.ts";
 import type { Change, KeptEdit, KeptEntry, Known } from "./database.ts";
@@ -39,14 +39,16 @@ export class Returning {
   readonly #folder: Copied;
   readonly #desk: Desk;
   #isUnderWay = false;
+  readonly #former = new Set<string>(); // the documents whose copies are of a former life
 
   constructor(folder: Copied, desk: Desk) {
     this.#folder = folder;
     this.#desk = desk;
   }
 
-  /** Come back with all copies. */
-  reset(): void {
+  /** Come back with a copy of a former life. */
+  reset(name: string): void {
+    this.#former.add(name);
     this.#alone(() => this.#recover());
   }
 
@@ -62,53 +64,90 @@ export class Returning {
     }
     this.#isUnderWay = true;
     acrossTabs(`crdt-sync recover ${this.#desk.database.name} ${this.#folder.id}`, work)
-      .catch(() => undefined) // the connection has gone; the service closes the documents again on the next one
-      .finally(() => {
+      .then(() => true)
+      .catch((error: unknown) => {
+        // Where the connection has gone, the service closes the documents again on the next one.
+        if (!(error instanceof StoreError)) {
+          throw error;
+        }
+        return false;
+      })
+      .then((isDone) => {
         this.#isUnderWay = false;
         this.#folder.changed();
+        if (isDone && this.#former.size > 0) {
+          this.#alone(() => this.#recover());
+        }
       });
   }
 
   async #recover(): Promise<void> {
-    if (await this.#isDoneElsewhere([...this.#folder.papers.keys()])) {
+    const isListed = await this.#isOnTheService();
+    await this.#heardOfAll(isListed);
+    const names = [...this.#former];
+    this.#former.clear();
+    if (await this.#isDoneElsewhere(names)) {
       return;
     }
-    const old = [...this.#folder.papers.values()].map(({ database }) => database);
+    const { id, papers } = this.#folder;
+    const old = names.map((name) => papers.get(name)?.database ?? "");
     const { database } = this.#desk;
     const stored: Stored = {
-      made: await database.of("entries", this.#folder.id),
-      edits: (await database.of("edits", this.#folder.id)).filter(({ code }) => code === undefined),
+      made: await database.of("entries", id),
+      edits: (await database.of("edits", id)).filter(
+        (edit) => edit.code === undefined && names.includes(edit.document),
+      ),
     };
-    const handled = new Set(stored.edits.map(({ id }) => id));
+    const handled = new Set(stored.edits.map((edit) => edit.id));
     const outbox = new Outbox(stored);
-    const isListed = await this.#isOnTheService();
     await recover(
-      this.#folder.id,
+      id,
       outbox,
       {
-        keep: () => database.write(this.#remains().map((text): Change => ({ in: "dropped", put: { text } }))),
-        drop: () => this.#drop([...this.#folder.papers.keys()], isListed),
-        open: () => this.#openAnew(),
+        keep: () => database.write(this.#remains(names).map((text): Change => ({ in: "dropped", put: { text } }))),
+        drop: () => this.#drop(names, isListed),
+        open: () => this.#openAnew(names),
         stored: () => outbox.toJSON(),
         store: (now) => this.#storeRecovered(now, handled),
       },
       held,
     );
-    old.forEach((name) => {
+    for (const name of old) {
       indexedDB.deleteDatabase(name);
-    });
+    }
   }
 
-  #remains(): readonly string[] {
+  /**
+   * Wait until it is known of every copy whether it is of a former life: one that is not is synced as it is, and what was
+   * made on it is not made again. Of a ticket that the service has lost, its log and its conversation are.
+   */
+  async #heardOfAll(isListed: boolean): Promise<void> {
+    const { id, papers } = this.#folder;
+    if (isListed) {
+      const isKnown = (paper: Paper): boolean => !paper.isAttached || paper.isGiven || this.#former.has(paper.name);
+      await this.#desk.until(() => [...papers.values()].every(isKnown));
+      return;
+    }
+    for (const [name, paper] of papers) {
+      if (kindOf(name) !== "submit") {
+        paper.detach();
+      }
+    }
+    for (const name of [documentName(id, "log"), documentName(id, "talk")].filter((one) => papers.has(one))) {
+      this.#former.add(name);
+    }
+  }
+
+  #remains(names: readonly string[]): readonly string[] {
     return remainsOf(
       this.#folder.id,
-      this.#folder.papers,
+      new Map([...this.#folder.papers].filter(([name]) => names.includes(name))),
       new Set(this.#folder.entries.map(({ record }) => record)),
       this.#desk.person().actor,
     );
   }
 
-  /** Close copies; those that are opened next have databases of other names. */
+  /** Put new copies, with databases of other names, in the place of these. */
   async #drop(names: readonly string[], isListed: boolean): Promise<void> {
     const known = this.#folder.known as Known;
     const generations = { ...known.generations };
@@ -119,21 +158,26 @@ export class Returning {
       return paper?.close();
     });
     this.#folder.known = { ...known, isListed, generations };
-    await Promise.all(closing);
+    const opening = this.#folder.openPapers(); // at once: a view may look at any moment
+    await Promise.all([...closing, opening]);
   }
 
-  async #openAnew(): Promise<{ submit: Y.Doc; log: Y.Doc; talk?: Y.Doc; written: Record<string, Y.Doc> }> {
+  async #openAnew(
+    names: readonly string[],
+  ): Promise<{ submit: Y.Doc; log: Y.Doc; talk?: Y.Doc; written: Record<string, SharedDocument> }> {
     await this.#folder.openPapers();
     this.#folder.attach();
     const attached = [...this.#folder.papers.values()].filter((paper) => paper.isAttached);
     await this.#desk.until(() => this.#folder.isClosed || attached.every((paper) => paper.isGiven));
     const talk = this.#folder.papers.get(documentName(this.#folder.id, "talk"))?.doc;
-    const written = [...this.#folder.papers.values()].filter(({ name }) => ["card", "form"].includes(kindOf(name)));
+    const written = [...this.#folder.papers.values()].filter(
+      ({ name }) => names.includes(name) && ["card", "form"].includes(kindOf(name)),
+    );
     return {
       submit: this.#folder.doc("submit"),
       log: this.#folder.doc("log"),
       ...(talk === undefined ? {} : { talk }),
-      written: Object.fromEntries(written.map(({ name, doc }) => [name, doc])),
+      written: Object.fromEntries(written.map(({ name, doc }) => [name, unheard(doc, this.#folder)])),
     };
   }
 
@@ -198,4 +242,19 @@ export class Returning {
       throw error;
     }
   }
+}
+
+/** A document whose notes are written in the folder's name: what is made again was not typed anew. */
+function unheard(doc: Y.Doc, folder: Copied): SharedDocument {
+  return {
+    getArray: (name) => doc.getArray(name),
+    getMap: (name) => doc.getMap(name),
+    getText: (name) => {
+      const text = doc.getText(name);
+      return {
+        length: text.length,
+        insert: (at, more) => doc.transact(() => text.insert(at, more), folder),
+      };
+    },
+  };
 }
