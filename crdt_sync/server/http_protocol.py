@@ -219,6 +219,8 @@ class HttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Make this a WebSocket, if there is room."""
         denial = self._sockets.full(beside=len(self.connections) - 1)
+        if (self.parser.get_method(), self.parser.get_http_version()) != (b"GET", "1.1"):  # RFC 6455, 4.1
+            denial = Denial(Malformed("A WebSocket handshake is a GET of HTTP/1.1.", code="handshake"))
         path, _, query = self.url.partition(b"?")
         if denial is None and self._elsewhere(unquote(path.decode("latin-1"))):
             super().handle_websocket_upgrade()

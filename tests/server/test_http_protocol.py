@@ -8,6 +8,7 @@ import websockets
 
 from crdt_sync.server import http_protocol
 from crdt_sync.server.http_protocol import HEAD_BYTES_MAX
+from tests.counted import refused
 from tests.server.conftest import run_service
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
@@ -90,6 +91,17 @@ async def test_a_head_has_a_size(running, piece):
     assert b"HTTP/1.1 431 " == answer[:13]
     assert b'"code":"head_size"' in answer
     assert 1 == (await refusals(running))["head_size"]
+
+
+@pytest.mark.parametrize("path", ["/collab", "/sync/notes", "/events"])
+@pytest.mark.parametrize(("method", "version"), [("POST", "1.1"), ("GET", "1.0")])
+async def test_a_websocket_begins_with_a_get_of_http_1_1(running, path, method, version):
+    words = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    key = f"Sec-WebSocket-Key: {'A' * 22}==\r\n\r\n"
+    async with refused(running, ("http", "handshake")):
+        answer = await told(running, f"{method} {path} HTTP/{version}\r\nHost: x\r\n{words}{key}".encode())
+
+    assert (b"HTTP/1.1 400 ", True) == (answer[:13], b'"code":"handshake"' in answer)
 
 
 async def test_what_follows_a_body_has_a_size_too(running):
