@@ -22,8 +22,8 @@ from crdt_sync.errors import Forbidden, Malformed, Unauthenticated
 from crdt_sync.ports import Clock
 from crdt_sync.server.addresses import is_loopback
 from crdt_sync.service.standing import Standing
+from crdt_sync.wire import limits
 
-TOKEN_CHARACTERS_MAX = 8192  # a token travels in a header; servers and proxies cap a header at 8 KiB
 ROLES_MAX = 16
 TICKETS_MAX = 100  # a token for a few tickets, such as a subcontractor's
 ACCOUNTS_MAX = 64
@@ -119,7 +119,7 @@ class TokenAuthenticator:
         """Verify the token; whatever is wrong with its form or its signature has one answer."""
         if not token:
             raise Unauthenticated("A token is needed.", code="token_missing", advice="Send Authorization: Bearer.")
-        if len(token) > TOKEN_CHARACTERS_MAX:
+        if len(token) > limits.TOKEN_BYTES_MAX:
             raise _wrong("The token is too long.")
         if not _COMPACT.fullmatch(token):
             raise _wrong("The token is not valid.")

@@ -28,10 +28,10 @@ from crdt_sync.service.audit import Asked, Audit
 from crdt_sync.service.events import Events, Page, Watch
 from crdt_sync.wire import cloudevents
 from crdt_sync.wire.status import status_of
+from crdt_sync.wire.websocket import shortened
 
 RETRY_MS = 1_000  # what an EventSource waits before it comes back
 PREFLIGHT_S = 7200  # how long a browser remembers what another host's page may send: the most that Chromium allows
-REASON_BYTES_MAX = 123  # what RFC 6455, 5.5, leaves of a close frame beside its code
 
 _POSITION = re.compile(r"[0-9]{1,18}")  # below 2**63, where a database's whole numbers end
 
@@ -81,8 +81,7 @@ class EventStreams:
             return  # the client has gone while something was being told
         except Exception as raised:  # noqa: BLE001 (the task boundary of a connection: nobody else is disturbed)
             error = self._noted(raised, asked if session is None else session.asked)
-            reason = f"{error.code}: {error.message}".encode()[:REASON_BYTES_MAX].decode(errors="ignore")
-            await websocket.close(status_of(error).close, reason)
+            await websocket.close(status_of(error).close, shortened(f"{error.code}: {error.message}"))
         finally:
             if session is not None:
                 session.watch.close()

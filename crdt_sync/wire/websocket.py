@@ -57,11 +57,15 @@ def frame(payload: bytes, opcode: int = BINARY) -> bytes:
 
 
 def close_frame(code: int, reason: str) -> bytes:
-    """Return a close frame; a reason that is too long is cut between characters. `NO_CODE` makes an empty one."""
+    """Return a close frame; a reason that is too long is `shortened`. `NO_CODE` makes an empty one."""
     if code == NO_CODE:
         return frame(b"", CLOSE)
-    shortened = reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
-    return frame(struct.pack("!H", code) + shortened.encode(), CLOSE)
+    return frame(struct.pack("!H", code) + shortened(reason).encode(), CLOSE)
+
+
+def shortened(reason: str) -> str:
+    """Return as much of a reason as a close frame holds, cut between characters."""
+    return reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
 
 
 def close_code(payload: bytes) -> int:
