@@ -80,12 +80,14 @@ exhaustive: setup ## Fold every small history in all orders of arrival; five min
 	@$(BIN)/python -m property_tests.exhaustive $(WORKERS)
 
 .PHONY: bench
-bench: setup ## Measure: accepted moves that are later rejected, by design; what a new transition costs; what compaction gives
+bench: setup ## Measure: accepted moves that are later rejected, by design; a new transition; compaction; the consoles
 	@$(BIN)/python -m benchmarks.retroaction
 	@echo
 	@$(BIN)/python -m benchmarks.fold
 	@echo
 	@$(BIN)/python -m benchmarks.compaction
+	@echo
+	@$(BIN)/python -m benchmarks.consoles
 
 .PHONY: bench-gateway
 bench-gateway: setup ## Measure how long a chat platform waits for its 2xx, and what a message costs

@@ -33,6 +33,8 @@ async def site(shared):
     for context in shared.contexts:
         await context.close()
     shared.contexts.clear()
+    if not shared.service.is_running:  # a test that failed half-way is no reason for the next one to fail
+        await asyncio.to_thread(shared.service.start)
 
 
 async def test_what_sales_does_tech_sees_and_goes_on_with(site):

@@ -1,0 +1,169 @@
+"""How smoothly a console's list scrolls, and how soon an edit is on another screen.
+
+    python -m benchmarks.consoles [--tickets 5000] [--edits 50]
+
+The service runs in a process of its own and the pages in a headless Chromium, all on this machine. A frame is the time
+between two of the page's animation frames while its list is scrolled from one end to the other. An edit counts from
+the keystroke in one page until the other page's text area shows it; both read one clock.
+"""
+
+import argparse
+import asyncio
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import httpx
+from playwright.async_api import Browser, Page, async_playwright
+
+from crdt_sync.server.auth import issue
+from crdt_sync.server.keys import development_key
+
+AT_ONCE = 8
+TICKETS_A_PERSON = 500  # whoever asks more often than people do is made to wait
+TOKENS_END_MS = 4_000_000_000_000
+PATIENCE_MS = 60_000.0
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu")
+STEP_PX = 600  # a turn of the wheel and a half; so that 5,000 rows are some 370 frames
+
+SCROLL = """async (step) => {
+  const list = document.querySelector(".windowed"), frames = [];
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  let before = await frame();
+  while (list.scrollTop + list.clientHeight < list.scrollHeight - 1) {
+    list.scrollTop += step;
+    const now = await frame();
+    frames.push(now - before);
+    before = now;
+  }
+  return frames;
+}"""
+SHOWN = """(text) => new Promise((done) => {
+  const look = () => document.querySelector(".notes textarea").value.endsWith(text)
+    ? done(performance.timeOrigin + performance.now()) : setTimeout(look, 1);
+  look();
+})"""
+TYPED = """(text) => {
+  const area = document.querySelector(".notes textarea");
+  const now = performance.timeOrigin + performance.now();
+  area.value += text;
+  area.dispatchEvent(new InputEvent("input"));
+  return now;
+}"""
+
+
+async def frames_ms(page: Page, tickets: int) -> list[float]:
+    """Scroll the list from its first row to its last; each frame's time."""
+    await page.get_by_text(re.compile(rf"^{tickets:,} tickets$")).wait_for()
+    await page.locator(".row .ticket").first.wait_for()
+    return cast(list[float], await page.evaluate(SCROLL, STEP_PX))
+
+
+async def edits_ms(one: Page, other: Page, count: int) -> list[float]:
+    """Type in one page; how long until each word is in the other."""
+    await one.locator(".row .ticket").first.click()
+    await one.locator(".notes textarea").wait_for()
+    await other.goto(one.url)
+    await other.locator(".notes textarea").wait_for()
+    took = []
+    for number in range(count):
+        text = f" word{number}."
+        shown = asyncio.create_task(other.evaluate(SHOWN, text))
+        began = await one.evaluate(TYPED, text)
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            took.append(await shown - began)
+    return took
+
+
+async def table(tickets: int, edits: int) -> str:
+    """Measure both; a row each."""
+    with tempfile.TemporaryDirectory() as data:
+        async with _service(Path(data)) as url:
+            await _open_tickets(Path(data), url, tickets)
+            async with _browser() as browser:
+                one, other = await _desk(browser, url), await _desk(browser, url)
+                frames = await frames_ms(one, tickets)
+                took = await edits_ms(one, other, edits)
+    head = "| measured | times | p50 ms | p95 ms | longest ms |\n|---|---|---|---|---|"
+    return f"{head}\n{_row(f'frame, {tickets:,} tickets', frames)}\n{_row('edit on another screen', took)}"
+
+
+def _row(name: str, times: Sequence[float]) -> str:
+    found = sorted(times)
+    shown = (found[len(found) // 2], found[int(len(found) * 0.95)], found[-1])
+    return f"| {name} | {len(found)} | {' | '.join(f'{each:.1f}' for each in shown)} |"
+
+
+@asynccontextmanager
+async def _service(data: Path) -> AsyncIterator[str]:
+    options = ("--port", "0", "--grpc-port", "0", "--data", str(data), "--no-gateway", "--log-level", "error")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "crdt_sync.cli.main", "serve", *options), stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        found = re.search(rb"http://127\.0\.0\.1:\d+", await process.stdout.readline())
+        assert found, "the service did not start"
+        yield found[0].decode()
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _open_tickets(data: Path, url: str, count: int) -> None:
+    key, gate = development_key(data).key, asyncio.Semaphore(AT_ONCE)
+
+    async def open_one(client: httpx.AsyncClient, number: int) -> None:
+        token = issue(
+            key,
+            actor=f"clerk-{number // TICKETS_A_PERSON}",
+            department="sales",
+            roles=["sales"],
+            expires_at_ms=TOKENS_END_MS,
+        )
+        body = {"title": f"光纤到户 Fibre, order {number}", "card": {"customer": "王芳", "priority": "normal"}}
+        async with gate:
+            answer = await client.post("/api/tickets", json=body, headers={"authorization": f"Bearer {token}"})
+        answer.raise_for_status()
+
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_MS / 1000) as client:
+        await asyncio.gather(*(open_one(client, number) for number in range(count)))
+
+
+@asynccontextmanager
+async def _browser() -> AsyncIterator[Browser]:
+    program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+    assert program, "Chromium is needed; on Debian: apt-get install chromium."
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+async def _desk(browser: Browser, url: str) -> Page:
+    """A page of its own browser profile, signed in as somebody of sales."""
+    context = await browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE_MS)
+    page = await context.new_page()
+    await page.goto(url)
+    await page.get_by_role("button", name="sales", exact=True).click()
+    return page
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tickets", type=int, default=5000)
+    parser.add_argument("--edits", type=int, default=50)
+    chosen = parser.parse_args()
+    print(asyncio.run(table(chosen.tickets, chosen.edits)))
+
+
+if __name__ == "__main__":
+    main()
