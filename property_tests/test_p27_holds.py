@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.domain.holds import Hold, assignees, holds
 
-PEOPLE = ("anna", "bo", "cy")
+PEOPLE = ("support-1", "support-2", "support-3")
 LANES = ("sales", "support")
 
 TAKE = st.tuples(st.just("take"), st.sampled_from(PEOPLE), st.sampled_from(LANES), st.integers(0, 9))

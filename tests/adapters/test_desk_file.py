@@ -13,7 +13,7 @@ from crdt_sync.errors import Malformed
 DOCUMENT = Path(__file__).parents[2] / "docs" / "desk.md"
 EXAMPLE = re.search(r"<!-- file: desk.toml -->\n```toml\n(.*?)```\n", DOCUMENT.read_text("utf-8"), re.DOTALL)[1]
 HOURS = 'version = 1\n[hours]\nzone = "Asia/Shanghai"\n'
-PERSON = '[[people]]\nactor = "anna"\ndepartment = "support"\nname = "Anna"\n'
+PERSON = '[[people]]\nactor = "support-1"\ndepartment = "support"\nname = "Anna"\n'
 GROUP = 'version = 1\n[[groups]]\nchannel = "dingtalk"\naccount = "robot"\ndepartment = "backoffice"\n'
 
 
@@ -68,10 +68,10 @@ def test_a_file_of_a_version_alone_says_nothing():
         (HOURS + "[hours.dates]\n2026-13-01 = []", "hours.dates.2026-13-01"),
         (HOURS + '[hours.away]\nfr = "fermé"', "hours.away.fr"),
         (HOURS + '[hours.away]\nen = "until {when}"', "hours.away.en"),
-        ("version = 1\n" + PERSON + PERSON, "people: two have the actor 'anna'"),
+        ("version = 1\n" + PERSON + PERSON, "people: two have the actor 'support-1'"),
         ("version = 1\n" + PERSON + "hours = {}\n", "hours.zone"),
         ("version = 1\n" + PERSON.replace("support", "Support"), "people.0.department"),
-        ("version = 1\n" + PERSON.replace('"anna"', '"a b"'), "people.0.actor"),
+        ("version = 1\n" + PERSON.replace('"support-1"', '"a b"'), "people.0.actor"),
         ("version = 1\n[[rules]]", "rules.0.name"),
         ('version = 1\n[[rules]]\nname = "a"\nassign = "sticky"', "rules.0"),
         ('version = 1\n[[rules]]\nname = "a"\nlane = "support"\nassign = "anybody"', "rules.0.assign"),

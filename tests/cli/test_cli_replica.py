@@ -10,11 +10,11 @@ ORDER = "\x1b[2J"  # a terminal would clear its screen
 
 
 def test_what_was_refused_is_offered_to_be_done_again(capsys):
-    refused = Entry("r" * 52, "transition", "{}", "anna", "sales.sign", "parent_refused")
-    pending = Entry("p" * 52, "transition", "{}", "anna", "sales.quote")
+    refused = Entry("r" * 52, "transition", "{}", "support-1", "sales.sign", "parent_refused")
+    pending = Entry("p" * 52, "transition", "{}", "support-1", "sales.quote")
     entries = [("t" * 52, refused), ("t" * 52, pending)]
     connected = Connection.CONNECTED
-    replica._print(Status("anna", "sales", connected, None, 1, 1, 1, undelivered=entries, closed={}, alarms=[]))
+    replica._print(Status("support-1", "sales", connected, None, 1, 1, 1, undelivered=entries, closed={}, alarms=[]))
 
     shown = capsys.readouterr().out.splitlines()[2:]
     assert [
@@ -27,7 +27,7 @@ def test_what_was_refused_is_offered_to_be_done_again(capsys):
 def test_a_services_words_do_not_reach_the_terminal_as_orders(capsys):
     problem, told = Problem("code", f"closed {ORDER}"), Evidence(f"first {ORDER}\nsecond", "{}")
     status = Status(
-        actor="anna",
+        actor="support-1",
         department="sales",
         connection=Connection.STOPPED,
         problem=problem,
@@ -36,12 +36,12 @@ def test_a_services_words_do_not_reach_the_terminal_as_orders(capsys):
         settled=0,
         undelivered=[],
         closed={"ticket/t/log": problem},
-        alarms=[Alarm("t", "sales", "anna", "h", told, told, 0)],
+        alarms=[Alarm("t", "sales", "support-1", "h", told, told, 0)],
     )
 
     replica._print(status)
 
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
-    assert ["anna of sales: stopped (code: closed \\x1b[2J)"] == shown.splitlines()[:1]
+    assert ["support-1 of sales: stopped (code: closed \\x1b[2J)"] == shown.splitlines()[:1]
     assert 2 == shown.count("    first \\x1b[2J\n    second\n")

@@ -42,7 +42,7 @@ RIGHT = -1  # the position that the ticket has when the batch is committed, None
 words, lanes, states = st.sampled_from(WORDS), st.sampled_from(LANES), st.sampled_from(STATES)
 lane_states = st.dictionaries(lanes, states)
 
-people = st.sampled_from(["anna", "bo"])
+people = st.sampled_from(["support-1", "support-2"])
 past = st.integers(0, 20)
 keys = st.text("uvwxyz", min_size=1, max_size=3)  # more, so that most batches pass
 
@@ -177,7 +177,7 @@ class StoreAgreement(RuleBasedStateMachine):
                 await store.subject(key),
                 await store.readable(key),
                 await store.result(ActorId("ada"), key),
-                dict(await store.open_tickets(["anna", "bo"])),
+                dict(await store.open_tickets(["support-1", "support-2"])),
                 await store.turn("one"),
             )
 

@@ -107,9 +107,9 @@ def test_who_takes_a_lane_stands_on_the_card_and_a_second_one_beside_them():
     assert one.card() == other.card() == {"assignee.support": "bob", **held}
     assert other.receive(one.take("support", Hold(9, "ann", "taken")), actor="ann") == TAKEN
     assert other.card() == {"assignee.support": "ann", "hold.support.ann": "9 taken"}
-    named = one.set_fields({"assignee.support": "cy", "assignee.sales": "dan"})
+    named = one.set_fields({"assignee.support": "support-3", "assignee.sales": "support-4"})
     assert other.receive(named, actor="ann") == Received(Outcome.APPLIED)
-    assert other.card() == {"assignee.support": "cy", "assignee.sales": "dan"}
+    assert other.card() == {"assignee.support": "support-3", "assignee.sales": "support-4"}
 
 
 def test_nobody_sets_a_hold_like_a_field():

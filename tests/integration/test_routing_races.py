@@ -24,11 +24,11 @@ name = "rest"
 lane = "support"
 assign = "least_busy"
 [[people]]
-actor = "anna"
+actor = "support-1"
 department = "support"
 name = "Anna"
 [[people]]
-actor = "bo"
+actor = "support-2"
 department = "support"
 name = "Bo"
 """
