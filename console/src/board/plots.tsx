@@ -53,7 +53,7 @@ export function Columns({ label, days, series, format = String }: ColumnsProps):
             ))}
           </g>
         ))}
-        <DayNames days={days} group={group} />
+        <DayNames {...{ days, group, width }} />
       </svg>
       <Legend of={series} />
     </figure>
@@ -98,13 +98,19 @@ function Axis({ end, width, height, format }: AxisProps): JSX.Element {
   );
 }
 
-function DayNames({ days, group }: { readonly days: readonly string[]; readonly group: number }): JSX.Element {
+interface DayNamesProps {
+  readonly days: readonly string[];
+  readonly group: number;
+  readonly width: number;
+}
+
+function DayNames({ days, group, width }: DayNamesProps): JSX.Element {
   const language = useLanguage();
   const every = Math.ceil(DAY_NAME / group);
   return (
     <g class="axis">
       {days.map((day, index) =>
-        index % every === 0 ? (
+        index % every === 0 && LEFT + group * index + DAY_NAME / 2 <= width ? (
           <text key={day} x={LEFT + group * index} y={HEIGHT - 4}>
             {shortDay(day, language)}
           </text>
