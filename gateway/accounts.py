@@ -1,7 +1,6 @@
 """What the gateway is told of each account on a chat platform.
 
-Owns the form of the accounts and the resolving of secrets. A secret never stands in a setting: `env:NAME` or
-`file:PATH` says where it is, and code may hand in a function that returns it.
+Owns the form of the accounts. A secret never stands in a setting, see `crdt_sync.references`.
 """
 
 from typing import Annotated, Literal, Self

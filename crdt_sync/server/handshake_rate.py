@@ -1,10 +1,9 @@
 """How often one may come: a rate of handshakes for each address, a sharper one for each person, and one of requests.
 
-Attempts at a password have rates of their own, by address and by name; one that was right counts as none.
-
 An address may be a whole office, which comes back at once when the service was restarted; a person has a few screens.
 Who is known by a token that was found good before counts for himself alone: he is refused before anything is done for
-him, and takes nothing from those behind his address.
+him, and takes nothing from those behind his address. Attempts at a password have rates of their own, by address and by
+name; one that was right counts as none.
 """
 
 import hashlib

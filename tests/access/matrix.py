@@ -41,7 +41,6 @@ class Route:
     expected: dict[str, str]
     path: str = ""  # the address that is asked for, if the template alone is none
     json: object = None
-    form: dict[str, str] | None = None
     content: bytes | None = None
 
     @property
@@ -160,7 +159,7 @@ ROUTES = (
     Route("GET /console/{department}/{ticket}", PUBLIC, path="/console/sales/{ticket}"),
     Route("GET /board", PUBLIC),
     Route("GET /assets/{name}", PUBLIC, path="/assets/build.json"),
-    # A token means nothing there, and a cookie nothing elsewhere: test_session_cookie.py.
+    # A token means nothing there, and the cookie of a browser nothing elsewhere.
     Route("GET /api/session", PUBLIC),
     Route("POST /api/session", everybody("unknown_person"), json={"development": "nobody"}),
     Route("DELETE /api/session", PUBLIC),

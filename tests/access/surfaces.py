@@ -19,7 +19,6 @@ async def ask_route(site, row, caller, heard):
         method,
         await site.fill_in(row.address, caller),
         json=await site.fill_in(row.json, caller),
-        data=await site.fill_in(row.form, caller),
         content=row.content,
         headers=site.headers(caller),
     )

@@ -1,15 +1,22 @@
 """Every row of the matrix, run by every caller against the real service; and what none of it may ever tell whom."""
 
+import grpc
 import pytest
 import pytest_asyncio
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from crdt_sync.documents.log import LogDocument
 from crdt_sync.domain import access
 from crdt_sync.ports import Position
 from crdt_sync.ports.outbox import OutboxFilter
+from crdt_sync.rpc.status import code_of
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
+from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc, tickets_pb2, tickets_pb2_grpc
+from crdt_sync.server.session_api import COOKIE
+from crdt_sync.wire import hocuspocus
 from tests.access import matrix
-from tests.access.matrix import CALLERS, DOCUMENTS, EVENTS, NARROW, OTHER, ROUTES, RPCS, STRANGER
+from tests.access.matrix import CALLERS, DOCUMENTS, EVENTS, NARROW, NOBODY, OTHER, ROUTES, RPCS, STRANGER
 from tests.access.site import CLAIMS, LANES, OTHER_GATEWAY, ROBOTS, WORDS, filled_site
 from tests.access.surfaces import Clients, ask_claim, ask_document, ask_events, ask_route, ask_rpc
 from tests.access.wires import WATCHES, WIRES, grpc_stream, metadata_of, open_frame
@@ -18,6 +25,7 @@ from tests.wire import schemas
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CLIENTS = Clients()
+OTHER_ROUTES = [row for row in ROUTES if "/api/session" not in row.key]  # those that read no cookie
 DEPARTMENTS = ("sales", "tech", "support", "backoffice", "marketing", "gateway")
 
 
@@ -122,6 +130,69 @@ async def test_a_first_result_is_given_again_only_to_who_may_still_have_it(share
     again = await running.http.patch(path, json=body, headers=running.headers(actor="mover", **claims) | key)
 
     assert (200, code) == (first.status_code, again.json().get("code"))
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def cookie(shared):
+    """Of somebody who may do everything that sales may."""
+    http = shared.running.http
+    answer = await http.post("/api/session", json={"development": "sales_lead"})
+    assert 200 == answer.status_code
+    secret = http.cookies[COOKIE]
+    assert 200 == (await http.post("/api/session/token")).status_code
+    http.cookies.clear()
+    return {"cookie": f"{COOKIE}={secret}"}
+
+
+@pytest.mark.parametrize("row", OTHER_ROUTES, ids=lambda row: row.key)
+async def test_to_a_route_the_cookie_of_a_browser_says_nothing(shared, cookie, row):
+    method = "GET" if row.method == "*" else row.method
+    answer = await shared.running.http.request(
+        method,
+        await shared.fill_in(row.address, NOBODY),
+        json=await shared.fill_in(row.json, NOBODY),
+        content=row.content,
+        headers=cookie,
+    )
+    outcome = "ok" if answer.status_code < 400 else answer.json()["code"]
+
+    assert row.expected[NOBODY] == outcome
+    assert "wordtitle" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/sync/{document}", "/events?after=0"])
+async def test_no_socket_takes_the_cookie(shared, cookie, path):
+    address = shared.running.ws(path.replace("{document}", shared.name("card")))
+    async with connect(address, additional_headers=cookie) as socket:
+        with pytest.raises(ConnectionClosed) as caught:
+            await socket.recv()
+
+    assert (4401, "token_missing") == (caught.value.rcvd.code, caught.value.rcvd.reason.partition(":")[0])
+
+
+async def test_no_document_of_a_socket_takes_the_cookie(shared, cookie):
+    document = shared.name("card").encode()
+    async with connect(shared.running.ws("/collab"), additional_headers=cookie) as socket:
+        await socket.send(hocuspocus.encode_token(document, "", "4.7.0"))
+        said = hocuspocus.decode(await socket.recv()).frame
+
+    assert isinstance(said, hocuspocus.PermissionDenied)
+
+
+async def test_no_call_takes_the_cookie(shared, cookie):
+    stub = tickets_pb2_grpc.TicketServiceStub(shared.running.channel)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Get(tickets_pb2.GetRequest(id=shared.ticket), metadata=tuple(cookie.items()))
+
+    assert "token_missing" == code_of(caught.value)
+
+
+async def test_no_stream_takes_the_cookie(shared, cookie):
+    call = sync_pb2_grpc.SyncServiceStub(shared.running.channel).Sync(metadata=tuple(cookie.items()))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call.read()
+
+    assert "token_missing" == code_of(caught.value)
 
 
 async def everything_that(site, caller):
