@@ -1,6 +1,7 @@
 """The consoles' data in Node against the real service: offline and back, refusals, restarts, kills and sign-ins."""
 
 import asyncio
+import base64
 import time
 from contextlib import asynccontextmanager
 
@@ -291,6 +292,49 @@ async def test_two_tabs_are_one_browser(node, server):
             assert 200 == (await rest.get(f"/api/tickets/{another}")).status_code
             notes = (await rest.get(f"/api/tickets/{ticket}/forms/sales")).json()["notes"]
         assert "from the second" == notes
+
+
+async def test_a_file_waits_for_a_connection_and_one_that_is_refused_says_so(node, server):
+    async with browser(node, server, "sales") as sales:
+        ticket = await created(sales, "files")
+        await sales.all_saved()
+        await sales.tell("open", ticket=ticket)
+        await sales.sees(ticket, lambda view: view["stage"] == "presale")
+        await sales.tell("online", up=False)
+        png = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(32)).decode()
+        await sales.tell("attach", ticket=ticket, name="<b>.png", content=png, type="image/png", text="See here.")
+        await sales.tell("attach", ticket=ticket, name="a.exe", content=base64.b64encode(b"MZ").decode(), type="")
+        await sales.sees(ticket, lambda view: ["here", "here"] == [one["delivery"] for one in view["messages"]])
+        await sales.tell("online", up=True)
+        await sales.shows("saved", lambda saved: saved == {"here": "saved", "waiting": 0, "refused": 1})
+        text, picture = sales.view(ticket)["messages"][0]["parts"]
+        assert ("See here.", "image", "<b>.png") == (text["text"], picture["type"], picture["name"])
+        assert 64 == len(picture["media"]["digest"])
+        refused = sales.view(ticket)["refused"][0]
+        assert ("attachment", "a.exe") == (refused["kind"], refused["label"])
+        await sales.tell("dismiss", ticket=ticket, id=refused["id"])
+        await sales.all_saved()
+
+
+async def test_of_a_card_that_is_refused_what_was_done_is_offered(node, server):
+    async with browser(node, server, "sales") as sales:
+        ticket = await created(sales, "spoilt")
+        await sales.all_saved()
+        await sales.tell("open", ticket=ticket)
+        await sales.sees(ticket, lambda view: view["stage"] == "presale")
+        await sales.tell("online", up=False)
+        await sales.tell("card", ticket=ticket, fields={"customer": "Bakery"})
+        await sales.tell("spoil", ticket=ticket)
+        await sales.tell("online", up=True)
+        await sales.shows("saved", lambda saved: saved == {"here": "saved", "waiting": 0, "refused": 1})
+        await sales.sees(ticket, lambda view: view["card"] == {"title": "spoilt"})
+        refused = sales.view(ticket)["refused"][0]
+        assert ("card", "customer", "key") == (refused["kind"], refused["label"], refused["code"])
+        await sales.tell("again", ticket=ticket, id=refused["id"])
+        await sales.all_saved()
+        async with server.client("sales") as rest:
+            card = (await rest.get(f"/api/tickets/{ticket}")).json()["card"]
+        assert {"title": "spoilt", "customer": "Bakery"} == card
 
 
 async def test_whoever_signs_out_on_a_shared_computer_leaves_nothing(node, server):

@@ -126,7 +126,7 @@ export class Ticket implements OpenTicket {
     const content = await file.arrayBuffer();
     const upload = { id: freshId(), ticket: this.id, name, text, at: Date.now(), type: file.type, content };
     await this.#desk.database.write([{ in: "uploads", put: upload }]);
-    this.folder.uploads = [...this.folder.uploads, upload];
+    this.folder.uploads = await this.#desk.database.of("uploads", this.id); // as `flush` does, which may be under way
     this.#changed();
     void this.flush();
   }

@@ -11,6 +11,7 @@ import { createInterface } from "node:readline";
 
 import { createConsole } from "../../src/store/console.ts";
 import type { Token } from "../../src/store/session.ts";
+import type { Ticket } from "../../src/store/ticket.ts";
 import { type Console, type OpenTicket, StoreError, type TicketView } from "../../src/store/types.ts";
 
 const LIFE_MS = 120_000; // whatever the test does, this process ends
@@ -144,6 +145,11 @@ const commands: Readonly<Record<string, (command: Command) => Promise<unknown> |
   again: (command) => ticket(command).again(command["id"] ?? ""),
   dismiss: (command) => ticket(command).dismiss(command["id"] ?? ""),
   explain: (command) => say({ event: "explained", lines: ticket(command).explain("en") }),
+  spoil: (command) => {
+    // What a faulty page would write: no card has this key.
+    const { folder } = ticket(command) as Ticket;
+    folder.doc("card").getMap("card").set("no_key_of_a_card", 1);
+  },
   dropped: async ({ tab: name }) => say({ event: "dropped", texts: await tab(name).page.dropped() }),
 };
 
