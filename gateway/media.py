@@ -35,6 +35,9 @@ _ENDINGS = {
     "video/quicktime": ".mov",
     "application/x-ole-storage": ".doc",
 }
+TYPES = frozenset(_ENDINGS)
+"""Every type that the service takes."""
+
 _CONTAINERS = frozenset({".zip", ".doc"})  # office documents of many endings are these, and keep the one that they have
 
 

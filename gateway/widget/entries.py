@@ -11,7 +11,7 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery
 from gateway.visitor_log import Entry
 
 ENDED, RATED = "ended", "rated"
-SHOWN = ("from", "name", "text", "picture", "cid", "event", "stars", "at")
+SHOWN = ("from", "name", "text", "picture", "file", "cid", "event", "stars", "at")
 """The fields of an entry that its visitor is shown."""
 
 
@@ -22,6 +22,9 @@ def entry_of(delivery: Delivery, *, now_ms: int) -> str | None:
             said: dict[str, object] = {"from": "agent", "text": delivery.part.text}
         case "media" if delivery.part.media.type == "image":
             said = {"from": "agent", "picture": delivery.part.media.platform_id}
+        case "media":  # to be downloaded, and called what `text` says
+            media = delivery.part.media
+            said = {"from": "agent", "file": media.platform_id, "text": media.name}
         case "event" if delivery.part.event == ENDED:
             said = {"from": "system", "event": ENDED}
         case _:
@@ -37,6 +40,5 @@ def frame_of(entry: Entry) -> Mapping[str, Any]:
     shown = {name: fields[name] for name in SHOWN if name in fields}
     if entry.state:
         shown["state"] = entry.state
-    if "picture" in fields:
-        shown["picture"] = True  # which is asked for by its place
+    shown |= {name: True for name in ("picture", "file") if name in fields}  # which is asked for by its place
     return {"t": "msg", "seq": entry.seq, **shown}

@@ -67,8 +67,10 @@ class Widget:
 
 
 def _script() -> bytes:
-    """The script with its style inside, as it is served: one file."""
-    return _static("widget.js").replace(b'"{{widget.css}}"', json.dumps(_static("widget.css").decode()).encode())
+    """The script with its words and its style inside, as it is served: one file."""
+    words = json.dumps(json.loads(_static("words.json")), ensure_ascii=False).encode()
+    style = json.dumps(_static("widget.css").decode()).encode()
+    return _static("widget.js").replace(b'"{{words.json}}"', words).replace(b'"{{widget.css}}"', style)
 
 
 def _static(name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""`/widget/{site}/pictures`: a visitor brings a picture, and is shown those of his own conversation.
+"""`/widget/{site}/pictures`: a visitor brings a picture, and is shown those of his own conversation, and its files.
 
 Both take the visitor's token as `Authorization`, never in an address, and a page that may carry the widget.
 """
@@ -6,6 +6,7 @@ Both take the visitor's token as `Authorization`, never in an address, and a pag
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -117,15 +118,19 @@ class PictureRoutes:
         return Picture(type_, data)
 
     async def _show(self, site: Site, request: Request) -> Response:
-        """A picture of the visitor's own conversation, by its place there."""
+        """A picture or a file of the visitor's own conversation, by its place there."""
         visitor, seq = _visitor(site, request), request.path_params["seq"]
         known = _SEQ.fullmatch(seq) is not None
         entry = await site.around.log.entry(site.channel.account, visitor, int(seq)) if known else None
-        digest = entry.fields.get("picture") if entry is not None else None
+        fields = entry.fields if entry is not None else {}
+        digest = fields.get("picture") or fields.get("file")
         picture = await site.around.pictures.find(digest) if digest is not None else None
         if picture is None:
             raise NotFound("There is no such picture for this visitor.")
-        return Response(picture.data, headers=_PICTURE, media_type=picture.type)
+        headers = dict(_PICTURE)
+        if "file" in fields:
+            headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(fields['text'], safe='')}"
+        return Response(picture.data, headers=headers, media_type=picture.type)
 
 
 def _visitor(site: Site, request: Request) -> str:

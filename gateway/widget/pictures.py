@@ -1,6 +1,6 @@
-"""Pictures that visitors send and are shown, kept by their digest beside the log whose entries name them.
+"""Pictures that visitors send and are shown, and files that they are given, kept by their digest beside their logs.
 
-As a port of contents: an answer's picture is uploaded to ourselves, and a visitor's came with its callback.
+As a port of contents: what an answer has is uploaded to ourselves, and a visitor's picture came with its callback.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from sqlalchemy.dialects import sqlite
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Media
 from gateway.inbox_file import InboxFile
-from gateway.media import Content, Form, MediaFailed
+from gateway.media import TYPES, Content, Form, MediaFailed
 from gateway.media_queue import levels
 from gateway.ports import Clock
 from gateway.tables import visitor_picture
@@ -34,7 +34,10 @@ class Picture:
 class Pictures:
     """Every picture of one gateway's pages."""
 
-    forms: Mapping[str, Form] = {"image": Form(frozenset({*_STARTS.values(), "image/webp"}), BYTES_MAX)}
+    forms: Mapping[str, Form] = {
+        "image": Form(frozenset({*_STARTS.values(), "image/webp"}), BYTES_MAX),
+        **dict.fromkeys(("voice", "video", "file"), Form(TYPES, BYTES_MAX)),
+    }
 
     def __init__(self, file: InboxFile, clock: Clock) -> None:
         self._file = file
@@ -79,7 +82,7 @@ class Pictures:
         raise MediaFailed("media_unavailable")
 
     async def upload(self, kind: str, content: Content) -> str:  # noqa: ARG002 - as the port has it
-        """Keep the picture of an answer."""
+        """Keep what an answer has."""
         return await self.keep(Picture(content.type, content.data))
 
 

@@ -21,23 +21,7 @@
   const PICTURES = "image/png,image/jpeg,image/gif,image/webp";
   const LOST = [4403, 4404, 4422]; // coming again changes nothing
 
-  const WORDS = {
-    en: {
-      title: "Chat with us", close: "Close chat", unread: "unread", log: "Conversation", write: "Your message",
-      send: "Send", picture: "Send a picture", shown: "Picture", you: "You", agent: "Agent", waiting: "Not sent yet",
-      failed: "Could not be sent", connecting: "Connecting…", lost: "Chat is not available here.",
-      size: "Choose a PNG, JPEG, GIF or WebP picture of at most 5 MB.", upload: "The picture could not be sent.",
-      ended: "This conversation has ended.", rate: "How did we do?", stars: "of 5", comment: "A comment, if you like",
-      submit: "Rate", thanks: "Thank you for rating this conversation:",
-    },
-    zh: {
-      title: "在线客服", close: "关闭聊天", unread: "条未读", log: "对话", write: "请输入消息", send: "发送",
-      picture: "发送图片", shown: "图片", you: "我", agent: "客服", waiting: "尚未发送", failed: "未能发送",
-      connecting: "正在连接…", lost: "此处无法使用在线客服。", size: "请选择不超过 5 MB 的 PNG、JPEG、GIF 或 WebP 图片。",
-      upload: "图片未能发送。", ended: "本次对话已结束。", rate: "您对服务满意吗？", stars: "分（满分 5 分）",
-      comment: "如有意见，请填写", submit: "提交评价", thanks: "感谢您的评价：",
-    },
-  }[lang];
+  const WORDS = "{{words.json}}"[lang]; // and the style below: put in when the script is served
 
   // What stays in this browser: the token, and what was written and is not acknowledged, one item each.
 
@@ -130,6 +114,7 @@
     } else {
       element.append(make("span", { className: entry.from === "visitor" ? "who sr" : "who", textContent: who(entry) }));
       if (entry.picture) element.append(pictureOf(entry));
+      else if (entry.file) element.append(fileOf(entry));
       else element.append(make("span", { className: "said", textContent: entry.text }));
       if (entry.seq) element.append(timeOf(entry.at));
       else element.append(make("span", { className: "note", textContent: WORDS.waiting }));
@@ -143,14 +128,29 @@
     return make("time", { dateTime: when.toISOString(), textContent: shown });
   };
 
+  const contentOf = async ({ seq: at }) => { // with the token in a header: an address is written down everywhere
+    const headers = { authorization: `Bearer ${kept("token")}` };
+    const answer = await fetch(new URL(`widget/${site}/pictures/${at}`, base), { headers });
+    if (!answer.ok) throw new Error(String(answer.status));
+    return URL.createObjectURL(await answer.blob());
+  };
+
+  const fileOf = (entry) => {
+    const button = make("button", { type: "button", className: "plain said", textContent: `↓ ${entry.text}` });
+    button.onclick = async () => {
+      const href = await contentOf(entry).catch(() => null);
+      status.textContent = href ? "" : WORDS.download;
+      if (!href) return;
+      make("a", { href, download: entry.text }).click();
+      setTimeout(() => URL.revokeObjectURL(href), 60_000);
+    };
+    return button;
+  };
+
   const pictureOf = (entry) => {
     const image = make("img", { alt: `${WORDS.shown} (${who(entry)})` });
-    fetch(new URL(`widget/${site}/pictures/${entry.seq}`, base), { headers: { authorization: `Bearer ${kept("token")}` } })
-      .then(async (answer) => {
-        if (!answer.ok) throw new Error(String(answer.status));
-        image.src = URL.createObjectURL(await answer.blob());
-        image.onload = () => URL.revokeObjectURL(image.src);
-      })
+    image.onload = () => URL.revokeObjectURL(image.src);
+    contentOf(entry).then((address) => { image.src = address; })
       .catch(() => image.replaceWith(make("span", { className: "said", textContent: `[${WORDS.shown}]` })));
     return image;
   };

@@ -267,6 +267,7 @@ VISITOR_IS_SHOWN = {  # each field of an entry, and whose words it can hold
     "text": "the visitor's own, or an answer to the visitor",
     "cid": "the visitor's own",
     "picture": "whether it is one, which is given under the visitor's token alone",
+    "file": "whether it is one, which is given as a picture is; `text` is the name that its agent gave it",
     "event": "ours: that the conversation has ended, or was rated",
     "stars": "the visitor's own",
     "at": "the gateway's clock",

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.widget_site import Chat, running_site
+from tests.samples import PDF
 
 PICTURE = base64.b64decode(  # two by two pixels
     "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAE0lEQVR4nGMQUDAAIgaHgAQgAgAN/gKhIjWbcwAAAABJRU5ErkJggg=="
@@ -146,6 +147,18 @@ async def test_pictures_go_both_ways_and_are_there_after_a_reload(site):
     await chat.open()
     await chat.pictures(2)
     assert [] == chat.faults
+
+
+async def test_file_of_an_answer_is_downloaded_by_a_click(site):
+    chat = await site.page(await site.visitor())
+    await chat.open()
+    await chat.write("Send me the offer")
+    await site.answer_with(await site.ticket("Send me the offer"), PDF, "file", "offer.pdf")
+    async with chat.page.expect_download() as downloading:
+        await chat.page.get_by_role("button", name="offer.pdf").click()
+    download = await downloading.value
+    assert ("offer.pdf", PDF) == (download.suggested_filename, (await download.path()).read_bytes())
+    assert ([], []) == (await chat.violations(), chat.faults)
 
 
 async def test_picture_whose_answer_was_lost_is_chosen_again_and_kept_once(site, tmp_path):

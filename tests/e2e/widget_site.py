@@ -152,9 +152,12 @@ class Site:
                 await asyncio.sleep(0.05)
 
     async def answer_with_picture(self, ticket: str, data: bytes) -> None:
+        await self.answer_with(ticket, data, "image", "photo.png")
+
+    async def answer_with(self, ticket: str, data: bytes, kind: str, name: str) -> None:
         uploaded = await self.agent.post(f"/api/tickets/{ticket}/media", content=data)
         assert uploaded.is_success, uploaded.text
-        content = {"type": "image", "digest": uploaded.json()["digest"], "name": "photo.png"}
+        content = {"type": kind, "digest": uploaded.json()["digest"], "name": name}
         answered = await self.agent.post(f"/api/tickets/{ticket}/messages", json={"text": "", "contents": [content]})
         assert answered.is_success, answered.text
 

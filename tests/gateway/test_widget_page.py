@@ -1,6 +1,7 @@
 """The widget's script and the page that shows it."""
 
 import gzip
+import json
 import re
 from importlib import resources
 
@@ -61,9 +62,8 @@ def test_script_depends_on_nothing_and_never_reads_text_as_markup_or_code():
 
 
 def test_script_has_every_text_in_both_languages():
-    english, chinese = (
-        block.group(1) for block in re.finditer(r"\n    (?:en|zh): \{(.*?)\n    \},", SCRIPT, re.DOTALL)
-    )
-    texts = [re.findall(r"(?:^|[ ,])([a-z]+): \"", block) for block in (english, chinese)]
-    assert texts[0]
-    assert texts[0] == texts[1]
+    words = json.loads(resources.files("gateway.widget").joinpath("words.json").read_text("utf-8"))
+    used = set(re.findall(r"WORDS\.([a-z]+)", SCRIPT))
+    assert used == words["en"].keys() == words["zh"].keys()
+    assert all(text for texts in words.values() for text in texts.values())
+    assert b"{{" not in Widget({})._script

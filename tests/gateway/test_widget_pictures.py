@@ -2,13 +2,14 @@
 
 import hashlib
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 import pytest
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery, Media, Part
 from gateway import media_queue
 from gateway.media import Content, MediaFailed, refused
-from gateway.outbound import Dead, Sent
+from gateway.outbound import Sent
 from gateway.widget import picture_routes, pictures, visitors
 from tests.gateway.fakes import FakeIngress, HeldClock
 from tests.gateway.platform import T5_NOW_S
@@ -117,15 +118,34 @@ async def test_message_without_a_picture_has_none_to_show(tmp_path):
         assert 404 == (await show(rig)).status_code
 
 
-async def test_file_that_a_page_cannot_show_is_not_sent_to_one(tmp_path):
-    async with site(tmp_path) as rig:
+@pytest.mark.parametrize(
+    ("kind", "type_"), [("file", "application/pdf"), ("voice", "audio/amr"), ("file", "image/png")]
+)
+async def test_file_of_an_answer_is_a_download_for_its_visitor_alone(tmp_path, kind, type_):
+    content = Content(type_, '"offer" 报价', SAMPLES[type_])
+    async with site(tmp_path) as rig, page(rig.url, token=visitor_token()) as visitor:
         pictures = rig.gateway.pictures
-        assert "unsupported_part" == refused(pictures, "file", "application/pdf", 100)
-        with pytest.raises(MediaFailed):
-            await pictures.download(Media(type="image", platform_id="x"), bytes_max=100)
-        part = Part(media=Media(type="file", platform_id="x"))
+        assert "" == refused(pictures, kind, type_, len(content.data))
+        name = await pictures.upload(kind, content)
+        part = Part(media=Media(type=kind, platform_id=name, name=content.file_name))
         delivery = Delivery(id="d1", account="site", conversation=VISITOR, part=part)
-        assert Dead("unsupported_part") == await rig.gateway.senders["site"].send(delivery)
+        assert Sent("d1") == await rig.gateway.senders["site"].send(delivery)
+        shown = await visitor.hear("msg")
+        assert (True, content.file_name, False) == (shown["file"], shown["text"], name in str(shown))
+
+        given, theirs = await show(rig), await show(rig, token=OTHER)
+        assert (200, content.data, 404) == (given.status_code, given.content, theirs.status_code)
+        expected = f"attachment; filename*=UTF-8''{quote(content.file_name, safe='')}"
+        told = [given.headers[name] for name in ("content-disposition", "content-type", "x-content-type-options")]
+        assert [expected, type_, "nosniff"] == told
+        assert "sandbox" in given.headers["content-security-policy"]
+
+
+async def test_nothing_is_had_from_a_page_later_nor_of_an_unknown_type(tmp_path):
+    async with site(tmp_path) as rig:
+        assert "media_type" == refused(rig.gateway.pictures, "file", "text/html", 100)
+        with pytest.raises(MediaFailed):
+            await rig.gateway.pictures.download(Media(type="image", platform_id="x"), bytes_max=100)
 
 
 REFUSED = {
