@@ -23,6 +23,7 @@ from crdt_sync.server.auth import Authenticator, bearer, shown_token, vouching
 from crdt_sync.server.deadlines import Deadlines
 from crdt_sync.server.frame_readers import FrameReaders
 from crdt_sync.server.handshake_rate import HandshakeRate, TooOften
+from crdt_sync.server.partial_messages import PartialMessages
 from crdt_sync.server.problems import unknown_address
 from crdt_sync.server.requests import check_origin, traceparent_of
 from crdt_sync.server.websocket import CLOSE_S, Socket
@@ -84,6 +85,7 @@ class Sockets:
         self._origins = origins
         self._connections_max = connections_max
         self._readers: FrameReaders | None = None
+        self._partials = PartialMessages()
         self._stopping = False
         self._streams = 0  # of gRPC
 
@@ -148,7 +150,7 @@ class Sockets:
         dialect: Dialect = CollabDialect() if document is None else YjsDialect(document)
         keepalive = KEEPALIVE[COLLAB if document is None else SYNC]
         refused = partial(self.audit.refused, Asked(dialect.wire, document or path.decode("latin-1"), handshake.source))
-        socket = Socket(transport, self._readers, self.deadlines, keepalive, refused, self.open)
+        socket = Socket(transport, self._readers, self.deadlines, keepalive, refused, self.open, self._partials)
         transport.set_protocol(socket)
         transport.write(_switching(accepted))
         try:

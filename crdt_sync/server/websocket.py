@@ -13,6 +13,7 @@ import structlog
 from crdt_sync.errors import ServiceError, TicketSyncError, TooLarge, Unauthenticated, Unavailable
 from crdt_sync.server.deadlines import Deadlines
 from crdt_sync.server.frame_readers import FrameReader, FrameReaders
+from crdt_sync.server.partial_messages import PartialMessages
 from crdt_sync.service.connection import Connection
 from crdt_sync.wire import limits, websocket
 from crdt_sync.wire.status import status_of
@@ -21,6 +22,7 @@ from crdt_sync.wire.websocket import Message, Violation
 LISTEN_S = 10.0  # after a silence of this long to twice as long comes a sign of life: clients give up after 30 s
 CLOSE_S = 5.0  # a peer that has not closed its side by then is cut off
 QUIET_S = 0.1  # what a client still sends when it is refused follows at once
+UNFINISHED_MAX = limits.MESSAGE_S // LISTEN_S  # looks that may find the same message under way
 STALLS_MAX = 3  # looks, LISTEN_S apart, that may find bytes unsent and no fewer than the look before
 
 _log = structlog.get_logger(__name__)
@@ -38,6 +40,8 @@ class Socket(asyncio.Protocol):
         "_keepalive",
         "_message",
         "_noise",
+        "_partial_bytes",
+        "_partials",
         "_pauses",
         "_reader",
         "_readers",
@@ -45,6 +49,7 @@ class Socket(asyncio.Protocol):
         "_spoke",
         "_stalls",
         "_transport",
+        "_unfinished",
         "_unsent",
         "arriving",
         "open",
@@ -59,6 +64,7 @@ class Socket(asyncio.Protocol):
         keepalive: bytes,
         refused: Callable[[str], None],  # hears the code of every refusal
         open_sockets: set["Socket"],
+        partials: PartialMessages,
     ) -> None:
         self.slot: int | None = None
         self.arriving: asyncio.Task[None] | None = None  # while the token of the handshake is judged
@@ -72,6 +78,9 @@ class Socket(asyncio.Protocol):
         self._reader: FrameReader | None = None  # while it holds part of a frame
         self._held_bytes = 0  # of that part, at most
         self._message: Message | None = None  # while one comes in fragments
+        self._partials = partials
+        self._partial_bytes = 0  # of a message that has not ended, as `partials` was told
+        self._unfinished = 0  # looks that found the same message under way
         self._pauses = 0
         self._spoke = False  # since the last look
         self._stalls = self._unsent = 0
@@ -140,6 +149,10 @@ class Socket(asyncio.Protocol):
         if self._stalls > STALLS_MAX:
             self._give_up_on_reader()
             return
+        self._unfinished = self._unfinished + 1 if self._partial_bytes else 0
+        if self._unfinished > UNFINISHED_MAX:
+            self.fail(Unavailable("The message took too long.", code="slow_message", advice="Connect again."))
+            return
         if not self._spoke:
             self._transport.write(self._keepalive)
         self._spoke = False
@@ -163,6 +176,15 @@ class Socket(asyncio.Protocol):
             else:
                 self._held_bytes = 0
                 self._readers.give_back(reader)
+            if held or self._message is not None or self._partial_bytes:
+                self._note_partial()
+
+    def crowd_out(self) -> None:
+        """Go, because the messages that have begun are too much together, and this one has taken the longest."""
+        if self._closing:
+            self._transport.abort()
+        else:
+            self.fail(Unavailable("Too much has begun to arrive.", code="crowded_out", advice="Connect again."))
 
     def pause_writing(self) -> None:
         """Give up on a client that is too slow for what it asked for: it comes back and asks for a diff."""
@@ -196,6 +218,11 @@ class Socket(asyncio.Protocol):
             self._reader = None
             self.fail(websocket.too_large(self._message_bytes_max))
             self._hear_no_more()
+
+    def _note_partial(self) -> None:
+        """Have the part of a message that is held counted."""
+        self._partial_bytes = self._held_bytes + (0 if self._message is None else self._message.held_bytes)
+        self._partials.set(self, self._partial_bytes)
 
     def _hear_no_more(self) -> None:
         """Close once it is quiet: to close while bytes come would reset the connection before the last word is read."""
@@ -232,6 +259,7 @@ class Socket(asyncio.Protocol):
                 self._too_fast()
                 return
             self._message = None
+        self._unfinished = 0
         if self._connection is None:
             raise Violation("A client waits for the answer to its handshake.")
         self._connection.receive(message)
@@ -268,6 +296,7 @@ class Socket(asyncio.Protocol):
         """Let go of the service."""
         if self.arriving is not None and self.arriving is not asyncio.current_task():
             self.arriving.cancel()
+        self._partials.set(self, 0)
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.ended()

@@ -23,6 +23,12 @@ BATCH_FRAMES_MAX = 5_000
 loop waits for all of them; a question about a large document costs some milliseconds, and its answer is written, or not
 taken, before the next is made."""
 
+MESSAGE_S = 120
+"""Seconds for one WebSocket message from its first byte to its last: a full one on a bad line, 280 kbit/s."""
+
+PARTIAL_BYTES_MAX = 64 * FRAME_BYTES_MAX
+"""Held of messages that have not ended, all sockets' together; beyond it, whoever takes the longest is sent away."""
+
 ADDRESS_BYTES_MAX = 512
 """A Hocuspocus address: a document name (256 bytes at most) and a session id, which the provider makes of 11."""
 

@@ -95,6 +95,11 @@ class Message:
         self._parts: bytearray | None = None
         self._opcode = BINARY
 
+    @property
+    def held_bytes(self) -> int:
+        """What has come so far."""
+        return len(self._parts or b"")
+
     def take(self, opcode: int, payload: bytes, *, fin: bool, bytes_max: int) -> bytes | str | None:
         """Add a data frame; return the message if this was its last.
 

@@ -210,6 +210,14 @@ ELSEWHERE = {
     "MEDIA_UNUSED_S": (MEDIA, "test_what_no_message_names_is_forgotten_after_a_day"),
     "MEDIA_UPLOADS_MAX": (MEDIA, "test_two_uploads_of_one_author_are_under_way_at_once"),
     "MEDIA_UPLOAD_S": ("tests/server/test_media_api.py", "test_an_upload_that_dribbles_is_ended"),
+    "MESSAGE_S": (
+        "tests/server/test_websocket.py",
+        "test_a_message_that_does_not_end_is_not_waited_for_for_ever",
+    ),
+    "PARTIAL_BYTES_MAX": (
+        "tests/server/test_websocket.py",
+        "test_what_has_begun_is_bounded_for_all_together_and_who_takes_longest_goes",
+    ),
     "BATCH_FRAMES_MAX": ("tests/server/test_grpc_sync.py", "test_a_message_has_so_many_frames"),
     "DOCUMENT_BYTES_MAX": (
         "tests/documents/test_document.py",

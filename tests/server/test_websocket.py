@@ -252,6 +252,56 @@ async def test_pings_and_fragments_count_as_messages_do(line):
     assert (4, [b"abc"]) == (connection.others, connection.received)
 
 
+@pytest.mark.parametrize("begun", [masked(b"abc")[:-1], masked(b"abc", fin=False)], ids=["a frame", "fragments"])
+async def test_a_message_that_does_not_end_is_not_waited_for_for_ever(line, begun):
+    dialled = line.sync(query="token=t")
+    await line.connection()
+    await settle()
+    dialled.send(begun)
+    for _ in range(limits.MESSAGE_S // 10):
+        line.pass_time(websocket.LISTEN_S)
+        dialled.send(masked(b"", 10) if begun[0] < 128 else b"")
+    assert 1013 not in dialled.heard
+    line.pass_time(websocket.LISTEN_S)
+
+    assert (1013, "slow_message") == (dialled.heard[-1], dialled.reason.partition(":")[0])
+    assert {("sync", "slow_message"): 1} == line.meter.refusals
+
+
+async def test_who_sends_message_after_message_is_not_slow(line):
+    dialled = line.sync(query="token=t")
+    await line.connection()
+    await settle()
+    for _ in range(limits.MESSAGE_S // 10 + 2):
+        dialled.send(masked(b"abc")[:-1])
+        line.pass_time(websocket.LISTEN_S)
+        dialled.send(masked(b"abc")[-1:])
+
+    assert 1013 not in dialled.heard
+
+
+async def test_what_has_begun_is_bounded_for_all_together_and_who_takes_longest_goes(line, monkeypatch):
+    monkeypatch.setattr(limits, "PARTIAL_BYTES_MAX", 1_000)
+    slow, finished, quick, more = (line.sync(query="token=t") for _ in range(4))
+    for _ in range(4):
+        await line.connection()
+    await settle()
+    whole = masked(b"x" * 500)
+    slow.send(whole[:400])
+    finished.send(masked(b"x" * 390, fin=False))
+    quick.send(whole[:-500])
+    finished.send(masked(b"x", 0))
+    more.send(whole[:400])
+    slow.send(whole[400:401])
+    assert [] == [heard for each in (slow, finished, quick, more) for heard in each.heard]
+    more.send(whole[400:])
+    finished.send(whole[:300])
+    quick.send(whole[-500:-1])
+
+    assert ([1013], "crowded_out") == (slow.heard, slow.reason.partition(":")[0])
+    assert [] == finished.heard + quick.heard + more.heard
+
+
 async def test_a_reader_that_catches_up_is_not_slow(line):
     dialled = line.sync(query="token=t")
     await line.connection()
