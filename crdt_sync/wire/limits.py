@@ -1,6 +1,7 @@
-"""Every number that bounds what the outside may send or make us hold, each with its reason.
+"""The numbers that bound what the outside may send or make us hold, each with its reason.
 
-Only numbers live here; the code that enforces one says which error it raises.
+Only numbers live here; the code that enforces one says which error it raises. A limit with one user may stand beside
+it; `tests/integration/test_limits.py` lists those as well.
 """
 
 KIB = 1024

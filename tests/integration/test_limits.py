@@ -1,9 +1,10 @@
 """Every limit of `wire/limits.py` is reached by a client over a real socket, and answered with a coded refusal.
 
 A limit without a case fails the first test. What takes minutes to reach on a real clock is reached where the clock is
-the test's own: the case names that test.
+the test's own: the case names that test. Limits that stand beside their only user are listed here as well.
 """
 
+import ast
 import hashlib
 from pathlib import Path
 
@@ -125,10 +126,28 @@ def nested(depth):
     return forge.update({77: (0, [forge.item(b"\x08" + var_uint(1) + value, root="card", key="title")])})
 
 
-def stands(path, name):
-    return f"def {name}(" in (ROOT / path).read_text("utf-8")
+def claims(path, name):
+    """Tell whether a test of this name is there, and whether it holds anything: an assertion, or an error to come."""
+    for node in ast.parse((ROOT / path).read_text("utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
+            held = [each for each in ast.walk(node) if isinstance(each, ast.Assert | ast.Call)]
+            return any(isinstance(each, ast.Assert) or ast.unparse(each.func) in HOLDS for each in held)
+    return False
 
 
+def beside():
+    """The limits of the server and the service that stand beside their only user, as `package.module.NAME`."""
+    found = set()
+    for package in ("server", "service"):
+        for file in (ROOT / "crdt_sync" / package).glob("*.py"):
+            for node in ast.parse(file.read_text("utf-8")).body:
+                targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+                names = [target.id for target in targets if isinstance(target, ast.Name)]
+                found |= {f"{package}.{file.stem}.{name}" for name in names if name.endswith("_MAX")}
+    return found
+
+
+HOLDS = {"pytest.raises", "refused", "other.hear"}  # what a test may say instead of `assert`
 CLIENTS = iter(range(60_000, 70_000))
 MANY = limits.UPDATE_STRUCTS_MAX + 1
 
@@ -291,10 +310,126 @@ ELSEWHERE = {
         "tests/protocol/test_presence.py",
         "test_so_many_that_left_are_remembered_of_each_person",
     ),
+    **dict.fromkeys(
+        ["NAME_SIGN_INS_MAX", "NAME_SIGN_INS_PER_S_MAX", "SOURCE_SIGN_INS_MAX", "SOURCE_SIGN_INS_PER_S_MAX"],
+        (
+            "tests/server/test_session_api.py",
+            "test_guesses_are_limited_by_name_and_by_address_and_a_right_one_counts_as_none",
+        ),
+    ),
     "PRESENCE_MESSAGES_PER_S_MAX": (
         "tests/integration/test_presence.py",
         "test_of_a_cursor_that_moves_too_fast_others_end_with_the_last_place",
     ),
+}
+
+
+EGRESS, CALLS, AUTH = "tests/server/test_grpc_egress.py", "tests/server/test_grpc_calls.py", "tests/server/test_auth.py"
+
+BESIDE = {
+    "server.auth.ACCOUNTS_MAX": (AUTH, "test_a_token_says_so_much_and_no_more"),
+    "server.auth.ROLES_MAX": (AUTH, "test_a_token_says_so_much_and_no_more"),
+    "server.auth.SECONDS_MAX": (AUTH, "test_a_token_says_so_much_and_no_more"),
+    "server.auth.TICKETS_MAX": (AUTH, "test_a_token_says_so_much_and_no_more"),
+    "server.grpc_ingress.ENVELOPES_MAX": (CALLS, "test_a_call_takes_a_hundred_envelopes"),
+    "server.grpc_decoding.GRPC_MESSAGE_BYTES_MAX": (
+        "tests/server/test_grpc_decoding.py",
+        "test_what_is_no_message_is_refused_once_and_is_no_fault",
+    ),
+    "server.grpc_egress.PLATFORM_ID_MAX": (EGRESS, "test_a_report_that_says_nothing_is_refused_with_its_code"),
+    "server.grpc_events.POSITION_MAX": (
+        "tests/server/test_grpc_events.py",
+        "test_a_watch_that_may_not_be_is_refused_with_its_code",
+    ),
+    "server.handshake_rate.KEYS_MAX": ("tests/server/test_handshake_rate.py", "test_what_is_remembered_is_bounded"),
+    "server.http_protocol.HEAD_BYTES_MAX": ("tests/server/test_http_protocol.py", "test_a_head_has_a_size"),
+    "server.middleware.BODY_BYTES_MAX": (
+        "tests/server/test_problems.py",
+        "test_a_body_that_declares_too_much_is_refused_at_once",
+    ),
+    "server.tickets_api.PAGE_MAX": (
+        "tests/server/test_tickets_api.py",
+        "test_a_filter_that_means_nothing_is_refused",
+    ),
+    "server.websocket.STALLS_MAX": (
+        "tests/server/test_websocket.py",
+        "test_a_reader_that_takes_nothing_for_half_a_minute_is_closed_too",
+    ),
+    "service.admission.MESSAGES_PER_TICKET_MAX": (
+        "tests/service/test_tickets.py",
+        "test_a_conversation_has_so_many_messages_and_no_more",
+    ),
+    "service.admission.TRANSITIONS_PER_TICKET_MAX": (
+        "tests/service/test_tickets.py",
+        "test_a_ticket_has_so_many_transitions_and_no_more",
+    ),
+    "service.admission.WAITING_MAX": (
+        "tests/service/test_quotas.py",
+        "test_a_department_leaves_so_many_entries_waiting_and_further_ones_are_refused",
+    ),
+    "service.connections.DRAFTS_PER_HOUR_MAX": (
+        "tests/service/test_quotas.py",
+        "test_a_person_names_so_many_tickets_an_hour_that_are_not_there",
+    ),
+    "service.events.WATCHERS_MAX": (
+        "tests/service/test_events.py",
+        "test_a_caller_and_all_of_them_may_watch_so_often",
+    ),
+    "service.events.WATCHERS_PER_CALLER_MAX": (
+        "tests/service/test_events.py",
+        "test_a_caller_and_all_of_them_may_watch_so_often",
+    ),
+    "service.notes.NOTES_CHARACTERS_MAX": (
+        "tests/service/test_notes.py",
+        "test_a_long_message_is_cut_and_full_notes_take_no_more",
+    ),
+    "service.outbox.CLAIMERS_PER_CALLER_MAX": (
+        "tests/service/test_outbox.py",
+        "test_one_caller_claims_only_so_often",
+    ),
+    "service.pace.MESSAGES_MAX": (
+        "tests/service/test_pace.py",
+        "test_so_many_messages_within_so_short_a_time_are_too_fast",
+    ),
+}
+
+OURS = {  # what the service itself does or remembers at once: nobody is refused for it
+    "server.descriptors.GRPC_CONNECTIONS_MAX",
+    "server.keys.JWKS_BYTES_MAX",
+    "server.picows_reader.KEPT_BUFFER_BYTES_MAX",
+    "server.problems.DETAILS_MAX",
+    "server.providers.ANSWER_BYTES_MAX",
+    "server.tls_listener.HANDSHAKES_MAX",
+    "service.audit.ROWS_PER_HOUR_MAX",
+    "service.audit.ROWS_PER_SOURCE_MAX",
+    "service.audit.SUBJECT_CHARACTERS_MAX",
+    "service.committer.BATCH_JOBS_MAX",
+    "service.compaction.ROWS_AT_ONCE_MAX",
+    "service.compaction.TAIL_BYTES_MAX",
+    "service.compaction.TAIL_ROWS_MAX",
+    "service.connections.REMEMBERED_REFUSALS_MAX",
+    "service.events.BACKLOG_READS_MAX",
+    "service.joining.ROWS_MAX",
+    "service.joining.WAITING_MAX",
+    "service.live_ticket.LIVE_TICKETS_MAX",
+    "service.outbox.IN_FLIGHT_MAX",
+    "service.overdue.FAILED_MAX",
+    "service.reception.REMEMBERED_TICKETS_MAX",
+    "service.rooms.IDLE_ROOMS_MAX",
+    "service.verify.POSITIONS_MAX",
+}
+
+NOT_REACHED = {  # by any test; this list only shrinks
+    "server.grpc_egress.DELAY_MS_MAX",
+    "server.grpc_egress.WINDOW_MS_MAX",
+    "server.grpc_tickets._EXACT_INTEGER_MAX",
+    "server.health.PEOPLE_MAX",
+    "server.session_api.PASSWORD_CHARACTERS_MAX",
+    "service.command.REQUEST_ID_CHARACTERS_MAX",
+    "service.conversations.PAGE_TICKETS_MAX",
+    "service.ingest.SEQUENCES_MAX",
+    "service.outbox.SENT_COUNTED_MAX",
+    "service.tickets.PAGE_TICKETS_MAX",
 }
 
 
@@ -304,9 +439,16 @@ async def test_every_limit_has_a_case():
     assert names == ON_A_SOCKET.keys() | ELSEWHERE.keys()
 
 
-@pytest.mark.parametrize("name", ELSEWHERE)
+async def test_every_limit_that_stands_beside_its_user_is_listed_once():
+    listed = [*BESIDE, *OURS, *NOT_REACHED]
+
+    assert beside() == set(listed)
+    assert len(listed) == len(set(listed))
+
+
+@pytest.mark.parametrize("name", [*ELSEWHERE, *BESIDE])
 async def test_a_limit_that_is_reached_elsewhere_is(name):
-    assert stands(*ELSEWHERE[name])
+    assert claims(*(ELSEWHERE | BESIDE)[name])
 
 
 @pytest.mark.parametrize("name", ON_A_SOCKET)

@@ -10,6 +10,7 @@ from crdt_sync.errors import Forbidden, Malformed, Unauthenticated
 from crdt_sync.server import auth
 from crdt_sync.server.auth import NoAuthenticator, TokenAuthenticator, VerificationKey, bearer, issue
 from crdt_sync.server.keys import DevelopmentKey
+from crdt_sync.wire import limits
 from tests.fakes import ManualClock
 
 SECRET = b"k" * 32
@@ -106,6 +107,22 @@ async def test_every_claim_is_needed(missing):
 )
 async def test_a_claim_of_another_form_is_refused(wrong):
     assert "token_invalid" == await refusal(jwt.api_jws.encode(json.dumps(GOOD | wrong).encode(), SECRET, "HS256"))
+
+
+@pytest.mark.parametrize(
+    ("most", "more"),
+    [
+        ({"roles": ["r"] * auth.ROLES_MAX}, {"roles": ["r"] * (auth.ROLES_MAX + 1)}),
+        ({"tickets": ["a" * 52] * auth.TICKETS_MAX}, {"tickets": ["a" * 52] * (auth.TICKETS_MAX + 1)}),
+        ({"accounts": ["a"] * auth.ACCOUNTS_MAX}, {"accounts": ["a"] * (auth.ACCOUNTS_MAX + 1)}),
+        ({"exp": auth.SECONDS_MAX}, {"exp": auth.SECONDS_MAX + 1}),
+        ({"else": "x" * 4_000}, {"else": "x" * limits.TOKEN_BYTES_MAX}),
+    ],
+    ids=["roles", "tickets", "accounts", "seconds", "characters"],
+)
+async def test_a_token_says_so_much_and_no_more(most, more):
+    assert "ann" == (await identify(signed(GOOD | most))).principal.actor
+    assert "token_invalid" == await refusal(signed(GOOD | more))
 
 
 async def test_a_token_of_another_key_is_refused():

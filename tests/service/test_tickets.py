@@ -372,6 +372,21 @@ async def test_a_conversation_has_so_many_messages_and_no_more(world, monkeypatc
     assert "too_many" == caught.value.code
 
 
+async def test_a_ticket_has_so_many_transitions_and_no_more(world, monkeypatch):
+    from crdt_sync.service import admission
+
+    view = await world.opened()
+    monkeypatch.setattr(admission, "TRANSITIONS_PER_TICKET_MAX", 1)  # its opening
+    made = world.made(SALES, view, "sales", "quote", (view.id,))
+    connection, _ = await world.yjs(f"ticket/{view.id}/submit/sales", SALES)
+    connection.receive(ysync.encode_update(SubmitDocument(1_000).append_transition(made.record)))
+    await world.settle()
+
+    assert 1 == len(await world.tickets.history(TECH, view.id))
+    log = (await world.rooms.get(f"ticket/{view.id}/log")).document
+    assert {made.id: "too_many"} == log.refused()
+
+
 async def test_a_time_that_no_calendar_has_spoils_no_history(world):
     view = await world.opened()
     made = world.made(SALES, view, "sales", "quote", (view.id,), at=2**53 - 1)
