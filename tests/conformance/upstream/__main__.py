@@ -1,6 +1,8 @@
 """Runs the test suites of others, out of tree, against the service.
 
-    python -m tests.conformance.upstream hocuspocus|y-websocket|pycrdt-websocket|y-partyserver CHECKOUT
+    python -m tests.conformance.upstream SUITE CHECKOUT
+
+with one of hocuspocus, hocuspocus-limits, y-websocket, pycrdt-websocket and y-partyserver.
 
 A checkout is copied, the lines of it that name a server are pointed at ours, what it needs is installed beside the
 copy, and its own runner judges. docs/conformance.md has the versions, the counts, and why what fails does.
@@ -25,11 +27,19 @@ from crdt_sync.server import auth
 from crdt_sync.server.bootstrap import Service
 from crdt_sync.server.settings import load
 from crdt_sync.service.connections import Connections
+from crdt_sync.wire import limits
 from tests.conformance import node_tools
 
 HERE = Path(__file__).parent
 TEST_S = 20
 HOCUSPOCUS = ["tests/provider/*.ts", "tests/providerwebsocket/*.ts", "tests/server/sessionAwareness.ts"]
+HOCUSPOCUS_LIMITS = ["tests/server/unauthenticatedQueueLimit.ts"]
+SMALL = {  # as the tests of limits choose theirs; ours are more generous
+    "UNAUTHENTICATED_MESSAGES_MAX": 20,
+    "UNAUTHENTICATED_BYTES_MAX": 256 * limits.KIB,
+    "DOCUMENTS_PER_SOCKET_MAX": 3,
+    "UNAUTHENTICATED_S": 1,
+}
 YJS = {"yjs": "13.6.33", "lib0": "0.2.117", "y-protocols": "1.0.7", "ws": "8.23.0"}
 
 
@@ -77,6 +87,17 @@ class Run:
 
 
 def hocuspocus(run: Run) -> Iterable[tuple[str, bool]]:
+    """What needs a server and a provider."""
+    return ava(run, HOCUSPOCUS)
+
+
+def hocuspocus_limits(run: Run) -> Iterable[tuple[str, bool]]:
+    """Raw frames of somebody who brings no token; the close codes are ours, since theirs mean something else here."""
+    run.change(HOCUSPOCUS_LIMITS[0], ("t.is(code, 4205", "t.is(code, 4413"), ("t.is(code, 4408", "t.is(code, 4401"))
+    return ava(run, HOCUSPOCUS_LIMITS)
+
+
+def ava(run: Run, patterns: Iterable[str]) -> Iterable[tuple[str, bool]]:
     """Each test by itself, since one that fails in a callback takes its file along."""
     shutil.copy(HERE / "hocuspocus.ts", run.work / "tests/utils/newHocuspocus.ts")
     named = """	const { name, token } = provider.configuration;
@@ -86,11 +107,11 @@ def hocuspocus(run: Run) -> Iterable[tuple[str, bool]]:
     run.change("tests/utils/newHocuspocusProvider.ts", ("	provider.attach();", named))
     ours = {f"@hocuspocus/{name}": "4.7.0" for name in ("provider", "common", "server")}
     run.packages({**YJS, **ours, "ava": "7.0.0", "redis": "4.7.1"})
-    ava = (node_tools.find().node, "node_modules/ava/entrypoints/cli.mjs", "--serial", f"--timeout={TEST_S}s")
-    for path in sorted(path for pattern in HOCUSPOCUS for path in run.work.glob(pattern)):
+    command = (node_tools.find().node, "node_modules/ava/entrypoints/cli.mjs", "--serial", f"--timeout={TEST_S}s")
+    for path in sorted(path for pattern in patterns for path in run.work.glob(pattern)):
         file, source = str(path.relative_to(run.work)), path.read_text(encoding="utf-8")
         for title in re.findall(r"^test\(\s*([\"'`])(.*?)\1,", source, re.MULTILINE):
-            passed, said = run.judge(*ava, "--match", title[1].replace("\\'", "'"), file, TARGET=run.collab)
+            passed, said = run.judge(*command, "--match", title[1].replace("\\'", "'"), file, TARGET=run.collab)
             yield f"{file}: {title[1]}", passed and "1 test passed" in said
 
 
@@ -149,6 +170,7 @@ def y_partyserver(run: Run) -> Iterable[tuple[str, bool]]:
 
 SUITES = {
     "hocuspocus": hocuspocus,
+    "hocuspocus-limits": hocuspocus_limits,
     "y-websocket": y_websocket,
     "pycrdt-websocket": pycrdt_websocket,
     "y-partyserver": y_partyserver,
@@ -174,6 +196,9 @@ def take_their_tokens() -> None:
 
 async def main(suite: str, checkout: Path) -> None:
     take_their_tokens()
+    if suite == "hocuspocus-limits":
+        for name, value in SMALL.items():
+            setattr(limits, name, value)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / suite
         shutil.copytree(checkout, copy)
