@@ -1,7 +1,7 @@
 /** A list of any length that draws only what is in sight. Arrows, j and k, Home and End go through it. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useKeys } from "../use_keys.ts";
 import { ROW_PX, revealed, sliceOf } from "./window.ts";
 
@@ -15,17 +15,29 @@ interface Props<T> {
 
 export function Windowed<T>({ items, keyOf, label, draw, enter }: Props<T>): JSX.Element {
   const box = useRef<HTMLUListElement>(null);
-  const [{ scrolled, height }, setSeen] = useState({ scrolled: 0, height: 800 });
+  const [scrolled, setScrolled] = useState(0); // in whole rows: less changes nothing
+  const [height, setHeight] = useState(800);
   const [current, setCurrent] = useState(0);
   const index = Math.max(0, Math.min(current, items.length - 1));
   const { from, to } = sliceOf(scrolled, height, items.length);
+  // While somebody scrolls, a row that was drawn is the same and is not looked at again.
+  const drawn = useMemo(() => new Map<string, ComponentChildren>(), [items, draw]);
+  const row = (item: T, isCurrent: boolean): ComponentChildren => {
+    const key = `${keyOf(item)} ${isCurrent}`;
+    const shown = drawn.get(key) ?? draw(item, isCurrent);
+    drawn.set(key, shown);
+    return shown;
+  };
 
   useLayoutEffect(() => {
     const list = box.current;
     if (list === null) {
       return;
     }
-    const look = (): void => setSeen({ scrolled: list.scrollTop, height: list.clientHeight });
+    const look = (): void => {
+      setScrolled(rowsAbove(list));
+      setHeight(list.clientHeight);
+    };
     const observer = new ResizeObserver(look);
     observer.observe(list);
     look();
@@ -64,14 +76,7 @@ export function Windowed<T>({ items, keyOf, label, draw, enter }: Props<T>): JSX
   });
 
   return (
-    <ul
-      class="windowed"
-      ref={box}
-      aria-label={label}
-      onScroll={(event) =>
-        setSeen({ scrolled: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })
-      }
-    >
+    <ul class="windowed" ref={box} aria-label={label} onScroll={(event) => setScrolled(rowsAbove(event.currentTarget))}>
       <li class="extent" aria-hidden="true" style={{ height: `${items.length * ROW_PX}px` }} />
       {items.slice(from, to).map((item, place) => (
         <li
@@ -82,9 +87,13 @@ export function Windowed<T>({ items, keyOf, label, draw, enter }: Props<T>): JSX
           style={{ transform: `translateY(${(from + place) * ROW_PX}px)` }}
           onPointerDown={() => setCurrent(from + place)}
         >
-          {draw(item, from + place === index)}
+          {row(item, from + place === index)}
         </li>
       ))}
     </ul>
   );
+}
+
+function rowsAbove(list: HTMLElement): number {
+  return Math.floor(list.scrollTop / ROW_PX) * ROW_PX;
 }
