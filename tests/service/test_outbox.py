@@ -15,7 +15,7 @@ from crdt_sync.domain.delivery import OPEN, DeliveryState
 from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import Conflict, Forbidden, NotFound, TooMany, Unavailable
 from crdt_sync.ports.outbox import OutboxFilter
-from crdt_sync.service.outbox import CLAIMERS_PER_CALLER_MAX, KEPT_DAYS, LEASE_MS, TEND_MS
+from crdt_sync.service.outbox import CLAIMERS_PER_CALLER_MAX, KEPT_DAYS, LEASE_MS, TEND_MS, Heard
 from crdt_sync.service.sending import Report, lease_of
 from crdt_sync.wire import ysync
 from tests.gated_store import GatedStore
@@ -463,14 +463,14 @@ async def test_a_part_comes_with_when_its_customer_was_last_heard_and_what_was_s
     claiming = claim(world)
     for number, outcome in enumerate(["sent", "sent", "dead"]):
         (row,) = await ready(world, claiming)
-        assert (1_000, number, 3 - number) == await world.outbox.heard(row.ticket)
+        assert Heard(1_000, number, 3 - number) == await world.outbox.heard(row.ticket)
         await report(world, row, outcome)
     await world.tickets.post_message(SALES, ticket, text="four")
     (row,) = await ready(world, claiming)
-    assert (1_000, 2, 1) == await world.outbox.heard(row.ticket)
+    assert Heard(1_000, 2, 1) == await world.outbox.heard(row.ticket)
 
     await world.tickets.ingest(GATEWAY, [arrival("again", sent_at_ms=5_000)])
-    assert (5_000, 0, 0) == await world.outbox.heard(row.ticket)
+    assert Heard(5_000, 0, 0) == await world.outbox.heard(row.ticket)
 
 
 async def test_what_is_to_be_sent_is_counted_now_and_then_with_the_age_of_the_oldest(world, store):
