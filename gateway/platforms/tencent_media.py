@@ -7,7 +7,7 @@ messages"; developer.work.weixin.qq.com/document/path/90253 and 90254 for sizes 
 from collections.abc import Mapping
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Media
-from gateway.media import Content, Form, MediaFailed
+from gateway.media import TYPES, Content, Form, MediaFailed
 from gateway.platforms.addresses import GONE, ToldAddresses
 from gateway.platforms.http import CallFailed
 from gateway.platforms.outcomes import media_failed
@@ -27,22 +27,7 @@ WECOM_FORMS: Mapping[str, Form] = {
     "image": Form(frozenset({"image/jpeg", "image/png"}), 10 * _MIB),
     "voice": Form(frozenset({"audio/amr"}), 2 * _MIB),
     "video": Form(frozenset({"video/mp4"}), 10 * _MIB),
-    "file": Form(
-        frozenset(
-            {
-                "application/pdf",
-                "application/zip",
-                "audio/amr",
-                "audio/mpeg",
-                "image/gif",
-                "image/jpeg",
-                "image/png",
-                "image/webp",
-                "video/mp4",
-            }
-        ),
-        20 * _MIB,
-    ),
+    "file": Form(TYPES, 20 * _MIB),
 }
 
 

@@ -300,6 +300,13 @@ async def test_a_file_leaves_as_a_file_on_wecom_and_dies_on_wechat(wecom, wechat
     assert ([], []) == (wechat.server.shelf.uploads, wechat.server.sends)
 
 
+async def test_an_office_document_of_any_age_leaves_as_a_file_on_wecom(wecom):
+    ticket, _ = await wecom_hears(wecom)
+    await wecom.answer(ticket, SAMPLES["application/x-ole-storage"], "file", "offer.xls")
+    assert ("sent", "") == await wecom.fate()
+    assert ["offer.xls"] == [name for _, name, _, _ in wecom.server.shelf.uploads]
+
+
 async def test_a_picture_leaves_on_wechat(wechat):
     ticket, _ = await wechat_hears(wechat)
     await wechat.answer(ticket, JPEG, name="")
