@@ -1,5 +1,8 @@
 """Rows of the conformance matrix over one service that every cell shares."""
 
+from types import SimpleNamespace
+
+import httpx
 import pytest
 
 from tests.conformance import matrix
@@ -7,6 +10,7 @@ from tests.conformance.matrix import Site, saved
 from tests.conformance.offline_story import made, opened, play, start_the_work, subscribe
 from tests.conformance.reader import read
 from tests.conformance.server_process import ServerProcess
+from tests.counted import refusals
 
 SCOPES = {"log": "readonly", "card": "read-write", "submit": "read-write", "form": "read-write"}
 UPDATE_BYTES = 3_300_000  # above UPDATE_BYTES_MAX, below FRAME_BYTES_MAX
@@ -93,11 +97,18 @@ async def test_oversize(site):
         assert ("size", opened) == (denied["reason"].partition(":")[0], (await client.hear("attempts"))["attempts"])
 
 
+async def cut_off(http):
+    """How many readers were given up because they read too slowly."""
+    counted = await refusals(SimpleNamespace(http=http))
+    return sum(number for (_, code), number in counted.items() if code == "slow_reader")
+
+
 @matrix.kinds
 async def test_slow_reader(site):
     """Who does not read neither holds up others nor misses anything when it reads again."""
     document = f"slow {site.kind.name}"
-    async with site.client() as slow, site.client() as writer:
+    async with httpx.AsyncClient(base_url=site.server.http) as http, site.client() as slow, site.client() as writer:
+        before = await cut_off(http)
         for client in (slow, writer):
             await site.open(client, document)
         await slow.tell("stop_reading")
@@ -105,6 +116,7 @@ async def test_slow_reader(site):
             await writer.tell("fill", document=document, root="map", key="k", bytes=FILL_BYTES + index)
             if index % 10 == 9:  # what comes back to the writer itself stays far below the bound
                 await saved(writer, document)
+        assert await cut_off(http) > before, "what waits for a reader is bounded, else nobody would be cut off"
         await slow.tell("read")
         newest = f"{FILL_BYTES + FILLS - 1} characters"
         await slow.until(lambda held: newest == held[document]["map"]["k"])
