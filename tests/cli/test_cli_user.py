@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 from crdt_sync.adapters.passwords import Argon2Passwords
 from crdt_sync.cli import user
 from crdt_sync.cli.main import app
+from tests.access.wires import PATIENCE_S
 from tests.cli.test_cli_access import SOON_S, admin, closed
 from tests.server.conftest import run_service
 
@@ -78,7 +79,8 @@ async def test_who_is_disabled_is_out_within_two_seconds_and_comes_back_with_a_n
         await socket.recv()
         assert "ann: of sales, roles sales, disabled\n" == (await run(running, "disable", "ann")).output
         began_s = time.monotonic()
-        assert (4401, "signed_out") == await closed(socket)
+        async with asyncio.timeout(PATIENCE_S):
+            assert (4401, "signed_out") == await closed(socket)
         assert SOON_S > time.monotonic() - began_s
     answer = await running.http.get("/api/tickets", headers={"authorization": f"Bearer {got}"})
     assert (401, "signed_out") == (answer.status_code, answer.json()["code"])
