@@ -355,6 +355,10 @@ BESIDE = {
         "tests/server/test_websocket.py",
         "test_a_reader_that_takes_nothing_for_half_a_minute_is_closed_too",
     ),
+    "server.websocket.UNFINISHED_MAX": (
+        "tests/server/test_websocket.py",
+        "test_a_message_that_does_not_end_is_not_waited_for_for_ever",
+    ),
     "service.admission.MESSAGES_PER_TICKET_MAX": (
         "tests/service/test_tickets.py",
         "test_a_conversation_has_so_many_messages_and_no_more",
