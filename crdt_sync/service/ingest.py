@@ -131,7 +131,7 @@ class Ingest:
     @property
     def _brings_back(self) -> bool:
         """Tell whether it opens a ticket, or a closed one again: not what is told of a conversation that is over."""
-        events = [part["event"] for part in self.arrival.parts[:1] if part["type"] == "event"]
+        events = [part["event"] for part in self.arrival.parts[:1] if part.get("type") == "event"]
         over = self.arrival.kind == "system" and not SESSION_OVER.isdisjoint(events)
         return not self.arrival.about and not over
 
@@ -199,8 +199,8 @@ class Ingest:
         """
         if self.arrival.kind != "delivery":
             return None
-        fate = as_fate(next((part["event"] for part in self.arrival.parts if part["type"] == "event"), None))
-        called = next((part["text"] for part in self.arrival.parts if part["type"] == "text"), "")
+        fate = as_fate(next((part["event"] for part in self.arrival.parts if part.get("type") == "event"), None))
+        called = next((part["text"] for part in self.arrival.parts if part.get("type") == "text"), "")
         # Who calls parts by our own ids may tell of one before its gateway has reported that it is sent.
         row = await desk.store.sent_as(self.arrival.account, called) or await self._own(desk, called)
         if row is None and fate is not None and await self._is_being_sent(desk, now_ms):
@@ -232,6 +232,8 @@ class Ingest:
             if bound is None:
                 break
             newest = bound
+        else:
+            raise Forbidden("The conversation has had as many tickets as it may.", code="too_many")
         if newest is not None:
             live = await desk.get(newest)
             if not (live.is_closed and self._brings_back) or self._reopening(draft, live) is not None:

@@ -123,6 +123,15 @@ async def test_numbers_come_back_as_they_were_meant(wired):
     assert (int, float) == (type(fields["whole"]), type(fields["broken"]))
 
 
+async def test_a_number_that_a_double_does_not_hold_exactly_stays_one(wired):
+    tickets, stub = wired
+    request = pb.UpdateCardRequest(id=TICKET)
+    request.card.update({"exact": 2**53, "beyond": 2.0**54})
+    await stub.UpdateCard(request, metadata=GOOD)
+
+    assert {"exact": int, "beyond": float} == {n: type(v) for n, v in tickets.calls[-1][2]["fields"].items()}
+
+
 async def test_a_list_passes_on_its_filters(wired):
     tickets, stub = wired
     tickets.next = TICKET

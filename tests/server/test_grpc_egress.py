@@ -1,6 +1,7 @@
 """Claims and reports over real gRPC, a real database under them."""
 
 import asyncio
+import time
 
 import grpc
 import pytest
@@ -11,6 +12,7 @@ from crdt_sync.ports.outbox import StoredDelivery
 from crdt_sync.rpc.status import code_of
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2_grpc
+from crdt_sync.server import grpc_egress
 from crdt_sync.service.outbox import Claiming
 from crdt_sync.wire import limits, ysync
 from tests.access.wires import sync_socket
@@ -139,6 +141,19 @@ async def test_a_service_that_starts_again_gives_out_what_was_not_sent(tmp_path)
 async def test_a_report_that_says_nothing_is_refused_with_its_code(running, told, status, code):
     given = pb.Delivery(id="a" * 52, lease="g/1")
     assert (grpc.StatusCode[status], code) == await refusal(Gateway(running).report(given, told.pop("outcome"), **told))
+
+
+async def test_a_platform_asks_for_no_longer_wait_and_window_than_can_be_meant(running):
+    gateway, store = Gateway(running), running.service._store
+    claim = gateway.claim(windows=[pb.SendingWindow(account="shop", duration_ms=2**60)])
+    await answer(running, await gateway.hear_from("openid-1"), TEXT)
+    given = await claim.read()
+    await gateway.report(given, pb.DELIVERY_OUTCOME_RETRY, delay_ms=2**32 - 1, code="busy")
+    claim.cancel()
+
+    assert grpc_egress.WINDOW_MS_MAX == (await store.window("shop")).duration_ms
+    now_ms, due_ms = time.time_ns() // 1_000_000, (await store.delivery(given.id)).due_ms
+    assert now_ms < due_ms <= now_ms + grpc_egress.DELAY_MS_MAX
 
 
 async def test_a_claim_ends_with_its_token(running):

@@ -5,7 +5,7 @@ import pytest
 from crdt_sync.domain.identity import Identity
 from crdt_sync.ports import StoreUnavailable
 from crdt_sync.server import health
-from tests.world import SALES, TECH
+from tests.world import SALES, SALES_2, TECH
 
 
 async def test_the_process_is_alive_whatever_its_store(site):
@@ -108,6 +108,17 @@ async def test_a_department_is_told_who_of_it_is_connected_and_of_no_other(site)
 
     people = [{"actor": SALES.actor, "wires": {"collab": 1, "events": 1}}]
     assert {"ready": True, "problem": None, "people": people, "count": 1} == answer.json()
+
+
+async def test_of_a_large_department_so_many_are_named_and_all_are_counted(site, monkeypatch):
+    monkeypatch.setattr(health, "PEOPLE_MAX", 1)
+    leases = site.client._transport.app.state.events.leases
+    holders = [Replica("collab"), Replica("collab")]
+    for holder, principal in zip(holders, (SALES, SALES_2), strict=True):
+        leases.hold(Identity(principal, None), holder)
+    told = (await site.client.get("/api/service")).json()
+
+    assert (1, 2) == (len(told["people"]), told["count"])
 
 
 async def test_a_department_is_told_that_nothing_can_be_committed(site):

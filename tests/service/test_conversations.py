@@ -10,6 +10,7 @@ from crdt_sync.domain.delivery import Window
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.service_desk import Person, Reply, Rule, ServiceDesk
 from crdt_sync.errors import Forbidden, NotThereYet
+from crdt_sync.service import conversations, outbox
 from crdt_sync.service.conversations import Writing
 from crdt_sync.service.sending import Report, lease_of
 from tests.gated_store import GatedStore
@@ -99,7 +100,7 @@ async def test_where_a_customer_has_not_written_or_there_is_no_chat_nothing_is_b
     await claiming.close()
 
 
-async def test_a_customers_tickets_are_found_across_channels_once_somebody_has_linked_them(world):
+async def test_a_customers_tickets_are_found_across_channels_once_somebody_has_linked_them(world, monkeypatch):
     wechat = await hear(world, "chen")
     web, other = await hear(world, "visitor", channel="web"), await hear(world, "li")
     assert ([], None) == await world.conversations.past(SALES, wechat)
@@ -113,9 +114,20 @@ async def test_a_customers_tickets_are_found_across_channels_once_somebody_has_l
     rest, end = await world.conversations.past(SALES, wechat, after=cursor)
     assert ([by_hand], [web], None) == ([view.id for view in first], [view.id for view in rest], end)
     assert ([], None) == await world.conversations.past(SALES, other)
+    monkeypatch.setattr(conversations, "PAGE_TICKETS_MAX", 1)
+    assert (first, cursor) == await world.conversations.past(SALES, wechat, limit=100)
 
     await world.conversations.unlink(SALES, web)
     assert [by_hand] == [view.id for view in (await world.conversations.past(SALES, wechat))[0]]
+
+
+async def test_so_many_of_the_newest_parts_are_counted(world, monkeypatch):
+    monkeypatch.setattr(outbox, "SENT_COUNTED_MAX", 2)
+    ticket = await hear(world, "chen")
+    for number in range(3):
+        await world.tickets.post_message(SALES, ticket, text=str(number))
+
+    assert 2 == (await world.conversations.writing(SALES, ticket)).waiting
 
 
 async def test_nobody_hears_of_a_ticket_whose_conversation_is_not_theirs(world):

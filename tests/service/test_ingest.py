@@ -6,6 +6,7 @@ import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
 from crdt_sync.errors import Forbidden
+from crdt_sync.service import ingest as ingesting
 from tests.gated_store import GatedStore
 from tests.world import BACKOFFICE, GATEWAY, SALES, TECH, World, arrival
 
@@ -134,6 +135,17 @@ async def test_where_nothing_can_be_reopened_a_new_ticket_begins_and_a_replay_st
 
     assert first.ticket == second.ticket != made.ticket
     assert ("duplicate", made.ticket) == (replayed.status, replayed.ticket)
+
+
+async def test_a_conversation_has_so_many_tickets_and_no_more(world, monkeypatch):
+    monkeypatch.setattr(ingesting, "SEQUENCES_MAX", 1)
+    (made,) = await ingest(world, arrival("k1"))
+    view = await close(world, made.ticket)
+    await world.do(BACKOFFICE, view, "case", "archive")
+
+    (late,) = await ingest(world, arrival("k2"))
+
+    assert ("rejected", "too_many") == (late.status, late.code)
 
 
 @pytest.mark.parametrize("kind", ["customer", "agent", "system", "delivery", "unknown"])

@@ -20,6 +20,7 @@ from crdt_sync.errors import (
     Unavailable,
 )
 from crdt_sync.ports import TicketFilter
+from crdt_sync.service import tickets
 from crdt_sync.wire import ysync
 from tests.fakes import START_MS
 from tests.gated_store import GatedStore
@@ -286,6 +287,25 @@ async def test_a_list_goes_on_where_it_stopped(world):
 
     assert (2, None) == (len(first.tickets), rest.next)
     assert ids == {view.id for page in (first, rest) for view in page.tickets}
+
+
+async def test_a_page_has_so_many_tickets_whatever_is_asked_for(world, monkeypatch):
+    monkeypatch.setattr(tickets, "PAGE_TICKETS_MAX", 1)
+    for _ in range(2):
+        await world.opened()
+
+    page = await world.tickets.list(SALES, ALL, limit=100)
+    assert page.next == page.tickets[-1].id
+    assert 1 == len(page.tickets)
+
+
+async def test_a_request_id_has_so_many_characters(world):
+    view = await world.opened()
+    await world.tickets.update_card(SALES, view.id, fields={}, request_id="k" * 255)
+    with pytest.raises(Malformed) as refused:
+        await world.tickets.update_card(SALES, view.id, fields={}, request_id="k" * 256)
+
+    assert "idempotency_key" == refused.value.code
 
 
 async def test_the_card_is_changed_field_by_field(world):
