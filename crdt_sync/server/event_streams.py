@@ -7,7 +7,7 @@ Both give the same texts and resume from a position: a WebSocket from `after`, a
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -81,7 +81,8 @@ class EventStreams:
             return  # the client has gone while something was being told
         except Exception as raised:  # noqa: BLE001 (the task boundary of a connection: nobody else is disturbed)
             error = self._noted(raised, asked if session is None else session.asked)
-            await websocket.close(status_of(error).close, shortened(f"{error.code}: {error.message}"))
+            with suppress(WebSocketDisconnect):  # it may have gone before it was told
+                await websocket.close(status_of(error).close, shortened(f"{error.code}: {error.message}"))
         finally:
             if session is not None:
                 session.watch.close()

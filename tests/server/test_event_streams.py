@@ -83,18 +83,19 @@ async def test_a_socket_without_a_position_is_told_where_it_stands(running):
         assert {"position": "5"} == json.loads(await websocket.recv())
 
 
-async def test_a_client_that_goes_while_it_is_told_something_is_no_fault(running):
+@pytest.mark.parametrize(("query", "told"), [(b"after=0", "websocket.send"), (b"after=x", "websocket.close")])
+async def test_a_client_that_goes_while_it_is_told_something_is_no_fault(running, query, told):
     """uvicorn says so with an `OSError`, which Starlette takes for what it is."""
     await running.ticket()
     gone, said = asyncio.Event(), asyncio.Queue()
     said.put_nowait({"type": "websocket.connect"})
 
     async def send(message):
-        if message["type"] == "websocket.send":
+        if message["type"] == told:
             gone.set()
             raise OSError
 
-    scope = {"type": "websocket", "path": "/events", "query_string": b"after=0", "client": ("127.0.0.1", 1)}
+    scope = {"type": "websocket", "path": "/events", "query_string": query, "client": ("127.0.0.1", 1)}
     scope |= {"headers": [(b"host", b"localhost"), (b"authorization", f"Bearer {running.token()}".encode())]}
     with structlog.testing.capture_logs() as logs:
         await running.service._http._server.config.loaded_app(scope, said.get, send)

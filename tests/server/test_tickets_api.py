@@ -285,13 +285,6 @@ async def test_a_token_in_the_address_is_not_read(site):
     assert 401 == (await site.client.get(f"/api/lifecycles?token={site.token}")).status_code
 
 
-async def test_the_pages_cookie_does_not_open_the_api(site):
-    del site.client.headers["authorization"]
-    site.client.cookies.set("crdt_sync_token", site.token)
-
-    assert 401 == (await site.client.get("/api/lifecycles")).status_code
-
-
 async def test_an_expired_token_is_told_apart(site):
     site.clock.advance(61_000)
 

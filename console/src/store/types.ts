@@ -311,6 +311,8 @@ export interface Writing {
   readonly may_write: boolean;
   readonly closes_at: string | null;
   readonly left: number | null;
+  /** The event by which the platform has ended the session since the customer last wrote. */
+  readonly over: string | null;
 }
 
 /** What a person's console knows and does. One a page; `close` it before another one is made. */

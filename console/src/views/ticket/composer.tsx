@@ -109,7 +109,7 @@ function MayWrite({ ticket }: { readonly ticket: OpenTicket }): JSX.Element | nu
   useEffect(() => {
     console.writing(ticket.id).then(setWriting, () => setWriting(null)); // offline nobody knows
   }, [console, ticket]);
-  if (writing?.known !== true) {
+  if (writing === null || !(writing.known || writing.over)) {
     return null;
   }
   if (!writing.may_write) {
