@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
+from crdt_sync.domain.media import MEDIA_PARTS
 from crdt_sync.domain.message import MessageKind
 from crdt_sync.errors import Forbidden, Malformed, TooLarge
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2 as pb
@@ -90,6 +91,8 @@ def _arrival(envelope: pb.Envelope, trace: str | None) -> Arrival | None:
     told = _told(envelope)
     if told is None or not envelope.idempotency_key or not envelope.conversation:
         return None
+    if any("\0" in name for name in (envelope.conversation, envelope.system.about, envelope.delivery.message)):
+        return None  # PostgreSQL holds none, so nothing of ours has such a name
     kind, sender, parts = told
     return Arrival(
         key=envelope.idempotency_key,
@@ -137,7 +140,7 @@ def _part(part: pb.Part) -> Part:
     match part.WhichOneof("part"):
         case "text":
             return {"type": "text", "text": part.text}
-        case "media":
+        case "media" if part.media.type in MEDIA_PARTS:
             media = part.media
             return {"type": media.type, "ref": media.platform_id or media.url, "name": media.name}
         case "location":

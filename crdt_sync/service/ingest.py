@@ -226,20 +226,21 @@ class Ingest:
 
     async def _conversation(self, desk: Desk, draft: Draft) -> LiveTicket:
         newest: TicketId | None = None
+        subject: str | None = None
         for sequence in range(SEQUENCES_MAX):
             subject = self._subject_of(sequence)
             bound = draft.subjects.get(subject) or await desk.store.subject(subject)
             if bound is None:
                 break
-            newest = bound
-        else:
-            raise Forbidden("The conversation has had as many tickets as it may.", code="too_many")
+            newest, subject = bound, None
         if newest is not None:
             live = await desk.get(newest)
             if not (live.is_closed and self._brings_back) or self._reopening(draft, live) is not None:
                 return live
         if not self._brings_back:
             raise NotFound("There is no such conversation.", code="no_conversation")
+        if subject is None:
+            raise Forbidden("The conversation has had as many tickets as it may.", code="too_many")
         self._subject = subject
         lifecycle = self.reception.lifecycle(self._rule)
         self._opening = transition.make(

@@ -9,7 +9,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Awaitable, Callable, Collection
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from gateway.platforms.http import NotSent, PlatformHttp, Refused
 
@@ -17,7 +17,6 @@ from gateway.platforms.http import NotSent, PlatformHttp, Refused
 _ADDRESS = re.compile(r"(https?)://([A-Za-z0-9.-]+)(:[0-9]+)?(/[!-~]{0,4000})")
 
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an address of IPv4
-_NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")  # RFC 8215: translated within one network
 
 GONE = {f"http_{status}": "media_expired" for status in (400, 403, 404, 410)}
 """What an address says, as its platform means it, that was good for a while."""
@@ -80,7 +79,10 @@ def _is_public(text: str) -> bool:
     """Tell whether an address is anybody's, also where a gateway on the way would make another one of it."""
     address = ip_address(text)
     if isinstance(address, IPv6Address):
-        within = ip_address(int(address) & 0xFFFFFFFF) if address in _NAT64 else address.sixtofour
-        if address in _NAT64_LOCAL or (within is not None and not within.is_global):
+        if address in _NAT64:
+            address = IPv4Address(int(address) & 0xFFFFFFFF)
+        elif address.sixtofour is not None:
+            address = address.sixtofour
+        elif address.is_site_local:
             return False
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and not address.is_reserved

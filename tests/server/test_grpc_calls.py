@@ -253,13 +253,18 @@ async def test_a_replay_changes_nothing(running):
         {"account": "other"},
         {"customer": gateway.CustomerMessage(sender="openid")},
         {"customer": gateway.CustomerMessage(sender="openid", parts=[gateway.Part()])},
+        *(
+            {"customer": gateway.CustomerMessage(sender="openid", parts=[gateway.Part(media={"type": type_})])}
+            for type_ in ("text", "event", "location", "")
+        ),
+        {"conversation": "openid-1\0"},
         {
             "customer": gateway.CustomerMessage(
                 sender="openid", parts=[gateway.Part(location=gateway.Location(latitude=float("nan")))]
             )
         },
     ],
-    ids=range(7),
+    ids=range(12),
 )
 async def test_what_can_never_be_taken_is_rejected_and_the_rest_is_not(running, changes):
     bad, good = await ingest(running, envelope(**changes), envelope(idempotency_key="m-2"))

@@ -140,10 +140,12 @@ async def test_where_nothing_can_be_reopened_a_new_ticket_begins_and_a_replay_st
 async def test_a_conversation_has_so_many_tickets_and_no_more(world, monkeypatch):
     monkeypatch.setattr(ingesting, "SEQUENCES_MAX", 1)
     (made,) = await ingest(world, arrival("k1"))
+    (more,) = await ingest(world, arrival("k2"))
+    assert ("accepted", made.ticket) == (more.status, more.ticket)
     view = await close(world, made.ticket)
     await world.do(BACKOFFICE, view, "case", "archive")
 
-    (late,) = await ingest(world, arrival("k2"))
+    (late,) = await ingest(world, arrival("k3"))
 
     assert ("rejected", "too_many") == (late.status, late.code)
 
