@@ -196,8 +196,9 @@ def _joined(language: Language, rows: range, read: Sequence[tuple[Sequence[Line]
         shown.insert(reds, left.pop())
     more = sum(count for _, count in read) + len(left)
     texts = [line.text for line in shown] + ([_WORDS[language]["more"].format(count=more)] if more else [])
-    said = {"type": "text", "text": "\n".join(texts), "lines": shown, "more": more}
-    ticket = next((line.ticket for line in reversed(shown) if line.ticket), "")
+    kept = [line for line in newest.values() if line in shown]  # as they came, so that the newest is known ever after
+    said = {"type": "text", "text": "\n".join(texts), "lines": kept, "more": more}
+    ticket = next((line.ticket for line in reversed(kept) if line.ticket), "")
     return Joined(rows, ticket, dumps(said), len(left))
 
 

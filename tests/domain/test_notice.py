@@ -84,6 +84,14 @@ def test_what_waits_is_one_message_with_a_line_a_ticket_and_what_is_red_first():
     assert (range(5), "c", 0) == (joined.rows, joined.ticket, joined.given_way)
 
 
+def test_a_message_is_about_the_ticket_of_its_newest_line_wherever_that_stands():
+    (joined,) = notice.joined("en", waiting(("a", "stage", "#a: new"), ("b", "red", "#b: late")))
+    assert (["#b: late", "#a: new"], "b") == (lines(joined), joined.ticket)
+
+    (again,) = notice.joined("en", [(joined.ticket, joined.content), *waiting(("", "answer", "no ticket"))])
+    assert (["#b: late", "#a: new", "no ticket"], "b") == (lines(again), again.ticket)
+
+
 def test_one_that_is_alone_stays_as_it_is():
     assert [] == list(notice.joined("en", waiting(("a", "stage", "#a: new"))))
     assert [] == list(notice.joined("en", []))
