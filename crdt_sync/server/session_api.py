@@ -173,8 +173,15 @@ def set_cookie(request: Request, answer: Response, secret: str, signed_in: Signe
 async def _current(request: Request, sessions: Sessions) -> SignedIn:
     secret = _secret(request)
     if secret is None:
-        raise Unauthenticated("Nobody is signed in here.", code="signed_out", advice="Sign in.")
-    return await sessions.sign_in.current(secret)
+        raise _signed_out()
+    signed_in = await sessions.sign_in.current(secret)
+    if signed_in.session.way == DEVELOPMENT and not await _development(request, sessions):
+        raise _signed_out()  # it was for this machine alone, and until there are users
+    return signed_in
+
+
+def _signed_out() -> Unauthenticated:
+    return Unauthenticated("Nobody is signed in here.", code="signed_out", advice="Sign in.")
 
 
 async def _development(request: Request, sessions: Sessions) -> tuple[Person, ...]:

@@ -285,6 +285,28 @@ async def test_nobody_enters_without_a_password_once_somebody_has_one(office):
     assert (403, "no_development") == told(await office.http.post("/api/session", json={"development": "sales"}))
 
 
+async def test_who_entered_without_a_password_is_out_once_somebody_has_one(fresh):
+    await fresh.http.post("/api/session", json={"development": "sales"})
+    proxied = await fresh.http.post("/api/session/token", headers={"via": "1.1 x"})
+    assert (401, "signed_out") == told(proxied)
+    assert 200 == (await token(fresh)).status_code
+    await fresh.service._store.add_user(ANN)
+
+    assert (401, "signed_out") == told(await token(fresh))
+    assert await session(fresh) is None
+
+
+@pytest.mark.parametrize("chosen", [{"proxies": ("10.0.0.1",)}, {"jwks_url": "http://127.0.0.1:9/keys"}])
+async def test_who_entered_without_a_password_is_out_after_a_start_for_more_than_this_machine(tmp_path, chosen):
+    async with served(tmp_path) as before:
+        await before.http.post("/api/session", json={"development": "sales"})
+        secret = before.http.cookies[COOKIE]
+    async with served(tmp_path, **chosen) as running:
+        running.http.cookies.set(COOKIE, secret)
+
+        assert (401, "signed_out") == told(await token(running))
+
+
 async def test_without_tokens_nobody_signs_in(tmp_path):
     async with served(tmp_path, auth="none") as running:
         assert (403, "no_sign_in") == told(await running.http.get("/api/session"))
