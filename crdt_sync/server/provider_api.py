@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import RedirectResponse
 
-from crdt_sync.errors import Forbidden, NotFound, TicketSyncError, Unauthenticated
-from crdt_sync.server.problems import as_ours, note
+from crdt_sync.errors import Forbidden, NotFound, TicketSyncError, Unauthenticated, Unavailable
+from crdt_sync.server.problems import note
 from crdt_sync.server.providers import Pending, not_begun
 from crdt_sync.server.requests import source_of
 from crdt_sync.server.session_api import Sessions, SessionsPort, VouchedFor, is_secure, set_cookie
@@ -25,7 +25,7 @@ router = APIRouter(prefix=PATH, tags=["session"])
 async def leave(
     request: Request, name: str, sessions: SessionsPort, next_: Annotated[str, Query(alias="next")] = "/"
 ) -> Response:
-    """Send the browser to a provider; `next` is the page of this service that it comes back to."""
+    """Send the browser to a provider, or back with `?refused=` while that is away; `next` is where it comes back to."""
     way = _way(sessions, name)
     origin = f"{request.url.scheme}://{request.headers.get('host', '')}"
     if origin not in sessions.origins:
@@ -41,7 +41,11 @@ async def leave(
         next=next_ if _PAGE.fullmatch(next_) else "/",
         expires_ms=request.app.state.clock.now_ms() + PENDING_S * 1000,
     )
-    answer = RedirectResponse(await way.provider.address(pending), 303)
+    try:
+        address = await way.provider.address(pending)
+    except Unavailable as error:
+        return _refused(request, error)
+    answer = RedirectResponse(address, 303)
     answer.set_cookie(
         PENDING_COOKIE,
         pending.signed(sessions.pending_key),
@@ -60,13 +64,16 @@ async def come_back(request: Request, name: str, sessions: SessionsPort) -> Resp
     try:
         answer = await _signed_in(request, name, sessions)
     except TicketSyncError as error:
-        ours = as_ours(error)
-        note(request.scope, ours.code)
-        answer = RedirectResponse(f"/?refused={ours.code}", 303)
+        answer = _refused(request, error)
     answer.delete_cookie(
         PENDING_COOKIE, path=f"{PATH}/{name}/callback", secure=is_secure(request), httponly=True, samesite="lax"
     )
     return answer
+
+
+def _refused(request: Request, error: TicketSyncError) -> Response:
+    note(request.scope, error.code)
+    return RedirectResponse(f"/?refused={error.code}", 303)
 
 
 async def _signed_in(request: Request, name: str, sessions: Sessions) -> Response:

@@ -286,12 +286,16 @@ async def test_a_provider_that_describes_itself_wrongly_is_not_asked(firm, issue
     issuer.metadata = metadata
     answer = await firm.http.get("/api/session/providers/firm")
 
-    assert (503, "provider_unreachable") == (answer.status_code, answer.json()["code"])
+    assert (303, "/?refused=provider_unreachable") == (answer.status_code, answer.headers["location"])
+    assert [("GET /api/session/providers/firm", "provider_unreachable")] == [
+        (kind.subject, kind.code) for kind in firm.service._audit._unwritten
+    ]
 
 
 async def test_a_provider_that_is_away_is_asked_again(firm, issuer):
     issuer.down = True
-    assert 503 == (await firm.http.get("/api/session/providers/firm")).status_code
+    away = await firm.http.get("/api/session/providers/firm")
+    assert "/?refused=provider_unreachable" == away.headers["location"]
     issuer.down = False
     assert "/" == await enter(firm)
 
