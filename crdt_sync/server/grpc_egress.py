@@ -74,7 +74,7 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
                 one.account: Window(min(one.duration_ms, WINDOW_MS_MAX), one.parts_max or None)
                 for one in request.windows
             }
-            await self._outbox.keep_windows(claiming, windows)
+            await self._outbox.keep_windows(claiming, request.accounts, windows)
             async for row in claiming:
                 heard, author = UNHEARD, ""
                 if not row.is_notice:  # of which nothing is a customer's to know, nor theirs to be told

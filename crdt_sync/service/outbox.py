@@ -201,15 +201,18 @@ class Outbox:
             over = over or session_over(posted)
         return UNHEARD._replace(over=over)
 
-    async def keep_windows(self, claiming: "Claiming", windows: Mapping[str, Window]) -> None:
+    async def keep_windows(self, claiming: "Claiming", accounts: Sequence[str], windows: Mapping[str, Window]) -> None:
         """Keep what the platforms of the claimed accounts allow: whoever shows it may be another node.
+
+        One of `accounts` without a window has none any more. Of an account that neither names, nothing is said: another
+        gateway may look after it.
 
         Raises:
             Unavailable: it was not kept.
 
         """
         try:
-            for account in claiming.accounts:
+            for account in sorted({*accounts, *windows} & {*claiming.accounts}):
                 if await self._store.window(account) != windows.get(account):
                     await self._store.keep_window(account, windows.get(account))
         except StoreUnavailable as error:

@@ -42,9 +42,9 @@ async def hear(world, who, text="hello", **more):
     return made.ticket
 
 
-async def claim(world, **windows):
-    claiming = world.outbox.claim(Identity(GATEWAY, None), accounts=(), idempotent=(), in_flight_max=10)
-    await world.outbox.keep_windows(claiming, windows)
+async def claim(world, *accounts, **windows):
+    claiming = world.outbox.claim(Identity(GATEWAY, None), accounts=accounts, idempotent=(), in_flight_max=10)
+    await world.outbox.keep_windows(claiming, accounts, windows)
     return claiming
 
 
@@ -75,6 +75,10 @@ async def test_an_agent_is_told_until_when_and_how_often_a_customer_may_be_answe
     assert await world.conversations.writing(SALES, ticket) == await other.conversations.writing(SALES, ticket)
     assert (await other.conversations.writing(SALES, ticket)).known, "also on a node from which nobody claims"
     await (await claim(other)).close()
+    assert (await other.conversations.writing(SALES, ticket)).known, (
+        "a gateway that names no account says nothing of it"
+    )
+    await (await claim(other, "shop")).close()
     await other.stop()
     assert not (await world.conversations.writing(SALES, ticket)).known, "the platform sets no bound any more"
 
