@@ -21,6 +21,7 @@ from crdt_sync.ports.outbox import DeliveryChange, OutboxFilter, StoredDelivery
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.draft import Draft
 from crdt_sync.service.live_ticket import Desk
+from crdt_sync.service.sending import is_held
 
 WAITING_MAX = 100  # rows of one group; a few messages hold all that they say
 ROWS_MAX = 1_000  # of one job, some 10 ms of the one who commits
@@ -34,9 +35,10 @@ def waiting(group: Group) -> OutboxFilter:
 
 @dataclass(eq=False)
 class Join:
-    """Join what waits for a group, to what is leased if something is; its `outcome` is the leased row as it stands.
+    """Join what waits for a group, to what is leased if something is; `over` is set once that is done, or failed.
 
-    The rows that are joined into another are settled in the commit that changes that one.
+    The rows that are joined into another are settled in the commit that changes that one. What is leased is as it is
+    stored: who waited for this reads it there.
     """
 
     room: ClassVar[None] = None
@@ -44,24 +46,25 @@ class Join:
     group: Group
     leased: StoredDelivery | None
     meter: Meter
-    outcome: "asyncio.Future[StoredDelivery | None]" = field(init=False)
+    over: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _rows: Sequence[StoredDelivery] = field(init=False, default=())
     _joined: Sequence[Joined] = field(init=False, default=())
 
-    def __post_init__(self) -> None:
-        """Make the promise."""
-        self.outcome = asyncio.get_running_loop().create_future()
-
     async def prepare(self, desk: Desk, draft: Draft) -> None:
-        """Read what waits; what this batch changes already is left to a later job."""
+        """Read what waits and what is leased; what this batch changes already is left to a later job.
+
+        Where the lease has gone, nothing is joined: a stale row would spoil the whole batch.
+        """
         found = await desk.store.deliveries(waiting(self.group), limit=ROWS_MAX)
-        self._rows = found if self.leased is None else [self.leased, *found]
-        said = (
-            []
-            if any(map(draft.delivery, (row.id for row in found)))
-            else [(row.ticket, row.content) for row in self._rows]
-        )
-        self._joined = list(notice.joined(self.group.language, said))
+        self._rows, self._joined = found, ()
+        if self.leased is not None:
+            stored = await desk.store.delivery(self.leased.id)
+            if not is_held(stored, self.leased):
+                return
+            self._rows = [stored, *found]
+        if not any(map(draft.delivery, (row.id for row in self._rows))):
+            said = [(row.ticket, row.content) for row in self._rows]
+            self._joined = list(notice.joined(self.group.language, said))
 
     def decide(self, desk: Desk, draft: Draft) -> None:
         """Let the first of each message say it, and settle the others."""
@@ -70,19 +73,18 @@ class Join:
             draft.change_delivery(change.before, change.after)
 
     def succeed(self, committed: Committed) -> None:
-        """Answer, and count."""
+        """Count."""
         del committed
-        changed = {change.before.id: change.after for change in self._changes()}
-        for row in changed.values():
-            if row.state is DeliveryState.JOINED:
-                self.meter.settled(row.state)
+        for change in self._changes():
+            if change.after.state is DeliveryState.JOINED:
+                self.meter.settled(change.after.state)
         self.meter.notices_left_out(sum(each.given_way for each in self._joined))
-        self._settle(changed.get(self.leased.id, self.leased) if self.leased is not None else None)
+        self.over.set()
 
     def fail(self, error: TicketSyncError) -> None:
-        """Let what is leased leave as it stands; the others wait."""
+        """Let all wait: the rows are as they are stored, and that may be joined, should the commit have passed."""
         del error
-        self._settle(self.leased)
+        self.over.set()
 
     def _changes(self) -> Sequence[DeliveryChange]:
         changes = list[DeliveryChange]()
@@ -92,7 +94,3 @@ class Join:
             changes.append(DeliveryChange(first, says))
             changes += [DeliveryChange(row, replace(row, state=DeliveryState.JOINED)) for row in others]
         return changes
-
-    def _settle(self, row: StoredDelivery | None) -> None:
-        if not self.outcome.done():
-            self.outcome.set_result(row)

@@ -27,7 +27,7 @@ from crdt_sync.ports.outbox import Claim, OpenDeliveries, OutboxFilter, StoredDe
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.joining import WAITING_MAX, Join, waiting
 from crdt_sync.service.leases import Lease, Leases
-from crdt_sync.service.sending import Bury, Report, TakeReport
+from crdt_sync.service.sending import Bury, Report, TakeReport, is_held
 from crdt_sync.wire.status import Wire
 
 LEASE_MS = 30_000  # a part is sent within seconds; a gateway that died keeps nobody waiting for longer
@@ -171,10 +171,11 @@ class Outbox:
             raise Unavailable("What is to be sent could not be read.", advice="Claim again in a moment.") from error
         return claimed.rows, claimed.next_ms
 
-    async def joined(self, row: StoredDelivery) -> StoredDelivery:
-        """Have a notice to a group take along what waits behind it.
+    async def joined(self, row: StoredDelivery) -> StoredDelivery | None:
+        """Have a notice to a group take along what waits behind it; None if its lease has gone meanwhile.
 
-        One that was leased before leaves as it is: what its platform may know of it is not to change.
+        One that was leased before leaves as it is: what its platform may know of it is not to change. What leaves is
+        what is stored, whatever the job says: a commit may pass though its answer is lost. Raises `Unavailable`.
         """
         group = self._service_desk.groups.bound(row.account, row.conversation) if row.is_notice else None
         if group is None or row.attempts > 1:
@@ -182,7 +183,12 @@ class Outbox:
         assert self._committer is not None, "the service was started"
         joining = Join(group, row, self._meter)
         self._committer.enqueue(joining)
-        return await joining.outcome or row
+        await joining.over.wait()
+        try:
+            stored = await self._store.delivery(row.id)
+        except StoreUnavailable as error:
+            raise Unavailable("What is to be sent could not be read.", advice="Claim again in a moment.") from error
+        return stored if is_held(stored, row) else None
 
     async def heard(self, ticket: TicketId) -> Heard:
         """Return when the customer last wrote, and what became of the parts since. Raises `StoreUnavailable`."""
@@ -377,7 +383,8 @@ class Claiming:
             return min(self.in_flight.values())
         rows, next_ms = await self._outbox.lease(self, room)
         self.in_flight |= {row.id: row.due_ms for row in rows}
-        self._ready.extend(await asyncio.gather(*map(self._outbox.joined, rows)))
+        joined = await asyncio.gather(*map(self._outbox.joined, rows))
+        self._ready.extend(row for row in joined if row is not None)
         return next_ms
 
     async def _rest(self, next_ms: int | None) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias, TypeGuard
 
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.delivery import OPEN, DeliveryState, Fate
@@ -175,3 +175,8 @@ class Bury:
 def lease_of(row: StoredDelivery) -> str:
     """Return what names the lease under which a part was given out."""
     return f"{row.owner}/{row.attempts}"
+
+
+def is_held(stored: StoredDelivery | None, row: StoredDelivery) -> TypeGuard[StoredDelivery]:
+    """Tell whether a part that was leased as `row` is so still, and nobody has begun it; its content may be another."""
+    return stored is not None and stored.state is DeliveryState.LEASED and lease_of(stored) == lease_of(row)

@@ -12,7 +12,7 @@ from crdt_sync.domain.delivery import Conversation, DeliveryState
 from crdt_sync.domain.group import NO_GROUPS, RED_AFTER_MS, Group, Groups, Notice
 from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import Unavailable
-from crdt_sync.ports import Batch
+from crdt_sync.ports import Batch, StoreUnavailable
 from crdt_sync.ports.outbox import OutboxFilter
 from crdt_sync.ports.owed import OwedChange
 from crdt_sync.service.sending import Report, lease_of
@@ -386,6 +386,48 @@ async def test_a_notice_that_cannot_be_joined_leaves_alone(world, store):
     store.refuses = lambda batch: bool(batch.delivery_changes)
 
     assert 1 == len(said(await claimed(world)))
+
+
+async def test_a_lease_that_went_meanwhile_spoils_no_batch(world, store):
+    await world.opened()
+    await world.opened()
+    claiming = world.outbox.claim(Identity(GATEWAY_OF_ROBOTS, None), accounts=(), idempotent=(), in_flight_max=0)
+    (row,), _ = await world.outbox.lease(claiming, 10)
+    await store.release(row.owner)
+
+    assert await world.outbox.joined(row) is None
+    assert 0 == world.meter.failures
+    assert 2 == len(await store.deliveries(OutboxFilter(DeliveryState.PENDING, "office-robot")))
+    await claiming.close()
+
+
+async def test_what_leaves_is_what_a_commit_kept_whose_answer_was_lost(world, store, monkeypatch):
+    async def lost(batch, commit=store.commit):
+        await commit(batch)
+        if batch.delivery_changes:
+            raise StoreUnavailable("the connection is gone")
+
+    await world.opened()
+    await world.opened()
+    with monkeypatch.context() as lossy:
+        lossy.setattr(store, "commit", lost)
+        assert 2 == len(said(await claimed(world)))
+
+
+async def test_a_notice_that_cannot_be_read_after_it_was_joined_is_claimed_anew(world, store, monkeypatch):
+    async def away(id_):
+        raise StoreUnavailable("the connection is gone")
+
+    await world.opened()
+    await world.opened()
+    claiming = world.outbox.claim(Identity(GATEWAY_OF_ROBOTS, None), accounts=(), idempotent=(), in_flight_max=0)
+    with monkeypatch.context() as lossy:
+        lossy.setattr(store, "delivery", away)
+        with pytest.raises(Unavailable):
+            await anext(claiming)
+    await claiming.close()
+
+    assert 2 == (await claimed(world)).attempts
 
 
 async def test_a_flagged_lane_owes_a_review(world):
