@@ -197,21 +197,23 @@ export class Returning {
       this.#desk.collab.renew();
       return;
     }
-    const outbox = new Outbox({ made: [], edits: this.#folder.edits.filter((edit) => edit.code === undefined) });
+    const { database } = this.#desk;
+    const { id } = this.#folder;
+    const edits = (await database.of("edits", id)).filter(({ code: refused }) => refused === undefined); // of every tab
+    const outbox = new Outbox({ made: [], edits });
     const offered = await giveUp(
       name,
       outbox,
       { drop: () => this.#drop([name], this.#folder.known?.isListed ?? false), open: () => this.#folder.openPapers() },
       held,
     );
-    const ids = new Set(offered.map(({ id }) => id));
-    this.#folder.edits = this.#folder.edits.map((edit) => (ids.has(edit.id) ? { ...edit, code } : edit));
     this.#folder.dirty.delete(name);
-    await this.#desk.database.write([
+    await database.write([
       { in: "known", put: this.#folder.known as Known },
-      { in: "dirty", remove: [this.#folder.id, name] },
-      ...this.#folder.edits.filter(({ id }) => ids.has(id)).map((put): Change => ({ in: "edits", put })),
+      { in: "dirty", remove: [id, name] },
+      ...offered.map((edit): Change => ({ in: "edits", put: { ...edit, ticket: id, code } })),
     ]);
+    this.#folder.edits = await database.of("edits", id);
     this.#folder.attach();
     this.#desk.collab.renew(); // what was refused stays refused on its connection
   }
