@@ -6,6 +6,7 @@ import { owedLines } from "../../src/views/owed.ts";
 import { placeOf } from "../../src/views/places.ts";
 import { newlyUnread } from "../../src/views/shell/newly_unread.ts";
 import { deliveryWord } from "../../src/views/ticket/delivery_word.ts";
+import { fieldText, SHOWN_MAX } from "../../src/views/ticket/field_text.ts";
 import { isSend } from "../../src/views/ticket/send_key.ts";
 import { say } from "../../src/views/words.ts";
 import { LIFECYCLE } from "./lifecycle.ts";
@@ -82,4 +83,10 @@ describe("the delivery of an answer", () => {
   ] as const)("%j is the worst that became of a part", (states, told) => {
     expect(told).toBe(say("en", deliveryWord(answer(...states))));
   });
+});
+
+test("a field edits no value that it shows in part", () => {
+  const long = "x".repeat(SHOWN_MAX);
+  expect(fieldText(long)).toEqual({ text: long, isWhole: true });
+  expect(fieldText(`${long}y`)).toEqual({ text: long, isWhole: false });
 });

@@ -1,9 +1,13 @@
-/** One field that is saved when it is left, or with Enter; what others write meanwhile is shown unless one is typing. */
+/**
+ * One field that is saved when it is left, or with Enter; what others write meanwhile is shown unless one is typing. A
+ * value that is too long to show is not edited here.
+ */
 
 import type { JSX, TargetedKeyboardEvent } from "preact";
 import { useState } from "preact/hooks";
 import type { Scalar } from "../../store/types.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
+import { fieldText, SHOWN_MAX } from "./field_text.ts";
 
 interface Props {
   readonly label: string;
@@ -13,14 +17,12 @@ interface Props {
   readonly list?: string;
 }
 
-const SHOWN_MAX = 4_096; // of a text that somebody has blown up
-
 export function Field({ label, value, save, readOnly = false, list }: Props): JSX.Element {
   const [typed, setTyped] = useState<string | null>(null);
   const { attempt, problem } = useAttempt();
-  const shown = value === null ? "" : String(value).slice(0, SHOWN_MAX);
+  const { text: shown, isWhole } = fieldText(value);
   const done = (): void => {
-    if (typed !== null && typed !== shown) {
+    if (isWhole && typed !== null && typed !== shown) {
       attempt(() => save(typed));
     }
     setTyped(null);
@@ -39,7 +41,7 @@ export function Field({ label, value, save, readOnly = false, list }: Props): JS
         <span class="field-name">{label}</span>
         <input
           value={typed ?? shown}
-          readOnly={readOnly}
+          readOnly={readOnly || !isWhole}
           maxLength={SHOWN_MAX}
           list={list}
           onInput={(event) => setTyped(event.currentTarget.value)}
