@@ -5,7 +5,7 @@
  * here first, so a page that ends at any moment finds it again.
  */
 
-import type { Entry as Made, Stored } from "../recovery/outbox.ts";
+import type { Entry, Stored } from "../recovery/outbox.ts";
 import type { Person, TicketId } from "./types.ts";
 
 const VERSION = 1;
@@ -21,14 +21,21 @@ export interface Known {
 }
 
 /** An entry that was made here, as `recovery` knows it. */
-export type KeptEntry = Made & { readonly ticket: TicketId };
+export type KeptEntry = Entry & { readonly ticket: TicketId };
 
 /** An edit of a card or a form that the service has not taken; `code` says that it has refused it. */
 export type KeptEdit = Stored["edits"][number] & {
   readonly id: string;
   readonly ticket: TicketId;
   readonly code?: string;
+  readonly made?: Made;
 };
+
+/** What an edit changes in the copy of its document whose database has this name: a second time it changes nothing. */
+interface Made {
+  readonly copy: string;
+  readonly update: Uint8Array;
+}
 
 /** A file that waits for a connection, or was refused with `code`. */
 export interface Upload {

@@ -40,6 +40,7 @@ export class Folder {
   readonly dirty = new Set<string>();
   readonly changed: () => void;
   #storing = 0;
+  #turn: Promise<void> = Promise.resolve(); // what is written is drafted when what was written before it is made
   readonly #desk: Desk;
   readonly #returning: Returning;
 
@@ -128,13 +129,18 @@ export class Folder {
     this.#storing += 1;
     this.changed();
     try {
-      await this.#desk.database.write([
-        ...others,
-        ...entries.map((put): Change => ({ in: "entries", put })),
-        ...edits.map((put): Change => ({ in: "edits", put })),
-        ...names.map((document): Change => ({ in: "dirty", put: { ticket: this.id, document } })),
-      ]);
-      this.#apply(entries, edits);
+      const written = this.#turn.then(async () => {
+        const drafted = this.#drafted(edits);
+        await this.#desk.database.write([
+          ...others,
+          ...entries.map((put): Change => ({ in: "entries", put })),
+          ...drafted.map((put): Change => ({ in: "edits", put })),
+          ...names.map((document): Change => ({ in: "dirty", put: { ticket: this.id, document } })),
+        ]);
+        this.#apply(entries, drafted);
+      });
+      this.#turn = written.catch(() => undefined); // whoever wrote it is told
+      await written;
       await Promise.all(names.map((name) => this.paper(name)?.stored()));
       this.hasFailed = false;
     } catch (error) {
@@ -196,10 +202,12 @@ export class Folder {
   /** What was written so far, made on the documents. */
   #apply(entries: readonly KeptEntry[], edits: readonly KeptEdit[]): void {
     for (const edit of edits) {
-      const doc = this.papers.get(edit.document)?.doc;
-      if (doc !== undefined) {
-        doc.transact(() => make(doc, edit), this);
-        this.edits = [...this.edits, edit];
+      const paper = this.papers.get(edit.document);
+      const [here] = edit.made?.copy === paper?.database ? [edit] : this.#drafted([edit]);
+      if (paper !== undefined && here?.made !== undefined) {
+        paper.make(here.made.update);
+        this.edits = [...this.edits, here];
+        this.#note(here === edit ? [] : [{ in: "edits", put: here }]);
       }
     }
     const submit = this.doc("submit");
@@ -211,17 +219,34 @@ export class Folder {
     this.entries = [...this.entries, ...entries];
   }
 
+  /** The edits, each with what all those of its document change there. */
+  #drafted(edits: readonly KeptEdit[]): readonly KeptEdit[] {
+    return edits.map((edit) => {
+      const paper = this.papers.get(edit.document);
+      if (paper === undefined) {
+        return edit;
+      }
+      const all = edits.filter(({ document }) => document === edit.document);
+      const update = paper.draft((doc) => {
+        for (const one of all) {
+          make(doc, one);
+        }
+      });
+      return { ...edit, made: { copy: paper.database, update } };
+    });
+  }
+
   /** A page that ended between the two has stored what no document holds. */
   #makeWhatIsLacking(): void {
     const submitted = recordsOf(this.doc("submit"));
     const lacking = this.entries.filter(({ record }) => !submitted.has(record));
-    const blank = this.edits.filter(({ document, code }) => {
-      const doc = this.papers.get(document)?.doc;
-      return code === undefined && doc !== undefined && doc.store.clients.size === 0;
+    const again = this.edits.filter((edit) => {
+      const doc = this.papers.get(edit.document)?.doc;
+      return edit.code === undefined && doc !== undefined && (edit.made !== undefined || isLacking(doc, edit));
     });
     this.entries = this.entries.filter((entry) => !lacking.includes(entry));
-    this.edits = this.edits.filter((edit) => !blank.includes(edit));
-    this.#apply(lacking, blank);
+    this.edits = this.edits.filter((edit) => !again.includes(edit));
+    this.#apply(lacking, again);
   }
 
   async #remember(known: Known): Promise<void> {
@@ -322,4 +347,11 @@ export class Folder {
     }
     this.changed();
   }
+}
+
+/** Whether a document lacks an edit of which nothing says what it changes there, as far as that can be told. */
+function isLacking(doc: Y.Doc, edit: KeptEdit): boolean {
+  const isUnsealed =
+    edit.root === "payloads" && Object.keys(edit.values).some((key) => !doc.getMap(edit.root).has(key));
+  return doc.store.clients.size === 0 || isUnsealed;
 }

@@ -10,6 +10,8 @@ import * as Y from "yjs";
 import type { Attached, Collab, Hearing } from "./collab.ts";
 import { StoreError } from "./types.ts";
 
+const NOTHING = Y.encodeStateAsUpdate(new Y.Doc());
+
 /** What a paper tells its owner. */
 export interface PaperEvents {
   /** The content changed; `isOwn` if somebody did it in this tab. */
@@ -26,6 +28,7 @@ export class Paper {
   readonly ready: Promise<void>;
   /** Counts changes. */
   revision = 0;
+  readonly #writer = new Y.Doc().clientID; // of what is drafted: what is typed meanwhile goes on under the document's own
   #isClosed = false;
   #firstKey = 0;
   #written = 0; // rows of this tab since then
@@ -40,8 +43,9 @@ export class Paper {
     this.doc.on("update", (_update: Uint8Array, origin: unknown, _doc: Y.Doc, { local }: Y.Transaction) => {
       this.revision += 1;
       this.#written += origin === this.#persistence ? 0 : 1;
-      events.changed(local);
-      if (local) {
+      const isOwn = local || origin === this;
+      events.changed(isOwn);
+      if (isOwn) {
         void this.stored().then(
           () => events.stored(true),
           () => events.stored(this.#isClosed), // a copy that was dropped is of no interest
@@ -76,6 +80,24 @@ export class Paper {
   detach(): void {
     this.#attached?.detach();
     this.#attached = null;
+  }
+
+  /** Return what an edit would change; draft the next one when this one is made, or is not to be. */
+  draft(edit: (doc: Y.Doc) => void): Uint8Array {
+    const copy = new Y.Doc();
+    Y.applyUpdate(copy, Y.encodeStateAsUpdate(this.doc));
+    copy.clientID = this.#writer;
+    let drafted = NOTHING;
+    copy.on("update", (update: Uint8Array) => {
+      drafted = update;
+    });
+    copy.transact(() => edit(copy));
+    return drafted;
+  }
+
+  /** Make what was drafted. */
+  make(update: Uint8Array): void {
+    Y.applyUpdate(this.doc, update, this);
   }
 
   /** Read what other tabs have written. */

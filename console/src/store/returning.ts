@@ -94,9 +94,9 @@ export class Returning {
     const { database } = this.#desk;
     const stored: Stored = {
       made: await database.of("entries", id),
-      edits: (await database.of("edits", id)).filter(
-        (edit) => edit.code === undefined && names.includes(edit.document),
-      ),
+      edits: (await database.of("edits", id))
+        .filter((edit) => edit.code === undefined && names.includes(edit.document))
+        .map(({ made: _, ...edit }) => edit), // it was made in the old copy
     };
     const handled = new Set(stored.edits.map((edit) => edit.id));
     const outbox = new Outbox(stored);

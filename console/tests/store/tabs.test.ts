@@ -17,6 +17,7 @@ const ID = "a".repeat(52) as TicketId;
 const LIFECYCLE = lifecycleOf(LIFECYCLES[0]?.name ?? "");
 const LANE = [...LIFECYCLE.lanes.values()].find(({ owner }) => owner !== null)?.id ?? "";
 const CARD = documentName(ID, "card");
+const FORM = documentName(ID, "form", LANE);
 const PERSON: Person = { actor: "ada", department: LIFECYCLE.lanes.get(LANE as never)?.owner ?? "", roles: [] };
 const KNOWN: Known = { id: ID, lifecycle: LIFECYCLE.digest, isListed: true, generations: {}, usedAt: 0 };
 
@@ -45,13 +46,9 @@ async function openTab(): Promise<{ folder: Folder; database: Database; hearings
   return { folder, database, hearings };
 }
 
-const cardEdit = (id: string, values: Readonly<Record<string, string>>): KeptEdit => ({
-  id,
-  ticket: ID,
-  document: CARD,
-  root: "card",
-  values,
-});
+type Values = Readonly<Record<string, string>>;
+
+const cardEdit = (id: string, values: Values): KeptEdit => ({ id, ticket: ID, document: CARD, root: "card", values });
 
 test("a refusal offers the edits of every tab", async () => {
   const [one, two] = [await openTab(), await openTab()];
@@ -60,4 +57,46 @@ test("a refusal offers the edits of every tab", async () => {
   two.hearings.get(CARD)?.closed({ code: "content", message: "" });
   await expect.poll(() => two.folder.edits.map(({ id, code }) => `${id} ${code}`)).toEqual(["1 content", "2 content"]);
   expect((await two.database.of("edits", ID)).map(({ code }) => code)).toEqual(["content", "content"]);
+});
+
+const formEdit = (id: string, root: "fields" | "payloads", values: Values): KeptEdit => ({
+  id,
+  ticket: ID,
+  document: FORM,
+  root,
+  values,
+});
+
+const contents = (folder: Folder, document: string, root: string): unknown =>
+  folder.paper(document)?.doc.getMap(root).toJSON();
+
+test("what a page stored and did not make before it ended is made by the next one, once", async () => {
+  const ending = await openTab();
+  await ending.folder.write([], [cardEdit("1", { customer: "Acme" }), formEdit("2", "fields", { site: "Bonn" })]);
+  const write = ending.database.write.bind(ending.database);
+  ending.database.write = async (changes) => {
+    await write(changes);
+    await new Promise(() => undefined); // the page ends here
+  };
+  const lost = [
+    cardEdit("3", { priority: "high" }),
+    formEdit("4", "payloads", { digest: "sealed" }),
+    { id: "5", ticket: ID, document: FORM, root: "notes", text: "ring twice" } as const,
+  ];
+  void ending.folder.write([], lost);
+  await expect.poll(async () => (await ending.database.of("edits", ID)).length).toBe(5);
+
+  for (const { folder } of [await openTab(), await openTab()]) {
+    expect(contents(folder, CARD, "card")).toEqual({ customer: "Acme", priority: "high" });
+    expect(contents(folder, FORM, "payloads")).toEqual({ digest: "sealed" });
+    expect(String(folder.paper(FORM)?.doc.getText("notes"))).toBe("ring twice");
+  }
+});
+
+test("of two edits at once the later one holds", async () => {
+  const { folder } = await openTab();
+  await Promise.all(
+    ["a", "b", "c", "d"].map((customer, place) => folder.write([], [cardEdit(`${place}`, { customer })])),
+  );
+  expect(contents(folder, CARD, "card")).toEqual({ customer: "d" });
 });

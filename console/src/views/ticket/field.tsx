@@ -22,7 +22,7 @@ export function Field({ label, value, save, readOnly = false, list }: Props): JS
   const { attempt, problem } = useAttempt();
   const { text: shown, isWhole } = fieldText(value);
   const done = (): void => {
-    if (isWhole && typed !== null && typed !== shown) {
+    if (typed !== null && typed !== shown) {
       attempt(() => save(typed));
     }
     setTyped(null);
