@@ -8,7 +8,7 @@
 import type * as Y from "yjs";
 
 import type { Lifecycle } from "../lifecycle/model.ts";
-import { isReset, make } from "../recovery/outbox.ts";
+import { freshId, isReset, make } from "../recovery/outbox.ts";
 import { documentName, documentsOf, kindOf } from "./access.ts";
 import type { Change, KeptEdit, KeptEntry, Known, Upload } from "./database.ts";
 import type { Desk } from "./desk.ts";
@@ -41,6 +41,7 @@ export class Folder {
   readonly changed: () => void;
   #storing = 0;
   #turn: Promise<void> = Promise.resolve(); // what is written is drafted when what was written before it is made
+  readonly #tab = freshId();
   readonly #desk: Desk;
   readonly #returning: Returning;
 
@@ -152,9 +153,9 @@ export class Folder {
     }
   }
 
-  /** Keep what somebody types into the notes, as one edit until the service has taken it. */
+  /** Keep what somebody types into the notes in this tab, as one edit until the service has taken it. */
   typed(document: string, text: string): void {
-    const id = `typed ${document}`;
+    const id = `typed ${document} ${this.#tab}`;
     const before = this.edits.find((edit) => edit.id === id && edit.code === undefined);
     const whole = before?.root === "notes" ? before.text + text : text;
     const edit: KeptEdit = { id, ticket: this.id, document, root: "notes", text: whole };

@@ -100,3 +100,15 @@ test("of two edits at once the later one holds", async () => {
   );
   expect(contents(folder, CARD, "card")).toEqual({ customer: "d" });
 });
+
+test("notes that were typed in two tabs are kept until each tab's are taken", async () => {
+  const [one, two] = [await openTab(), await openTab()];
+  one.folder.typed(FORM, "ring ");
+  two.folder.typed(FORM, "knock ");
+  one.folder.typed(FORM, "twice");
+  const kept = async (): Promise<unknown> =>
+    (await one.database.of("edits", ID)).map((edit) => (edit.root === "notes" ? edit.text : "")).sort();
+  await expect.poll(kept).toEqual(["knock ", "ring twice"]);
+  one.hearings.get(FORM)?.settled();
+  await expect.poll(kept).toEqual(["knock "]);
+});
