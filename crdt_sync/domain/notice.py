@@ -159,17 +159,21 @@ class Joined:
     given_way: int
 
 
-def content(kind: Kind, text: str) -> str:
-    """Spell a notice as the part that is sent; its kind goes nowhere, and says what may give way."""
-    return dumps({"type": "text", "text": text, "kind": kind})
+def content(kind: Kind, text: str, lines: Sequence[Line] = ()) -> str:
+    """Spell a notice as the part that is sent; its kind goes nowhere, and says what may give way.
+
+    One that says several things has `lines`, of which each stands and gives way for itself once it is joined.
+    """
+    said = {"type": "text", "text": text, "kind": kind}
+    return dumps({**said, "lines": lines, "more": 0} if lines else said)
 
 
 def joined(language: Language, waiting: Sequence[tuple[str, str]]) -> Iterator[Joined]:
     """Join what waits for one group, each a ticket and a content, the oldest first: one message, a line a ticket.
 
     What is red stands first and never gives way, so that there are as many messages as hold all of it. Of a ticket's
-    stages the newest counts; of all that is not red the newest stand, and the others are counted. What would stand
-    alone stays as it is.
+    stages the newest counts, and what is owed since an earlier one has a line of its own; of all that is not red the
+    newest stand, and the others are counted. What would stand alone stays as it is.
     """
     read = [_lines(ticket, json.loads(text)) for ticket, text in waiting]
     first, red = 0, list[Line]()
@@ -210,8 +214,10 @@ def _fits(lines: Sequence[Line]) -> bool:
 def _lines(ticket: str, said: Mapping[str, Any]) -> tuple[Sequence[Line], int]:
     """Return what a row says, line by line, and how many gave way before."""
     if "lines" in said:
-        return [Line(*line) for line in said["lines"]], said["more"]
-    return [Line(ticket, said.get("kind", ""), one_line(said["text"], _LINE_CHARACTERS_MAX))], 0
+        lines, more = [Line(*line) for line in said["lines"]], said["more"]
+    else:
+        lines, more = [Line(ticket, said.get("kind", ""), said["text"])], 0
+    return [line._replace(text=one_line(line.text, _LINE_CHARACTERS_MAX)) for line in lines], more
 
 
 def answer(language: Language, phrase: str, ticket: TicketId | None = None) -> str:

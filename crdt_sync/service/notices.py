@@ -15,7 +15,7 @@ from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.delivery import Conversation
 from crdt_sync.domain.group import Group, Groups, Notice
 from crdt_sync.domain.ids import MessageId, TicketId
-from crdt_sync.domain.notice import Wording
+from crdt_sync.domain.notice import Line, Wording
 from crdt_sync.domain.transition import Transition
 from crdt_sync.ports.outbox import NewDelivery
 from crdt_sync.ports.owed import StoredOwed
@@ -37,14 +37,17 @@ def of_moves(
     for group in groups.hearing(live.lifecycle):
         wording = _wording(group, live)
         owed = [one["owes"] for one in raised] if Notice.RAISED in group.notices else []
+        lines = [Line(live.id, "raised", wording.raised([owes])) for owes in owed]
         kind: notice.Kind
         if moved is not None and Notice.STAGE in group.notices:
-            kind, text = "stage", "\n".join([wording.moved(*moved, steps), *map(wording.owed, owed)])
+            stage = wording.moved(*moved, steps)
+            kind, text = "stage", "\n".join([stage, *map(wording.owed, owed)])
+            lines.insert(0, Line(live.id, "stage", stage))
         elif owed:
             kind, text = "raised", wording.raised(owed)
         else:
             continue
-        yield to_group(group, live.id, f"moved:{steps[-1].id}", notice.content(kind, text), now_ms)
+        yield to_group(group, live.id, f"moved:{steps[-1].id}", notice.content(kind, text, lines), now_ms)
 
 
 def of_red(groups: Groups, live: LiveTicket, owed: StoredOwed, now_ms: int) -> Iterable[NewDelivery]:

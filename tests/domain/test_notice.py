@@ -92,6 +92,19 @@ def test_a_message_is_about_the_ticket_of_its_newest_line_wherever_that_stands()
     assert (["#b: late", "#a: new", "no ticket"], "b") == (lines(again), again.ticket)
 
 
+def test_what_is_owed_since_a_stage_outlives_that_stage_and_is_counted_when_it_gives_way(monkeypatch):
+    moved, owed = notice.Line("a", "stage", f"#a: lost{' by sales' * 20}"), notice.Line("a", "raised", "#a: to do")
+    said = [("a", notice.content("stage", "lost\nto do", [moved, owed])), *waiting(("a", "stage", "#a: dead"))]
+    (joined,) = notice.joined("en", said)
+    assert (["#a: to do", "#a: dead"], 0) == (lines(joined), joined.given_way)
+
+    monkeypatch.setattr(notice, "LINES_MAX", 1)
+    (joined,) = notice.joined("en", said)
+    assert (["#a: dead", "and 1 more"], 1) == (lines(joined), joined.given_way)
+    (joined,) = notice.joined("en", [*said[:1], *waiting(("b", "red", "#b: late"))])
+    assert (["#b: late", "and 2 more"], 2) == (lines(joined), joined.given_way)
+
+
 def test_one_that_is_alone_stays_as_it_is():
     assert [] == list(notice.joined("en", waiting(("a", "stage", "#a: new"))))
     assert [] == list(notice.joined("en", []))
