@@ -18,7 +18,7 @@ from gateway.ports import Clock
 from gateway.tables import visitor_picture
 
 BYTES_MAX = 5_242_880  # a photograph of a telephone, as its owner would send it
-KEPT_BYTES_MAX = 5 * 2**30  # of one gateway; beyond so many visitors bring none until some are forgotten
+KEPT_BYTES_MAX = 5 * 2**30  # of one gateway; beyond so many nobody brings any until some are forgotten
 
 _STARTS: Mapping[bytes, str] = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 
@@ -56,7 +56,7 @@ class Pictures:
         return digest
 
     async def full(self) -> bool:
-        """Whether visitors have to wait until some are forgotten or brought to the service; raises `Unavailable`."""
+        """Whether whoever brings one has to wait until some are forgotten or taken on; raises `Unavailable`."""
         if (await self._file.read(levels)).full:
             return True
         kept = self._bytes
@@ -82,7 +82,9 @@ class Pictures:
         raise MediaFailed("media_unavailable")
 
     async def upload(self, kind: str, content: Content) -> str:  # noqa: ARG002 - as the port has it
-        """Keep what an answer has."""
+        """Keep what an answer has; raises `MediaFailed` while nothing more is kept, `Unavailable`."""
+        if await self.full():
+            raise MediaFailed("pictures_full", again=True)
         return await self.keep(Picture(content.type, content.data))
 
 

@@ -70,17 +70,21 @@ async def test_picture_is_brought_to_the_service_with_its_message(tmp_path):
     assert [(envelope.idempotency_key, 0, PNG)] == ingress.attached
 
 
-async def test_pictures_of_visitors_fill_no_more_of_the_disk_than_they_may(tmp_path, monkeypatch):
+async def test_pictures_fill_no_more_of_the_disk_than_they_may(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "KEPT_BYTES_MAX", len(PNG))
     async with site(tmp_path) as rig:
         assert 200 == (await send(rig)).status_code
         refused_ = await send(rig, PICTURES["image/gif"], "picture-2")
         assert (503, "pictures_full") == (refused_.status_code, refused_.json()["code"])
-        assert await rig.gateway.pictures.upload("image", Content("image/gif", "photo", PICTURES["image/gif"]))
+        with pytest.raises(MediaFailed) as failed:
+            await rig.gateway.pictures.upload("image", Content("image/gif", "photo", PICTURES["image/gif"]))
+        assert ("pictures_full", True) == (failed.value.code, failed.value.again)
     async with site(tmp_path) as rig:
         assert 503 == (await send(rig, cid="picture-3")).status_code
         await rig.gateway.pictures.forget(T5_NOW_S * 1000 + 1)
         assert 200 == (await send(rig, cid="picture-3")).status_code
+        await rig.gateway.pictures.forget(T5_NOW_S * 1000 + 1)
+        assert await rig.gateway.pictures.upload("image", Content("image/gif", "photo", PICTURES["image/gif"]))
 
 
 async def test_the_same_picture_again_and_again_fills_the_disk_no_further_while_the_service_is_away(
