@@ -16,7 +16,7 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Envelope, Media
 from gateway.inbox_file import InboxFile
 from gateway.tables import media_held, media_wanted
 
-HELD_BYTES_MAX = 2**30  # of contents that wait beside the inbox for the service: a thousand photographs
+HELD_BYTES_MAX = 2**30  # of contents that wait for the service, and of refused ones as many: a thousand photographs
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +96,14 @@ def wanted_count(connection: Connection) -> int:
 
 def levels(connection: Connection) -> Levels:
     """Count what waits; what was refused, and is held for an operator, is not among it."""
+    return Levels(wanted_count(connection), _held_bytes(connection, refused=False))
+
+
+def _held_bytes(connection: Connection, *, refused: bool) -> int:
     same = (media_wanted.c[name] == media_held.c[name] for name in ("account", "key", "index"))
-    refused = exists().where(*same, media_wanted.c.code != "")
-    held = select(func.coalesce(func.sum(func.length(media_held.c.data)), 0)).where(~refused)
-    return Levels(wanted_count(connection), connection.execute(held).scalar_one())
+    is_refused = exists().where(*same, media_wanted.c.code != "")
+    total = select(func.coalesce(func.sum(func.length(media_held.c.data)), 0))
+    return int(connection.execute(total.where(is_refused if refused else ~is_refused)).scalar_one())
 
 
 class MediaQueue:
@@ -147,9 +151,14 @@ class MediaQueue:
         return after
 
     async def refuse(self, wanted: Wanted, code: str) -> None:
-        """Note why there is no content; the bytes that are held stay."""
-        statement = update(media_wanted).where(*_of(media_wanted, wanted)).values(code=code)
-        await self._file.change(lambda connection: connection.execute(statement), synced=False)
+        """Note why there is no content; the bytes that are held stay, unless what was refused has too many."""
+
+        def note(connection: Connection) -> None:
+            connection.execute(update(media_wanted).where(*_of(media_wanted, wanted)).values(code=code))
+            if _held_bytes(connection, refused=True) > HELD_BYTES_MAX:
+                connection.execute(delete(media_held).where(*_of(media_held, wanted)))
+
+        await self._file.change(note, synced=False)
 
     async def refused(self) -> Mapping[str, int]:
         """How many were refused and are kept, by code."""

@@ -259,6 +259,20 @@ async def test_what_is_held_for_an_operator_keeps_nothing_waiting(tmp_path, monk
         assert Levels(0, 0) == await it.queue.levels()
 
 
+async def test_what_is_held_for_an_operator_has_a_bound(tmp_path, monkeypatch):
+    monkeypatch.setattr(media_queue, "HELD_BYTES_MAX", 4)
+    ingress = FakeIngress()
+    ingress.attach_code = "media_type"
+    async with lane(tmp_path, ingress) as it:
+        it.fetcher.start(it.stub)
+        for id_ in "ab":
+            await it.want(id_, account="site", contents={0: b"odd"})
+            await it.empty()
+
+        assert {"media_type": 2} == await it.queue.refused()
+        assert [b"odd", None] == [await it.queue.held(Wanted("site", id_, 0, "image", "", 0)) for id_ in "ab"]
+
+
 async def test_what_a_service_refuses_for_days_is_given_up(tmp_path):
     ingress, clock = FakeIngress(), HeldClock(1_000)
     ingress.attach_failures.extend([grpc.StatusCode.UNAVAILABLE] + [grpc.StatusCode.RESOURCE_EXHAUSTED] * 9)
