@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from crdt_sync.rpc.status import code_of
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2_grpc
+from crdt_sync.service.pace import ANSWER_BYTES_FREE
 from crdt_sync.wire import hocuspocus, limits, ysync
 from tests.access.wires import PATIENCE_S, sync_socket
 from tests.server.conftest import run_service
@@ -83,9 +84,9 @@ async def test_as_much_waits_for_a_reader_as_the_limit_says_and_no_more(running)
     waiting = []
     while not served._closing:
         await asyncio.get_running_loop().sock_sendall(asking, masked(ysync.encode_step1(b"\0")))
-        asked = len(waiting) + 1
+        counted = (len(waiting) + 1) * (1 + limits.MIB // ANSWER_BYTES_FREE)
         async with asyncio.timeout(PATIENCE_S):
-            while not served._closing and served._connection._pace._count != asked:  # noqa: ASYNC110 (in the service)
+            while not served._closing and served._connection._pace._count != counted:  # noqa: ASYNC110 (in the service)
                 await asyncio.sleep(0)
         waiting.append(served._transport.get_write_buffer_size())
     *held, beyond = waiting
