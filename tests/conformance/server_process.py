@@ -29,6 +29,7 @@ SERVE = (sys.executable, "-m", "crdt_sync.cli.main")
 START_S = 60  # it takes two on an idle machine, and ten under strace
 STOP_S = 20
 TOKEN_S = 3600
+FRESH = httpx.Limits(keepalive_expiry=2)  # well before the service forgets a connection, which takes no request then
 GATEWAY_ACCOUNTS = [
     {
         "account": wechat_customer.ACCOUNT,
@@ -147,7 +148,9 @@ class ServerProcess:
     def client(self, department: str, **options: object) -> httpx.AsyncClient:
         """A REST client; the caller closes it."""
         headers = {"authorization": f"Bearer {self.token(department)}"}
-        return httpx.AsyncClient(base_url=self.http, headers=headers, trust_env=False, timeout=30, **options)
+        return httpx.AsyncClient(
+            base_url=self.http, headers=headers, trust_env=False, timeout=30, limits=FRESH, **options
+        )
 
     def _first_lines(self) -> str:
         """What it prints until the second port, or until it ended; a child that hangs is killed, and so has ended."""

@@ -20,6 +20,7 @@ from crdt_sync.server.settings import load
 from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.standing import Standing
+from tests.conformance.server_process import FRESH
 from tests.fakes import CountingMeter, ManualClock
 from tests.server.fakes import FakeStore, FakeTickets, audit, lifecycles
 
@@ -147,7 +148,7 @@ async def run_service(data, **chosen):
     await service.start()
     try:
         async with (
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}") as http,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", timeout=30, limits=FRESH) as http,
             grpc.aio.insecure_channel(f"127.0.0.1:{service.grpc_port}") as channel,
         ):
             yield Running(service, http, channel)
