@@ -264,3 +264,38 @@ async def test_who_signs_out_and_forgets_leaves_nothing_behind(site):
     await sales.page.get_by_role("heading", name="Sign in").wait_for()
     kept = await sales.page.evaluate("indexedDB.databases().then((all) => all.map((one) => one.name))")
     assert ([], None) == (kept, await sales.page.evaluate("localStorage.getItem('crdt-sync person')"))
+
+
+async def test_who_signs_out_while_the_service_is_away_is_out_in_every_tab_and_stays_so(site):
+    desk = await site.desk()
+    await desk.sign_in("sales")
+    second = await desk.context.new_page()
+    await second.goto(desk.url)
+    await second.locator(".shell").wait_for()
+    await desk.context.route("**/api/session", lambda route: route.abort())
+    await desk.page.get_by_label("Menu of sales").click()
+    await desk.page.get_by_role("button", name="Sign out", exact=True).click()
+    for page in (desk.page, second):
+        await page.get_by_role("heading", name="Sign in").wait_for()
+
+    await desk.context.unroute("**/api/session")
+    await desk.page.reload()
+    await expect(desk.page.get_by_role("button", name="tech", exact=True)).to_be_visible()
+    await expect(desk.page.locator(".shell")).to_have_count(0)
+
+
+async def test_page_of_one_person_becomes_that_of_whoever_has_signed_in_since(site):
+    desk = await site.desk()
+    await desk.sign_in("sales")
+    answer = await desk.context.request.post(f"{desk.url}/api/session", data={"development": "tech"})
+    assert answer.ok
+    await desk.page.reload()
+    await expect(desk.page.get_by_text("You are signed in as tech of tech.")).to_be_visible()
+
+
+async def test_refusal_of_a_provider_is_told_where_somebody_is_remembered(site):
+    desk = await site.desk()
+    await desk.sign_in("sales")
+    await desk.context.clear_cookies()
+    await desk.page.goto(f"{desk.url}/?refused=provider_unreachable")
+    await expect(desk.page.get_by_role("alert")).to_contain_text("provider_unreachable")

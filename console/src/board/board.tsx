@@ -24,7 +24,7 @@ interface Props {
 export function OperationsBoard({ console, person }: Props): JSX.Element {
   const [board, setBoard] = useState<Board | null>(null);
   useEffect(() => {
-    const opened = openBoard(person, ZONE);
+    const opened = openBoard(person, console.tokens, ZONE);
     const goOn = console.session.subscribe(() => {
       if (console.session.snapshot().status === "signed_in") {
         opened.allow();

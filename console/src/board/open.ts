@@ -1,11 +1,10 @@
 /** A person's board in one page: the feed with its socket and its place in this browser, and what the service says of itself. */
 
-import { Api, askToken } from "../store/api.ts";
+import { Api } from "../store/api.ts";
 import { Database, databaseName } from "../store/database.ts";
 import { Events } from "../store/events.ts";
 import { Cell } from "../store/observable.ts";
-import { SessionKeeper } from "../store/session.ts";
-import type { Person, Problem, Readable } from "../store/types.ts";
+import type { Person, Problem, Readable, Tokens } from "../store/types.ts";
 import { Feed, type Picture } from "./feed.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -36,11 +35,10 @@ export interface Board {
   close(): void;
 }
 
-/** Open the board of a person; its days are those of `zone`. */
-export function openBoard(person: Person, zone: string): Board {
+/** Open the board of a person, with their tokens; its days are those of `zone`. */
+export function openBoard(person: Person, tokens: Tokens, zone: string): Board {
   const { origin } = location;
-  const session = new SessionKeeper(() => askToken(origin), localStorage);
-  const api = new Api(origin, session);
+  const api = new Api(origin, tokens);
   const link = new Cell<Link>({ status: "connecting", problem: null });
   const service = new Cell<Service | null>(null);
   const database = Database.open(databaseName(origin, person));
@@ -50,12 +48,12 @@ export function openBoard(person: Person, zone: string): Board {
   });
   const events = new Events({
     url: `${origin.replace(/^http/, "ws")}/events`,
-    token: () => session.token(),
+    token: () => tokens.token(),
     begin: () => feed.begin(),
     heard: (position, event) => feed.heard(position, event),
     state: (status) => link.set({ status, problem: null }),
     refused: (code, message) => link.set({ status: "stopped", problem: { code, message } }),
-    tokenRefused: () => session.refused(),
+    tokenRefused: () => tokens.refused(),
     unknownPosition: () => feed.anew(),
   });
   const ask = (): void => {

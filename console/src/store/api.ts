@@ -1,7 +1,7 @@
 /** The service's HTTP interface, with the token of whoever is signed in. Every failure is a `StoreError`. */
 
-import type { SessionKeeper, Token } from "./session.ts";
-import { StoreError } from "./types.ts";
+import type { Token } from "./session.ts";
+import { StoreError, type Tokens } from "./types.ts";
 
 /** What to ask beside the path; `body` is sent as JSON, `content` as it is. */
 export interface Asked {
@@ -13,9 +13,9 @@ export interface Asked {
 
 export class Api {
   readonly #origin: string;
-  readonly #session: SessionKeeper;
+  readonly #session: Tokens;
 
-  constructor(origin: string, session: SessionKeeper) {
+  constructor(origin: string, session: Tokens) {
     this.#origin = origin;
     this.#session = session;
   }
@@ -34,11 +34,6 @@ export class Api {
     }
     this.#session.refused();
     return good(await this.#once(path, asked));
-  }
-
-  /** End the session that the browser's cookie names, whether or not it still gives tokens. */
-  async endSession(): Promise<void> {
-    await reached(fetch(`${this.#origin}/api/session`, { method: "DELETE" }));
   }
 
   async #once(path: string, { method = "GET", body, content, accept }: Asked): Promise<Response> {
@@ -60,7 +55,8 @@ export async function askToken(origin: string): Promise<Token | null> {
   return answer.status === 401 ? null : ((await (await good(answer)).json()) as Token);
 }
 
-async function reached(asking: Promise<Response>): Promise<Response> {
+/** Return the answer; a network that gives none is a `StoreError` like the others. */
+export async function reached(asking: Promise<Response>): Promise<Response> {
   try {
     return await asking;
   } catch {
@@ -68,7 +64,8 @@ async function reached(asking: Promise<Response>): Promise<Response> {
   }
 }
 
-async function good(answer: Response): Promise<Response> {
+/** Return an answer that is good, and throw any other. */
+export async function good(answer: Response): Promise<Response> {
   if (answer.ok) {
     return answer;
   }

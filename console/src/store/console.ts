@@ -8,9 +8,10 @@ import { documentName } from "./access.ts";
 import { Api, askToken } from "./api.ts";
 import { Collab } from "./collab.ts";
 import { Database, databaseName } from "./database.ts";
-import type { Desk, TabMessage } from "./desk.ts";
+import { type Desk, SIGNED_OUT, type TabMessage } from "./desk.ts";
 import { type DomainEvent, Events } from "./events.ts";
 import { checkCard } from "./fields.ts";
+import { endLeft } from "./leaving.ts";
 import { Lifecycles } from "./lifecycles.ts";
 import { Cell, type Derived } from "./observable.ts";
 import { OpenTickets } from "./open_tickets.ts";
@@ -43,8 +44,9 @@ export interface Options {
 
 /** Return the console of whoever is signed in, or was when this browser was last offline; null if nobody is. */
 export async function createConsole(options: Options = {}): Promise<Console | null> {
-  const { origin = location.origin, memory = localStorage, askToken: ask = () => askToken(origin) } = options;
-  const session = new SessionKeeper(ask, memory);
+  const { origin = location.origin, memory = localStorage } = options;
+  const endSession = (): Promise<void> => endLeft(origin, memory);
+  const session = new SessionKeeper(options.askToken ?? (() => endSession().then(() => askToken(origin))), memory);
   if (session.person === null) {
     await session.token().catch(() => undefined); // the session says what came of it
   }
@@ -52,30 +54,43 @@ export async function createConsole(options: Options = {}): Promise<Console | nu
   if (person === null) {
     return null;
   }
-  const made = new PersonConsole(origin, session, await Database.open(databaseName(origin, person)), person);
+  const made = new PersonConsole(
+    { origin, endSession },
+    session,
+    await Database.open(databaseName(origin, person)),
+    person,
+  );
   await made.start();
   return made;
 }
 
+/** The service as a console needs it: where it is, and how it hears of a sign-out. */
+interface Service {
+  readonly origin: string;
+  endSession(): Promise<void>;
+}
+
 class PersonConsole implements Console {
   readonly session: SessionKeeper["session"];
+  readonly tokens: SessionKeeper;
   readonly connection = new Cell<Connection>({ status: "offline", problem: null });
   readonly saved: Derived<Saved>;
   readonly tickets: Tickets["list"];
   readonly lifecycles: Lifecycles["all"];
   readonly defaultLifecycle: Lifecycles["default"];
-  readonly #keeper: SessionKeeper;
   readonly #first: Person;
+  readonly #endSession: Service["endSession"];
   readonly #desk: Desk;
   readonly #events: Events;
   readonly #tabs: BroadcastChannel;
   readonly #open: OpenTickets;
   #relisting: { anew: boolean } | null = null;
   #isRenewing = false;
-  #isClosed = false;
+  #closing: Promise<void> | null = null;
 
-  constructor(origin: string, keeper: SessionKeeper, database: Database, person: Person) {
-    this.#keeper = keeper;
+  constructor({ origin, endSession }: Service, keeper: SessionKeeper, database: Database, person: Person) {
+    this.tokens = keeper;
+    this.#endSession = endSession;
     this.#first = person;
     const sockets = origin.replace(/^http/, "ws");
     const token = (): Promise<string> => keeper.token();
@@ -84,7 +99,8 @@ class PersonConsole implements Console {
     const tickets = new Tickets(database, api, lifecycles, () => this.#person);
     const collab = new Collab(`${sockets}/collab`, token, (code, reason) => this.#socketClosed(code, reason));
     this.#tabs = new BroadcastChannel(database.name);
-    this.#tabs.onmessage = ({ data }: MessageEvent<TabMessage>) => void this.#open.told(data);
+    this.#tabs.onmessage = ({ data }: MessageEvent<TabMessage | typeof SIGNED_OUT>) =>
+      data === SIGNED_OUT ? keeper.end() : void this.#open.told(data);
     this.#desk = {
       database,
       collab,
@@ -180,28 +196,38 @@ class PersonConsole implements Console {
   }
 
   async signedIn(): Promise<void> {
-    await this.#keeper.token();
+    await this.tokens.token();
     this.#allow();
   }
 
+  lookAgain(): void {
+    this.tokens.lookAgain();
+  }
+
   async signOut({ forget }: { readonly forget: boolean }): Promise<void> {
-    await this.#desk.api.endSession().catch(() => undefined); // offline, it ends by itself
+    this.tokens.signOut();
+    this.#tabs.postMessage(SIGNED_OUT);
+    this.#endSession().catch(() => undefined); // it is kept, and the service is told before it is asked anything
     await this.close();
-    this.#keeper.signOut();
     if (forget) {
       const { name } = this.#desk.database;
       const kept = (await indexedDB.databases()).flatMap((one) => one.name ?? []);
       const own = kept.filter((one) => one === name || one.startsWith(`${name} ticket/`));
       await Promise.all(own.map((one) => Database.remove(one)));
     }
+    this.tokens.end();
   }
 
   async dropped(): Promise<readonly string[]> {
     return (await this.#desk.database.all("dropped")).map(({ text }) => text);
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#events.allow(false);
     this.#desk.collab.close();
     this.#tabs.close();
@@ -210,12 +236,17 @@ class PersonConsole implements Console {
   }
 
   get #person(): Person {
-    return this.#keeper.person ?? this.#first;
+    return this.tokens.person ?? this.#first;
   }
 
-  /** Who must sign in first is not asked for a token again and again. */
+  /** Who must sign in first is not asked for a token again and again; who has left leaves nothing open. */
   #allow(): void {
-    const isAllowed = !this.#isClosed && this.session.snapshot().status === "signed_in";
+    const { status } = this.session.snapshot();
+    if (status === "signed_out" || status === "changed") {
+      void this.close();
+      return;
+    }
+    const isAllowed = this.#closing === null && status === "signed_in";
     this.#desk.collab.allow(isAllowed);
     this.#events.allow(isAllowed);
   }
@@ -242,8 +273,8 @@ class PersonConsole implements Console {
       return;
     }
     this.#isRenewing = true;
-    this.#keeper.refused();
-    await this.#keeper.token().then(
+    this.tokens.refused();
+    await this.tokens.token().then(
       () => this.#desk.collab.renew(),
       () => undefined, // the session says that somebody must sign in, or the service is away
     );

@@ -8,11 +8,14 @@ import type { Ticket } from "./ticket.ts";
 import type { Tickets } from "./tickets.ts";
 import type { Person, TicketId } from "./types.ts";
 
-/** What one tab tells the others. */
+/** What one tab tells the others of a ticket. */
 export interface TabMessage {
   readonly ticket: TicketId;
   readonly wrote: string; // the name of a document
 }
+
+/** What it tells them when its person signs out: each of them leaves. */
+export const SIGNED_OUT = "signed_out";
 
 export interface Desk {
   readonly database: Database;

@@ -5,10 +5,12 @@
  * remembered, so that a page starts offline.
  */
 
+import { leave } from "./leaving.ts";
 import { Cell } from "./observable.ts";
-import { type Person, type Session, StoreError } from "./types.ts";
+import { type Person, type Session, StoreError, type Tokens } from "./types.ts";
 
-const REMEMBERED = "crdt-sync person";
+/** Under what it is remembered who works here. */
+export const REMEMBERED = "crdt-sync person";
 const AHEAD_MS = 30_000; // a token is renewed before the service asks for it
 
 /** What `POST /api/session/token` answers; `expires_at` is RFC 3339, or milliseconds. */
@@ -23,12 +25,13 @@ export type AskToken = () => Promise<Token | null>;
 /** Where it is remembered who works here: `localStorage`. */
 export type Memory = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 
-export class SessionKeeper {
+export class SessionKeeper implements Tokens {
   readonly session: Cell<Session>;
   readonly #ask: AskToken;
   readonly #memory: Memory;
   #token: { readonly text: string; readonly endsAt: number } | null = null;
   #asking: Promise<string> | null = null;
+  #isOver = false; // nothing is written any more
 
   constructor(ask: AskToken, memory: Memory) {
     this.#ask = ask;
@@ -63,32 +66,60 @@ export class SessionKeeper {
     this.#token = null;
   }
 
-  /** Forget who works here. */
+  /** Forget who works here, and keep that they have left. `end` says so. */
   signOut(): void {
-    this.#token = null;
+    leave(this.#memory);
     this.#memory.removeItem(REMEMBERED);
-    this.session.set({ status: "signed_out" });
+    this.#isOver = true;
+    this.#token = null;
+  }
+
+  /** Give no token any more, and write nothing: nobody works here, or only another person (`changed`). */
+  end(status: "signed_out" | "changed" = "signed_out"): void {
+    const { person } = this;
+    this.#isOver = true;
+    this.#token = null;
+    this.session.set(status === "signed_out" || person === null ? { status: "signed_out" } : { status, person });
+  }
+
+  /** Look again who works in this browser, as another tab may have changed it. */
+  lookAgain(): void {
+    const [known, now] = [this.person, remembered(this.#memory)];
+    if (known !== null && (now === null || !isSame(known, now))) {
+      this.end(now === null ? "signed_out" : "changed");
+    }
   }
 
   async #fresh(): Promise<string> {
-    const answer = await this.#ask();
+    const answer = this.#isOver ? null : await this.#ask();
     const known = this.person;
-    // Another person's token is for another console: what is here is not theirs.
-    if (answer === null || (known !== null && !isSame(known, answer))) {
+    if (this.#isOver) {
+      throw signedOut();
+    }
+    if (answer === null) {
       this.#token = null;
       this.session.set(known === null ? { status: "signed_out" } : { status: "expired", person: known });
-      throw new StoreError("signed_out", "Somebody must sign in first.");
+      throw signedOut();
     }
     const { actor, department, roles, token, expires_at: end } = answer;
-    const person = known !== null && String(known.roles) === String(roles) ? known : { actor, department, roles };
-    this.#token = { text: token, endsAt: typeof end === "number" ? end : Date.parse(end) };
+    const isKnown = known !== null && isSame(known, answer) && String(known.roles) === String(roles);
+    const person = isKnown ? known : { actor, department, roles };
     this.#memory.setItem(REMEMBERED, JSON.stringify(person));
+    if (known !== null && !isSame(known, answer)) {
+      this.end("changed"); // another person's token is for another console: what is here is not theirs
+      throw signedOut();
+    }
+    this.#token = { text: token, endsAt: typeof end === "number" ? end : Date.parse(end) };
     const now = this.session.snapshot();
     if (now.status !== "signed_in" || now.person !== person) {
       this.session.set({ status: "signed_in", person });
     }
     return token;
   }
+}
+
+function signedOut(): StoreError {
+  return new StoreError("signed_out", "Somebody must sign in first.");
 }
 
 function isSame(one: Person, other: Person): boolean {

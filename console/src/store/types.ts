@@ -43,11 +43,20 @@ export interface Person {
  *
  * `signed_out`: nobody; show the sign-in. `signed_in`: also when offline, with what is known from last time. `expired`:
  * the service asks for a sign-in; everything stays readable and writable, and goes out after it. After `signIn` of the
- * same person all goes on; another person is a console of their own.
+ * same person all goes on. `changed`: by now the browser is another person's, whose console is their own; show this one
+ * no longer.
  */
 export type Session =
   | { readonly status: "signed_out" }
-  | { readonly status: "signed_in" | "expired"; readonly person: Person };
+  | { readonly status: "signed_in" | "expired" | "changed"; readonly person: Person };
+
+/** Where a person's tokens come from, for whoever asks the service something. */
+export interface Tokens {
+  /** Return a token that is good for a while; throws a `StoreError` (`signed_out`, `offline`) if there is none. */
+  token(): Promise<string>;
+  /** Say that the service did not take the token. */
+  refused(): void;
+}
 
 /** How the service is reached. `stopped`: this page is too old for it, or may not connect; `problem` says why. */
 export interface Connection {
@@ -318,6 +327,8 @@ export interface Writing {
 /** What a person's console knows and does. One a page; `close` it before another one is made. */
 export interface Console {
   readonly session: Readable<Session>;
+  /** This person's tokens, and never another's. */
+  readonly tokens: Tokens;
   readonly connection: Readable<Connection>;
   readonly saved: Readable<Saved>;
   readonly tickets: Readable<TicketList>;
@@ -339,6 +350,8 @@ export interface Console {
   link(ticket: string, other: string): Promise<void>;
   /** Say that a sign-in has just succeeded: whoever waits for a token goes on. */
   signedIn(): Promise<void>;
+  /** Say that another tab may have signed out, or somebody else in: whoever works here no longer leaves. */
+  lookAgain(): void;
   /** Sign out; with `forget` everything that is kept here for this person goes, undelivered work included. */
   signOut(options: { readonly forget: boolean }): Promise<void>;
   /** What was only in copies that a restored service does not take; one JSON text each. */

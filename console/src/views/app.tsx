@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { createConsole } from "../store/console.ts";
-import type { Memory } from "../store/session.ts";
+import { REMEMBERED } from "../store/session.ts";
 import type { Console, Person } from "../store/types.ts";
 import { DeskContext } from "./context.ts";
 import { Department } from "./department.tsx";
@@ -13,6 +13,7 @@ import { useWords } from "./preferences.ts";
 import { go, Link, place } from "./router.tsx";
 import { Guard } from "./shell/guard.tsx";
 import { NewerBuild } from "./shell/newer_build.tsx";
+import { refusedCode } from "./signin/session_api.ts";
 import { SignIn } from "./signin/sign_in.tsx";
 import { useReadable } from "./use.ts";
 
@@ -25,19 +26,12 @@ export function App(): JSX.Element {
   );
 }
 
-/** What a console remembers of the person before: nothing, where another one has just signed in. */
-const NOBODY_BEFORE: Memory = {
-  getItem: () => null,
-  setItem: (key, value) => localStorage.setItem(key, value),
-  removeItem: (key) => localStorage.removeItem(key),
-};
-
 /** `null` is nobody, `undefined` not known yet. */
 function Desk(): JSX.Element {
   const words = useWords();
   const [console, setConsole] = useState<Console | null | undefined>();
-  const start = (memory: Memory = localStorage): void => {
-    createConsole({ memory }).then(setConsole, (error: unknown) => {
+  const start = (): void => {
+    createConsole().then(setConsole, (error: unknown) => {
       reportError(error);
       setConsole(null);
     });
@@ -58,9 +52,9 @@ function Desk(): JSX.Element {
     );
   }
   const change = async (): Promise<void> => {
-    await console.close();
     setConsole(undefined);
-    start(NOBODY_BEFORE);
+    await console.close();
+    start();
   };
   return <SignedIn console={console} change={change} leave={() => setConsole(null)} />;
 }
@@ -74,14 +68,28 @@ interface SignedInProps {
 /** What is kept of one person is never shown to another: who signs in as another gets a console of their own. */
 function SignedIn({ console, change, leave }: SignedInProps): JSX.Element | null {
   const session = useReadable(console.session);
-  const isOut = session.status === "signed_out";
-  useEffect(() => (isOut ? leave() : undefined), [isOut]);
-  if (isOut) {
+  useEffect(() => {
+    if (session.status === "signed_out") {
+      leave();
+    } else if (session.status === "changed") {
+      change().catch(reportError);
+    }
+  }, [session.status]);
+  useEffect(() => {
+    const hear = ({ key }: StorageEvent): void => {
+      if (key === REMEMBERED || key === null) {
+        console.lookAgain();
+      }
+    };
+    addEventListener("storage", hear);
+    return () => removeEventListener("storage", hear);
+  }, [console]);
+  if (session.status === "signed_out" || session.status === "changed") {
     return null;
   }
   const { person, status } = session;
-  const signedIn = (other: Person): void => {
-    (keyOf(other) === keyOf(person) ? console.signedIn() : change()).catch(reportError); // the session says the rest
+  const signedIn = (): void => {
+    console.signedIn().catch(() => undefined); // the session says what came of it, another person included
   };
   return (
     <>
@@ -124,9 +132,9 @@ function Places({ console, person }: PlacesProps): JSX.Element {
 }
 
 /** Nothing is lost while this is open, and it may be put off: what is done goes out after the sign-in. */
-function Expired({ signedIn }: { readonly signedIn: (person: Person) => void }): JSX.Element {
+function Expired({ signedIn }: { readonly signedIn: () => void }): JSX.Element {
   const words = useWords();
-  const [isOpen, setOpen] = useState(false);
+  const [isOpen, setOpen] = useState(refusedCode() !== null); // whoever comes back from a provider is told
   return (
     <>
       <div class="bar" role="status">

@@ -1,6 +1,7 @@
 /** The service's `/api/session`: which ways of signing in there are, and going one of them. The cookie is the browser's. */
 
 import type { Language } from "../../lifecycle/model.ts";
+import { endLeft } from "../../store/leaving.ts";
 import type { Person } from "../../store/types.ts";
 import { StoreError } from "../../store/types.ts";
 
@@ -46,12 +47,15 @@ export function providerPath({ url }: Provider): string {
   return `${url}?next=${encodeURIComponent(location.pathname)}`;
 }
 
-/** Why a provider's sign-in came to nothing, as the service writes it into the address; null if nobody came from one. */
+let refused = new URLSearchParams(location.search).get("refused"); // read before the page goes to another address
+
+/** Why a provider's sign-in came to nothing, as the service wrote it into the address; null once somebody signed in. */
 export function refusedCode(): string | null {
-  return new URLSearchParams(location.search).get("refused");
+  return refused;
 }
 
 async function ask<T>(method: "GET" | "POST", body?: unknown): Promise<T> {
+  await endLeft(location.origin, localStorage); // whoever has signed out is not found signed in
   const headers = new Headers({ accept: "application/json" });
   if (body !== undefined) {
     headers.set("content-type", "application/json");
@@ -64,6 +68,9 @@ async function ask<T>(method: "GET" | "POST", body?: unknown): Promise<T> {
   if (!answer.ok) {
     const { code, detail } = (await answer.json()) as { readonly code: string; readonly detail: string };
     throw new StoreError(code, detail);
+  }
+  if (method === "POST") {
+    refused = null;
   }
   return (await answer.json()) as T;
 }
