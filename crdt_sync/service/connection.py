@@ -128,7 +128,7 @@ class Connection:
 
     def count(self, work: int) -> None:
         """Count work that came with messages as if it were so many more of them."""
-        if work > 0 and not self._closed:
+        if not self._closed:
             self.too_fast(work)
 
     def sweep(self) -> None:

@@ -43,7 +43,8 @@ class Writes:
         document = member.room.document
         before = document.handled
         self._change_run(member, pushes)
-        member.connection.count(document.handled - before - STRUCTS_FREE * len(pushes))
+        if (more := document.handled - before - STRUCTS_FREE * len(pushes)) > 0:
+            member.connection.count(more)
 
     def _change_run(self, member: Membership, pushes: Sequence[Push]) -> None:
         """Take updates as one if they follow each other and nothing is wrong with them, else one by one."""
