@@ -57,7 +57,7 @@ async function keep(): Promise<void> {
   await cache.addAll(FILES.map((name) => new Request(name, { cache: "no-cache" })));
 }
 
-/** A build before this one may still be open in a tab, which has loaded all that it needs. */
+/** A tab of a build before this one has loaded all that it needs but the board, and has been told to load anew. */
 async function forget(): Promise<void> {
   const names = await caches.keys();
   await Promise.all(names.filter((name) => name !== KEPT).map((name) => caches.delete(name)));
