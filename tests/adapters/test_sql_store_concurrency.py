@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 import threading
 
 import pytest
@@ -133,6 +134,20 @@ async def test_two_processes_may_create_the_schema_at_once(url):
     assert [0, 0, 0] == [await one.position() for one in stores]
     for one in stores:
         await one.close()
+
+
+async def test_whoever_opens_a_new_file_waits_for_those_who_write_it(url, tmp_path):
+    other = sqlite3.connect(tmp_path / "log.db", isolation_level=None, check_same_thread=False)
+    with contextlib.closing(other):
+        other.execute("BEGIN IMMEDIATE")
+        opening = asyncio.create_task(SqlStore.open(url))
+        await asyncio.sleep(0.2)
+        assert not opening.done()
+        other.execute("COMMIT")
+
+        store = await opening
+        assert await store.position() == 0
+        await store.close()
 
 
 async def test_of_two_writers_of_a_ticket_the_second_is_told(store, url):

@@ -3,6 +3,7 @@
 It never reads or writes a row of ours.
 """
 
+import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.ext.asyncio import create_async_engine
 
 Synchronous: TypeAlias = Literal["FULL", "OFF"]
@@ -24,7 +25,8 @@ BUSY_TIMEOUT_MS = 5_000  # another process (a backup, `admin`) may hold the writ
 
 PREPARED_MAX = 256  # statements that a connection to SQLite keeps: `bulk` has 32 sizes of each of some INSERTs
 
-_SETTLE_S, _SETTLE_PAUSE_S = 1.0, 0.05  # a checkpoint takes some milliseconds
+_SETTLE_S = 1.0  # a checkpoint takes some milliseconds
+_PAUSE_S = 0.05  # before what others were in the way of is tried again
 
 _MIGRATING = 7_290_041  # any number that nobody else locks in this database
 
@@ -124,7 +126,7 @@ def settle(connection: Connection) -> bool:
         while connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one():
             if time.monotonic() >= give_up_s:
                 return False
-            time.sleep(_SETTLE_PAUSE_S)
+            time.sleep(_PAUSE_S)
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     return True
@@ -134,7 +136,6 @@ def _tell_connections(engine: Engine, synchronous: Synchronous) -> None:
     pragmas = (
         f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
-        "journal_mode = WAL",
         f"synchronous = {synchronous}",
         "foreign_keys = ON",
     )
@@ -145,9 +146,24 @@ def _tell_connections(engine: Engine, synchronous: Synchronous) -> None:
         cursor = connection.cursor()
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
+        _keep_a_log(cursor)
         cursor.close()
 
     event.listen(engine, "connect", tell)
+
+
+def _keep_a_log(cursor: DBAPICursor) -> None:
+    """Write ahead: of those who open a new file at once one makes it so, and SQLite lets the others fail, not wait."""
+    give_up_s = time.monotonic() + BUSY_TIMEOUT_MS / 1_000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_s:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def _begin_immediate(connection: Connection) -> None:
