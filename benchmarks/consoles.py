@@ -10,7 +10,6 @@ the keystroke in one page until the other page's text area shows it; both read o
 import argparse
 import asyncio
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -19,8 +18,9 @@ from pathlib import Path
 from typing import cast
 
 import httpx
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
+from benchmarks.chromium import running_browser
 from crdt_sync.server.auth import issue
 from crdt_sync.server.keys import development_key
 
@@ -28,8 +28,6 @@ AT_ONCE = 8
 TICKETS_A_PERSON = 500  # whoever asks more often than people do is made to wait
 TOKENS_END_MS = 4_000_000_000_000
 PATIENCE_MS = 60_000.0
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu")
 STEP_PX = 600  # a turn of the wheel and a half; so that 5,000 rows are some 370 frames
 
 SCROLL = """async (step) => {
@@ -86,7 +84,7 @@ async def table(tickets: int, edits: int) -> str:
     with tempfile.TemporaryDirectory() as data:
         async with _service(Path(data)) as url:
             await _open_tickets(Path(data), url, tickets)
-            async with _browser() as browser:
+            async with running_browser() as browser:
                 one, other = await _desk(browser, url), await _desk(browser, url)
                 frames = await frames_ms(one, tickets)
                 took = await edits_ms(one, other, edits)
@@ -134,16 +132,6 @@ async def _open_tickets(data: Path, url: str, count: int) -> None:
 
     async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_MS / 1000) as client:
         await asyncio.gather(*(open_one(client, number) for number in range(count)))
-
-
-@asynccontextmanager
-async def _browser() -> AsyncIterator[Browser]:
-    program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
-    assert program, "Chromium is needed; on Debian: apt-get install chromium."
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        await browser.close()
 
 
 async def _desk(browser: Browser, url: str) -> Page:

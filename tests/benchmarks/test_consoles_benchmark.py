@@ -1,15 +1,13 @@
 """The benchmark of the consoles runs, and finds every ticket and edit; how fast is never a test's to judge."""
 
-import shutil
-
 import pytest
 
-from benchmarks import consoles
+from benchmarks import chromium, consoles
 
 
 async def test_list_and_edits_are_a_row_each():
-    if not any(map(shutil.which, consoles.PROGRAMS)):
-        pytest.skip("No Chromium is installed; on Debian: apt-get install chromium.")
+    if chromium.program() is None:
+        pytest.skip(chromium.ABSENT)
     _, _, *rows = (await consoles.table(60, 3)).splitlines()
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 

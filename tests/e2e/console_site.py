@@ -1,5 +1,7 @@
 """The consoles in a real browser: the service as a process of its own, and a page for each person."""
 
+import asyncio
+import re
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -7,13 +9,18 @@ from pathlib import Path
 from types import MappingProxyType
 
 import httpx
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, expect
+from typer.testing import CliRunner
 
+from crdt_sync.cli.main import app
 from tests.conformance.server_process import ServerProcess
-from tests.e2e.browser import PATIENCE_MS, running_browser
+from tests.e2e.browser import PATIENCE_MS, Browsing, faults_of, running_browser
 
 expect.set_options(timeout=PATIENCE_MS)
 STARTED = "() => navigator.serviceWorker.ready.then(() => undefined)"
+SAVED = re.compile("Saved on the server|已保存到服务器")
+LANES = """() => Object.fromEntries([...document.querySelectorAll(".lane h3")].map((head) =>
+    [head.firstChild.textContent, head.querySelector(".value").textContent]))"""
 
 
 @dataclass
@@ -23,13 +30,10 @@ class Desk:
     context: BrowserContext
     page: Page
     url: str
-    faults: list[str] = field(default_factory=list)
+    faults: list[str] = field(init=False)
 
-    def watch(self) -> None:
-        """Write down whatever goes wrong in the page."""
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("console", lambda told: self.faults.append(told.text) if "Security" in told.text else None)
-        self.page.on("dialog", lambda dialog: self.faults.append(dialog.message))
+    def __post_init__(self) -> None:
+        self.faults = faults_of(self.page)
 
     async def sign_in(self, name: str) -> None:
         """Enter as one of the people of development, and wait for the list."""
@@ -37,6 +41,13 @@ class Desk:
         await self.page.get_by_role("button", name=name, exact=True).click()
         await self.page.locator(".shell").wait_for()
         await self.page.evaluate(STARTED)
+
+    async def another_tab(self) -> "Desk":
+        """A second page of the same person, with the same ticket or list."""
+        desk = Desk(self.context, await self.context.new_page(), self.url)
+        await desk.page.goto(self.page.url)
+        await desk.page.locator(".shell").wait_for()
+        return desk
 
     async def open(self, title: str) -> None:
         """Open a ticket from the list."""
@@ -54,53 +65,88 @@ class Desk:
             await dialog.get_by_role("button", name=name).click()
             await dialog.wait_for(state="detached")
 
+    async def fill(self, label: str, value: str) -> None:
+        """Write into a field of the card or of a form."""
+        box = self.page.get_by_label(label, exact=True)
+        await box.fill(value)
+        await box.press("Enter")
+
+    async def say(self, text: str) -> None:
+        """Answer the customer."""
+        box = self.page.get_by_label("Answer the customer")
+        await box.fill(text)
+        await box.press("Enter")
+
     async def stage(self, text: str) -> None:
         """Return once the open ticket is in this stage."""
         await expect(self.page.locator(".stage-badge")).to_have_text(text)
 
-    async def saved(self, text: str) -> None:
+    async def lane(self, name: str, state: str) -> None:
+        """Return once a lane of the open ticket shows this state."""
+        lane = self.page.locator(".lane").filter(has=self.page.get_by_role("heading", name=name))
+        await expect(lane.locator(".value")).to_have_text(state)
+
+    async def lanes(self) -> dict[str, str]:
+        """What each lane of the open ticket shows."""
+        return await self.page.evaluate(LANES)
+
+    async def saved(self, text: str | re.Pattern[str] = SAVED) -> None:
         """Return once the line at the foot says so."""
         await expect(self.page.locator("footer .status-line")).to_contain_text(text)
 
+    async def offline(self) -> None:
+        """Lose the network, and return once the page knows."""
+        await self.context.set_offline(True)
+        await expect(self.page.locator("footer .lamp.offline")).to_be_visible()
+
+    async def online(self) -> None:
+        """Get the network back, and return once the page is connected."""
+        await self.context.set_offline(False)
+        await expect(self.page.locator("footer .lamp.online")).to_be_visible()
+
 
 @dataclass
-class Consoles:
+class Consoles(Browsing):
     """The running service and its browser."""
 
     service: ServerProcess
-    browser: Browser
-    clients: Mapping[str, httpx.AsyncClient]
-    contexts: list[BrowserContext] = field(default_factory=list)
+    stack: AsyncExitStack
+    clients: dict[str, httpx.AsyncClient] = field(default_factory=dict, init=False)
 
     async def desk(self, **options: object) -> Desk:
-        """A browser without a past."""
-        context = await self.browser.new_context(**({"locale": "en-GB"} | options))
-        context.set_default_timeout(PATIENCE_MS)
-        self.contexts.append(context)
-        desk = Desk(context, await context.new_page(), self.service.http)
-        desk.watch()
-        return desk
+        """A person who has never been here."""
+        context = await self.profile(**options)
+        return Desk(context, await context.new_page(), self.service.http)
 
     async def ticket(self, title: str, department: str = "sales", **card: str) -> str:
         """Open a ticket without a browser."""
-        answer = await self.clients[department].post("/api/tickets", json={"title": title, "card": card})
-        assert answer.is_success, answer.text
-        return answer.json()["id"]
+        return (await self.ask(department, "POST", "/api/tickets", {"title": title, "card": card}))["id"]
+
+    async def move(self, ticket: str, lane: str, name: str, *, by: str = "", seen: object = None, **payload: str):
+        """Make a move without a browser, in what is shown now or in what was `seen`; `by` the lane's department."""
+        by = by or lane
+        seen = seen or (await self.ask(by, "GET", f"/api/tickets/{ticket}"))["version"]
+        body = {"lane": lane, "name": name, "seen": seen, "payload": payload or None}
+        await self.ask(by, "POST", f"/api/tickets/{ticket}/transitions", body)
 
     async def ask(self, department: str, method: str, path: str, body: object = None) -> dict:
         """Ask the service as a department."""
+        if department not in self.clients:
+            self.clients[department] = await self.stack.enter_async_context(self.service.client(department))
         answer = await self.clients[department].request(method, path, json=body)
         assert answer.is_success, answer.text
         return answer.json()
 
+    async def admin(self, *arguments: str) -> None:
+        """Do what an operator does."""
+        command = ["admin", "--data", str(self.service.data), *arguments]
+        done = await asyncio.to_thread(CliRunner().invoke, app, command)
+        assert 0 == done.exit_code, done.output
+
 
 @asynccontextmanager
-async def running_consoles(
-    data: Path, *, departments: tuple[str, ...], settings: Mapping[str, str] = MappingProxyType({})
-):
-    """The service, the browser, and a client for each department."""
+async def running_consoles(data: Path, settings: Mapping[str, str] = MappingProxyType({})):
+    """The service and the browser."""
     async with AsyncExitStack() as stack:
         service = stack.enter_context(ServerProcess(data, settings={"CRDT_SYNC_GATEWAY": "false", **settings}))
-        clients = {name: await stack.enter_async_context(service.client(name)) for name in departments}
-        browser = await stack.enter_async_context(running_browser())
-        yield Consoles(service, browser, clients)
+        yield Consoles(await stack.enter_async_context(running_browser()), service, stack)

@@ -23,29 +23,22 @@ async def scene(site: Consoles) -> None:
     """Tickets in several stages, one of them disputed between two who had not seen each other."""
     for number, (title, customer) in enumerate(TICKETS):
         ticket = await site.ticket(title, customer=customer)
-        for lane, name, payload in SALES_STEPS[: number % 3]:
-            await move(site, ticket, "sales", lane, name, payload)
+        for name, payload in SALES_STEPS[: number % 3]:
+            await site.move(ticket, "sales", name, **payload)
         if number % 3 == 2:
-            await move(site, ticket, "tech", "tech", "start")
+            await site.move(ticket, "tech", "start")
     ticket = await site.ticket(DISPUTED, customer="王芳", priority="high", tags="vip")
-    await move(site, ticket, "sales", "sales", "quote", {"price": "120.00"})
+    await site.move(ticket, "sales", "quote", price="120.00")
     seen = (await site.ask("sales", "GET", f"/api/tickets/{ticket}"))["version"]
-    await move(site, ticket, "sales", "sales", "lose", seen=seen)
-    await move(site, ticket, "sales", "sales", "sign", {"contract": "C-17"}, seen=seen)
+    await site.move(ticket, "sales", "lose", seen=seen)
+    await site.move(ticket, "sales", "sign", seen=seen, contract="C-17")
     answer = {"text": "您好，我们正在核实合同，稍后回复您。\nWe are looking into the contract."}
     await site.ask("support", "POST", f"/api/tickets/{ticket}/messages", answer)
     await site.ask("sales", "POST", f"/api/tickets/{ticket}/take", {"lane": "sales"})
     await site.ask("sales", "PATCH", f"/api/tickets/{ticket}/forms/sales", {"note": "The owner calls back on Monday."})
 
 
-SALES_STEPS = (("sales", "quote", {"price": "90.00"}), ("sales", "sign", {"contract": "C-16"}))
-
-
-async def move(site, ticket, department, lane, name, payload=None, *, seen=None):
-    """Make a move, in what is shown now or in what was `seen`."""
-    seen = seen or (await site.ask(department, "GET", f"/api/tickets/{ticket}"))["version"]
-    body = {"lane": lane, "name": name, "seen": seen, "payload": payload}
-    await site.ask(department, "POST", f"/api/tickets/{ticket}/transitions", body)
+SALES_STEPS = (("quote", {"price": "90.00"}), ("sign", {"contract": "C-16"}))
 
 
 async def shot(desk: Desk, name: str) -> None:
@@ -81,7 +74,7 @@ async def main() -> None:
     """Start everything, and take the pictures."""
     SCREENS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as data:
-        async with running_consoles(Path(data), departments=("sales", "tech", "support")) as site:
+        async with running_consoles(Path(data)) as site:
             await scene(site)
             await take(site)
 

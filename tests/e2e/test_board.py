@@ -5,11 +5,9 @@ import csv
 import io
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.e2e.browser import PATIENCE_MS, violations
-from tests.e2e.console_site import running_consoles
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HEAVY = ("serious", "critical")
@@ -26,20 +24,6 @@ KEPT = """async (patience_ms) => {  // until the figures are in the browser's da
 }"""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(tmp_path_factory):
-    async with running_consoles(tmp_path_factory.mktemp("site"), departments=("sales", "tech", "service_desk")) as site:
-        yield site
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def site(shared):
-    yield shared
-    for context in shared.contexts:
-        await context.close()
-    shared.contexts.clear()
-
-
 async def board(site, department="sales", **options):
     """The board of somebody who has just signed in."""
     desk = await site.desk(**options)
@@ -51,13 +35,6 @@ async def board(site, department="sales", **options):
 
 def total(desk, name):
     return desk.page.locator("dl.totals > div").filter(has_text=name).locator("dd")
-
-
-async def move(site, ticket, lane, name, **payload):
-    """Make a move in what the ticket shows now."""
-    seen = (await site.ask("sales", "GET", f"/api/tickets/{ticket}"))["version"]
-    body = {"lane": lane, "name": name, "seen": seen, **({"payload": payload} if payload else {})}
-    await site.ask(lane, "POST", f"/api/tickets/{ticket}/transitions", body)
 
 
 async def open_return(site):
@@ -72,11 +49,11 @@ async def test_figures_follow_events_and_survive_a_reload_and_a_restart(site):
     ticket = await site.ticket("Fibre for the corner shop")
     desk = await board(site)
     await expect(total(desk, "Open tickets")).to_have_text("1")
-    await move(site, ticket, "sales", "quote", price="10.00")
-    await move(site, ticket, "sales", "sign")
+    await site.move(ticket, "sales", "quote", price="10.00")
+    await site.move(ticket, "sales", "sign")
     await expect(desk.page.get_by_role("list", name="Tickets by stage")).to_contain_text("Ready to start")
-    await move(site, ticket, "tech", "start")
-    await move(site, ticket, "sales", "withdraw")
+    await site.move(ticket, "tech", "start")
+    await site.move(ticket, "sales", "withdraw")
     await expect(desk.page.get_by_role("list", name="Obligations by age")).to_contain_text("Field engineering")
 
     await desk.page.evaluate(KEPT, PATIENCE_MS)

@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.e2e.browser import violations
@@ -19,22 +18,6 @@ SCRIPTS = (
     "{{constructor.constructor('window.hit=1')()}}",
     "</title><iframe srcdoc='<script>parent.hit=1</script>'>",
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(tmp_path_factory):
-    async with running_consoles(tmp_path_factory.mktemp("site"), departments=("sales", "tech", "support")) as site:
-        yield site
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def site(shared):
-    yield shared
-    for context in shared.contexts:
-        await context.close()
-    shared.contexts.clear()
-    if not shared.service.is_running:  # a test that failed half-way is no reason for the next one to fail
-        await asyncio.to_thread(shared.service.start)
 
 
 async def test_what_sales_does_tech_sees_and_goes_on_with(site):
@@ -241,8 +224,7 @@ async def test_identity_providers_are_offered_by_name_and_a_refusal_is_told(site
 
 
 async def test_console_of_another_lifecycle_needs_no_other_program(tmp_path):
-    settings = {"CRDT_SYNC_LIFECYCLE": "support-only"}
-    async with running_consoles(tmp_path, departments=("support",), settings=settings) as site:
+    async with running_consoles(tmp_path, {"CRDT_SYNC_LIFECYCLE": "support-only"}) as site:
         await site.ticket("我的订单在哪里？", "support")
         desk = await site.desk(locale="zh-CN")
         await desk.sign_in("support")

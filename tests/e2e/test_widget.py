@@ -21,16 +21,8 @@ async def shared(tmp_path_factory):
         yield site
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def site(shared):
-    yield shared
-    for context in shared.contexts:
-        await context.close()
-    shared.contexts.clear()
-
-
 async def test_visitor_writes_is_answered_by_name_and_finds_it_again_after_a_reload(site):
-    chat = await site.page(await site.visitor())
+    chat = await site.page(await site.profile())
     await chat.open()
     await chat.shows("Hello! How can we help you?")
     await chat.write("Where is <b>my</b> order?")
@@ -48,7 +40,7 @@ async def test_visitor_writes_is_answered_by_name_and_finds_it_again_after_a_rel
 
 
 async def test_agent_sees_that_an_answer_has_arrived_and_that_it_was_read(site):
-    chat = await site.page(await site.visitor())
+    chat = await site.page(await site.profile())
     await chat.open()
     await chat.write("Is anybody there?")
     ticket = await site.ticket("Is anybody there?")
@@ -63,7 +55,7 @@ async def test_agent_sees_that_an_answer_has_arrived_and_that_it_was_read(site):
 
 
 async def test_conversation_that_has_ended_is_rated_once_and_the_agent_sees_it(site):
-    chat = await site.page(await site.visitor())
+    chat = await site.page(await site.profile())
     await chat.open()
     await chat.write("I have no question.")
     ticket = await site.ticket("I have no question.")
@@ -93,7 +85,7 @@ async def test_conversation_that_has_ended_is_rated_once_and_the_agent_sees_it(s
 
 
 async def test_what_is_written_while_the_line_is_cut_arrives_once_and_nothing_is_missed(site):
-    context = await site.visitor()
+    context = await site.profile()
     chat = await site.page(context)
     await chat.open()
     await chat.write("first, before the cut")
@@ -116,7 +108,7 @@ async def test_what_is_written_while_the_line_is_cut_arrives_once_and_nothing_is
 
 
 async def test_what_was_written_offline_survives_the_page(site):
-    context = await site.visitor()
+    context = await site.profile()
     chat = await site.page(context)
     await chat.open()
     await chat.write("before the tunnel")
@@ -133,7 +125,7 @@ async def test_what_was_written_offline_survives_the_page(site):
 
 
 async def test_pictures_go_both_ways_and_are_there_after_a_reload(site):
-    chat = await site.page(await site.visitor())
+    chat = await site.page(await site.profile())
     await chat.open()
     await chat.write("It looks like this:")
     ticket = await site.ticket("It looks like this:")
@@ -150,7 +142,7 @@ async def test_pictures_go_both_ways_and_are_there_after_a_reload(site):
 
 
 async def test_file_of_an_answer_is_downloaded_by_a_click(site):
-    chat = await site.page(await site.visitor())
+    chat = await site.page(await site.profile())
     await chat.open()
     await chat.write("Send me the offer")
     await site.answer_with(await site.ticket("Send me the offer"), PDF, "file", "offer.pdf")
@@ -164,7 +156,7 @@ async def test_file_of_an_answer_is_downloaded_by_a_click(site):
 async def test_picture_whose_answer_was_lost_is_chosen_again_and_kept_once(site, tmp_path):
     photo = tmp_path / "photo.png"
     photo.write_bytes(PICTURE)
-    chat = await site.page(await site.visitor())
+    chat = await site.page(await site.profile())
     chooser, asked = chat.page.locator("input[type=file]"), []
     chat.page.on("request", lambda request: asked.append(request.url) if "?cid=" in request.url else None)
     await chooser.set_input_files(photo)
@@ -188,7 +180,7 @@ async def test_picture_whose_answer_was_lost_is_chosen_again_and_kept_once(site,
 
 
 async def test_what_is_no_picture_is_not_sent(site):
-    chat = await site.page(await site.visitor())
+    chat = await site.page(await site.profile())
     await chat.open()
     await chat.write("hello")
     await chat.kept()
@@ -200,7 +192,7 @@ async def test_what_is_no_picture_is_not_sent(site):
 
 
 async def test_page_is_told_to_begin_anew_where_the_gateway_has_lost_what_it_shows(site):
-    chat = await site.page(await site.visitor())
+    chat = await site.page(await site.profile())
     await chat.open()
     for text in ("one", "two"):
         await chat.write(text)
@@ -214,7 +206,7 @@ async def test_page_is_told_to_begin_anew_where_the_gateway_has_lost_what_it_sho
 
 
 async def test_two_tabs_show_the_same(site):
-    context = await site.visitor()
+    context = await site.profile()
     first, second = await site.page(context), await site.page(context)
     for chat in (first, second):
         await chat.open()
@@ -230,21 +222,21 @@ async def test_two_tabs_show_the_same(site):
 
 
 async def test_widget_speaks_chinese_where_the_page_says_so_or_else_the_browser(site):
-    chat = await site.page(await site.visitor(), lang="zh")
+    chat = await site.page(await site.profile(), lang="zh")
     await chat.open("在线客服")
     await chat.shows("您好！请问有什么可以帮您？")
     await chat.write("我的订单在哪里？")
     await chat.kept()
     await site.ticket("我的订单在哪里？")
 
-    page = await (await site.visitor(locale="zh-CN")).new_page()
+    page = await (await site.profile(locale="zh-CN")).new_page()
     await page.goto(site.shop)
     await page.get_by_role("button", name="在线客服").click()
     await page.get_by_role("textbox", name="请输入消息").wait_for()
 
 
 async def test_keyboard_alone_is_enough(site):
-    page = (await site.page(await site.visitor())).page
+    page = (await site.page(await site.profile())).page
     focused = "() => document.activeElement.shadowRoot?.activeElement?.textContent"
     for _ in range(5):
         await page.keyboard.press("Tab")
@@ -267,7 +259,7 @@ async def test_keyboard_alone_is_enough(site):
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 async def test_axe_finds_nothing(site, lang):
-    chat = await site.page(await site.visitor(reduced_motion="reduce"), lang)
+    chat = await site.page(await site.profile(reduced_motion="reduce"), lang)
     assert [] == await chat.violations()
     await chat.open("Chat with us" if lang == "en" else "在线客服")
     await chat.write(f"hello in {lang}")
@@ -277,7 +269,7 @@ async def test_axe_finds_nothing(site, lang):
 
 
 async def test_page_of_another_host_may_carry_it_if_the_account_says_so_and_no_other(site):
-    context = await site.visitor()
+    context = await site.profile()
     for origin, outcome in ((site.shop, ""), (site.foreign, "Chat is not available here.")):
         page = await context.new_page()
         await page.goto(origin)
@@ -296,13 +288,13 @@ async def test_page_of_another_host_may_carry_it_if_the_account_says_so_and_no_o
 
 async def test_forged_token_is_another_visitors_to_nobody(site):
     """A page that shows another visitor's name under its own signature is a stranger to the gateway."""
-    victim = await site.page(await site.visitor())
+    victim = await site.page(await site.profile())
     await victim.open()
     await victim.write("the secret of the victim")
     await victim.kept()
     read = "() => Object.entries(localStorage).find(([name]) => name.endsWith(':token'))"
     name, token = await victim.page.evaluate(read)
-    thief = await site.page(await site.visitor())
+    thief = await site.page(await site.profile())
     await thief.open()
     await thief.write("hello")
     await thief.kept()

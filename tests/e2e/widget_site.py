@@ -7,11 +7,11 @@ import re
 import shutil
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, expect
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
@@ -20,7 +20,7 @@ from websockets.asyncio.client import connect
 from crdt_sync.server.auth import issue
 from crdt_sync.server.keys import development_key
 from tests.conformance.server_process import ROOT, ServerProcess
-from tests.e2e.browser import PATIENCE_MS, running_browser, violations
+from tests.e2e.browser import PATIENCE_MS, Browsing, faults_of, running_browser, violations
 from tests.gateway.rig import free_port, serving
 
 DESK = """version = 1
@@ -87,23 +87,14 @@ class GatewayProcess:
 
 
 @dataclass
-class Site:
+class Site(Browsing):
     """The running site, and what its agents do."""
 
     gateway: GatewayProcess
     service: ServerProcess
-    browser: Browser
     agent: httpx.AsyncClient
     shop: str  # a page of another host that may carry the widget
     foreign: str  # one that may not
-    contexts: list[BrowserContext] = field(default_factory=list)
-
-    async def visitor(self, **options: object) -> BrowserContext:
-        """A browser without a past."""
-        context = await self.browser.new_context(**({"locale": "en-GB"} | options))
-        context.set_default_timeout(PATIENCE_MS)
-        self.contexts.append(context)
-        return context
 
     async def page(self, context: BrowserContext, lang: str = "en") -> "Chat":
         page = await context.new_page()
@@ -171,9 +162,7 @@ class Chat:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.faults: list[str] = []
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("console", lambda told: self.faults.append(told.text) if "Content Security" in told.text else None)
+        self.faults = faults_of(page)
 
     async def open(self, name: str = "Chat with us") -> None:
         await self.page.get_by_role("button", name=name).click()
@@ -235,4 +224,4 @@ async def running_site(data: Path):
         stack.push_async_callback(gateway.kill)
         agent = await stack.enter_async_context(service.client("sales"))
         browser = await stack.enter_async_context(running_browser())
-        yield Site(gateway, service, browser, agent, shop, foreign)
+        yield Site(browser, gateway, service, agent, shop, foreign)

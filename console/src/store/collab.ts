@@ -17,6 +17,7 @@ const STEP1 = 0;
 const STEP2 = 1;
 const SYNC_STATUS = 8;
 const DOCUMENT_CLOSED = 1000; // how the provider tells that the service has closed one document, and not the socket
+const LEFT = 1005; // how a browser tells that a socket was closed without a code
 
 /** What an attached document hears. */
 export interface Hearing {
@@ -53,7 +54,6 @@ export class Collab {
   readonly #token: () => Promise<string>;
   readonly #standings = new Map<string, Standing>();
   #isAllowed = false;
-  #isLeaving = false; // this side has closed the socket, which is still open
 
   constructor(url: string, token: () => Promise<string>, onClose: OnClose) {
     this.#token = token;
@@ -78,10 +78,6 @@ export class Collab {
       onClose: ({ event }) => {
         this.#restart();
         onClose(event.code, event.reason);
-        if (this.#isLeaving) {
-          this.#isLeaving = false;
-          setTimeout(() => this.#connect()); // behind the provider's own, which would not come back by itself
-        }
       },
     });
     // Registered behind the provider's own, so that a document already has what a frame brought.
@@ -138,18 +134,18 @@ export class Collab {
   /** A socket that opens no document is closed by the service, which waits for a token. */
   #connect(): void {
     if (this.#isAllowed && this.#standings.size > 0) {
-      if (this.#isLeaving) {
-        return; // it comes back when it has left
-      }
       void this.#socket.connect();
     } else {
       this.#leave();
     }
   }
 
+  /** What is closed from here is left at once: over a network that has gone, its closing would take a minute. */
   #leave(): void {
-    this.#isLeaving = this.#socket.webSocket !== null;
     this.#socket.disconnect();
+    if (this.#socket.webSocket !== null) {
+      this.#socket["emit"]("close", { event: { code: LEFT, reason: "" } });
+    }
   }
 
   #restart(): void {

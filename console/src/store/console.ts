@@ -204,6 +204,11 @@ class PersonConsole implements Console {
     this.tokens.lookAgain();
   }
 
+  networkChanged(): void {
+    this.#desk.collab.renew();
+    this.#events.renew();
+  }
+
   async signOut({ forget }: { readonly forget: boolean }): Promise<void> {
     this.tokens.signOut();
     this.#tabs.postMessage(SIGNED_OUT);

@@ -57,6 +57,15 @@ export class Events {
     }
   }
 
+  /** Follow on a new connection, at once: the one before may be silent for long. */
+  renew(): void {
+    if (this.#isAllowed) {
+      this.#socket?.close();
+      this.#socket = null;
+      this.allow(true);
+    }
+  }
+
   async #connect(): Promise<void> {
     this.#following.state("connecting");
     let url: string;
@@ -76,8 +85,8 @@ export class Events {
     }
     const socket = new WebSocket(url);
     this.#socket = socket;
-    socket.onmessage = ({ data }) => this.#heard(String(data));
-    socket.onclose = ({ code, reason }) => this.#closed(code, reason);
+    socket.onmessage = ({ data }) => this.#socket === socket && this.#heard(String(data));
+    socket.onclose = ({ code, reason }) => this.#socket === socket && this.#closed(code, reason);
   }
 
   #heard(text: string): void {

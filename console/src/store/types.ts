@@ -352,6 +352,8 @@ export interface Console {
   signedIn(): Promise<void>;
   /** Say that another tab may have signed out, or somebody else in: whoever works here no longer leaves. */
   lookAgain(): void;
+  /** Say that the browser's network has gone or come back: what is open over it is begun anew, at once. */
+  networkChanged(): void;
   /** Sign out; with `forget` everything that is kept here for this person goes, undelivered work included. */
   signOut(options: { readonly forget: boolean }): Promise<void>;
   /** What was only in copies that a restored service does not take; one JSON text each. */

@@ -81,8 +81,15 @@ function SignedIn({ console, change, leave }: SignedInProps): JSX.Element | null
         console.lookAgain();
       }
     };
+    const beginAnew = (): void => console.networkChanged();
     addEventListener("storage", hear);
-    return () => removeEventListener("storage", hear);
+    addEventListener("online", beginAnew);
+    addEventListener("offline", beginAnew);
+    return () => {
+      removeEventListener("storage", hear);
+      removeEventListener("online", beginAnew);
+      removeEventListener("offline", beginAnew);
+    };
   }, [console]);
   if (session.status === "signed_out" || session.status === "changed") {
     return null;
