@@ -33,6 +33,7 @@ import {
 } from "./types.ts";
 
 const RELIST_MS = 100; // events come in bursts, and one question answers for all of them
+const CARD_MS = 1_000; // the title of a new ticket comes after its opening, and no event tells of it
 const TOKEN_MS = 1_000; // between two tokens that were refused
 
 /** Where the service is, and how it is asked for a token; the page's own origin and its cookie if nothing is said. */
@@ -302,6 +303,9 @@ class PersonConsole implements Console {
     const { tickets } = this.#desk;
     if (event?.type === "ticketsync.ticket.message.v1" && event.data["kind"] === "customer") {
       void tickets.count(event.subject as TicketId, 1);
+    }
+    if (event?.type === "ticketsync.ticket.opened.v1") {
+      setTimeout(() => this.#relist(false), CARD_MS);
     }
     void tickets.handled(position);
     if (event !== null || position > tickets.listedTo) {
