@@ -15,15 +15,23 @@ from typer.testing import CliRunner
 from crdt_sync.cli.main import app
 from tests.conformance.server_process import ServerProcess
 from tests.e2e.browser import PATIENCE_MS, Browsing, faults_of, running_browser
+from tests.e2e.widget_site import Chat
 
 expect.set_options(timeout=PATIENCE_MS)
 STARTED = "() => navigator.serviceWorker.ready.then(() => undefined)"
 SAVED = re.compile("Saved on the server|已保存到服务器")
+WITH_A_WIDGET = {
+    "CRDT_SYNC_GATEWAY": "true",
+    "CRDT_SYNC_GATEWAY_ACCOUNTS": '[{"channel": "web", "account": "site", "secret": "env:SITE_SECRET", "demo": true}]',
+    "SITE_SECRET": "a secret of thirty-two bytes, or more",
+}
+"""Settings of a service with a gateway of its own, whose page for customers has the widget."""
+
 LANES = """() => Object.fromEntries([...document.querySelectorAll(".lane h3")].map((head) =>
     [head.firstChild.textContent, head.querySelector(".value").textContent]))"""
 
 
-@dataclass
+@dataclass(eq=False)
 class Desk:
     """A person at a console."""
 
@@ -73,7 +81,7 @@ class Desk:
 
     async def say(self, text: str) -> None:
         """Answer the customer."""
-        box = self.page.get_by_label("Answer the customer")
+        box = self.page.locator(".composer textarea")
         await box.fill(text)
         await box.press("Enter")
 
@@ -117,6 +125,14 @@ class Consoles(Browsing):
         """A person who has never been here."""
         context = await self.profile(**options)
         return Desk(context, await context.new_page(), self.service.http)
+
+    async def customer(self) -> Chat:
+        """Somebody who has never written, with the widget open; takes a site `WITH_A_WIDGET`."""
+        page = await (await self.profile()).new_page()
+        await page.goto(f"{self.service.http}/widget/demo?lang=en")
+        chat = Chat(page)
+        await chat.open()
+        return chat
 
     async def ticket(self, title: str, department: str = "sales", **card: str) -> str:
         """Open a ticket without a browser."""

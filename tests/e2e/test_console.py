@@ -6,7 +6,6 @@ import pytest
 from playwright.async_api import expect
 
 from tests.e2e.browser import violations
-from tests.e2e.console_site import running_consoles
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HEAVY = ("serious", "critical")
@@ -221,19 +220,6 @@ async def test_identity_providers_are_offered_by_name_and_a_refusal_is_told(site
     link = desk.page.get_by_role("link", name="Sign in with The Firm")
     await expect(link).to_have_attribute("href", "/api/session/providers/firm?next=%2Fconsole%2Fsales")
     await expect(desk.page.get_by_role("alert")).to_contain_text("provider_denied")
-
-
-async def test_console_of_another_lifecycle_needs_no_other_program(tmp_path):
-    async with running_consoles(tmp_path, {"CRDT_SYNC_LIFECYCLE": "support-only"}) as site:
-        await site.ticket("我的订单在哪里？", "support")
-        desk = await site.desk(locale="zh-CN")
-        await desk.sign_in("support")
-        await desk.open("我的订单在哪里？")
-        await desk.stage("待回复")
-        await desk.move("回复")
-        await expect(desk.page.locator(".lane.own .value")).to_have_text("已回复")
-        await desk.stage("处理中")
-        assert [] == desk.faults
 
 
 async def test_who_signs_out_and_forgets_leaves_nothing_behind(site):

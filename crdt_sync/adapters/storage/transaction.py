@@ -60,10 +60,9 @@ _TOUCH = (
 )
 _TOUCH_TYPES = ("TEXT", "BIGINT", "TEXT", "BIGINT", "BIGINT", "TEXT")
 
-_USES = tables.media_uses.c
 _KEEP_MEDIA = (
     update(tables.media_uses)
-    .where(_USES.ticket == bindparam("of"), _USES.digest == bindparam("named"), _USES.audience == bindparam("to"))
+    .where(tables.media_uses.c.ticket == bindparam("of"), tables.media_uses.c.digest == bindparam("named"))
     .values(kept=True)
 )
 
@@ -122,8 +121,7 @@ def append(connection: Connection, batch: Batch) -> Committed:
     if batch.owed:
         owed_rows.apply(connection, batch.owed)
     if batch.media:
-        kept = [{"of": use.ticket, "named": use.digest, "to": use.audience} for use in batch.media]
-        connection.execute(_KEEP_MEDIA, kept)
+        connection.execute(_KEEP_MEDIA, [{"of": use.ticket, "named": use.digest} for use in batch.media])
     if batch.tickets:
         _write_tickets(connection, batch.tickets, committed)
     desk_rows.apply(connection, batch)
