@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from crdt_sync.adapters.lifecycle_files import DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX, read
+from crdt_sync.adapters.lifecycle_files import read
 from crdt_sync.domain.lifecycle import reach, reach_rules, space, witness
 from crdt_sync.domain.lifecycle.lanes import ORDER_MAX, STATES_MAX, TRANSITIONS_MAX
 from crdt_sync.domain.lifecycle.spec import LANES_MAX, STAGES_MAX
+from crdt_sync.yaml_tree import DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX
 
 MEMORY_BYTES_MAX = 1 << 30
 CPU_SECONDS_MAX = 120  # a tenth of it is used; without limits it would be hours

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from crdt_sync.adapters.lifecycle_files import DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX, load, load_accepted, read, shipped
+from crdt_sync.adapters.lifecycle_files import load, load_accepted, read, shipped
 from crdt_sync.domain.lifecycle.stories import folded
 from crdt_sync.errors import Malformed
+from crdt_sync.yaml_tree import DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "lifecycles"
 SOUND = (FOLDER / "sound.yaml").read_text(encoding="utf-8")

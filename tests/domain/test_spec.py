@@ -4,8 +4,9 @@ import pytest
 
 from crdt_sync.adapters.lifecycle_files import load, shipped
 from crdt_sync.domain.lifecycle.model import Finding, Pattern
-from crdt_sync.domain.lifecycle.node import Broken, Scalar, Sequence, Table, plain
+from crdt_sync.domain.lifecycle.node import plain
 from crdt_sync.domain.lifecycle.spec import LANES_MAX, parse
+from crdt_sync.tree import Broken, Scalar, Sequence, Table
 
 
 def tree(value, line=1):

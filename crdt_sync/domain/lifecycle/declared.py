@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from crdt_sync.domain.ids import LaneId
 from crdt_sync.domain.lifecycle.model import Pattern
-from crdt_sync.domain.lifecycle.node import Name, Node, Reader, Scalar
+from crdt_sync.domain.lifecycle.node import Name, Reader
+from crdt_sync.tree import Node, Scalar
 
 PATTERN_NAMES_MAX = 128  # every state and every conflict of the largest lane
 DEPARTMENTS_MAX = 32  # as many as there may be lanes

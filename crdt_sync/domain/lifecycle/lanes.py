@@ -8,7 +8,8 @@ from typing import cast
 from crdt_sync.domain.ids import Department, LaneId, Role
 from crdt_sync.domain.lifecycle.declared import DEPARTMENTS_MAX, STAGE, Declared
 from crdt_sync.domain.lifecycle.model import PAYLOAD_TYPES, RESERVED_NAMES, Lane, PayloadType, TransitionSpec
-from crdt_sync.domain.lifecycle.node import Field, Name, Node, Reader, Scalar, Sequence, show
+from crdt_sync.domain.lifecycle.node import Field, Name, Reader, show
+from crdt_sync.tree import Node, Scalar, Sequence
 
 STATES_MAX = 64  # a lane's states fit one screen
 ORDER_MAX = 256

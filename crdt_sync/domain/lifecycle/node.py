@@ -1,6 +1,6 @@
-"""A lifecycle file as a tree that remembers its lines, and the strict reader of such a tree.
+"""The strict reader of a lifecycle file's tree.
 
-The tree is made outside (`crdt_sync.adapters.lifecycle_files`), so that the domain knows no file format. The reader
+The tree is made outside (`crdt_sync.yaml_tree`), so that the domain knows no file format. The reader
 never raises and never stops at a fault: each is a `Finding`, and what cannot be read is left out.
 """
 
@@ -9,44 +9,11 @@ from dataclasses import dataclass, field
 
 from crdt_sync.domain.ids import NAME_PATTERN
 from crdt_sync.domain.lifecycle.model import Finding
+from crdt_sync.tree import Broken, Node, Scalar, Sequence, Table
 
 NAME_CHARS_MAX = 128  # the cap of a transition's `lane` and `name`
 SHOWN_CHARS_MAX = 160  # of a text in a finding
 TEXT_CHARS_MAX = 1_024  # a label, a title, an event of a story: each is one line on a screen
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A text, whole number, truth value or nothing; `float` stands for every number that is not a plain integer."""
-
-    line: int
-    value: str | int | float | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """A list."""
-
-    line: int
-    items: tuple["Node", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A mapping as written: its keys may repeat, and need not be texts."""
-
-    line: int
-    entries: tuple[tuple["Node", "Node"], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """Something that was refused already, such as an alias; nobody complains about it again."""
-
-    line: int
-
-
-Node = Scalar | Sequence | Table | Broken
 
 
 @dataclass(frozen=True, slots=True)
