@@ -145,9 +145,26 @@ class WebAccount(_Account):
     """Show a page with this site's widget at `/widget/demo`; one account may."""
 
 
+class DescribedAccount(_Account):
+    """An account on a platform that a channel spec describes; `secrets` and `fields` have the names of the spec's."""
+
+    channel: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    secrets: dict[str, Secret] = {}
+    previous_secrets: dict[str, Secret] = {}
+    """Those before, by which callbacks may still be signed."""
+    fields: dict[str, str] = {}
+    origins: dict[str, Origin] = {}
+    """Hosts that the spec leaves open, or others in their place."""
+
+
+WRITTEN = frozenset({"wechat", "wecom", "dingtalk", "web", "dingtalk-group", "wecom-group", "feishu-group"})
+"""Channels that are code: no spec has such a name."""
+
+
 def _kind(given: object) -> str:
-    """WeChat was the first, so an account that does not say is one of it."""
-    return str(given.get("channel", "wechat") if isinstance(given, dict) else getattr(given, "channel", ""))
+    """WeChat was the first, so an account that does not say is one of it. What is not code is described."""
+    named = given.get("channel", "wechat") if isinstance(given, dict) else getattr(given, "channel", "")
+    return named if named in WRITTEN else "described"
 
 
 Account = Annotated[
@@ -157,6 +174,7 @@ Account = Annotated[
     | Annotated[WebAccount, Tag("web")]
     | Annotated[DingTalkGroupAccount, Tag("dingtalk-group")]
     | Annotated[WeComGroupAccount, Tag("wecom-group")]
-    | Annotated[FeishuGroupAccount, Tag("feishu-group")],
+    | Annotated[FeishuGroupAccount, Tag("feishu-group")]
+    | Annotated[DescribedAccount, Tag("described")],
     Discriminator(_kind),
 ]

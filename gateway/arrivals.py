@@ -33,7 +33,7 @@ class Arrival:
     """A verified callback on its way into the inbox. With a `code` it is kept as dead.
 
     A new one's `reply_to` becomes that of its conversation, and its `entry` is appended to its visitor's log.
-    `fingerprint`, `urgent` and `contents` are those of `Callback`.
+    `fingerprint`, `urgent`, `contents` and `spec` are those of `Callback`.
     """
 
     account: str
@@ -48,6 +48,7 @@ class Arrival:
     urgent: bool = False
     entry: str | None = None
     contents: Mapping[int, bytes] = field(default_factory=dict)
+    spec: str | None = None
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -104,5 +105,6 @@ def _row(row_id: int, arrival: Arrival, code: str | None) -> dict[str, object]:
         "state": State.RECEIVED if code is None else State.DEAD,
         "code": code,
         "traceparent": arrival.traceparent,
+        "spec": arrival.spec,
         "next_attempt_ms": arrival.received_at_ms,  # due at once, and fair between new rows and retried ones
     }

@@ -87,6 +87,8 @@ class Intake:
         body = await body_of(request, self._body_bytes_max)
         told = PlatformRequest(request.query_params, request.headers, body)
         received = channel.receive(told, now_ms=self._clock.now_ms())
+        if received.ignored:
+            self._counts.add("callback.ignored", received.ignored)
         for callback in received.callbacks:
             await self._keeper.keep(channel.account, callback)
         if received.hint is not None:

@@ -121,7 +121,7 @@ def make_directory(path: Path) -> None:
 def prepare(connection: Connection) -> None:
     """Make the tables that are missing; raises `ServiceError` (code `schema`) if a newer gateway made the file.
 
-    But for one column that came and one that went, each form so far only added tables and indexes.
+    But for two columns that came and one that went, each form so far only added tables and indexes.
     """
     version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
     if version > SCHEMA_VERSION:
@@ -132,6 +132,7 @@ def prepare(connection: Connection) -> None:
         )
     _add_ages(connection)
     _drop_addresses(connection)
+    _add_specs(connection)
     metadata.create_all(connection)
     for table in metadata.sorted_tables:
         for index in table.indexes:
@@ -153,6 +154,13 @@ def _drop_addresses(connection: Connection) -> None:
     columns = {column[1] for column in connection.exec_driver_sql("PRAGMA table_info(media_wanted)")}
     if "url" in columns:
         connection.exec_driver_sql("ALTER TABLE media_wanted DROP COLUMN url")
+
+
+def _add_specs(connection: Connection) -> None:
+    """Since form 10 a row knows by which description of its channel it was read."""
+    columns = {column[1] for column in connection.exec_driver_sql("PRAGMA table_info(inbox)")}
+    if columns and "spec" not in columns:
+        connection.exec_driver_sql("ALTER TABLE inbox ADD COLUMN spec VARCHAR")
 
 
 def stamp(connection: Connection) -> None:

@@ -52,6 +52,7 @@ class Keeper:
         elif callback.code is not None:
             _log.warning("callback set aside unread", account=account, code=callback.code)
             self._counts.add("callback.dead")
+            self._counts.add(f"callback.dead.{account}")
         elif kept is Kept.NEW:
             self._forwarder.wake()
 
@@ -70,4 +71,5 @@ class Keeper:
             urgent=callback.urgent,
             entry=callback.entry,
             contents=callback.contents,
+            spec=callback.spec,
         )

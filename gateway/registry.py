@@ -3,11 +3,13 @@
 A further platform is one more arm of each. Owns no account.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.accounts import (
     Account,
+    DescribedAccount,
     DingTalkAccount,
     DingTalkGroupAccount,
     FeishuGroupAccount,
@@ -41,6 +43,10 @@ from gateway.platforms.wechat import WeChatSender, wechat_api
 from gateway.platforms.wecom import WeComPages, WeComSender, wecom_api
 from gateway.ports import Chance, Clock
 from gateway.pull import Puller
+from gateway.specs.account import described, described_line
+from gateway.specs.book import shipped
+from gateway.specs.channel import Described
+from gateway.specs.lint import Proven
 from gateway.visitor_log import VisitorLog
 from gateway.widget.pictures import Pictures
 from gateway.widget.visitors import Visitors, WidgetSender
@@ -84,8 +90,8 @@ class Line:
     media: MediaPort | None = None
 
 
-def channel_of(account: Account, tolerance_s: int) -> Channel | None:
-    """Return what reads the account's callbacks, None where there are none.
+def channel_of(account: Account, tolerance_s: int, spec_of: Callable[[str], Proven | None] = shipped) -> Channel | None:
+    """Return what reads the account's callbacks, None where there are none, or no spec that describes its platform.
 
     Raises:
         Malformed: a secret is missing or of the wrong form.
@@ -101,6 +107,9 @@ def channel_of(account: Account, tolerance_s: int) -> Channel | None:
         case WebAccount(secret=secret, previous_secret=previous):
             secrets = tuple(web_secret(read()) for read in (secret, previous) if read is not None)
             return Web(account.account, secrets, account.origins, tolerance_s)
+        case DescribedAccount(channel=channel):
+            spec = spec_of(channel)
+            return None if spec is None else described(account, spec, tolerance_s)
         case DingTalkGroupAccount() | WeComGroupAccount() | FeishuGroupAccount():
             return None
 
@@ -136,6 +145,8 @@ def line_of(account: Account, channel: Channel | None, around: Surroundings) -> 
         case WebAccount():
             sender = WidgetSender(account.account, around.log, around.visitors, around.clock)
             return Line(sender, media=around.pictures)
+        case DescribedAccount():
+            return Line() if channel is None else _described(account, channel, around)
         case DingTalkGroupAccount() | WeComGroupAccount() | FeishuGroupAccount():
             robot = _robot(account)
             robot.post("", 0)  # a missing secret should be found now, and not at the first notice
@@ -168,6 +179,12 @@ def _dingtalk(account: DingTalkAccount, channel: DingTalk, around: Surroundings)
         counts=around.counts,
     )
     return Line(sender, stream, api.token, media)
+
+
+def _described(account: DescribedAccount, channel: Channel, around: Surroundings) -> Line:
+    assert isinstance(channel, Described)
+    made = described_line(account, channel.spec, around.http, around.inbox.reply_to, around.clock)
+    return Line(made.sender, token=made.token, media=made.media)
 
 
 def _robot(account: GroupAccount) -> Robot:

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 9  # kept in SQLite's own `user_version`, which a fresh file has at 0
+SCHEMA_VERSION = 10  # kept in SQLite's own `user_version`, which a fresh file has at 0
 
 metadata = MetaData()
 
@@ -41,6 +41,7 @@ inbox = Table(
     Column("duplicates", Integer, nullable=False, server_default="0"),  # how often the platform sent it again
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_attempt_ms", BigInteger, nullable=False),
+    Column("spec", String),  # the text of the channel's description by which it was read, if it has one
     sqlite_autoincrement=True,  # an id is never used twice, whatever a later clean-up removes
 )
 

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from crdt_sync.adapters.lifecycle_files import FILE_BYTES_MAX, Loaded, read
+from crdt_sync.adapters.lifecycle_files import Loaded, read
 from crdt_sync.cli.simulation import simulated
 from crdt_sync.domain import canonical
 from crdt_sync.domain.lifecycle import stories
@@ -19,6 +19,7 @@ from crdt_sync.domain.lifecycle.model import Finding, Lane, Lifecycle
 from crdt_sync.domain.lifecycle.phrases import Language
 from crdt_sync.domain.lifecycle.witness import Witnesses
 from crdt_sync.domain.transition import Transition, decode
+from crdt_sync.yaml_tree import FILE_BYTES_MAX
 
 EXIT_FINDINGS = 1
 EXIT_UNREADABLE = 2

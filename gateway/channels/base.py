@@ -50,6 +50,7 @@ class Callback:
     is a `Media`; the primary key is the envelope's `idempotency_key` then. They are kept in the same transaction, and
     brought to the service once it has the message, as what is downloaded from a platform is. Their size is the
     caller's to cap.
+    `spec` names the text of the channel's description by which it was read, where it has one.
     """
 
     content: bytes
@@ -61,6 +62,7 @@ class Callback:
     urgent: bool = False
     entry: str | None = None
     contents: Mapping[int, bytes] = field(default_factory=dict)
+    spec: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,16 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What one POST told us. `answer` is the body of the 200 that makes the platform stop sending."""
+    """What one POST told us. `answer` is the body of the 200 that makes the platform stop sending.
+
+    `ignored` says how many things in it are none of ours, such as echoes of our own answers.
+    """
 
     answer: bytes
     callbacks: tuple[Callback, ...] = ()
     hint: Hint | None = None
     media_type: str = "text/plain"
+    ignored: int = 0
 
 
 class Channel(Protocol):

@@ -8,7 +8,8 @@ followed.
 import asyncio
 import re
 import socket
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from gateway.platforms.http import NotSent, PlatformHttp, Refused
@@ -33,6 +34,15 @@ async def resolved(host: str) -> list[str]:
     return [str(each[4][0]) for each in found]
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An address that may be called, under the name of its host where it names an address."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    server_name: str | None = None
+
+
 class ToldAddresses:
     """Downloads from hosts of `origins`; one with a `*` covers every host of its domain that has no private address."""
 
@@ -41,26 +51,31 @@ class ToldAddresses:
         self._origins = origins
         self._resolve = resolve
 
-    async def download(self, url: str, *, bytes_max: int) -> bytes:
+    async def download(self, url: str, *, bytes_max: int, headers: Mapping[str, str] | None = None) -> bytes:
         """GET a content; raises as `PlatformHttp.download`, and `Refused`.
 
         That is `media_address` where it may not be called, and `http_<status>` where there is no content.
         """
+        place = await self.located(url)
+        answer = await self._http.download(
+            place.url, bytes_max=bytes_max, headers={**(headers or {}), **place.headers}, server_name=place.server_name
+        )
+        if answer.status >= 300:
+            raise Refused(f"http_{answer.status}")
+        return answer.content
+
+    async def located(self, url: str) -> Located:
+        """Where a call to an address goes; raises `Refused` (`media_address`) where it may not, and `NotSent`."""
         found = _ADDRESS.fullmatch(url)
         if found is None:
             raise Refused("media_address")
         scheme, host, port, path = found.groups()
         if f"{scheme}://{host}{port or ''}" in self._origins:
-            answer = await self._http.download(url, bytes_max=bytes_max)
-        else:
-            if port or not any(_covers(origin, scheme, host) for origin in self._origins):
-                raise Refused("media_address")
-            address = f"{scheme}://{await self._public(host)}{path}"
-            told, name = {"host": host}, host if scheme == "https" else None
-            answer = await self._http.download(address, bytes_max=bytes_max, headers=told, server_name=name)
-        if answer.status >= 300:
-            raise Refused(f"http_{answer.status}")
-        return answer.content
+            return Located(url)
+        if port or not any(_covers(origin, scheme, host) for origin in self._origins):
+            raise Refused("media_address")
+        address = f"{scheme}://{await self._public(host)}{path}"
+        return Located(address, {"host": host}, host if scheme == "https" else None)
 
     async def _public(self, host: str) -> str:
         """Return an address of a host all of whose addresses are public, as it stands in a URL."""

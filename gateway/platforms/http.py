@@ -49,13 +49,14 @@ class Refused(CallFailed):
 class Answer:
     """What the platform answered: an HTTP status and an object, empty where the body is none.
 
-    `content` is what was downloaded, objects included.
+    `content` is what was downloaded, objects included; `headers` are there where any answer will do.
     """
 
     status: int
     fields: Mapping[str, object]
     retry_after_ms: int | None = None
     content: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
         """A field that is a number, 0 if it is none."""
@@ -116,7 +117,7 @@ class PlatformHttp:
             NotSent, NoAnswer: as `post`; it may always be asked for again.
             Refused: the content is larger than `bytes_max` (`media_size`), or the platform is too busy.
         """
-        extensions = {"sni_hostname": server_name} if server_name is not None else {}
+        extensions = _named(server_name)
         request = self._client.build_request("GET", url, params=query, headers=headers, extensions=extensions)
         response, body = await self._read(request, _MEDIA_TIMEOUT_S, bytes_max, Refused("media_size"))
         answer = Answer(response.status_code, _object(body) or {}, _retry_after_ms(response), body)
@@ -127,6 +128,32 @@ class PlatformHttp:
         """POST a content as the field `media` of a form; raises as `post`."""
         request = self._client.build_request("POST", url, params=query, files={"media": (name, data, type_)})
         return await self._exchange(request, _MEDIA_TIMEOUT_S)
+
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        json_: object = None,
+        form: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        server_name: str | None = None,
+    ) -> Answer:
+        """Call, with JSON or a form as the body if there is one; any answer will do, whatever its status and its form.
+
+        Raises:
+            NotSent, NoAnswer: as `post`.
+        """
+        content, sent = None, dict(headers or {})
+        if json_ is not None:
+            content = json.dumps(json_, ensure_ascii=False).encode(errors="replace")
+            sent = {"content-type": "application/json; charset=utf-8", **sent}
+        request = self._client.build_request(
+            method, url, content=content, data=form, params=query or None, headers=sent, extensions=_named(server_name)
+        )
+        response, body = await self._read(request, self._call_timeout_s, _ANSWER_BYTES_MAX, NoAnswer("answer_size"))
+        return Answer(response.status_code, {}, _retry_after_ms(response), body, dict(response.headers))
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -164,6 +191,10 @@ class PlatformHttp:
         except TimeoutError:
             raise NoAnswer("timeout") from None
         return response, bytes(body)
+
+
+def _named(server_name: str | None) -> dict[str, str]:
+    return {"sni_hostname": server_name} if server_name is not None else {}
 
 
 def _client() -> httpx.AsyncClient:

@@ -31,16 +31,13 @@ from crdt_sync.domain.lifecycle.node import (
     NAME_CHARS_MAX,
     Field,
     Name,
-    Node,
     Reader,
-    Scalar,
-    Sequence,
-    Table,
     plain,
     show,
 )
 from crdt_sync.domain.lifecycle.stories import OPENER, StoryEvent, parse_event
 from crdt_sync.domain.transition import AFTER_MAX
+from crdt_sync.tree import Node, Scalar, Sequence, Table
 
 LANES_MAX = DEPARTMENTS_MAX  # a large firm has a dozen departments that touch one ticket
 STAGES_MAX = 256

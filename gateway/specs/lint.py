@@ -1,0 +1,42 @@
+"""Whether a spec may be used: its form, its rules, its samples. The one way from a text to a spec that runs."""
+
+from dataclasses import dataclass
+
+from crdt_sync.errors import Malformed
+from gateway.specs.model import Spec
+from gateway.specs.reading import Finding, parse
+from gateway.specs.rules import broken
+from gateway.specs.trial import tried
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A spec that may be used, and the name of its text."""
+
+    spec: Spec
+    digest: str
+
+
+def findings_of(text: str | bytes) -> list[Finding]:
+    """Everything that is wrong with a spec, each with its line. Never raises, whatever the text."""
+    parsed = parse(text)
+    if parsed.spec is None:
+        return list(parsed.findings)
+    return broken(parsed.spec, parsed.lines) or tried(parsed.spec, parsed.lines)
+
+
+def proven(text: str | bytes, source: str) -> Proven:
+    """The spec of a text.
+
+    Raises:
+        Malformed: something is wrong with it (code `spec`); the message has the first finding.
+    """
+    parsed = parse(text)
+    found = findings_of(text)
+    if found or parsed.spec is None:
+        raise Malformed(
+            f"The channel spec cannot be used: {found[0].to_text(source)}",
+            code="spec",
+            advice="`crdt-sync gateway channel lint FILE` lists all that is wrong.",
+        )
+    return Proven(parsed.spec, parsed.digest)

@@ -1,0 +1,260 @@
+"""Runs a spec's own samples: each must come to what it says, and together they must show all that the spec maps."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+
+from crdt_sync.errors import Malformed
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery, Envelope
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Part as EnvelopePart
+from gateway.channels.base import Callback, Request, Unverified
+from gateway.outbound import Dead, Outcome, RetryLater, Sent, Unknown, WindowClosed
+from gateway.specs import model
+from gateway.specs.answers import Call, Reply, call_of, chosen, delivery_scope, outcome_of
+from gateway.specs.channel import Described
+from gateway.specs.expressions import Expression, Scope, text_of
+from gateway.specs.mapping import kind_of, part_scopes, scope_of
+from gateway.specs.model import Spec
+from gateway.specs.reading import Finding, Lines
+from gateway.specs.signature import Signed, Verifier
+from gateway.specs.walk import Place, expressions
+
+ACCOUNT = "sample"
+_PATIENT_S = 86_400
+_SAID = ("idempotency_key", "channel", "account", "conversation")  # of an envelope, by the callback already
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a recorded request came to, for a person and for comparing."""
+
+    refused: str | None
+    answer: str | None
+    ignored: int
+    callbacks: tuple[Mapping[str, object], ...]
+
+    def as_json(self) -> str:
+        """As `expect` has it."""
+        told = {"refused": self.refused, "answer": self.answer, "ignored": self.ignored, "callbacks": self.callbacks}
+        return json.dumps({name: value for name, value in told.items() if value}, ensure_ascii=False, indent=2)
+
+
+def sample_channel(spec: Spec, digest: str = "") -> Described:
+    """The channel of the account that the samples are of."""
+    fields = {**spec.samples.fields, "id": ACCOUNT}
+    return Described(ACCOUNT, spec, digest, (dict(spec.samples.secrets),), fields, _PATIENT_S)
+
+
+def tried(spec: Spec, lines: Lines) -> list[Finding]:
+    """What is wrong with a spec's samples, or with the spec as they show it."""
+    missing = {*spec.secrets} - {*spec.samples.secrets} | {*spec.fields} - {*spec.samples.fields}
+    if missing:
+        line = lines.of(("samples",))
+        return [Finding(line, "sample", f"the samples have no {name}.") for name in sorted(missing)]
+    channel = sample_channel(spec)
+    found: list[tuple[Place, str, str]] = []
+    for number, received in enumerate(spec.samples.received):
+        place = ("samples", "received", number)
+        found += [(place, "sample", f"{received.name}: {fault}") for fault in _faults(channel, received)]
+    for number, sent in enumerate(spec.samples.sent):
+        place = ("samples", "sent", number)
+        found += [(place, "sample", f"{sent.name}: {fault}") for fault in _sending_faults(spec, sent)]
+    if spec.outbound is not None and not spec.samples.sent:
+        found.append((("samples",), "sample", "no sample shows an answer that is sent."))
+    if not found:
+        found += _unshown(channel)
+    return [Finding(lines.of(place), code, message) for place, code, message in found]
+
+
+def request_of(received: model.Received) -> Request:
+    """The request that was recorded."""
+    headers = {name.lower(): value for name, value in received.headers.items()}
+    return Request(received.query, headers, received.body.encode())
+
+
+def shown(channel: Described, received: model.Received) -> Shown:
+    """What a recorded request comes to."""
+    request = request_of(received)
+    try:
+        if received.method == "GET":
+            return Shown(None, channel.handshake(request, now_ms=received.at_ms).decode(), 0, ())
+        told = channel.receive(request, now_ms=received.at_ms)
+    except Unverified as error:
+        return Shown(error.reason, None, 0, ())
+    answer = told.answer.decode() if not told.callbacks and not told.ignored else None
+    return Shown(None, answer, told.ignored, tuple(_callback(channel, one) for one in told.callbacks))
+
+
+def signature_hint(channel: Described, received: model.Received) -> str:
+    """What the signature of a sample would be under its secrets, for whoever writes one."""
+    verifier = Verifier(channel.spec.inbound.verify, channel.secrets, _PATIENT_S)
+    try:
+        body = json.loads(received.body)
+    except ValueError:
+        body = None
+    expected = verifier.expected(Signed(request_of(received), channel.fields, body), channel.secrets[0])
+    return channel.spec.inbound.verify.signature.prefix + expected.decode(errors="replace")
+
+
+def _callback(channel: Described, callback: Callback) -> Mapping[str, object]:
+    told: dict[str, object] = {"keys": list(callback.keys), "conversation": callback.conversation}
+    if callback.reply_to is not None:
+        told["reply"] = json.loads(callback.reply_to)
+    if callback.code is not None:
+        return {**told, "code": callback.code}
+    envelope = MessageToDict(channel.envelope(callback.content), preserving_proto_field_name=True)
+    return {**told, "envelope": {name: value for name, value in envelope.items() if name not in _SAID}}
+
+
+def _faults(channel: Described, received: model.Received) -> Iterator[str]:
+    came, expected = shown(channel, received), received.expect
+    if came.refused != expected.refused:
+        if came.refused == "signature":
+            yield f"its signature does not hold; it would be {signature_hint(channel, received)}."
+        else:
+            yield f"refused: expected {expected.refused}, came to {came.refused}."
+        return
+    if expected.answer is not None and came.answer != expected.answer:
+        yield f"answer: expected {expected.answer}, came to {came.answer}."
+    if came.ignored != expected.ignored:
+        yield f"ignored: expected {expected.ignored}, came to {came.ignored}."
+    wanted = [_expected(one) for one in expected.callbacks]
+    if [_comparable(one) for one in came.callbacks] != wanted:
+        yield f"callbacks: came to {came.as_json()}"
+    if received.method == "POST" and came.callbacks and _passes_unsigned(channel, received):
+        yield "it passes without its headers and its query: anybody could send it."
+
+
+def _passes_unsigned(channel: Described, received: model.Received) -> bool:
+    if channel.spec.inbound.verify.signature.source.place not in {"header", "query"}:
+        return False
+    bare = Request({}, {}, received.body.encode())
+    try:
+        return bool(channel.receive(bare, now_ms=received.at_ms).callbacks)
+    except Unverified:
+        return False
+
+
+def _comparable(callback: Mapping[str, object]) -> object:
+    envelope = callback.get("envelope")
+    return {**callback, "envelope": ParseDict(envelope, Envelope()) if isinstance(envelope, dict) else None}
+
+
+def _expected(callback: model.ExpectedCallback) -> object:
+    told: dict[str, object] = {"keys": list(callback.keys), "conversation": callback.conversation}
+    if callback.reply:
+        told["reply"] = dict(callback.reply)
+    if callback.code is not None:
+        told["code"] = callback.code
+    try:
+        envelope = None if callback.envelope is None else ParseDict(dict(callback.envelope), Envelope())
+    except (ParseError, TypeError, ValueError) as error:
+        return str(error)
+    return {**told, "envelope": envelope}
+
+
+def _sending_faults(spec: Spec, sent: model.Sent) -> Iterator[str]:
+    outbound = spec.outbound
+    if outbound is None:
+        yield "the spec has no `outbound`."
+        return
+    try:
+        call = _sample_call(spec, outbound, sent)
+        if call is None:
+            yield "no request is made for it."
+            return
+        made = (call.url, dict(call.query), dict(call.headers), call.json, call.form)
+        form = None if sent.request.form is None else dict(sent.request.form)
+        wanted = (sent.request.url, dict(sent.request.query), dict(sent.request.headers), sent.request.json_, form)
+        for name, one, other in zip(("url", "query", "headers", "json", "form"), wanted, made, strict=True):
+            if one != other:
+                yield f"{name}: expected {one}, came to {other}."
+        for answered in sent.answers:
+            reply = Reply.of(answered.status, answered.headers, answered.body.encode())
+            if outbound.auth is not None and outbound.auth.refused(reply.scope):
+                came = ("token", "")
+            else:
+                came = _named(outcome_of(outbound, reply))
+            if came != (answered.outcome, answered.code):
+                expected = f"{answered.outcome} {answered.code}".strip()
+                yield f"answer {answered.status}: expected {expected}, came to {' '.join(came)}."
+    except Malformed as error:
+        yield error.message
+
+
+def _sample_call(spec: Spec, outbound: model.Outbound, sent: model.Sent) -> Call | None:
+    said = sent.delivery
+    delivery = Delivery(id=said.id, conversation=said.conversation, part=EnvelopePart(text=said.text))
+    scope = {
+        "delivery": delivery_scope(delivery),
+        "reply": said.reply,
+        "account": {**spec.samples.fields, "id": ACCOUNT},
+        "secret": spec.samples.secrets,
+        "auth": {"token": "sample-token"},
+        "origin": {name: value or "https://own.example" for name, value in spec.origins.items()},
+        "now_ms": sent.at_ms,
+    }
+    request = chosen(outbound.requests, scope)
+    return None if request is None else call_of(request, scope)
+
+
+def _named(outcome: Outcome) -> tuple[str, str]:
+    match outcome:
+        case Sent():
+            return "sent", ""
+        case RetryLater(code=code):
+            return "busy", code
+        case Unknown(code=code):
+            return "unknown", code
+        case WindowClosed(code=code):
+            return "window_closed", code
+        case Dead(code=code):
+            return "dead", code
+
+
+def _unshown(channel: Described) -> Iterator[tuple[Place, str, str]]:
+    """What the spec maps, and no sample has."""
+    inbound = channel.spec.inbound
+    scopes = [one for received in channel.spec.samples.received for one in _scopes(channel, received)]
+    for name in ("conversation", "sender", "name", "sent_at", "type", "reply"):
+        for place, one in expressions(getattr(inbound.map, name), ("inbound", "map", name)):
+            yield from _lacking(place, one, scopes)
+    for place, one in expressions(inbound.keys, ("inbound", "keys")):
+        yield from _lacking(place, one, scopes)
+    for number, kind in enumerate(inbound.map.kinds):
+        place = ("inbound", "map", "kinds", number)
+        of_kind = [scope for scope in scopes if kind_of(inbound, scope) is kind]
+        if not of_kind:
+            yield place, "field_missing", "no sample is of this kind."
+            continue
+        for each, part in enumerate(kind.parts):
+            pieces = [piece for scope in of_kind for piece in part_scopes(part, scope)]
+            for at, one in expressions(part.model_copy(update={"each": None}), (*place, "parts", each)):
+                yield from _lacking(at, one, pieces)
+        if kind.notice is not None:
+            for at, one in expressions(kind.notice, (*place, "notice")):
+                yield from _lacking(at, one, of_kind)
+
+
+def _lacking(place: Place, expression: Expression, scopes: list[Scope]) -> Iterator[tuple[Place, str, str]]:
+    if not any(_has(expression, scope) for scope in scopes):
+        yield place, "field_missing", f"no sample has what {expression.text} looks for."
+
+
+def _has(expression: Expression, scope: Scope) -> bool:
+    try:
+        found = expression(scope)
+    except Malformed:
+        return False
+    return isinstance(found, float) or text_of(found) not in {None, ""} or isinstance(found, dict | list | bool)
+
+
+def _scopes(channel: Described, received: model.Received) -> list[Scope]:
+    if received.method == "GET" or received.expect.refused is not None or received.expect.answer is not None:
+        return []
+    try:
+        return [scope_of(told, channel.fields) for told in channel.told(request_of(received))]
+    except Malformed:
+        return []

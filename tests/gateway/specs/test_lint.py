@@ -1,0 +1,126 @@
+"""A spec is refused with its line and a code, whatever is wrong with it; a good one has nothing wrong."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.specs.book import shipped_texts
+from gateway.specs.lint import findings_of
+
+LINE = shipped_texts()["line"]
+
+
+def line_number(text: str, fragment: str) -> int:
+    (number,) = [number for number, line in enumerate(text.split("\n"), 1) if fragment in line]
+    return number
+
+
+@pytest.mark.parametrize("channel", sorted(shipped_texts()))
+def test_shipped_spec_has_nothing_wrong(channel):
+    assert [] == findings_of(shipped_texts()[channel])
+
+
+WRONG = {
+    "a field that no sample has": (
+        "parts: [{text: item.message.text}]",
+        "parts: [{text: item.message.words}]",
+        "sample",  # the sample's envelope is not what it was
+    ),
+    "a field beside others that no sample has": (
+        "parts: [{text: item.message.text}]",
+        "parts: [{text: item.message.text}, {file: item.message.fileId}]",
+        "field_missing",
+    ),
+    "a kind that no sample is of": ("item.type == 'follow'\"", "item.type == 'unfollow'\"", "sample"),
+    "a key that is not there": ("    - [item.message.id]", "    - [item.message.uid]", "sample"),
+    "a secret that is compared": ("ignore: [", 'ignore: ["secret.channel_secret == body.secret", ', "secret_compared"),
+    "a secret among the fields": ("fields: [bot_id]", "fields: [bot_id, bot_token]", "secret_written"),
+    "a secret in the file": (
+        'Bearer {secret.channel_token}"\n        X',
+        'Bearer x8f742231b10e8888abcd99"\n        X',
+        "secret_written",
+    ),
+    "a secret that nobody declared": ("key: {secret: channel_secret}", "key: {secret: other}", "secret_unknown"),
+    "a secret that nobody uses": ("secrets: [channel_secret,", "secrets: [channel_secret, spare,", "unused"),
+    "a host of somebody else": ('url: "{origin.api}/v2/bot/message/push"', 'url: "https://evil.example/push"', "host"),
+    "a host that continues an origin": (
+        'url: "{origin.api}/v2/bot/message/push"',
+        'url: "{origin.api}.evil.example/push"',
+        "host",
+    ),
+    "a host out of the callback": (
+        'url: "{origin.api}/v2/bot/message/push"',
+        'url: "{delivery.conversation}"',
+        "host",
+    ),
+    "an origin that is not declared": (
+        'url: "{origin.api}/v2/bot/message/push"',
+        'url: "{origin.other}/push"',
+        "host",
+    ),
+    "no JMESPath": ("order: [item.timestamp]", 'order: ["item..timestamp"]', "expression"),
+    "a function that is not for specs": ("order: [item.timestamp]", 'order: ["max_by(item, &x)"]', "expression"),
+    "an expression that loops": (
+        "order: [item.timestamp]",
+        'order: ["[@,@][] | [@,@][] | [@,@][] | [@,@][]"]',
+        "loop",
+    ),
+    "an alias": ("order: [item.timestamp]", "order: &loop [*loop]", "yaml"),
+    "a tag": ("order: [item.timestamp]", "order: !!python/name:os.system [a]", "yaml"),
+    "a merge": ("  order:", "  <<: {a: 1}\n  order:", "unknown_key"),
+    "a key twice": ("  order: [item.timestamp]", "  order: [item.timestamp]\n  order: [item.timestamp]", "yaml"),
+    "an unknown key": ("  order: [item.timestamp]", "  sorted: [item.timestamp]", "unknown_key"),
+    "a name that is nothing here": ("order: [item.timestamp]", "order: [event.timestamp]", "name_unknown"),
+    "a field that the account has not": ("account.bot_id", "account.robot_id", "field_unknown"),
+    "a digest without a secret": ("    how: hmac-sha256", "    how: sha256", "form"),
+    "a retry key that is not sent": ('X-Line-Retry-Key: "{delivery.uuid}"', "X-Line-Retry: again", "form"),
+    "a sample of another signature": ('X-Line-Signature: "6rb3Z', 'X-Line-Signature: "7rb3Z', "sample"),
+    "an answer that means something else": ("outcome: dead, code: quota", "outcome: busy, code: quota", "sample"),
+    "nesting without end": ("about:", "about: " + "[" * 100, "yaml"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG, ids=str)
+def test_what_is_wrong_is_refused_with_its_line(what):
+    good, bad, code = WRONG[what]
+    assert good in LINE
+    text = LINE.replace(good, bad, 1)
+    found = findings_of(text)
+    assert code in {one.code for one in found}
+    assert all(1 <= one.line <= text.count("\n") + 1 for one in found)
+    if code not in {"sample", "unused", "secret_unknown", "form"}:  # these show where they are missed
+        first = LINE[: LINE.index(good)].count("\n") + 1
+        assert any(first <= one.line <= first + bad.count("\n") for one in found if one.code == code)
+
+
+def test_a_signature_that_does_not_hold_is_told_with_what_it_would_be():
+    text = LINE.replace('X-Line-Signature: "6rb3Z', 'X-Line-Signature: "7rb3Z')
+    (found,) = findings_of(text)
+    assert "it would be 6rb3Z" in found.message
+    assert line_number(text, "several events at once") == found.line
+
+
+def test_a_spec_that_anybody_could_sign_is_refused():
+    text = LINE.replace("over: [raw_body]", "over: [header.x-line-signature]").replace(
+        "    how: hmac-sha256", "    how: equals"
+    )
+    text = text.replace("    key: {secret: channel_secret}\n", "").replace("encoding: base64", "encoding: text")
+    assert "nothing secret is in it" in " ".join(one.message for one in findings_of(text))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_damage_of_a_spec_breaks_the_lint(data):
+    lines = LINE.split("\n")
+    place = data.draw(st.integers(0, len(lines) - 1))
+    lines[place] = data.draw(
+        st.sampled_from(["", "  - x", "a: [", "{}", "\x00", "version: 2", lines[place] * 2, "- " * 40])
+    )
+    for one in findings_of("\n".join(lines)):
+        assert one.line >= 1
+        assert one.code
+
+
+@pytest.mark.parametrize("text", [b"", b"\xff", b"[]", b"a", b"x" * 300_000, b"a: &a [*a]"])
+def test_what_is_no_spec_at_all_is_refused(text):
+    assert findings_of(text)
