@@ -25,6 +25,8 @@ from gateway.media_queue import MediaQueue
 from gateway.outbound import Sender
 from gateway.platforms.http import PlatformHttp
 from gateway.platforms.tokens import AheadOfNeed
+from gateway.plugins.hooks import Plugins
+from gateway.plugins.process import Host
 from gateway.ports import Chance, Clock
 from gateway.pull import Puller
 from gateway.registry import Feed, Surroundings, channel_of, line_of
@@ -69,12 +71,10 @@ class Gateway:
         settings.core_token()  # a missing token should be found now, and not at the first callback
         read = {one.account: channel_of(one, settings.timestamp_tolerance_s) for one in settings.accounts}
         channels = {name: channel for name, channel in read.items() if channel is not None}
-        reserve_rows = min(settings.spool_reserve_rows, settings.spool_rows_max // 10)
-        self.inbox = Inbox(
-            settings.data / "inbox.db", spool_rows_max=settings.spool_rows_max, reserve_rows=reserve_rows
-        )
+        self.inbox = _inbox(settings)
         pace = Pace(settings.call_timeout_ms, settings.retry_delay_ms_min, settings.retry_delay_ms_max)
         media_queue = MediaQueue(self.inbox.file)
+        self.plugins = _plugins(settings, clock, self.counts)
         self.forwarder = Forwarder(
             self.inbox,
             channels,
@@ -84,6 +84,7 @@ class Gateway:
             chance=chance,
             counts=self.counts,
             wanted=media_queue.notice,
+            route=self.plugins.route if settings.plugins else None,
         )
         keeper = Keeper(self.inbox, self.forwarder, clock=clock, chance=chance, counts=self.counts)
         self._http = PlatformHttp()
@@ -127,6 +128,7 @@ class Gateway:
             clock=clock,
             chance=chance,
             counts=self.counts,
+            refusal=self.plugins.refusal if settings.plugins else None,
         )
         self.app = _app(settings, channels, self._feeds, around)
         self._clock = clock
@@ -146,6 +148,8 @@ class Gateway:
             left = await self.inbox.waiting_count()
             channel = open_channel(self._settings)
             stack.push_async_callback(channel.close, None)
+            self.plugins.start()
+            stack.push_async_callback(self.plugins.stop)
             self._tokens.start()
             stack.push_async_callback(self._tokens.stop)
             self._retention.start()
@@ -197,6 +201,16 @@ class Gateway:
         self._warm.clear()
         await self._running.aclose()
         _log.info("gateway stopped")
+
+
+def _plugins(settings: GatewaySettings, clock: Clock, counts: Counts) -> Plugins:
+    host = Host(settings.core, settings.core_certificate, settings.data / "plugins")
+    return Plugins(settings.plugins, host, clock=clock, counts=counts)
+
+
+def _inbox(settings: GatewaySettings) -> Inbox:
+    reserve_rows = min(settings.spool_reserve_rows, settings.spool_rows_max // 10)
+    return Inbox(settings.data / "inbox.db", spool_rows_max=settings.spool_rows_max, reserve_rows=reserve_rows)
 
 
 def _retention(settings: GatewaySettings, around: Surroundings) -> Retention:

@@ -6,7 +6,7 @@ unknown.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import grpc
 import structlog
@@ -47,8 +47,13 @@ class Dispatcher:
         chance: Chance,
         counts: Counts,
         media: Mapping[str, MediaPort] | None = None,
+        refusal: Callable[[pb.Delivery], Awaitable[str | None]] | None = None,
     ) -> None:
-        """`media` are the ports of the accounts whose platform takes contents."""
+        """`media` are the ports of the accounts whose platform takes contents.
+
+        `refusal` says of a part, within milliseconds, with which code it is not to be sent, if it is not.
+        """
+        self._refusal = refusal
         self._uploads = Uploads(media or {}, token=token, counts=counts)
         self._senders = senders
         self._throttles = {name: Throttle(sender.limits) for name, sender in senders.items()}
@@ -140,6 +145,9 @@ class Dispatcher:
             if wait_ms > _PATIENCE_MS:
                 return RetryLater("rate", wait_ms)
             await self._clock.sleep(wait_ms / 1000)
+        code = await self._refusal(delivery) if self._refusal is not None else None
+        if code is not None:
+            return Dead(code)
         ready = await self._uploads.ready(stub, delivery)
         if not isinstance(ready, pb.Delivery):
             return ready

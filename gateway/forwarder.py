@@ -7,7 +7,7 @@ answers a platform: a service that is down is invisible to them.
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -81,8 +81,10 @@ class Forwarder:
         chance: Chance,
         counts: Counts,
         wanted: Callable[[], None] = lambda: None,
+        route: Callable[[Sequence[Envelope]], Awaitable[None]] | None = None,
     ) -> None:
-        """`wanted` hears that contents of messages are to be fetched."""
+        """`wanted` hears that contents of messages are to be fetched; `route` may name each one's rule in time."""
+        self._route = route
         self._wanted = wanted
         self._inbox = inbox
         self._channels = channels
@@ -179,6 +181,8 @@ class Forwarder:
         mapped = [self._map(row) for row in rows]
         batch = [item for item in mapped if isinstance(item, _Item)]
         unreadable = [outcome for outcome in mapped if isinstance(outcome, Outcome)]
+        if batch and self._route is not None:
+            await self._route([item.envelope for item in batch])
         return unreadable + (await self._ingest(stub, batch) if batch else [])
 
     def _map(self, row: Waiting) -> _Item | Outcome:

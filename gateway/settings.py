@@ -15,6 +15,7 @@ from crdt_sync.errors import Malformed
 from crdt_sync.references import Secret
 from gateway.accounts import Account
 from gateway.metrics import Readers
+from gateway.plugins.settings import PluginSettings
 
 FILE = Path("crdt-sync.toml")
 _PREFIX = "gateway_"
@@ -42,6 +43,8 @@ class GatewaySettings(BaseSettings):
     accounts: tuple[Account, ...] = ()
     accounts_file: Path | None = None
     """A TOML file of `[[accounts]]` tables, read in addition to `accounts`."""
+    plugins: tuple[PluginSettings, ...] = ()
+    """Packages that are asked about messages or hear events, see `docs/how-to/write-a-plugin.md`."""
     proxies: tuple[IPvAnyNetwork, ...] = ()
     """Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto a gateway of its own believes."""
     body_bytes_max: int = Field(65_536, ge=1024, le=1_048_576)
@@ -99,6 +102,9 @@ class GatewaySettings(BaseSettings):
         names = [account.account for account in self.accounts]
         if len(names) != len(set(names)):
             raise ValueError("two accounts have the same name")
+        plugins = [plugin.name for plugin in self.plugins]
+        if len(plugins) != len(set(plugins)):
+            raise ValueError("two plugins have the same name")
         return self
 
 

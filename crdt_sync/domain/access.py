@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from crdt_sync.domain.ids import ActorId, Department, DocumentKind, DocumentName, LaneId, Role, TicketId
 from crdt_sync.domain.lifecycle.model import Lifecycle
+from crdt_sync.domain.media import CONVERSATION, Audience
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
 from crdt_sync.errors import Forbidden
@@ -119,6 +120,16 @@ def converse(principal: Principal, lifecycle: Lifecycle) -> Denial | None:
     if principal.department in lifecycle.talk:
         return None
     return Denial("department", f"The department {principal.department!r} does not take part in the conversation.")
+
+
+def audiences(principal: Principal, lifecycle: Lifecycle, ticket: TicketId) -> list[Audience]:
+    """Return which contents of this ticket the caller may have: the conversation's, and those in notes of forms."""
+    forms: list[Audience] = [
+        lane
+        for lane in lifecycle.lanes
+        if read(principal, lifecycle, DocumentName(ticket, DocumentKind.FORM, lane)) is None
+    ]
+    return forms if converse(principal, lifecycle) is not None else [CONVERSATION, *forms]
 
 
 def upload(principal: Principal, lifecycle: Lifecycle) -> Denial | None:

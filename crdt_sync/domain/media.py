@@ -16,6 +16,12 @@ from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.ids import Digest
 from crdt_sync.domain.message import Message
 
+Audience = str
+"""Whom a ticket's use of a content is for: the id of the lane in whose form's notes it stands, or `CONVERSATION`."""
+
+CONVERSATION: Audience = ""
+"""Whoever reads the conversation with the customer; no lane has this id."""
+
 HEAD_BYTES = 64
 """As many bytes are enough to tell a type."""
 

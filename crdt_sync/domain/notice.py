@@ -16,6 +16,7 @@ from crdt_sync.domain.group import short_code
 from crdt_sync.domain.ids import LaneId, TicketId
 from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.domain.lifecycle.phrases import Language
+from crdt_sync.domain.media import Media, ref_of
 from crdt_sync.domain.message import Part
 from crdt_sync.domain.transition import Transition
 
@@ -53,7 +54,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         " code.",
         "no_ticket": "No ticket was found for this message, so it was noted nowhere. Write the ticket's code with it,"
         " such as #abcd2345.",
-        "contents": "{code}: only the names of pictures and files were noted.",
+        "contents": "{code}: a picture or file could not be fetched, and was noted by its name alone.",
         "full": "{code}: not noted, because its notes are full.",
     },
     "zh": {
@@ -70,7 +71,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "colon": "：",
         "guessed": "{code}：已记入该工单，因为本群最近的通知与它有关。如指其他工单，请写明编号。",
         "no_ticket": "未找到对应工单，此消息没有记录。请写明工单编号，例如 #abcd2345。",
-        "contents": "{code}：图片和文件只记录了名称。",
+        "contents": "{code}：有图片或文件未能取得，只记录了名称。",
         "full": "{code}：未能记录，该工单的备注已满。",
     },
 }
@@ -236,6 +237,12 @@ def note(author: str, at_ms: int, parts: Iterable[Part]) -> str:
     at = datetime.fromtimestamp(min(max(at_ms, 0), _LAST_MS) / 1000, UTC)
     lines = [f"{at:%Y-%m-%d %H:%M} UTC, {author}:", *(f"    {line}" for line in text.splitlines() or [""])]
     return "\n".join(lines) + "\n"
+
+
+def content_line(part: str, name: str, content: Media) -> str:
+    """Return the line of a note that names a content; pages find it there, so its form is never changed."""
+    called = f"[{part}] {one_line(name)}".rstrip()
+    return f"{called} ({content.type}, {content.size} bytes, {ref_of(content.digest)})"
 
 
 def one_line(text: str, characters_max: int = _NAME_CHARACTERS_MAX) -> str:

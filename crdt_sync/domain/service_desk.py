@@ -100,6 +100,10 @@ class ServiceDesk:
         """Return the first rule that fits."""
         return next((rule for rule in self.rules if rule.fits(conversation, text)), None)
 
+    def rule_named(self, name: str) -> Rule | None:
+        """Return the rule of a name."""
+        return next((rule for rule in self.rules if rule.name == name), None)
+
     def name_of(self, actor: str) -> str:
         """Return the name under which a customer knows somebody; empty for who is not listed."""
         return next((person.name for person in self.people if person.actor == actor), "")

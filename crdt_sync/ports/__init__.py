@@ -20,6 +20,7 @@ from crdt_sync.ports.sources import Clock as Clock
 from crdt_sync.ports.sources import Ids as Ids
 from crdt_sync.ports.stored import Compaction, StoredDocument
 from crdt_sync.ports.users import UserStore
+from crdt_sync.ports.webhooks import WebhookStore
 
 
 class StoreConflict(Exception):
@@ -263,7 +264,7 @@ class TicketFilter:
     together_with: Department | None = None  # another department that takes part in them, too
 
 
-class Store(OperatorStore, UserStore, OutboxStore, OwedStore, MediaStore, DeskStore, Protocol):
+class Store(OperatorStore, UserStore, OutboxStore, OwedStore, MediaStore, DeskStore, WebhookStore, Protocol):
     """The log and what is derived from it, written together and only together.
 
     `commit` writes the whole batch in one durable transaction or nothing. When it returns, the batch survives the loss

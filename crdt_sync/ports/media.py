@@ -1,16 +1,16 @@
-"""Pictures, recordings and files, as contracts: contents in pieces, and which ticket's conversation refers to which.
+"""Pictures, recordings and files, as contracts: contents in pieces, and which ticket uses which, and for whom.
 
 A content is written piece by piece before anything refers to it, and named by its digest once it is whole. It stays as
 long as a ticket uses it. A use begins unkept; the commit of the message, or of what a conversation shows, keeps it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from crdt_sync.domain.ids import Digest, TicketId
-from crdt_sync.domain.media import Media
+from crdt_sync.domain.media import CONVERSATION, Audience, Media
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class NewUse:
     ticket: TicketId
     author: str
     at_ms: int
+    audience: Audience = CONVERSATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class MediaUse:
 
     ticket: TicketId
     digest: Digest
+    audience: Audience = CONVERSATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,14 @@ class MediaStore(Protocol):
         """
         ...
 
-    async def media(self, ticket: TicketId, digest: Digest) -> StoredMedia | None:
-        """Return a content that the ticket uses."""
+    async def media(
+        self, ticket: TicketId, digest: Digest, audiences: Collection[Audience] = (CONVERSATION,)
+    ) -> StoredMedia | None:
+        """Return a content that the ticket uses for one of these."""
         ...
 
     async def use_media(self, ticket: TicketId, digest: Digest, at_ms: int) -> StoredMedia | None:
-        """Return a content that the ticket uses and somebody is about to name; one that is not kept is young again."""
+        """Return a content of the conversation that somebody is about to name; one that is not kept is young again."""
         ...
 
     async def piece(self, upload: str, index: int) -> bytes | None:

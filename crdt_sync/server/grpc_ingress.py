@@ -107,6 +107,7 @@ def _arrival(envelope: pb.Envelope, trace: str | None) -> Arrival | None:
         trace=traceparent_of(envelope.traceparent) or trace,
         hears_events=envelope.hears_events,
         about=envelope.system.about,
+        rule=envelope.rule,
     )
 
 

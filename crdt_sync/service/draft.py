@@ -13,7 +13,7 @@ from crdt_sync.domain.group import NO_GROUPS, Groups
 from crdt_sync.domain.holds import Hold
 from crdt_sync.domain.ids import ActorId, Department, Digest, LaneId, MessageId, TicketId
 from crdt_sync.domain.lifecycle.result import TicketState
-from crdt_sync.domain.media import uploads
+from crdt_sync.domain.media import CONVERSATION, Audience, uploads
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.transition import Transition
 from crdt_sync.ports import (
@@ -182,9 +182,9 @@ class Draft:
             self.keep_media(live, digest)
         self._send(live, message, trace)
 
-    def keep_media(self, live: LiveTicket, digest: Digest) -> None:
+    def keep_media(self, live: LiveTicket, digest: Digest, audience: Audience = CONVERSATION) -> None:
         """Keep a content for a ticket that uses it."""
-        self._media.append(MediaUse(live.id, digest))
+        self._media.append(MediaUse(live.id, digest, audience))
 
     def delivery(self, id_: str) -> StoredDelivery | None:
         """Return a part to be sent as this batch has changed it, None if it has not."""

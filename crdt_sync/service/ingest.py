@@ -51,6 +51,7 @@ class Arrival:
     display_name: str = ""
     trace: str | None = None
     hears_events: bool = False
+    rule: str = ""  # which receives it, if it begins a conversation and the desk has it
     about: str = ""  # the delivery of whose ticket it is told, whatever the conversation's newest ticket is
 
 
@@ -114,7 +115,7 @@ class Ingest:
             return
         self._known = known
         if known is None:
-            self._rule = self.reception.rule(self._customer, self.arrival.parts)
+            self._rule = self.reception.rule(self._customer, self.arrival.parts, self.arrival.rule)
             live = await (self._told_ticket(desk) if self.arrival.about else self._conversation(desk, draft))
             await desk.with_talk(live)
             self.live, self._posted = live, self._message(live.id)

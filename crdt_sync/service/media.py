@@ -8,17 +8,16 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from crdt_sync.domain import access, media, message
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.ids import Digest, TicketId
-from crdt_sync.domain.media import Media
-from crdt_sync.domain.message import Message
+from crdt_sync.domain.media import CONVERSATION, Audience, Media
 from crdt_sync.errors import (
     CallerError,
     Conflict,
@@ -26,19 +25,17 @@ from crdt_sync.errors import (
     Malformed,
     NotFound,
     NotThereYet,
-    TicketSyncError,
     TooLarge,
     TooMany,
 )
-from crdt_sync.ports import Clock, Committed, Ids, Store, StoreDamaged, StoreUnavailable
+from crdt_sync.ports import Clock, Ids, Store, StoreDamaged, StoreUnavailable
 from crdt_sync.ports.media import NewUse, Quota, StoredMedia, Taking
 from crdt_sync.ports.meter import Meter
-from crdt_sync.protocol.room import Room
 from crdt_sync.service.committer import Committer
-from crdt_sync.service.draft import Draft
 from crdt_sync.service.lifecycles import Lifecycles
-from crdt_sync.service.live_ticket import Desk, LiveTicket, no_media
-from crdt_sync.service.showing import AWAITED, ShowUpload, show
+from crdt_sync.service.live_ticket import no_media
+from crdt_sync.service.note_contents import NotedPart, noted
+from crdt_sync.service.showing import AWAITED, SaidPart, ShowUpload, said
 from crdt_sync.service.tickets import Tickets
 from crdt_sync.wire import limits
 
@@ -151,31 +148,24 @@ class Contents:
         denial = access.send(principal, [place.account])
         if denial is not None:
             raise denial.error()
-        found = await self._store.message(message.origin_id(place.account, place.key))
-        if found is None:
-            raise NotFound("No message has this key.", code="no_message")
-        posted = message.decode(found.record.encode())
-        assert isinstance(posted, Message), "the journal holds admitted messages only"
-        part = posted.parts[place.index] if place.index < len(posted.parts) else {"type": "none"}
-        if part["type"] not in media.MEDIA_PARTS:
-            raise NotFound("The message has no such part, or one without a content.", code="no_media_part")
+        part = await self._part(place)
         content: Media | str
         if isinstance(pieces, str):
             content = pieces
         else:
             try:
-                content = await self._take(pieces, found.ticket, f"account/{place.account}", part["type"])
+                content = await self._take(pieces, part.ticket, f"account/{place.account}", part.type, part.audience)
             except CallerError as error:
                 if error.code not in REFUSALS:
                     raise
                 content = error.code
         assert self._committer is not None, "the service was started"
-        showing = ShowContent(found.ticket, f"{posted.id}/{place.index}", content, trace)
+        showing = part.showing(content, trace)
         self._committer.enqueue(showing)
         return await showing.outcome
 
     async def of_ticket(self, principal: Principal, ticket: TicketId, digest: Digest) -> Content:
-        """Return a content that the ticket's conversation refers to.
+        """Return a content that the ticket's conversation refers to, or the notes of one of its forms.
 
         Raises:
             NotThereYet: no such ticket for this caller.
@@ -183,8 +173,9 @@ class Contents:
 
         """
         row = await self._tickets.row(principal, ticket)
-        stored = await self._store.media(row.id, digest)
-        if stored is None or access.converse(principal, self._lifecycles.by_digest(row.lifecycle)) is not None:
+        audiences = access.audiences(principal, self._lifecycles.by_digest(row.lifecycle), row.id)
+        stored = await self._store.media(row.id, digest, audiences)
+        if stored is None:
             raise no_media()
         return Content(stored.media, stored, self._store)
 
@@ -214,13 +205,29 @@ class Contents:
         """Forget what nobody named in time; return how much that was. Raises `StoreUnavailable`."""
         return await self._store.prune_media(self._clock.now_ms() - limits.MEDIA_UNUSED_S * 1000)
 
-    async def _take(self, pieces: AsyncIterator[bytes], ticket: TicketId, author: str, part: str) -> Media:
+    async def _part(self, place: Place) -> SaidPart | NotedPart:
+        """Find what a gateway brings a content for."""
+        origin = message.origin_id(place.account, place.key)
+        found = await self._store.message(origin)
+        if found is not None:
+            part: SaidPart | NotedPart | None = said(found, place.index)
+        else:
+            part = await noted(self._store, place.account, origin, place.index)
+        if part is None and found is None:
+            raise NotFound("No message has this key, and no note.", code="no_message")
+        if part is None:
+            raise NotFound("The message has no such part, or one without a content.", code="no_media_part")
+        return part
+
+    async def _take(
+        self, pieces: AsyncIterator[bytes], ticket: TicketId, author: str, part: str, audience: Audience = CONVERSATION
+    ) -> Media:
         """Take an upload, of which nothing is left if it does not come to its end: no quota counts it yet."""
         if self._under_way[author] >= limits.MEDIA_UPLOADS_MAX:
             raise TooMany("Too many uploads are under way.", code="media_under_way", advice="Wait for one to end.")
         self._under_way[author] += 1
         try:
-            return await self._taken(pieces, ticket, author, part)
+            return await self._taken(pieces, ticket, author, part, audience)
         except CallerError as error:
             self._meter.media_refused(error.code)
             raise
@@ -229,7 +236,9 @@ class Contents:
             if not self._under_way[author]:
                 del self._under_way[author]
 
-    async def _taken(self, pieces: AsyncIterator[bytes], ticket: TicketId, author: str, part: str) -> Media:
+    async def _taken(
+        self, pieces: AsyncIterator[bytes], ticket: TicketId, author: str, part: str, audience: Audience
+    ) -> Media:
         upload = self._ids.uuid7()
         try:
             whole = await self._write(upload, pieces, part)
@@ -241,7 +250,7 @@ class Contents:
         quota = Quota(
             limits.MEDIA_TICKET_BYTES_MAX, limits.MEDIA_AUTHOR_BYTES_MAX, now_ms - limits.MEDIA_QUOTA_S * 1000
         )
-        taking = await self._store.take_upload(upload, whole, NewUse(ticket, author, now_ms), quota)
+        taking = await self._store.take_upload(upload, whole, NewUse(ticket, author, now_ms, audience), quota)
         if taking is Taking.TICKET_FULL:
             raise Conflict("The ticket holds as many contents as it may.", code="media_ticket_full")
         if taking is Taking.AUTHOR_FULL:
@@ -302,49 +311,6 @@ class Contents:
             except StoreUnavailable as error:
                 _log.warning("contents not pruned", reason=str(error))
             await asyncio.sleep(PRUNE_S)
-
-
-@dataclass(eq=False)
-class ShowContent:
-    """Show in a conversation what is known of a part's content; a job. `outcome` is what it shows then."""
-
-    room: ClassVar[None] = None
-    builds_on: ClassVar[Sequence[Room]] = ()  # it writes what sessions never write
-    ticket: TicketId
-    key: str
-    content: Media | str
-    trace: str | None = None
-    outcome: "asyncio.Future[Media | str]" = field(init=False)
-    _live: LiveTicket = field(init=False)
-    _shown: Media | str = field(init=False, default="")
-
-    def __post_init__(self) -> None:
-        """Make the promise."""
-        self.outcome = asyncio.get_running_loop().create_future()
-
-    async def prepare(self, desk: Desk, draft: Draft) -> None:
-        """Load the conversation."""
-        del draft
-        self._live = await desk.get(self.ticket)
-        await desk.with_talk(self._live)
-
-    def decide(self, desk: Desk, draft: Draft) -> None:
-        """Show it, unless a content is shown: after that nothing is news."""
-        del desk
-        self._shown = show(draft, self._live, self.key, self.content, self.trace)
-        if isinstance(self._shown, Media):
-            draft.keep_media(self._live, self._shown.digest)
-
-    def succeed(self, committed: Committed) -> None:
-        """Answer."""
-        del committed
-        if not self.outcome.done():
-            self.outcome.set_result(self._shown)
-
-    def fail(self, error: TicketSyncError) -> None:
-        """Answer with the error."""
-        if not self.outcome.done():
-            self.outcome.set_exception(error)
 
 
 def _judged(head: bytearray, part: str) -> str:

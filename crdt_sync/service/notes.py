@@ -6,14 +6,14 @@ key, so that a replay writes nothing.
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crdt_sync.domain import group as groups
 from crdt_sync.domain import message, notice
 from crdt_sync.domain.access import GATEWAY
 from crdt_sync.domain.canonical import digest, dumps
 from crdt_sync.domain.group import Group
-from crdt_sync.domain.ids import ActorId, Digest, LaneId, TicketId
+from crdt_sync.domain.ids import ActorId, Digest, LaneId, MessageId, TicketId
 from crdt_sync.domain.media import MEDIA_PARTS
 from crdt_sync.errors import Conflict
 from crdt_sync.ports import NewResult, TicketFilter
@@ -27,8 +27,13 @@ if TYPE_CHECKING:
 
 NOTES_CHARACTERS_MAX = 200_000  # of a form: a book, and far below what a document may hold
 
-_WRITER = ActorId(GATEWAY)
+WRITER = ActorId(GATEWAY)
 _OF_PLATFORMS = frozenset({"system", "delivery"})  # what no person said
+
+
+def note_key(origin: MessageId) -> str:
+    """Return the key of a note's result: no caller's idempotency key has a line break, so none meets it."""
+    return f"note\n{origin}"
 
 
 class Note:
@@ -39,7 +44,7 @@ class Note:
         self._arrival = arrival
         self._group = group
         self._origin = message.origin_id(arrival.account, arrival.key)
-        self._key = f"note\n{self._origin}"  # no caller's idempotency key has a line break, so none meets this one
+        self._key = note_key(self._origin)
         self._first: str | None = None  # the ticket, if the message came before
         self._form: tuple[LiveTicket, LaneId] | None = None
         self._guessed = False
@@ -53,7 +58,7 @@ class Note:
         """
         if self._arrival.kind in _OF_PLATFORMS:
             return
-        first = draft.results.get((_WRITER, self._key)) or await desk.store.result(_WRITER, self._key)
+        first = draft.results.get((WRITER, self._key)) or await desk.store.result(WRITER, self._key)
         if first is not None:
             if first.request != self._request():
                 raise Conflict("The platform's key came before with another content.", code="idempotency_key_reused")
@@ -74,26 +79,26 @@ class Note:
         if self._arrival.kind in _OF_PLATFORMS or self._first is not None:
             return self._first or "", self._first is not None
         if self._form is None:
-            ticket = ""
+            result: dict[str, Any] = {"ticket": ""}
             self._say(draft, "no_ticket")
         else:
-            live, lane = self._form
-            ticket = live.id
-            self._write(draft, live, lane)
-        result = NewResult(_WRITER, self._key, self._request(), dumps({"ticket": ticket}), draft.now_ms)
-        draft.keep_result(result)
-        return ticket, False
+            result = {"ticket": self._form[0].id} | self._write(draft, *self._form)
+        draft.keep_result(NewResult(WRITER, self._key, self._request(), dumps(result), draft.now_ms))
+        return result["ticket"], False
 
-    def _write(self, draft: Draft, live: LiveTicket, lane: LaneId) -> None:
+    def _write(self, draft: Draft, live: LiveTicket, lane: LaneId) -> dict[str, Any]:
+        """Return where its contents are to be shown once they are there, and as whose."""
         form = live.form(lane)
         if len(form.notes()) > NOTES_CHARACTERS_MAX:
             self._say(draft, "full", live.id)
-            return
+            return {}
         draft.update(live.form_room(lane), form.append_note(self._text()), SERVICE, trace=self._arrival.trace)
         if self._guessed:
             self._say(draft, "guessed", live.id)
-        if any(part.get("type") in MEDIA_PARTS for part in self._arrival.parts):
-            self._say(draft, "contents", live.id)
+        arrival = self._arrival
+        contents = {str(at): dict(part) for at, part in enumerate(arrival.parts) if part.get("type") in MEDIA_PARTS}
+        head = {"conversation": arrival.conversation, "author": self._author, "at": arrival.sent_at_ms}
+        return {"lane": lane, "contents": contents, **head} if contents else {}
 
     async def _ticket(self, desk: Desk) -> TicketId | None:
         """Return the ticket that the message names, else the one of the newest notice; only one of the department's.
@@ -120,10 +125,12 @@ class Note:
         said = notice.content("answer", text)
         draft.notify([to_group(self._group, ticket, f"{phrase}:{self._origin}", said, draft.now_ms)])
 
+    @property
+    def _author(self) -> str:
+        return notice.one_line(self._arrival.display_name) or notice.one_line(self._arrival.sender) or "?"
+
     def _text(self) -> str:
-        arrival = self._arrival
-        author = notice.one_line(arrival.display_name) or notice.one_line(arrival.sender) or "?"
-        return notice.note(author, arrival.sent_at_ms, arrival.parts)
+        return notice.note(self._author, self._arrival.sent_at_ms, self._arrival.parts)
 
     def _request(self) -> Digest:
         arrival = self._arrival

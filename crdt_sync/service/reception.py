@@ -50,9 +50,9 @@ class Reception:
                 key, why = wrong
                 raise Malformed(f"The service desk does not hold: rules.{number}.{key}: {why}.", code="desk")
 
-    def rule(self, conversation: Conversation, parts: Sequence[Part]) -> Rule | None:
-        """Return the rule for a conversation that begins with these parts."""
-        return self._desk.rule(conversation, _text(parts))
+    def rule(self, conversation: Conversation, parts: Sequence[Part], named: str = "") -> Rule | None:
+        """Return the rule for a conversation that begins with these parts: the one that is named, if there is such."""
+        return self._desk.rule_named(named) or self._desk.rule(conversation, _text(parts))
 
     def lifecycle(self, rule: Rule | None) -> Lifecycle:
         """Return what a ticket by this rule is opened with."""

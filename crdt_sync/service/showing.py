@@ -8,10 +8,10 @@ from typing import ClassVar
 from crdt_sync.domain import media, message
 from crdt_sync.domain.delivery import DeliveryState, delivery_id
 from crdt_sync.domain.ids import TicketId
-from crdt_sync.domain.media import Media
+from crdt_sync.domain.media import CONVERSATION, Audience, Media
 from crdt_sync.domain.message import Message
 from crdt_sync.errors import TicketSyncError
-from crdt_sync.ports import Committed
+from crdt_sync.ports import Committed, StoredMessage
 from crdt_sync.ports.outbox import StoredDelivery
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.draft import Draft
@@ -33,6 +33,71 @@ def show(draft: Draft, live: LiveTicket, key: str, content: Media | str, trace: 
         return known
     draft.touch(live, trace).media[key] = media.spell(content)
     return content
+
+
+@dataclass(frozen=True, slots=True)
+class SaidPart:
+    """A part of a message in a conversation, of which `key` is the name there."""
+
+    audience: ClassVar[Audience] = CONVERSATION
+    ticket: TicketId
+    type: str
+    key: str
+
+    def showing(self, content: Media | str, trace: str | None) -> "ShowContent":
+        """Return the job that shows what is known of its content."""
+        return ShowContent(self.ticket, self.key, content, trace)
+
+
+def said(found: StoredMessage, index: int) -> SaidPart | None:
+    """Return a part of a message, None if it has no content."""
+    posted = message.decode(found.record.encode())
+    assert isinstance(posted, Message), "the journal holds admitted messages only"
+    type_ = posted.parts[index]["type"] if index < len(posted.parts) else ""
+    return SaidPart(found.ticket, type_, f"{posted.id}/{index}") if type_ in media.MEDIA_PARTS else None
+
+
+@dataclass(eq=False)
+class ShowContent:
+    """Show in a conversation what is known of a part's content; a job. `outcome` is what it shows then."""
+
+    room: ClassVar[None] = None
+    builds_on: ClassVar[Sequence[Room]] = ()  # it writes what sessions never write
+    ticket: TicketId
+    key: str
+    content: Media | str
+    trace: str | None = None
+    outcome: "asyncio.Future[Media | str]" = field(init=False)
+    _live: LiveTicket = field(init=False)
+    _shown: Media | str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        """Make the promise."""
+        self.outcome = asyncio.get_running_loop().create_future()
+
+    async def prepare(self, desk: Desk, draft: Draft) -> None:
+        """Load the conversation."""
+        del draft
+        self._live = await desk.get(self.ticket)
+        await desk.with_talk(self._live)
+
+    def decide(self, desk: Desk, draft: Draft) -> None:
+        """Show it, unless a content is shown: after that nothing is news."""
+        del desk
+        self._shown = show(draft, self._live, self.key, self.content, self.trace)
+        if isinstance(self._shown, Media):
+            draft.keep_media(self._live, self._shown.digest)
+
+    def succeed(self, committed: Committed) -> None:
+        """Answer."""
+        del committed
+        if not self.outcome.done():
+            self.outcome.set_result(self._shown)
+
+    def fail(self, error: TicketSyncError) -> None:
+        """Answer with the error."""
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
 
 
 @dataclass(eq=False)

@@ -10,14 +10,12 @@ import re
 import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
+from crdt_sync.public_addresses import is_public
 from gateway.platforms.http import NotSent, PlatformHttp, Refused
 
 # Nothing but a plain host may stand before the path, so that no reader of addresses sees another one there.
 _ADDRESS = re.compile(r"(https?)://([A-Za-z0-9.-]+)(:[0-9]+)?(/[!-~]{0,4000})")
-
-_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an address of IPv4
 
 GONE = {f"http_{status}": "media_expired" for status in (400, 403, 404, 410)}
 """What an address says, as its platform means it, that was good for a while."""
@@ -80,7 +78,7 @@ class ToldAddresses:
     async def _public(self, host: str) -> str:
         """Return an address of a host all of whose addresses are public, as it stands in a URL."""
         addresses = await self._resolve(host)
-        if not addresses or not all(map(_is_public, addresses)):
+        if not addresses or not all(map(is_public, addresses)):
             raise Refused("media_address")
         return f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
 
@@ -88,16 +86,3 @@ class ToldAddresses:
 def _covers(origin: str, scheme: str, host: str) -> bool:
     covered, star, domain = origin.partition("://*")
     return bool(star) and covered == scheme and host.endswith(domain)
-
-
-def _is_public(text: str) -> bool:
-    """Tell whether an address is anybody's, also where a gateway on the way would make another one of it."""
-    address = ip_address(text)
-    if isinstance(address, IPv6Address):
-        if address in _NAT64:
-            address = IPv4Address(int(address) & 0xFFFFFFFF)
-        elif address.sixtofour is not None:
-            address = address.sixtofour
-        elif address.is_site_local:
-            return False
-    return address.is_global and not address.is_multicast and not address.is_reserved

@@ -273,6 +273,13 @@ VISITOR_IS_SHOWN = {  # each field of an entry, and whose words it can hold
     "at": "the gateway's clock",
 }
 
+# fmt: off
+NOTED = {  # the lanes in whose notes a picture from a group stands, and who is given it
+    "case":  cells("no_media  ok         no_media   no_media   no_ticket  no_ticket    gateway  token_missing"),
+    "sales": cells("ok        no_media   ok         no_media   no_ticket  no_ticket    gateway  token_missing"),
+}
+# fmt: on
+
 GROUPS = {  # bound group chats by account, and which words of the filled service each is ever sent
     "office-robot": frozenset({"wordtitle"}),  # of backoffice: what its department may know, its own words not among it
     "sales-robot": frozenset({"wordtitle"}),  # of sales, which reads every conversation

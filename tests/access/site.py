@@ -61,6 +61,8 @@ WORDS = {
     "wordsaid_case": frozenset({OTHER}),  # in the group of a department
     "wordsaid_sales": frozenset({OWNER, READER}),
     "wordname_case": frozenset({OTHER}),  # who said it
+    "wordshown_case": frozenset({OTHER}),  # the picture to it
+    "wordshown_sales": frozenset({OWNER, READER}),
 }
 
 
@@ -74,6 +76,7 @@ class Site:
     other_ticket: str  # of a conversation through another gateway's account
     delivery: gateway_pb2.Delivery  # an answer that was sent, a picture
     digest: str  # of a picture in the ticket's conversation
+    noted: dict[str, str]  # lane -> the digest of a picture in its form's notes
     lifecycle: str
     refused: dict[str, str]  # department -> the key under which the log names its refused entry
     tokens: dict[str, str | None]
@@ -148,7 +151,7 @@ async def filled_site(tmp_path):
     ):
         tokens = {caller: running.token(**CLAIMS[caller]) if caller in CLAIMS else None for caller in CALLERS}
         assert tokens[NOBODY] is None
-        site = Site(running, "", "", "", gateway_pb2.Delivery(), "", "", {}, tokens)
+        site = Site(running, "", "", "", gateway_pb2.Delivery(), "", {}, "", {}, tokens)
         await _open(site)
         await _fill_forms(site)
         await _in_groups(site)
@@ -195,15 +198,26 @@ async def _in_groups(site):
     for account, lane in zip(GROUPS, ("case", "sales", "none"), strict=True):
         said = envelope(f"said in {account}", f"#{site.ticket[:8]} wordsaid_{lane}", "cid", account)
         said.customer.display_name = f"wordname_{lane}"
-        await _ingest(site, said, metadata)
+        await ingest(site, said, metadata)
+        if lane in LANES:
+            site.noted[lane] = await attached(site, said, metadata, PNG + f"wordshown_{lane}".encode())
+
+
+async def attached(site, said, metadata, content):
+    """Bring the picture of a message; return its digest."""
+    head = gateway_pb2.AttachHead(account=said.account, idempotency_key=said.idempotency_key, index=1)
+    steps = [gateway_pb2.AttachRequest(head=head), gateway_pb2.AttachRequest(piece=content)]
+    stub = gateway_pb2_grpc.IngressServiceStub(site.running.channel)
+    answer = await stub.Attach(iter(steps), metadata=metadata)
+    return answer.content.digest
 
 
 async def _talk(site):
     await _post(site, OWNER, f"/api/tickets/{site.ticket}/messages", {"text": "wordanswer"})
     site.digest = await _picture(site, site.ticket, "wordpicture")
-    site.customer_ticket = await _ingest(site, envelope("first", "wordcustomer"), site.metadata(GATEWAY))
+    site.customer_ticket = await ingest(site, envelope("first", "wordcustomer"), site.metadata(GATEWAY))
     elsewhere = metadata_of(site.running.token(**OTHER_GATEWAY))
-    site.other_ticket = await _ingest(site, envelope("third", "hello", account="other-shop"), elsewhere)
+    site.other_ticket = await ingest(site, envelope("third", "hello", account="other-shop"), elsewhere)
     await _post(site, OWNER, f"/api/tickets/{site.other_ticket}/messages", {"text": "wordelsewhere"})
 
 
@@ -216,7 +230,8 @@ async def _picture(site, ticket, word):
     return digest
 
 
-async def _ingest(site, one, metadata):
+async def ingest(site, one, metadata):
+    """Bring what was said; return its ticket."""
     answer = await gateway_pb2_grpc.IngressServiceStub(site.running.channel).Ingest(
         gateway_pb2.IngestRequest(envelopes=[one]), metadata=metadata
     )
@@ -250,7 +265,7 @@ async def _refused(site, department, caller):
 
 async def _delivered(site):
     """Have one answer sent, and leave another to be claimed."""
-    ticket = await _ingest(site, envelope("second", "hello", "openid-2"), site.metadata(GATEWAY))
+    ticket = await ingest(site, envelope("second", "hello", "openid-2"), site.metadata(GATEWAY))
     await _picture(site, ticket, "wordsentpicture")
     stub = gateway_pb2_grpc.EgressServiceStub(site.running.channel)
     claim = stub.Claim(gateway_pb2.ClaimRequest(), metadata=site.metadata(GATEWAY))

@@ -43,6 +43,16 @@ async def test_a_route_answers_each_caller_as_its_row_says(shared, row, caller):
 
 
 @pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("lane", matrix.NOTED)
+async def test_a_picture_of_a_note_is_given_to_each_caller_as_its_row_says(shared, lane, caller):
+    assert matrix.NOTED[lane][caller] == await ask_route(shared, picture_of(shared, lane), caller, [])
+
+
+def picture_of(site, lane):
+    return matrix.Route("GET /", {}, path=f"/api/tickets/{{ticket}}/media/{site.noted[lane]}")
+
+
+@pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("row", RPCS, ids=lambda row: row.key)
 async def test_a_call_answers_each_caller_as_its_row_says(shared, row, caller):
     assert row.expected[caller] == await ask_rpc(shared, row, caller, [])
@@ -205,6 +215,8 @@ async def everything_that(site, caller):
     for lane in LANES:
         row = matrix.Route("GET /", {}, path=f"/api/tickets/{{ticket}}/forms/{lane}")
         await ask_route(site, row, caller, heard)
+    for lane in site.noted:
+        await ask_route(site, picture_of(site, lane), caller, heard)
     for ticket in (site.customer_ticket, site.other_ticket):
         row = matrix.Route("GET /", {}, path=f"/api/tickets/{ticket}/messages")
         await ask_route(site, row, caller, heard)

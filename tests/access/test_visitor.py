@@ -7,10 +7,12 @@ from gateway.channels.base import Unverified
 from gateway.widget import entries
 from tests.access import matrix
 from tests.access.matrix import OTHER, OWNER, READER, TALKER
-from tests.access.site import LANES, WORDS, filled_site
+from tests.access.site import LANES, ROBOTS, WORDS, attached, envelope, filled_site, ingest
+from tests.access.wires import metadata_of
 from tests.gateway.rig import http
 from tests.gateway.rig import settings as gateway_settings
 from tests.gateway.visitor import page, web_account
+from tests.samples import PNG
 
 SAID = "wordvisitor"
 
@@ -40,7 +42,10 @@ async def post(site, caller, path, json, method="POST"):
 
 
 async def work(site, ticket):
-    """Have every department do something in the visitor's ticket, and end it with an answer."""
+    """Have every department do something in the visitor's ticket, a group among it, and end it with an answer."""
+    said, robots = envelope("a picture", f"#{ticket[:8]} wordsaid_case", "cid", "office-robot"), ROBOTS
+    await ingest(site, said, metadata_of(site.running.token(**robots)))
+    await attached(site, said, metadata_of(site.running.token(**robots)), PNG + b"wordshown_case")
     for lane, owner in LANES.items():
         body = {"fields": {"word": f"wordfield_{lane}"}, "note": f"wordnote_{lane}"}
         await post(site, owner, f"/api/tickets/{ticket}/forms/{lane}", body, "PATCH")
@@ -83,8 +88,9 @@ async def test_visitor_is_shown_what_is_for_him_and_no_other_word_of_his_ticket(
     assert {"ended"} == {frame["event"] for frame in shown if "event" in frame}
     assert {"wordreply"} == {word for word in WORDS if word in heard}
     assert not {ticket, "sales", "tech", "support", "backoffice"} & set(heard.replace('"', " ").split())
-    said = await post(site, READER, f"/api/tickets/{ticket}/forms/tech", None, "GET")
-    assert "wordnote_tech" in str(said), "the words that must not arrive are there"
+    for caller, lane, word in ((READER, "tech", "wordnote_tech"), (OTHER, "case", "sha256:")):
+        notes = await post(site, caller, f"/api/tickets/{ticket}/forms/{lane}", None, "GET")
+        assert word in str(notes), "the words that must not arrive are there"
 
 
 async def test_token_of_a_department_is_a_strangers_to_the_gateway(site, gateway):

@@ -83,6 +83,23 @@ class MediaContract:
         assert "u1" == (await store.media(name("one"), content(b"0123456789").digest)).upload
         assert [b"0123", b"4567", b"89"] == await pieces(store, "u1")
 
+    async def test_a_use_is_for_its_audience_and_for_no_other(self, store: Store):
+        noted = replace(use(), audience="case")
+        await taken(store, "u1", b"0123456789", noted)
+        digest = content(b"0123456789").digest
+
+        assert await store.media(name("one"), digest) is None, "it is not the conversation's"
+        assert await store.media(name("one"), digest, ("sales", "tech")) is None
+        assert await store.media(name("one"), digest, ()) is None
+        assert "u1" == (await store.media(name("one"), digest, ("", "case"))).upload
+        assert await store.use_media(name("one"), digest, AT_MS + 9) is None
+        await taken(store, "u2", b"0123456789", use(author="tech-agent"))
+        assert "u1" == (await store.media(name("one"), digest)).upload
+        await store.commit(Batch(media=[MediaUse(name("one"), digest, "case")]))
+        assert 1 == await store.prune_media(AT_MS + 1)
+        assert await store.media(name("one"), digest) is None
+        assert "u1" == (await store.media(name("one"), digest, ("case",))).upload
+
     async def test_what_is_brought_again_is_young_again_and_kept_as_before(self, store: Store):
         await taken(store, "u1", b"young")
         await taken(store, "u2", b"young", use(at_ms=AT_MS + 5))

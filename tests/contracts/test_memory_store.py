@@ -7,9 +7,12 @@ from tests.contracts.outbox_contract import OutboxContract
 from tests.contracts.owed_contract import OwedContract
 from tests.contracts.store_contract import StoreContract
 from tests.contracts.user_contract import UserContract
+from tests.contracts.webhook_contract import WebhookContract
 
 
-class TestMemoryStore(DeskContract, MediaContract, OutboxContract, OwedContract, StoreContract, UserContract):
+class TestMemoryStore(
+    DeskContract, MediaContract, OutboxContract, OwedContract, StoreContract, UserContract, WebhookContract
+):
     @pytest.fixture
     async def store(self):
         return MemoryStore()

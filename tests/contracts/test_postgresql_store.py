@@ -19,6 +19,7 @@ from tests.contracts.outbox_contract import OutboxContract
 from tests.contracts.owed_contract import OwedContract
 from tests.contracts.store_contract import StoreContract
 from tests.contracts.user_contract import UserContract
+from tests.contracts.webhook_contract import WebhookContract
 
 _numbers = count(1)
 
@@ -48,7 +49,9 @@ def prepared(server):
     return "prepared"
 
 
-class TestPostgresqlStore(DeskContract, MediaContract, OutboxContract, OwedContract, StoreContract, UserContract):
+class TestPostgresqlStore(
+    DeskContract, MediaContract, OutboxContract, OwedContract, StoreContract, UserContract, WebhookContract
+):
     @pytest.fixture
     async def store(self, server, prepared):
         database = f"test_{next(_numbers)}"

@@ -78,6 +78,17 @@ def test_two_accounts_of_one_name_are_refused():
         GatewaySettings(core_token="env:T", accounts=[ACCOUNT, ACCOUNT])
 
 
+def test_two_plugins_of_one_name_are_refused():
+    with pytest.raises(ValidationError, match="same name"):
+        GatewaySettings(core_token="env:T", plugins=[{"name": "crm"}, {"name": "crm"}])
+
+
+def test_plugin_is_told_its_secret_by_reference_alone():
+    with pytest.raises(ValidationError) as caught:
+        GatewaySettings(core_token="env:T", plugins=[{"name": "crm", "token": "the token itself"}])
+    assert "the token itself" not in str(caught.value)
+
+
 @pytest.mark.parametrize("literal", ["the secret itself", "env:", "vault:thing"])
 def test_secret_by_value_is_refused_and_not_repeated(literal):
     with pytest.raises(ValidationError, match="by reference") as caught:

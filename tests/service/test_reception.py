@@ -78,6 +78,15 @@ async def test_a_rule_chooses_the_lifecycle_and_what_stands_on_the_card(begin):
     assert (world.lifecycles.default.digest, {}) == (other.lifecycle, other.card)
 
 
+async def test_a_rule_that_the_gateway_names_decides_if_the_desk_has_it(begin):
+    first, second = (Rule(name, card={"tags": name}) for name in ("first", "second"))
+    world = await begin(rules=(first, second))
+
+    made = [await hear(world, who, rule=who) for who in ("second", "unknown", "")]
+
+    assert ["second", "first", "first"] == [each.card["tags"] for each in made]
+
+
 async def test_the_least_busy_is_given_each_ticket_in_the_commit_that_opens_it(begin, store):
     world = await begin(rules=(rule("least_busy"),), people=PEOPLE)
     await hear(world, "customer-0")

@@ -3,7 +3,7 @@
 Whatever decides by what is there first touches the row of positions, which locks out every other writer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from crdt_sync.adapters.storage import service_position, tables, transaction
 from crdt_sync.adapters.storage.database import Database
 from crdt_sync.adapters.storage.rows import checked
 from crdt_sync.domain.ids import Digest, TicketId
-from crdt_sync.domain.media import Media
+from crdt_sync.domain.media import CONVERSATION, Audience, Media
 from crdt_sync.ports.media import NewUse, Quota, StoredMedia, Taking
 
 _pieces, _media, _uses = tables.media_pieces.c, tables.media.c, tables.media_uses.c
@@ -25,7 +25,7 @@ UPLOADS_AT_ONCE = 4  # 80 MiB of pieces at worst, that one transaction deletes
 def take(connection: Connection, *, upload: str, media: Media, use: NewUse, room: Taking) -> Taking:
     """Write under the lock what there is `room` for; a use that is there needs none."""
     service_position.touch(connection)
-    used = and_(_uses.ticket == use.ticket, _uses.digest == media.digest)
+    used = and_(_uses.ticket == use.ticket, _uses.digest == media.digest, _uses.audience == use.audience)
     is_used = connection.scalar(select(_uses.ticket).where(used)) is not None
     taking = Taking.TAKEN if is_used else room
     is_there = connection.scalar(select(_media.digest).where(_media.digest == media.digest)) is not None
@@ -38,7 +38,7 @@ def take(connection: Connection, *, upload: str, media: Media, use: NewUse, room
     if is_used:
         connection.execute(update(tables.media_uses).where(used).values(at_ms=use.at_ms))
     else:
-        new = (use.ticket, media.digest, use.author, use.at_ms, False)
+        new = (use.ticket, media.digest, use.audience, use.author, use.at_ms, False)
         transaction.add_rows(connection, tables.media_uses, [new])
     return taking
 
@@ -103,15 +103,18 @@ class MediaQueries:
         there = await self._database.read(partial(room, size=media.size, use=use, quota=quota))
         return await self._database.write(partial(take, upload=upload, media=media, use=use, room=there))
 
-    async def media(self, ticket: TicketId, digest: Digest) -> StoredMedia | None:
+    async def media(
+        self, ticket: TicketId, digest: Digest, audiences: Collection[Audience] = (CONVERSATION,)
+    ) -> StoredMedia | None:
         """Read by two primary keys."""
-        used = select(_uses.digest).where(_uses.ticket == ticket, _uses.digest == digest)
+        named = _uses.ticket == ticket, _uses.digest == digest
+        used = select(_uses.digest).where(*named, _uses.audience.in_(audiences))
         found = await self._contents(select(tables.media).where(_media.digest.in_(used)))
         return found[0] if found else None
 
     async def use_media(self, ticket: TicketId, digest: Digest, at_ms: int) -> StoredMedia | None:
         """Touch the use, which pruning then passes by, and read what is used."""
-        unkept = _uses.ticket == ticket, _uses.digest == digest, tables.UNKEPT
+        unkept = _uses.ticket == ticket, _uses.digest == digest, _uses.audience == CONVERSATION, tables.UNKEPT
         young = update(tables.media_uses).where(*unkept).values(at_ms=at_ms)
         await self._database.write(lambda connection: connection.execute(young))
         return await self.media(ticket, digest)

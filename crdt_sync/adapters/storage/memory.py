@@ -24,7 +24,7 @@ from crdt_sync.adapters.storage.keys import (
 )
 from crdt_sync.adapters.storage.memory_desk import MemoryDesk
 from crdt_sync.adapters.storage.memory_media import MemoryMedia
-from crdt_sync.adapters.storage.memory_users import MemoryUsers
+from crdt_sync.adapters.storage.memory_webhooks import MemoryWebhooks
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import ActorId, Digest, MessageId, Position, TicketId, TransitionId
 from crdt_sync.domain.restriction import Restriction
@@ -49,7 +49,7 @@ from crdt_sync.ports.owed import OwedChange, StoredOwed
 from crdt_sync.ports.stored import Compaction, Snapshot, StoredDocument, StoredUpdate
 
 
-class MemoryStore(MemoryDesk, MemoryMedia, MemoryUsers):
+class MemoryStore(MemoryDesk, MemoryMedia, MemoryWebhooks):
     """A `Store` in memory."""
 
     def __init__(self) -> None:

@@ -1,11 +1,11 @@
 """Contents of messages in dictionaries: the memory store's part of `ports.media`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from crdt_sync.adapters.storage.memory_outbox import MemoryOutbox
 from crdt_sync.domain.ids import Digest, TicketId
-from crdt_sync.domain.media import Media
+from crdt_sync.domain.media import CONVERSATION, Audience, Media
 from crdt_sync.ports.media import MediaUse, NewUse, Quota, StoredMedia, Taking
 
 
@@ -18,13 +18,13 @@ class _Use:
 
 
 class MemoryMedia(MemoryOutbox):
-    """Pieces by upload and index, contents by digest, uses by ticket and digest."""
+    """Pieces by upload and index, contents by digest, uses by ticket, digest and audience."""
 
     def __init__(self) -> None:
         super().__init__()
         self._pieces: dict[tuple[str, int], tuple[bytes, int]] = {}
         self._media: dict[Digest, tuple[StoredMedia, int]] = {}
-        self._uses: dict[tuple[TicketId, Digest], _Use] = {}
+        self._uses: dict[tuple[TicketId, Digest, Audience], _Use] = {}
 
     async def put_piece(self, upload: str, index: int, data: bytes, at_ms: int) -> None:
         """Keep it."""
@@ -39,7 +39,7 @@ class MemoryMedia(MemoryOutbox):
     async def take_upload(self, upload: str, media: Media, use: NewUse, quota: Quota) -> Taking:
         """Sum up, then keep."""
         self._check_open()
-        key = use.ticket, media.digest
+        key = use.ticket, media.digest, use.audience
         known = self._uses.get(key)
         taking = Taking.TAKEN if known is not None else self._taking(media.size, use, quota)
         if media.digest in self._media or taking is not Taking.TAKEN:
@@ -49,16 +49,19 @@ class MemoryMedia(MemoryOutbox):
             self._uses[key] = replace(known or _Use(use.author, media.size, use.at_ms), at_ms=use.at_ms)
         return taking
 
-    async def media(self, ticket: TicketId, digest: Digest) -> StoredMedia | None:
+    async def media(
+        self, ticket: TicketId, digest: Digest, audiences: Collection[Audience] = (CONVERSATION,)
+    ) -> StoredMedia | None:
         """Find it, if the ticket uses it."""
         self._check_open()
-        return self._media[digest][0] if (ticket, digest) in self._uses else None
+        is_used = any((ticket, digest, audience) in self._uses for audience in audiences)
+        return self._media[digest][0] if is_used else None
 
     async def use_media(self, ticket: TicketId, digest: Digest, at_ms: int) -> StoredMedia | None:
         """Make its use young."""
-        known = self._uses.get((ticket, digest))
+        known = self._uses.get((ticket, digest, CONVERSATION))
         if known is not None and not known.kept:
-            self._uses[ticket, digest] = replace(known, at_ms=at_ms)
+            self._uses[ticket, digest, CONVERSATION] = replace(known, at_ms=at_ms)
         return await self.media(ticket, digest)
 
     async def piece(self, upload: str, index: int) -> bytes | None:
@@ -72,7 +75,7 @@ class MemoryMedia(MemoryOutbox):
         self._check_open()
         uses, pieces = len(self._uses), len(self._pieces)
         self._uses = {key: use for key, use in self._uses.items() if use.kept or use.at_ms >= before_ms}
-        used = {digest for _, digest in self._uses}
+        used = {digest for _, digest, _ in self._uses}
         self._media = {
             digest: (stored, at_ms)
             for digest, (stored, at_ms) in self._media.items()
@@ -92,12 +95,12 @@ class MemoryMedia(MemoryOutbox):
     def _keep_media(self, uses: Iterable[MediaUse]) -> None:
         """Keep what is there."""
         for use in uses:
-            known = self._uses.get((use.ticket, use.digest))
-            if known is not None:
-                self._uses[use.ticket, use.digest] = replace(known, kept=True)
+            key = use.ticket, use.digest, use.audience
+            if key in self._uses:
+                self._uses[key] = replace(self._uses[key], kept=True)
 
     def _taking(self, size: int, use: NewUse, quota: Quota) -> Taking:
-        of_ticket = sum(known.size for (ticket, _), known in self._uses.items() if ticket == use.ticket)
+        of_ticket = sum(known.size for (ticket, _, _), known in self._uses.items() if ticket == use.ticket)
         if of_ticket + size > quota.ticket_bytes:
             return Taking.TICKET_FULL
         lately = sum(

@@ -30,6 +30,7 @@ from crdt_sync.adapters.storage import (
     tables,
     transaction,
     user_rows,
+    webhook_store,
 )
 from crdt_sync.adapters.storage.database import Database
 from crdt_sync.adapters.storage.inspection import SqlInspector
@@ -71,6 +72,7 @@ class SqlStore(
     media_rows.MediaQueries,
     desk_rows.DeskQueries,
     user_rows.UserQueries,
+    webhook_store.WebhookQueries,
 ):
     """A `Store` on SQLAlchemy Core: one connection that writes, a few that read."""
 

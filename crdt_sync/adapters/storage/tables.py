@@ -321,6 +321,7 @@ media_uses = Table(
     metadata,
     Column("ticket", Text, primary_key=True),
     Column("digest", Text, ForeignKey("media.digest", name="media_uses_digest"), primary_key=True),
+    Column("audience", Text, primary_key=True),
     Column("author", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("kept", Boolean, nullable=False),

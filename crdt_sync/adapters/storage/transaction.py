@@ -60,9 +60,10 @@ _TOUCH = (
 )
 _TOUCH_TYPES = ("TEXT", "BIGINT", "TEXT", "BIGINT", "BIGINT", "TEXT")
 
+_USES = tables.media_uses.c
 _KEEP_MEDIA = (
     update(tables.media_uses)
-    .where(tables.media_uses.c.ticket == bindparam("of"), tables.media_uses.c.digest == bindparam("named"))
+    .where(_USES.ticket == bindparam("of"), _USES.digest == bindparam("named"), _USES.audience == bindparam("to"))
     .values(kept=True)
 )
 
@@ -121,7 +122,8 @@ def append(connection: Connection, batch: Batch) -> Committed:
     if batch.owed:
         owed_rows.apply(connection, batch.owed)
     if batch.media:
-        connection.execute(_KEEP_MEDIA, [{"of": use.ticket, "named": use.digest} for use in batch.media])
+        kept = [{"of": use.ticket, "named": use.digest, "to": use.audience} for use in batch.media]
+        connection.execute(_KEEP_MEDIA, kept)
     if batch.tickets:
         _write_tickets(connection, batch.tickets, committed)
     desk_rows.apply(connection, batch)

@@ -44,7 +44,7 @@ class IngestRequest(_message.Message):
     def __init__(self, envelopes: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ...) -> None: ...
 
 class Envelope(_message.Message):
-    __slots__ = ("idempotency_key", "channel", "account", "conversation", "sent_at", "traceparent", "customer", "agent", "system", "delivery", "unknown", "hears_events")
+    __slots__ = ("idempotency_key", "channel", "account", "conversation", "sent_at", "traceparent", "customer", "agent", "system", "delivery", "unknown", "hears_events", "rule")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +57,7 @@ class Envelope(_message.Message):
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     HEARS_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     channel: str
     account: str
@@ -69,7 +70,8 @@ class Envelope(_message.Message):
     delivery: DeliveryNotice
     unknown: UnknownKind
     hears_events: bool
-    def __init__(self, idempotency_key: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., conversation: _Optional[str] = ..., sent_at: _Optional[int] = ..., traceparent: _Optional[str] = ..., customer: _Optional[_Union[CustomerMessage, _Mapping]] = ..., agent: _Optional[_Union[AgentMessage, _Mapping]] = ..., system: _Optional[_Union[SystemNotice, _Mapping]] = ..., delivery: _Optional[_Union[DeliveryNotice, _Mapping]] = ..., unknown: _Optional[_Union[UnknownKind, _Mapping]] = ..., hears_events: _Optional[bool] = ...) -> None: ...
+    rule: str
+    def __init__(self, idempotency_key: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., conversation: _Optional[str] = ..., sent_at: _Optional[int] = ..., traceparent: _Optional[str] = ..., customer: _Optional[_Union[CustomerMessage, _Mapping]] = ..., agent: _Optional[_Union[AgentMessage, _Mapping]] = ..., system: _Optional[_Union[SystemNotice, _Mapping]] = ..., delivery: _Optional[_Union[DeliveryNotice, _Mapping]] = ..., unknown: _Optional[_Union[UnknownKind, _Mapping]] = ..., hears_events: _Optional[bool] = ..., rule: _Optional[str] = ...) -> None: ...
 
 class CustomerMessage(_message.Message):
     __slots__ = ("sender", "display_name", "parts")

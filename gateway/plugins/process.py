@@ -1,0 +1,238 @@
+"""The gateway's side of one plugin: its process, the calls into it, and what becomes of it after a fault.
+
+Owns the promise that no message waits for a plugin longer than its deadline, and none at all while it is not there.
+"""
+
+import asyncio
+import itertools
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from crdt_sync.errors import Malformed
+from gateway.counts import Counts
+from gateway.plugins import frames
+from gateway.plugins.faults import Faults
+from gateway.plugins.settings import PluginSettings, Start
+from gateway.ports import Clock
+from gateway.waiting import woken
+
+START_S = 30.0  # to import what it needs, at a tenth of a busy processor
+SILENCE_S_MAX = 30.0  # without a beat, which comes every second
+STOP_S = 2.0  # to end by itself
+CALLS_MAX = 200  # under way at once; as many answers leave at once
+WAITING_BYTES_MAX = 1_048_576  # that it has not read
+_STUCK = frozenset({"timeout", "silent"})  # it will not end by itself
+_COUNTED_MAX = 64  # names that a plugin may make up
+
+# What a process needs to find its interpreter and its packages. The gateway's secrets are not among it.
+_INHERITED = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "TZ")
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What every plugin's process is told of the gateway."""
+
+    core: str
+    core_certificate: Path | None
+    data: Path
+
+
+class PluginProcess:
+    """One plugin. `start` and `stop` belong to the gateway; what happens between them concerns nobody."""
+
+    def __init__(self, settings: PluginSettings, host: Host, *, clock: Clock, counts: Counts) -> None:
+        self._settings = settings
+        self._host = host
+        self._clock = clock
+        self._counts = counts
+        self._faults = Faults()
+        self._numbers = itertools.count(1)
+        self._calls: dict[int, asyncio.Future[Sequence[object]]] = {}
+        self._hooks: frozenset[str] = frozenset()  # empty while it is not ready
+        self._writer: asyncio.StreamWriter | None = None
+        self._failing: asyncio.Future[str] | None = None
+        self._own: set[str] = set()
+        self._ready = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin it, in the background."""
+        self._task = asyncio.create_task(self._run(), name=f"plugin {self._settings.name}")
+
+    async def stop(self) -> None:
+        """Have it end, within two seconds. It is not cancelled: a process that is being begun would be left behind."""
+        self._stopping.set()
+        self._fail("stopped")
+        if self._task is not None:
+            await self._task
+
+    async def ready(self) -> None:
+        """Return when it is ready, which it may never be."""
+        await self._ready.wait()
+
+    async def ask(self, hook: str, items: Sequence[Mapping[str, object]]) -> Sequence[str | None]:
+        """Ask a hook about each; None where it has no wish, or none in time, or is not there."""
+        nothing = [None] * len(items)
+        if hook not in self._hooks or self._writer is None:
+            return nothing
+        waiting_bytes = self._writer.transport.get_write_buffer_size()
+        if len(self._calls) >= CALLS_MAX or waiting_bytes > WAITING_BYTES_MAX:
+            self._count("busy", len(items))
+            return nothing
+        number = next(self._numbers)
+        self._calls[number] = answered = asyncio.get_running_loop().create_future()
+        self._writer.write(frames.encoded({"id": number, "hook": hook, "items": items}))
+        deadline_ms = self._settings.deadline_ms * (1 + (len(items) - 1) / 10)
+        try:
+            async with asyncio.timeout(deadline_ms / 1000):
+                answers = await answered
+        except TimeoutError:
+            self._fail("timeout")
+            return nothing
+        finally:
+            self._calls.pop(number, None)
+        self._count(hook, len(items))
+        return [_wish(answer) for answer in answers] if len(answers) == len(items) else nothing
+
+    def _fail(self, reason: str) -> None:
+        """Have it ended; the first reason counts. Whoever waits for it goes on at once, and nobody else will."""
+        self._hooks = frozenset()
+        self._ready.clear()
+        for call in self._calls.values():
+            if not call.done():
+                call.set_result(())
+        if self._failing is not None and not self._failing.done():
+            self._failing.set_result(reason)
+
+    async def _run(self) -> None:
+        """Boundary of a plugin: whatever goes wrong with it, the gateway goes on."""
+        while not self._stopping.is_set():
+            try:
+                reason = await self._live()
+            except Exception as error:  # noqa: BLE001 - see above
+                _log.error("plugin could not be run", plugin=self._settings.name, error=repr(error))
+                reason = "start"
+            if self._stopping.is_set():
+                return
+            rest_ms = self._faults.add(self._clock.now_ms())
+            self._count(f"fault.{reason}")
+            self._counts.show(f"plugin.{self._settings.name}.off", int(self._faults.is_off))
+            tell = _log.error if self._faults.is_off else _log.warning
+            tell("plugin at fault", plugin=self._settings.name, reason=reason, rests_ms=rest_ms)
+            await woken(self._stopping, self._clock, rest_ms)
+
+    async def _live(self) -> str:
+        """One life of the process; return why it ended."""
+        self._failing = asyncio.get_running_loop().create_future()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await self._spawned(theirs)
+        reader, self._writer = await asyncio.open_connection(sock=ours)
+        hearing = asyncio.create_task(self._hear(reader), name="plugin hearing")
+        try:
+            await asyncio.wait((hearing, self._failing), return_when=asyncio.FIRST_COMPLETED)
+            if not self._failing.done():
+                self._fail(hearing.result())
+            return self._failing.result()
+        finally:
+            self._fail("stopped")
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
+            self._writer.close()
+            await _reaped(process, at_once=self._failing.result() in _STUCK)
+
+    async def _spawned(self, theirs: socket.socket) -> asyncio.subprocess.Process:
+        data = self._host.data / self._settings.name
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        certificate = self._host.core_certificate
+        told = Start(
+            self._settings,
+            theirs.fileno(),
+            self._host.core,
+            str(certificate.absolute()) if certificate is not None else None,
+            str(data.absolute()),
+        )
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gateway.plugins.worker", told.spelt()),
+            stdin=asyncio.subprocess.PIPE,  # ends with this process
+            stdout=asyncio.subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),),
+            env=_environment(self._settings),
+            start_new_session=True,  # a terminal's Ctrl-C is for the gateway
+        )
+
+    async def _hear(self, reader: asyncio.StreamReader) -> str:
+        """Take what it says until it ends; return why it is to be ended."""
+        silence_s = START_S
+        while True:
+            try:
+                async with asyncio.timeout(silence_s):
+                    frame = await frames.read(reader, frames.ANSWER_BYTES_MAX)
+            except TimeoutError:
+                return "silent"
+            except (EOFError, ConnectionError):
+                return "died"
+            except Malformed:
+                return "frame"
+            match frame:
+                case {"hooks": list(hooks)}:
+                    self._hooks, silence_s = frozenset(map(str, hooks)), SILENCE_S_MAX
+                    self._ready.set()
+                    self._count("start")
+                    self._counts.show(f"plugin.{self._settings.name}.off", 0)
+                case {"beat": dict(counted)}:
+                    self._take_counts(counted)
+                case {"id": int(number), "answers": list(answers)}:
+                    call = self._calls.get(number)
+                    if call is not None and not call.done():
+                        call.set_result(answers)
+                case {"fault": "memory" | "raised" as reason}:
+                    return str(reason)
+                case _:
+                    return "frame"
+
+    def _take_counts(self, counted: Mapping[str, object]) -> None:
+        for name, count in counted.items():
+            if len(self._own) < _COUNTED_MAX:
+                self._own.add(name)
+            if name in self._own and isinstance(count, int):
+                self._count(name, count)
+
+    def _count(self, name: str, count: int = 1) -> None:
+        self._counts.add(f"plugin.{self._settings.name}.{name}", count)
+
+
+async def _reaped(process: asyncio.subprocess.Process, *, at_once: bool) -> None:
+    """Give it a moment to end, then end it; its input was held open until here."""
+    try:
+        async with asyncio.timeout(0 if at_once else STOP_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+    finally:
+        assert process.stdin is not None, "it was made a pipe"
+        process.stdin.close()
+        with suppress(ConnectionError):
+            await process.stdin.wait_closed()
+
+
+def _wish(answer: object) -> str | None:
+    return answer if isinstance(answer, str) else None
+
+
+def _environment(settings: PluginSettings) -> Mapping[str, str]:
+    """What it may know: nothing that it is not told to look for."""
+    told = (settings.token, *settings.options.values())
+    referred = [each.removeprefix("env:") for each in told if isinstance(each, str) and each.startswith("env:")]
+    return {name: value for name in (*_INHERITED, *referred) if (value := os.environ.get(name)) is not None}  # noqa: TID251 - as in `crdt_sync.references`

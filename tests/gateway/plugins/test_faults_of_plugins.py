@@ -1,0 +1,122 @@
+"""Whatever a plugin does, the message in question goes on, the fault is counted, and the plugin is begun anew."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+
+from gateway.counts import Counts
+from gateway.plugins.faults import FAULTS_MAX
+from gateway.plugins.hooks import Plugins
+from gateway.plugins.process import Host
+from gateway.plugins.settings import PluginSettings
+from tests.gateway.fakes import FakeIngress, SteppingClock
+from tests.gateway.platform import Platform, notice
+from tests.gateway.plugins.packages import answered, installed, said
+from tests.gateway.rig import running
+from tests.replica.loopback import until
+
+DEADLINE_MS = 500  # of a test, whose machine may be busy with others
+FAULTS = {"hang": "timeout", "spin": "timeout", "raise": "raised", "allocate": "memory", "die": "died"}
+
+
+class House:
+    """One plugin, as the message path sees it."""
+
+    def __init__(self, plugins, counts):
+        self.plugins, self.counts = plugins, counts
+
+    async def ready(self, name="faulty"):
+        async with asyncio.timeout(20):
+            await self.plugins.all[name].ready()
+
+    def has(self, name, count):
+        return self.counts[name] == count
+
+    async def rule(self, text):
+        envelope = said(text)
+        await self.plugins.route([envelope])
+        return envelope.rule
+
+
+@asynccontextmanager
+async def house(tmp_path, *settings):
+    counts = Counts()
+    host = Host("127.0.0.1:1", None, tmp_path / "plugins")
+    plugins = Plugins(settings, host, clock=SteppingClock(1_000), counts=counts)
+    plugins.start()
+    try:
+        yield House(plugins, counts)
+    finally:
+        await plugins.stop()
+
+
+@pytest.fixture(autouse=True)
+def package(tmp_path, monkeypatch):
+    installed(tmp_path, monkeypatch, **dict.fromkeys(("faulty", "second"), "tests.gateway.plugins.faulty:Faulty"))
+
+
+def faulty(name="faulty", **changes):
+    return PluginSettings(**({"name": name, "deadline_ms": DEADLINE_MS} | changes))
+
+
+async def test_every_fault_lets_the_message_go_on_and_is_counted_and_five_turn_the_plugin_off(tmp_path):
+    async with house(tmp_path, faulty()) as it:
+        for text, reason in FAULTS.items():
+            fault = f"plugin.faulty.fault.{reason}"
+            before = it.counts[fault]
+            await it.ready()
+            assert "sales" == await it.rule("say sales")
+            assert "" == await it.rule(text)
+            assert "" == await it.rule("say sales"), "nobody waits for a plugin that is at fault"
+            await until(partial(it.has, fault, before + 1))
+        assert (FAULTS_MAX, 1) == (it.counts["plugin.faulty.start"], it.counts["plugin.faulty.off"])
+
+
+async def test_whoever_waits_for_a_plugin_that_another_stopped_goes_on_too(tmp_path):
+    async with house(tmp_path, faulty(deadline_ms=1_000)) as it:
+        await it.ready()
+        hanging = asyncio.create_task(it.rule("hang"))
+        refusing = asyncio.create_task(it.plugins.refusal(answered("raise")))
+        assert ["", None] == await asyncio.gather(hanging, refusing)
+        assert 0 == it.counts["plugin.faulty.fault.timeout"]
+
+
+async def test_hooks_are_asked_in_order_and_their_wishes_are_names(tmp_path):
+    async with house(tmp_path, faulty(), faulty("second", options={"password": "env:SECOND_PASSWORD"})) as it:
+        await it.ready()
+        await it.ready("second")
+        assert "first" == await it.rule("say first")
+        assert "plugin.faulty.too_rude" == await it.plugins.refusal(answered("say too_rude"))
+        assert "plugin.faulty.refused" == await it.plugins.refusal(answered("say Too-Rude!"))
+        assert None is await it.plugins.refusal(answered("nothing"))
+        notice = answered("say no")
+        notice.message = ""
+        assert None is await it.plugins.refusal(notice)
+        assert "" == await it.rule("later")
+        assert 0 == it.counts["plugin.faulty.fault.raised"], "to be unable to is no fault"
+        assert "" == await it.rule("print")
+        await until(lambda: it.counts["plugin.faulty.own.printed"] == 1)
+        assert (2, 2) == (it.counts["plugin.faulty.refused"], it.counts["plugin.second.answer"] - 1)
+
+
+async def test_plugin_is_told_no_secret_but_its_own_and_stands_behind_others(tmp_path, monkeypatch):
+    monkeypatch.setenv("GATEWAY_PASSWORD", "not for plugins")
+    monkeypatch.setenv("OWN_PASSWORD", "for this one")
+    async with house(tmp_path, faulty(options={"password": "env:OWN_PASSWORD"})) as it:
+        await it.ready()
+        assert "for this one" == await it.rule("secret")
+        assert "GATEWAY_PASSWORD" not in await it.rule("environment")
+        assert (await it.rule("limits")).startswith("10 ")
+
+
+async def test_message_reaches_the_service_past_a_spinning_plugin(tmp_path):
+    core, platform = FakeIngress(), Platform()
+    async with core.serving() as port, running(tmp_path, port, plugins=(faulty(),)) as rig:
+        await rig.gateway.plugins.all["faulty"].ready()
+        for number, text in enumerate(("say sales", "spin", "say sales")):
+            await rig.post(platform.post(notice(f"openid-{number}", MsgId=str(number), Content=text)))
+            await rig.forwarded()
+        assert ["sales", "", ""] == [envelope.rule for envelope in core.taken.values()]
+        await until(lambda: rig.gateway.counts["plugin.faulty.fault.timeout"] == 1)
