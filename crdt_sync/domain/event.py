@@ -20,4 +20,6 @@ class EventType(StrEnum):
     MESSAGE = "message"
     ANSWERED = "answered"  # somebody answered the customer, told beside the message
     DELIVERY = "delivery"  # what became of a part of an answer to the customer
+    DUPLICATE_MARKED = "duplicate_marked"  # the ticket's work goes on in another one
+    DUPLICATE_CLEARED = "duplicate_cleared"  # it goes on here again
     REFUSED = "refused"

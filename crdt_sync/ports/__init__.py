@@ -93,8 +93,8 @@ class TicketWrite:
 
     `expected_position` is the stored row's position that the writer folded from, None if it creates the row; any other
     value in the store is a `StoreConflict`. `newest_transition` names a transition of this batch whose position becomes
-    the row's `version`; None keeps the version of a row that is there, and everything else but its card and its times:
-    it follows from transitions.
+    the row's `version`; None keeps the version of a row that is there. Unless it is `restated`, everything else but its
+    card and its times is kept then, too: it follows from transitions, and from what the ticket is a duplicate of.
     """
 
     id: TicketId
@@ -112,6 +112,9 @@ class TicketWrite:
     opened_at_ms: int
     updated_at_ms: int
     traceparent: str | None = None
+    duplicate_of: TicketId | None = None
+    answers_in: TicketId | None = None
+    restated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +223,11 @@ class StoredMessage:
 
 @dataclass(slots=True)  # not frozen: that doubles the cost of making one, and one is made with every batch of changes
 class TicketRow:
-    """The projection of one ticket, as stored."""
+    """The projection of one ticket, as stored.
+
+    `duplicate_of` is the ticket in which its work goes on. `answers_in` is a duplicate of it in whose conversation the
+    customer wrote last, so that answers go there.
+    """
 
     id: TicketId
     lifecycle: Digest
@@ -236,6 +243,8 @@ class TicketRow:
     position: Position
     opened_at_ms: int
     updated_at_ms: int
+    duplicate_of: TicketId | None = None
+    answers_in: TicketId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse
 
 from crdt_sync.domain.ids import ID_PATTERN, TicketId
 from crdt_sync.domain.instants import instant
-from crdt_sync.server.requests import Caller, ConversationsPort, TicketPath
-from crdt_sync.server.tickets_api import Body
+from crdt_sync.server.requests import Caller, ConversationsPort, RequestId, TicketPath, Traceparent
+from crdt_sync.server.tickets_api import Body, ticket_response
 from crdt_sync.service.conversations import PAGE_TICKETS_MAX, Writing
 
 _Ticket = Annotated[str, Query(pattern=f"^{ID_PATTERN.pattern}$")]
@@ -22,6 +22,12 @@ class LinkBody(Body):
     """Another ticket of the same customer."""
 
     ticket: Annotated[str, Field(pattern=f"^{ID_PATTERN.pattern}$")]
+
+
+class DuplicateBody(Body):
+    """The ticket in which the work goes on."""
+
+    of: Annotated[str, Field(pattern=f"^{ID_PATTERN.pattern}$")]
 
 
 @router.get("/replies")
@@ -70,6 +76,36 @@ async def unlink_customer(ticket: TicketPath, caller: Caller, conversations: Con
     """Say that this side of the chat, with all of its tickets, is a customer of its own."""
     await conversations.unlink(caller, ticket)
     return Response(status_code=204)
+
+
+@router.post("/tickets/{ticket}/duplicate")
+async def mark_duplicate(
+    *,
+    ticket: TicketPath,
+    body: DuplicateBody,
+    caller: Caller,
+    conversations: ConversationsPort,
+    request_id: RequestId,
+    traceparent: Traceparent,
+) -> Response:
+    """Say that the ticket is a duplicate of another one: its work and its conversation go on there."""
+    of = TicketId(body.of)
+    view = await conversations.mark_duplicate(caller, ticket, of, request_id=request_id, trace=traceparent)
+    return ticket_response(view)
+
+
+@router.delete("/tickets/{ticket}/duplicate")
+async def clear_duplicate(
+    *,
+    ticket: TicketPath,
+    caller: Caller,
+    conversations: ConversationsPort,
+    request_id: RequestId,
+    traceparent: Traceparent,
+) -> Response:
+    """Say that the ticket is no duplicate: its work and its conversation go on in itself again."""
+    view = await conversations.clear_duplicate(caller, ticket, request_id=request_id, trace=traceparent)
+    return ticket_response(view)
 
 
 def _told(writing: Writing) -> dict[str, object]:

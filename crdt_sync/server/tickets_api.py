@@ -118,7 +118,8 @@ class AlarmBody(Body):
 router = APIRouter(prefix="/api", tags=["tickets"])
 
 
-def _ticket(ticket: TicketView, *, status: int = 200) -> Response:
+def ticket_response(ticket: TicketView, *, status: int = 200) -> Response:
+    """Return a ticket as an answer, with its ETag."""
     headers = {"ETag": f'"{ticket.version}.{ticket.position}"', "Cache-Control": "private, no-cache"}
     return JSONResponse(ticket.to_json(), status, headers=headers)
 
@@ -141,7 +142,7 @@ async def open_ticket(
         request_id=request_id,
         trace=traceparent,
     )
-    return _ticket(opened.ticket, status=201 if opened.created else 200)
+    return ticket_response(opened.ticket, status=201 if opened.created else 200)
 
 
 @router.get("/tickets")
@@ -212,7 +213,7 @@ async def raise_alarm(ticket: TicketPath, body: AlarmBody, caller: Caller, ticke
 @router.get("/tickets/{ticket}", responses={304: {"description": "nothing changed since If-None-Match"}})
 async def get_ticket(ticket: TicketPath, caller: Caller, tickets: TicketsPort, request: Request) -> Response:
     """Return a ticket; its ETag is `"version.position"`."""
-    answer = _ticket(await tickets.get(caller, ticket))
+    answer = ticket_response(await tickets.get(caller, ticket))
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if "*" in known or answer.headers["etag"] in known:
         kept = {name: answer.headers[name] for name in ("ETag", "Cache-Control")}
@@ -286,7 +287,7 @@ async def update_card(
 ) -> Response:
     """Set fields of the card, the last writer winning; null removes a field."""
     view = await tickets.update_card(caller, ticket, fields=body, request_id=request_id, trace=traceparent)
-    return _ticket(view)
+    return ticket_response(view)
 
 
 @router.post("/tickets/{ticket}/take")
@@ -300,7 +301,7 @@ async def take_lane(
     traceparent: Traceparent,
 ) -> Response:
     """Take a lane of the caller's department, from whoever has it."""
-    return _ticket(await tickets.take(caller, ticket, body.lane, request_id=request_id, trace=traceparent))
+    return ticket_response(await tickets.take(caller, ticket, body.lane, request_id=request_id, trace=traceparent))
 
 
 @router.get("/tickets/{ticket}/forms/{lane}")

@@ -62,7 +62,7 @@ class Open(Command[Opened]):
         if opening is None:
             if access.see(principal, live.lifecycle, live.id) is not None:
                 raise Conflict("The subject has a ticket that this caller may not see.", code="subject_taken")
-            return _shown(live, draft, created=False)
+            return shown(live, draft, created=False)
         denial = access.open_ticket(principal, live.lifecycle, opening)
         if denial is not None:
             raise denial.error()
@@ -74,13 +74,13 @@ class Open(Command[Opened]):
         if card:
             draft.update(live.card_room, card, principal, trace=self.call.trace)
         desk.keep(live)
-        return _shown(live, draft, created=True)
+        return shown(live, draft, created=True)
 
     def answer(self, record: Mapping[str, Any], position: Position) -> Opened:
         """Show the ticket; one that was there already, as it stands."""
         if not record["created"] and self.live.row is not None:
             return Opened(TicketView.of_row(self.live.row), created=False)
-        return Opened(_view(self.live, record, position), bool(record["created"]))
+        return Opened(view_of(self.live, record, position), bool(record["created"]))
 
     def request(self) -> Mapping[str, object]:
         """What is asked."""
@@ -122,11 +122,11 @@ class MakeTransition(OnTicket[Transitioned]):
             draft.update(live.form_room(made.lane), form, principal, trace=self.call.trace)
         if not code:
             draft.admit(live, made, self.call.trace)
-        return {**_shown(live, draft), "transition": made.id}
+        return {**shown(live, draft), "transition": made.id}
 
     def answer(self, record: Mapping[str, Any], position: Position) -> Transitioned:
         """Show the ticket after the transition."""
-        return Transitioned(_view(self.live, record, position), TransitionId(record["transition"]))
+        return Transitioned(view_of(self.live, record, position), TransitionId(record["transition"]))
 
     def request(self) -> Mapping[str, object]:
         """What is asked."""
@@ -239,11 +239,11 @@ class UpdateCard(OnTicket[TicketView]):
         live = self.live
         draft.update(live.card_room, live.card.set_fields(self.fields), self.call.principal, trace=self.call.trace)
         draft.touch(live, self.call.trace)
-        return _shown(live, draft)
+        return shown(live, draft)
 
     def answer(self, record: Mapping[str, Any], position: Position) -> TicketView:
         """Show the ticket."""
-        return _view(self.live, record, position)
+        return view_of(self.live, record, position)
 
     def request(self) -> Mapping[str, object]:
         """What is asked."""
@@ -271,11 +271,11 @@ class Take(OnTicket[TicketView]):
         data = live.card.take(LaneId(self.lane), Hold(draft.now_ms, principal.actor, TAKEN))
         draft.update(live.card_room, data, principal, trace=self.call.trace)
         draft.touch(live, self.call.trace)
-        return _shown(live, draft)
+        return shown(live, draft)
 
     def answer(self, record: Mapping[str, Any], position: Position) -> TicketView:
         """Show the ticket."""
-        return _view(self.live, record, position)
+        return view_of(self.live, record, position)
 
     def request(self) -> Mapping[str, object]:
         """What is asked."""
@@ -325,12 +325,13 @@ class UpdateForm(OnTicket[FormView]):
         return {"ticket": self.ticket, "lane": self.lane, "fields": dict(self.fields), "note": self.note}
 
 
-def _shown(live: LiveTicket, draft: Draft, **more: object) -> dict[str, Any]:
+def shown(live: LiveTicket, draft: Draft, **more: object) -> dict[str, Any]:
     """What a ticket shows at this point of the batch, and which transition will give it its version."""
     touched = draft.tickets.get(live.id)
     newest = touched.admitted[-1].id if touched is not None and touched.admitted else live.order[-1]
     return {"id": live.id, "newest": newest, "ticket": shown_fields(live, draft.now_ms), **more}
 
 
-def _view(live: LiveTicket, record: Mapping[str, Any], position: Position) -> TicketView:
+def view_of(live: LiveTicket, record: Mapping[str, Any], position: Position) -> TicketView:
+    """The ticket of what `shown` returned, once it is committed."""
     return TicketView.of_fields(record["ticket"], live.version_of(record["newest"]), position)

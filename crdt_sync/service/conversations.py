@@ -13,9 +13,11 @@ from crdt_sync.domain.ids import TicketId
 from crdt_sync.domain.lifecycle.phrases import Language
 from crdt_sync.domain.service_desk import NO_DESK, ServiceDesk, filled
 from crdt_sync.ports import Ids, Store, TicketRow
+from crdt_sync.service.command import Call
+from crdt_sync.service.duplicates import ClearDuplicate, MarkDuplicate
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.outbox import Outbox
-from crdt_sync.service.tickets import Tickets
+from crdt_sync.service.tickets import Tickets, people_only
 from crdt_sync.service.views import TicketView
 
 PAGE_TICKETS_MAX = 100  # of one customer; who has more is asked for page by page
@@ -77,7 +79,8 @@ class Conversations:
 
         """
         row = await self._conversing(principal, ticket)
-        to = Conversation.read(await self._store.readable(row.subject))
+        answered = await self._store.ticket(row.answers_in) if row.answers_in is not None else row
+        to = Conversation.read(await self._store.readable((answered or row).subject))
         if to is None:
             return None
         heard, window = await self._outbox.heard(row.id), await self._store.window(to.account)
@@ -157,6 +160,41 @@ class Conversations:
         """
         row = await self._conversing(principal, ticket, writing=True)
         await self._store.unlink(row.id, self._ids.uuid7())
+
+    async def mark_duplicate(
+        self,
+        principal: Principal,
+        ticket: TicketId,
+        of: TicketId,
+        *,
+        request_id: str | None = None,
+        trace: str | None = None,
+    ) -> TicketView:
+        """Say that a ticket is a duplicate of another one, in which its work and its conversation go on.
+
+        Raises:
+            NotThereYet: one of them is not for this caller.
+            Forbidden: the department does not take part in both conversations, or the caller may only read.
+            Conflict: it is a duplicate of another one (`duplicate`); the other's work goes on in this one (`circular`);
+                a department would not take part in the other one (`other_departments`); a customer could not be
+                answered there (`no_chat`).
+
+        """
+        people_only(principal)
+        return await self._tickets.run(MarkDuplicate(Call(principal, request_id, trace), ticket, of))
+
+    async def clear_duplicate(
+        self, principal: Principal, ticket: TicketId, *, request_id: str | None = None, trace: str | None = None
+    ) -> TicketView:
+        """Say that a ticket is no duplicate.
+
+        Raises:
+            NotThereYet: no such ticket for this caller.
+            Forbidden: the department does not take part in the conversation, or the caller may only read.
+
+        """
+        people_only(principal)
+        return await self._tickets.run(ClearDuplicate(Call(principal, request_id, trace), ticket))
 
     async def _conversing(self, principal: Principal, ticket: TicketId, *, writing: bool = False) -> TicketRow:
         """Return a ticket whose conversation the caller takes part in."""

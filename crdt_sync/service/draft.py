@@ -37,7 +37,7 @@ from crdt_sync.ports.owed import OwedChange, StoredOwed
 from crdt_sync.protocol.room import Member, Relay, Room
 from crdt_sync.service import notices
 from crdt_sync.service.live_ticket import LiveTicket
-from crdt_sync.service.projection import Projection, assigned, owed_in, project
+from crdt_sync.service.projection import Projection, assigned, owed_of, project, row_of, write_of
 
 SERVICE = Principal(ActorId(SERVICE_AUTHOR), Department("service"))
 
@@ -47,7 +47,9 @@ class Touched:
     """A ticket that the batch changes."""
 
     live: LiveTicket
-    before: TicketState | None = None  # before the first transition that the batch admits; None if it opens the ticket
+    before: TicketState | None = None  # before the batch first changed its state; None if it opens the ticket
+    owed: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # then
+    changed: bool = False
     admitted: list[Transition] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
@@ -144,14 +146,30 @@ class Draft:
 
     def admit(self, live: LiveTicket, transition: Transition, trace: str | None = None) -> None:
         """Take a transition into the fold, the journal and, when the batch is finished, the log."""
-        touched = self.touch(live, trace)
-        if not touched.admitted and live.row is not None:
-            touched.before = live.fold.state()
+        touched = self._change(live, trace)
         live.fold.add(transition)
         live.concern(transition.id)
         touched.admitted.append(transition)
         touched.cleared.add(transition.id)
         touched.refused.pop(transition.id, None)
+
+    def mark_duplicate(self, live: LiveTicket, of: TicketId, by: ActorId, trace: str | None = None) -> None:
+        """Say that the work of a ticket goes on in another one."""
+        self._change(live, trace)
+        live.duplicate_of = of
+        self._event(EventType.DUPLICATE_MARKED, live, {"of": of, "by": by}, live.lifecycle.departments, trace)
+
+    def clear_duplicate(self, live: LiveTicket, by: ActorId, trace: str | None = None) -> None:
+        """Say that the work of a duplicate goes on in itself again."""
+        self._change(live, trace)
+        data = {"of": live.duplicate_of, "by": by}
+        live.duplicate_of = None
+        self._event(EventType.DUPLICATE_CLEARED, live, data, live.lifecycle.departments, trace)
+
+    def answer_in(self, live: LiveTicket, of: TicketId | None, to: Conversation | None) -> None:
+        """Have answers sent to the conversation of a duplicate from now on; None: to the ticket's own."""
+        self._change(live)
+        live.answers_in, live.customer = of, to
 
     def keep_refusals(self, refusals: Sequence[Refusal]) -> None:
         """Write refusals down."""
@@ -276,22 +294,7 @@ class Draft:
             for transition in touched.admitted:
                 live.journaled(transition, committed.transitions[transition.id])
             write = self._writes[live.id]
-            live.row = TicketRow(
-                id=live.id,
-                lifecycle=write.lifecycle,
-                subject=write.subject,
-                stage=write.stage,
-                kind=write.kind,
-                lanes=write.lanes,
-                flags=write.flags,
-                obligations=write.obligations,
-                card=write.card,
-                participants=write.participants,
-                version=live.positions[-1],
-                position=committed.last,
-                opened_at_ms=write.opened_at_ms,
-                updated_at_ms=write.updated_at_ms,
-            )
+            live.row = row_of(write, live.positions[-1], committed.last)
 
     def _refused_entries(self) -> list[Refusal]:
         hour_ms = self.now_ms // HOUR_MS * HOUR_MS
@@ -321,8 +324,16 @@ class Draft:
             self.update(live.talk_room, live.talk.set_media(touched.media), SERVICE, trace=touched.traceparent)
         self._note_changes(touched)
 
+    def _change(self, live: LiveTicket, trace: str | None = None) -> Touched:
+        """Touch a ticket whose state the batch changes, and remember what it was before."""
+        touched = self.touch(live, trace)
+        if not touched.changed and live.row is not None:
+            touched.before, touched.owed = live.fold.state(), owed_of(live)
+        touched.changed = True
+        return touched
+
     def _note_changes(self, touched: Touched) -> None:
-        if not touched.admitted:
+        if not touched.changed:
             return
         live, audience, trace = touched.live, touched.live.lifecycle.departments, touched.traceparent
         for transition in touched.admitted:
@@ -337,7 +348,7 @@ class Draft:
         if moved:
             data = {"stage": stage, "kind": after.kind or "", "was": was}
             self._event(EventType.STAGE_CHANGED, live, data, audience, trace)
-        owed, owes = owed_in(before), owed_in(after)
+        owed, owes = touched.owed, owed_of(live)
         raised = {key: entry for key, entry in owes.items() if key not in owed}
         for key, entry in raised.items():
             self._owed.append(OwedChange(live.id, key, "raised", self.now_ms))
@@ -348,8 +359,9 @@ class Draft:
         closed = before is not None and live.closed_in(after) and not live.closed_in(before)
         if closed and live.customer is not None and live.customer.hears_events:
             self.notify([notices.of_end(live.customer, live.id, touched.admitted[-1], self.now_ms)])
-        stages = (was, stage) if moved else None
-        self.notify(notices.of_moves(self._groups, live, stages, list(raised.values()), touched.admitted, self.now_ms))
+        if steps := touched.admitted:
+            stages = (was, stage) if moved else None
+            self.notify(notices.of_moves(self._groups, live, stages, list(raised.values()), steps, self.now_ms))
 
     def _send(self, live: LiveTicket, message: Message, trace: str | None) -> None:
         """Have an answer sent, by a row in the commit that admits it; unless the ticket is no chat's."""
@@ -373,28 +385,13 @@ class Draft:
     def _ticket_write(self, touched: Touched) -> TicketWrite:
         live = touched.live
         shown: Projection | TicketRow
-        if touched.admitted or live.row is None:
+        if touched.changed or live.row is None:
             shown = project(live)
             card = shown.card
         else:  # its state is as the row says
             shown, card = live.row, live.card.card()
-        before = assigned(live.lifecycle, live.row.lanes, live.row.card) if live.row is not None else {}
-        if (lanes := assigned(live.lifecycle, shown.lanes, card)) != before:
+        before = assigned(live.lifecycle, live.row, live.row.card) if live.row is not None else {}
+        if (lanes := assigned(live.lifecycle, shown, card)) != before:
             self._assignments[live.id] = Assignment(live.id, lanes)
-        return TicketWrite(
-            id=live.id,
-            expected_position=live.row.position if live.row else None,
-            newest_transition=touched.admitted[-1].id if touched.admitted else None,
-            lifecycle=live.lifecycle.digest,
-            subject=live.subject,
-            stage=shown.stage,
-            kind=shown.kind,
-            lanes=shown.lanes,
-            flags=shown.flags,
-            obligations=shown.obligations,
-            card=card,
-            participants=live.lifecycle.departments,
-            opened_at_ms=live.opened_at_ms,
-            updated_at_ms=self.now_ms,
-            traceparent=touched.traceparent,
-        )
+        newest = touched.admitted[-1].id if touched.admitted else None
+        return write_of(live, shown, card, newest, self.now_ms, touched.traceparent, restated=touched.changed)

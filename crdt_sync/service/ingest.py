@@ -84,6 +84,9 @@ class Ingest:
     _subject: str = field(init=False, default="")
     _opening: transition.Transition | None = field(init=False, default=None)
     _known: tuple[TicketId, str] | None = field(init=False, default=None)
+    _way: Sequence[LiveTicket] = field(
+        init=False, default=()
+    )  # from the conversation's ticket to where its work goes on
     _told: tuple[StoredDelivery, Fate] | None = field(init=False, default=None)
     _result: Ingested | None = field(init=False, default=None)
     _posted: Message = field(init=False)
@@ -100,7 +103,7 @@ class Ingest:
         if self.arrival.account not in self.principal.accounts:
             raise Forbidden(f"The token does not name the account {self.arrival.account[:60]!r}.", code="account")
         self._opening, self._note, self._given, self._saying, self.builds_on = None, None, None, None, ()
-        self._known = None
+        self._known, self._way = None, ()
         known = await self._admitted(desk, draft)
         group = desk.groups.bound(self.arrival.account, self.arrival.conversation)
         if group is not None and known is None:  # what came before the conversation was bound stays what it was
@@ -173,10 +176,21 @@ class Ingest:
             draft.give(live, self._given.lane, self._given.hold, arrival.trace)
             if self._given.turn is not None:
                 draft.turns[self._given.turn.rule] = self._given.turn
+        self._routed(draft, live)
         draft.post(live, posted, arrival.trace)
         if self._saying is not None and len(live.messages) < MESSAGES_PER_TICKET_MAX:
             draft.post(live, self._saying, arrival.trace)
         self._result = Ingested(arrival.key, "accepted", live.id, posted.id)
+
+    def _routed(self, draft: Draft, live: LiveTicket) -> None:
+        """Answer a customer where they wrote last, and have the commit fail if a duplicate is none any more."""
+        if not self._way:
+            return
+        for each in self._way:
+            draft.touch(each, self.arrival.trace)
+        answers_in = self._way[0].id if self._way[0] is not live else None
+        if self.arrival.kind == "customer" and live.answers_in != answers_in:
+            draft.answer_in(live, answers_in, self._customer)
 
     def succeed(self, committed: Committed) -> None:
         """Answer."""
@@ -235,9 +249,14 @@ class Ingest:
                 break
             newest, subject = bound, None
         if newest is not None:
-            live = await desk.get(newest)
+            self._way = await desk.goes_on(await desk.get(newest))
+            live = self._way[-1]
+            if self.arrival.kind == "system" and live.customer != self._customer:
+                self._way = self._way[:1]  # it tells of a conversation in which nobody is answered from there
+                return self._way[0]
             if not (live.is_closed and self._brings_back) or self._reopening(draft, live) is not None:
                 return live
+        self._way = ()
         if not self._brings_back:
             raise NotFound("There is no such conversation.", code="no_conversation")
         if subject is None:

@@ -41,6 +41,7 @@ _D = TypeVar("_D")
 
 CHAT = "chat:"  # begins the subjects of conversations, and no other
 TICKET_IDLE_S = 60.0  # a person who works on a ticket looks at it again within this time or waits some milliseconds
+DUPLICATES_FOLLOWED_MAX = 32  # one after the other; a message that went so far stays there, and its page leads on
 LIVE_TICKETS_MAX = 2_000  # some 20 kB each with a hundred transitions
 
 
@@ -60,6 +61,8 @@ class LiveTicket:
     order: list[TransitionId] = field(default_factory=list)  # as journaled; order[i] is at positions[i]
     messages: set[MessageId] | None = None  # their ids; None until the conversation was needed
     customer: Conversation | None = None  # to whom answers are sent; None: it is no chat
+    duplicate_of: TicketId | None = None  # where its work goes on
+    answers_in: TicketId | None = None  # the duplicate whose conversation `customer` is; None: it is the ticket's own
     waiting: dict[Department, WaitingList] = field(default_factory=dict)
     _log_name: str = field(init=False)  # made once: with every batch somebody asks
     _card_name: str = field(init=False)
@@ -195,8 +198,8 @@ class Desk:
         live = await self.fresh(ticket, self.lifecycles.by_digest(row.lifecycle))
         live.row = row
         live.opened(row.subject, row.opened_at_ms)
-        if live.subject.startswith(CHAT):
-            live.customer = Conversation.read(await self.store.readable(live.subject))
+        live.duplicate_of, live.answers_in = row.duplicate_of, row.answers_in
+        live.customer = await self.conversation(live.answers_in, live.subject)
         for journal_row in await self.store.journal(ticket):
             transition = decode(journal_row.record.encode())
             assert isinstance(transition, Transition), "the journal holds admitted transitions only"
@@ -269,6 +272,19 @@ class Desk:
     async def with_submit(self, live: LiveTicket, department: Department) -> Room:
         """Load what a department submitted."""
         return await self._with(live, live.name(DocumentKind.SUBMIT, department))
+
+    async def conversation(self, of: TicketId | None, subject: str) -> Conversation | None:
+        """Return the conversation that another ticket is, or else a subject stands for; None if it is no chat."""
+        other = await self.store.ticket(of) if of is not None else None
+        named = other.subject if other is not None else subject
+        return Conversation.read(await self.store.readable(named)) if named.startswith(CHAT) else None
+
+    async def goes_on(self, live: LiveTicket) -> "list[LiveTicket]":
+        """Return the ticket, those that it leads to as a duplicate, and where its work goes on as the last one."""
+        found = [live]
+        while (of := found[-1].duplicate_of) is not None and len(found) < DUPLICATES_FOLLOWED_MAX:
+            found.append(await self.get(of))
+        return found
 
     async def _basics(self, live: LiveTicket) -> None:
         for kind in (DocumentKind.LOG, DocumentKind.CARD):

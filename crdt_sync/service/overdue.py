@@ -18,7 +18,7 @@ from crdt_sync.protocol.room import Room
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.draft import Draft
 from crdt_sync.service.live_ticket import Desk, LiveTicket
-from crdt_sync.service.projection import owed_in
+from crdt_sync.service.projection import owed_of
 
 LOOK_S = 15.0  # what is red is so by the hour; an empty look is one read of an index
 PAGE_ROWS = 10  # at a time, so that commits of people come in between: a ticket may have to be loaded for each
@@ -102,7 +102,7 @@ class TurnRed:
         """Tell it, if it is owed after all that this batch has decided; else nothing is to be looked for any more."""
         del desk
         if self._live is not None:
-            if self.owed.obligation in owed_in(self._live.fold.state()):
+            if self.owed.obligation in owed_of(self._live):
                 draft.turn_red(self._live, self.owed)
             else:
                 draft.discharge(self._live, self.owed.obligation)

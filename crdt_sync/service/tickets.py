@@ -97,10 +97,10 @@ class Tickets:
             Malformed: a field that a card cannot hold.
 
         """
-        _people(principal)
+        people_only(principal)
         fields: dict[str, Scalar] = {**(card or {}), **({"title": title} if title else {})}
         call = Call(principal, request_id, trace)
-        return await self._run(Open(call, fields, lifecycle, subject, self._ids.uuid7(), self._clock.now_ms()))
+        return await self.run(Open(call, fields, lifecycle, subject, self._ids.uuid7(), self._clock.now_ms()))
 
     async def get(self, principal: Principal, ticket: str) -> TicketView:
         """Show one ticket.
@@ -115,7 +115,7 @@ class Tickets:
         self, principal: Principal, where: TicketFilter, *, after: TicketId | None = None, limit: int = 100
     ) -> Page:
         """List tickets in which the caller takes part, whatever `where` says of department and tickets."""
-        _people(principal)
+        people_only(principal)
         mine = TicketFilter(
             department=principal.department,
             tickets=principal.tickets,
@@ -154,10 +154,10 @@ class Tickets:
             Malformed: no such transition, or a payload that it does not take.
 
         """
-        _people(principal)
+        people_only(principal)
         call = Call(principal, request_id, trace)
         now_ms, salt = self._clock.now_ms(), self._ids.salt()
-        return await self._run(MakeTransition(call, ticket, lane, name, seen, payload, now_ms, salt))
+        return await self.run(MakeTransition(call, ticket, lane, name, seen, payload, now_ms, salt))
 
     async def post_message(
         self,
@@ -178,9 +178,9 @@ class Tickets:
             Malformed: the text is empty or too long, or a content is not what its part says (`media_kind`).
 
         """
-        _people(principal)
+        people_only(principal)
         call = Call(principal, request_id, trace)
-        return await self._run(PostMessage(call, ticket, text, contents, self._clock.now_ms(), self._ids.salt()))
+        return await self.run(PostMessage(call, ticket, text, contents, self._clock.now_ms(), self._ids.salt()))
 
     async def messages(self, principal: Principal, ticket: str) -> Sequence[Mapping[str, object]]:
         """Show the conversation in the order of the platform's time, then of ids.
@@ -216,8 +216,8 @@ class Tickets:
             Malformed: a field that a card cannot hold.
 
         """
-        _people(principal)
-        return await self._run(UpdateCard(Call(principal, request_id, trace), ticket, fields))
+        people_only(principal)
+        return await self.run(UpdateCard(Call(principal, request_id, trace), ticket, fields))
 
     async def take(
         self, principal: Principal, ticket: str, lane: str, *, request_id: str | None = None, trace: str | None = None
@@ -229,8 +229,8 @@ class Tickets:
             Forbidden: another department's lane.
 
         """
-        _people(principal)
-        return await self._run(Take(Call(principal, request_id, trace), ticket, lane))
+        people_only(principal)
+        return await self.run(Take(Call(principal, request_id, trace), ticket, lane))
 
     async def form(self, principal: Principal, ticket: str, lane: str) -> FormView:
         """Show a lane's form.
@@ -270,8 +270,8 @@ class Tickets:
             Malformed: a field that a form cannot hold.
 
         """
-        _people(principal)
-        return await self._run(UpdateForm(Call(principal, request_id, trace), ticket, lane, fields, note))
+        people_only(principal)
+        return await self.run(UpdateForm(Call(principal, request_id, trace), ticket, lane, fields, note))
 
     async def explain(self, principal: Principal, ticket: str, language: Language) -> Explained:
         """Say in words why the ticket stands where it stands.
@@ -280,7 +280,7 @@ class Tickets:
             NotThereYet: no such ticket for this caller.
 
         """
-        _people(principal)
+        people_only(principal)
 
         def read(live: LiveTicket) -> Explained:
             assert live.row is not None, "what is looked at is committed"
@@ -288,7 +288,7 @@ class Tickets:
             lines = explain(live.lifecycle, live.fold, language=language)
             return Explained(view, (*lines, *holds.told(live.lifecycle, view.card, language)))
 
-        return await self._run(Look(principal, ticket, read))
+        return await self.run(Look(principal, ticket, read))
 
     async def history(self, principal: Principal, ticket: str) -> Sequence[Mapping[str, object]]:
         """Show every admitted transition, oldest first, with what became of it.
@@ -297,7 +297,7 @@ class Tickets:
             NotThereYet: no such ticket for this caller.
 
         """
-        _people(principal)
+        people_only(principal)
 
         def read(live: LiveTicket) -> Sequence[Mapping[str, object]]:
             statuses = live.fold.state().status
@@ -310,7 +310,7 @@ class Tickets:
                 for id_, position in zip(live.order, live.positions, strict=True)
             ]
 
-        return await self._run(Look(principal, ticket, read))
+        return await self.run(Look(principal, ticket, read))
 
     async def compare(
         self, principal: Principal, claims: Sequence[tuple[TicketId, Fingerprint]]
@@ -324,7 +324,7 @@ class Tickets:
             Malformed: something is no fingerprint.
 
         """
-        _people(principal)
+        people_only(principal)
         check_claims(claims)
         return [await self._compare(principal, ticket, claimed) for ticket, claimed in claims]
 
@@ -341,10 +341,10 @@ class Tickets:
             Malformed, TooLarge: the fingerprint is none, or the evidence too long.
 
         """
-        _people(principal)
+        people_only(principal)
         claimed.check()
         evidence.check()
-        found = await self._run(Look(principal, ticket, lambda live: contradicted(live, claimed)))
+        found = await self.run(Look(principal, ticket, lambda live: contradicted(live, claimed)))
         if isinstance(found, Agreement):
             raise not_diverged(found)
         seen = (TicketId(ticket), principal.department, principal.actor, claimed.heads)
@@ -368,7 +368,8 @@ class Tickets:
             self._committer.enqueue(job)
         return [await job.outcome for job in jobs]
 
-    async def _run(self, command: "Command[R] | Look[R]") -> R:
+    async def run(self, command: "Command[R] | Look[R]") -> R:
+        """Have a command committed, and return its answer."""
         self._committer.enqueue(command)
         return await command.outcome
 
@@ -376,20 +377,20 @@ class Tickets:
         if not ID_PATTERN.fullmatch(ticket):
             return Agreement.NO_TICKET
         try:
-            return await self._run(Look(principal, ticket, lambda live: compared(live, claimed)))
+            return await self.run(Look(principal, ticket, lambda live: compared(live, claimed)))
         except NotThereYet:
             return Agreement.NO_TICKET
 
     async def row(self, principal: Principal, ticket: str) -> TicketRow:
         """Return the projection of one ticket; raises as `get`."""
-        _people(principal)
+        people_only(principal)
         row = await self._store.ticket(TicketId(ticket))
         if row is None or access.see(principal, self._lifecycles.by_digest(row.lifecycle), row.id) is not None:
             raise no_ticket(ticket)
         return row
 
 
-def _people(principal: Principal) -> None:
+def people_only(principal: Principal) -> None:
     """Keep gateways to what gateways do."""
     if principal.is_gateway:
         raise Forbidden("A gateway ingests; it reads and changes no tickets.", code="gateway")

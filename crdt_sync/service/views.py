@@ -32,6 +32,7 @@ class TicketView:
     opened_at_ms: int
     updated_at_ms: int
     position: Position
+    duplicate_of: TicketId | None = None
 
     @classmethod
     def of_row(cls, row: TicketRow) -> "TicketView":
@@ -50,6 +51,7 @@ class TicketView:
             opened_at_ms=row.opened_at_ms,
             updated_at_ms=row.updated_at_ms,
             position=row.position,
+            duplicate_of=row.duplicate_of,
         )
 
     @classmethod
@@ -73,6 +75,7 @@ class TicketView:
             "opened_at": instant(self.opened_at_ms),
             "updated_at": instant(self.updated_at_ms),
             "position": self.position,
+            "duplicate_of": self.duplicate_of,
         }
 
 
@@ -91,6 +94,7 @@ def shown_fields(live: LiveTicket, now_ms: int) -> dict[str, object]:
         "subject": live.subject,
         "opened_at_ms": live.opened_at_ms,
         "updated_at_ms": now_ms,
+        "duplicate_of": live.duplicate_of,
     }
 
 

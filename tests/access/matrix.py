@@ -91,6 +91,7 @@ class Export:
 #                    owner      other      reader     talker     stranger   narrow       gateway  nobody
 SEES         = cells("ok        ok         ok         ok         no_ticket  no_ticket    gateway  token_missing")
 TALKS        = cells("ok        department department ok         no_ticket  no_ticket    gateway  token_missing")
+MARKS        = cells("circular  department department circular   no_ticket  no_ticket    gateway  token_missing")
 READS_FORM   = cells("ok        department ok         department no_ticket  no_ticket    gateway  token_missing")
 WRITES_FORM  = cells("ok        department read_only  department no_ticket  no_ticket    gateway  token_missing")
 MOVES        = cells("ok        lane_owner lane_owner lane_owner no_ticket  no_ticket    gateway  token_missing")
@@ -148,6 +149,8 @@ ROUTES = (
     Route("GET /api/tickets/{ticket}/customer", TALKS),
     Route("POST /api/tickets/{ticket}/customer", TALKS, json={"ticket": "{ticket}"}),
     Route("DELETE /api/tickets/{ticket}/customer", TALKS),
+    Route("POST /api/tickets/{ticket}/duplicate", MARKS, json={"of": "{ticket}"}),
+    Route("DELETE /api/tickets/{ticket}/duplicate", TALKS),
     Route("GET /api/service", HEARS),  # of people, the caller's own department
     Route("GET /api/replies", SIGNED_IN),  # of the caller's own department
     Route("GET /api/lifecycles", SIGNED_IN),
@@ -254,6 +257,8 @@ EVENTS = (
     Event("obligation_raised", PARTICIPANTS),
     Event("obligation_overdue", PARTICIPANTS),
     Event("obligation_discharged", PARTICIPANTS),
+    Event("duplicate_marked", PARTICIPANTS),
+    Event("duplicate_cleared", PARTICIPANTS),
     Event("conversation_bound", frozenset({"sales", "support"})),
     Event("message", frozenset({"sales", "support"})),
     Event("answered", frozenset({"sales", "support"})),

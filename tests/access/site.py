@@ -276,6 +276,8 @@ async def _delivered(site):
     await stub.Report(report, metadata=site.metadata(GATEWAY))
     claim.cancel()
     await _post(site, OWNER, f"/api/tickets/{site.customer_ticket}/messages", {"text": "wordreply"})
+    await _post(site, OWNER, f"/api/tickets/{ticket}/duplicate", {"of": site.customer_ticket})
+    await _post(site, OWNER, f"/api/tickets/{ticket}/duplicate", None, method="DELETE")
 
 
 async def _present(site, stack, part, word):

@@ -479,6 +479,22 @@ class StoreContract:
         assert name("b") in [found.id for found in await listed.tickets(TicketFilter(TECH, stage="build"))]
         assert name("b") not in [found.id for found in await listed.tickets(TicketFilter(LEGAL))]
 
+    async def test_a_row_is_restated_as_a_duplicate_and_keeps_its_version_and_its_mark(self, listed: Store):
+        before = await listed.ticket(name("b"))
+        marked = replace(ticket("b", 1), restated=True, duplicate_of=name("a"), answers_in=name("c"), updated_at_ms=9)
+        committed = await listed.commit(Batch(events=[event("duplicate_marked")], tickets=[marked]))
+        row = await listed.ticket(name("b"))
+        found = await listed.tickets(TicketFilter(TECH, owed_by="sales"))
+
+        assert before
+        assert row
+        expected = (name("a"), name("c"), before.version, committed.last, [])
+        assert expected == (row.duplicate_of, row.answers_in, row.version, row.position, row.obligations)
+        assert name("b") not in [each.id for each in found], "nothing is owed any more"
+
+        again = await listed.commit(Batch(events=[event("moved")], tickets=[ticket("b", committed.last)]))
+        assert replace(row, position=again.last, updated_at_ms=AT_MS + 1) == await listed.ticket(name("b"))
+
     # Subjects, events, lifecycles
 
     async def test_a_subject_is_bound_to_its_ticket(self, store: Store):

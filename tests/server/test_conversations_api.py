@@ -58,6 +58,20 @@ async def test_what_stands_beside_a_conversation(desk):
     assert {"en": "Hello, this is 李."} == (await get(f"replies?ticket={one}"))["replies"][0]["text"]
 
 
+async def test_a_duplicate_is_marked_and_cleared(desk):
+    gateway, headers = Gateway(desk), desk.headers()
+    one, two = [await gateway.hear_from(f"openid-{n}") for n in range(2)]
+
+    path = f"/api/tickets/{one}/duplicate"
+    marked = await desk.http.post(path, json={"of": two}, headers={**headers, "idempotency-key": "k"})
+    again = await desk.http.post(path, json={"of": two}, headers={**headers, "idempotency-key": "k"})
+    assert (200, two, two) == (marked.status_code, marked.json()["duplicate_of"], again.json()["duplicate_of"])
+    circle = await desk.http.post(f"/api/tickets/{two}/duplicate", json={"of": one}, headers=headers)
+    assert (409, "circular") == (circle.status_code, circle.json()["code"])
+    cleared = await desk.http.delete(path, headers=headers)
+    assert (200, None) == (cleared.status_code, cleared.json()["duplicate_of"])
+
+
 @pytest.mark.parametrize("path", ["replies?ticket=x", "tickets/{}/customer?cursor=x", "tickets/{}/customer?limit=0"])
 async def test_what_no_ticket_can_be_called_is_refused(desk, path):
     ticket = await desk.ticket()

@@ -346,9 +346,11 @@ class MemoryStore(MemoryDesk, MemoryMedia, MemoryWebhooks):
 
     def _row(self, new: TicketWrite, committed: Committed) -> TicketRow:
         before = self._tickets.get(new.id)
-        if new.newest_transition is None and before is not None:
+        if new.newest_transition is None and before is not None and not new.restated:
             return replace(before, card=_plain(new.card), position=committed.last, updated_at_ms=new.updated_at_ms)
-        version = Position(0) if new.newest_transition is None else committed.transitions[new.newest_transition]
+        version = before.version if before is not None else Position(0)
+        if new.newest_transition is not None:
+            version = committed.transitions[new.newest_transition]
         return TicketRow(
             id=new.id,
             lifecycle=new.lifecycle,
@@ -364,6 +366,8 @@ class MemoryStore(MemoryDesk, MemoryMedia, MemoryWebhooks):
             position=committed.last,
             opened_at_ms=new.opened_at_ms,
             updated_at_ms=new.updated_at_ms,
+            duplicate_of=new.duplicate_of,
+            answers_in=new.answers_in,
         )
 
 

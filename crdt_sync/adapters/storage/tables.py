@@ -64,8 +64,7 @@ snapshots = Table(
     Column("checksum", BigInteger),
 )
 
-# Who wrote which of the updates that a snapshot took the place of, and when: one row a compaction, see
-# `service.authorship`. Nothing that serves a client reads it.
+# Who wrote which of the updates that a snapshot took the place of: a row a compaction, see `service.authorship`.
 authorship = Table(
     "authorship",
     metadata,
@@ -153,6 +152,8 @@ tickets = Table(
     Column("opened_at_ms", BigInteger, nullable=False),
     Column("updated_at_ms", BigInteger, nullable=False),
     Column("traceparent", Text),
+    Column("duplicate_of", Text),
+    Column("answers_in", Text),
 )
 
 # What tickets are found by, see `keys.facets`. The primary key serves "the tickets with this facet, in the order of
@@ -188,9 +189,9 @@ results = Table(
 )
 
 # What is to be sent to chat platforms: a row a part of an answer or a notice, see `ports.outbox`. `place` is the
-# position of the message or the notice and the part's index in one number, so that the order of a conversation is that
-# of one column. A literal condition, because SQLite uses a partial index only where it can prove that the query implies
-# it. `head` marks the first open row of a conversation, which alone may be sent: a claim walks an index of those.
+# position of the message or the notice and the part's index in one number. A literal condition: SQLite uses a partial
+# index only where it can prove that the query implies it. `head` marks the first open row of a conversation, which
+# alone may be sent: a claim walks an index of those.
 OPEN = text("state IN ('pending', 'leased', 'sending', 'retry', 'unknown', 'dropped')")
 HEAD = text("head")
 STUCK = text("state IN ('unknown', 'dropped')")
@@ -288,8 +289,7 @@ customers = Table(
     Index("customers_customer", "customer"),
 )
 
-# The contents of messages: pictures, recordings, files. Each is written in pieces of one size, the last one shorter,
-# under the name of its upload, and known by its digest once it is whole; see `ports.media`.
+# The contents of messages: pictures, recordings, files, in pieces under the name of an upload; see `ports.media`.
 media_pieces = Table(
     "media_pieces",
     metadata,

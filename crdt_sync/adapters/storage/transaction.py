@@ -52,7 +52,7 @@ _DELETE_FACET = delete(tables.ticket_facets).where(
     *(column == bindparam(column.name) for column in tables.ticket_facets.primary_key)
 )
 
-# Of tickets that had no transition: their rows change as they are found, if they are where they are expected.
+# Of tickets whose state stays: their rows change as they are found, if they are where they are expected.
 _TOUCH = (
     "UPDATE tickets SET card = new.column3, position = new.column4, updated_at_ms = new.column5,"
     " traceparent = new.column6 FROM (VALUES {rows}) AS new"
@@ -247,6 +247,7 @@ class _Stored:
     """What a ticket's row says before the batch. `state` are the columns that follow from transitions."""
 
     position: Position
+    version: Position
     state: tuple[str, ...]
 
 
@@ -260,13 +261,16 @@ def _state(new: TicketWrite) -> tuple[str, ...]:
 
 
 def _write_tickets(connection: Connection, tickets: Sequence[TicketWrite], committed: Committed) -> None:
-    """Write what a batch makes of tickets: the rows of those that had no transition in one statement, unread."""
-    touched = [new for new in tickets if new.newest_transition is None and new.expected_position is not None]
+    """Write what a batch makes of tickets: the rows of those whose state stays in one statement, unread."""
+    touched = [new for new in tickets if _stays(new)]
     if touched:
         _touch_tickets(connection, touched, committed)
     if len(touched) < len(tickets):
-        moved = [new for new in tickets if new.newest_transition is not None or new.expected_position is None]
-        _move_tickets(connection, moved, committed)
+        _move_tickets(connection, [new for new in tickets if not _stays(new)], committed)
+
+
+def _stays(new: TicketWrite) -> bool:
+    return new.newest_transition is None and new.expected_position is not None and not new.restated
 
 
 def _touch_tickets(connection: Connection, tickets: Sequence[TicketWrite], committed: Committed) -> None:
@@ -286,6 +290,7 @@ def _move_tickets(connection: Connection, tickets: Sequence[TicketWrite], commit
     for new in tickets:
         before, state = stored.get(new.id), _state(new)
         had, has = _facets(before.state) if before is not None else frozenset(), _facets(state)
+        version = before.version if before is not None else Position(0)
         gone += [(*facet, new.id) for facet in sorted(had - has)]
         come += [(*facet, new.id) for facet in sorted(has - had)]
         rows.append(
@@ -296,11 +301,13 @@ def _move_tickets(connection: Connection, tickets: Sequence[TicketWrite], commit
                 *state[:-1],
                 canonical.dumps(new.card),
                 state[-1],
-                Position(0) if new.newest_transition is None else committed.transitions[new.newest_transition],
+                version if new.newest_transition is None else committed.transitions[new.newest_transition],
                 committed.last,
                 new.opened_at_ms,
                 new.updated_at_ms,
                 new.traceparent,
+                new.duplicate_of,
+                new.answers_in,
             )
         )
     bulk.insert(connection, _save_tickets(connection.dialect), _NAMES[tables.tickets], rows)
@@ -325,14 +332,14 @@ def _stored_tickets(connection: Connection, tickets: Sequence[TicketWrite]) -> d
         ids += ids[-1:] * (2 ** (len(ids) - 1).bit_length() - len(ids))  # so that there are few statements
         statement, names = _tickets_by_id(len(ids))
         for row in bulk.query(connection, statement, names, tuple(ids)):
-            stored[row[0]] = _Stored(row[1], tuple(row[2:]))
+            stored[row[0]] = _Stored(row[1], row[2], tuple(row[3:]))
     return stored
 
 
 @lru_cache(maxsize=16)
 def _tickets_by_id(count: int) -> tuple[Select[Any], tuple[str, ...]]:
     columns, names = tables.tickets.c, tuple(f"id_{number}" for number in range(count))
-    selected = select(columns.id, columns.position, *_STATE)
+    selected = select(columns.id, columns.position, columns.version, *_STATE)
     return selected.where(columns.id.in_([bindparam(name) for name in names])), names
 
 
