@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 PYTHON_STAMP := .venv/.installed
+EXAMPLES := examples/crm
 NODE_FOLDERS := tests/conformance/node console
 NODE_STAMPS := $(NODE_FOLDERS:%=%/node_modules/.installed)
 WORKERS ?= 2
@@ -26,8 +27,8 @@ help: ## List the targets
 .PHONY: setup
 setup: $(PYTHON_STAMP) $(PAGES) ## Make .venv, install what is locked, build the pages; needs Python 3.11, does nothing twice
 
-$(PYTHON_STAMP): requirements.lock pyproject.toml
-	@./setup.sh .venv
+$(PYTHON_STAMP): requirements.lock pyproject.toml $(EXAMPLES:%=%/pyproject.toml)
+	@./setup.sh .venv $(EXAMPLES)
 	@touch $@
 
 $(PAGES): console/node_modules/.installed console/index.html console/vite.config.ts $(shell find console/src -type f)
@@ -156,6 +157,8 @@ vectors: setup ## Write the vectors of the lifecycle, which both implementations
 .PHONY: proto
 proto: setup ## Generate the gRPC stubs of proto/ into crdt_sync/rpc
 	@$(BIN)/python proto/generate.py crdt_sync/rpc
+	@$(BIN)/python -m grpc_tools.protoc -Iexamples/crm --python_out=examples/crm --pyi_out=examples/crm \
+		--grpc_python_out=examples/crm example_crm/crm.proto
 
 .PHONY: lock
 lock: setup ## Choose the newest allowed versions and write both lock files

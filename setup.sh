@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Makes the virtual environment named by the first argument, with exactly what requirements.lock pins, and puts the
-# project into it. Called by `make setup` when the lock or pyproject.toml changed; it may be repeated at any time.
+# project into it, and the example packages that the other arguments name. Called by `make setup` when the lock or pyproject.toml changed; it may be repeated at any time.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 venv=$1
+shift
 
 fits() {
     "$1" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
@@ -30,5 +31,5 @@ fi
 # hash. (With resolving, pip looks at the newest release of what another package wants with an extra, and refuses it.)
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 "$venv/bin/python" -m pip install -qq --no-deps --require-hashes --requirement requirements.lock
-"$venv/bin/python" -m pip install -qq --no-deps --no-build-isolation --no-index --editable .
+"$venv/bin/python" -m pip install -qq --no-deps --no-build-isolation --no-index --editable . "${@/#/--editable=./}"
 "$venv/bin/python" -m pip check --quiet

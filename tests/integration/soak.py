@@ -1,4 +1,4 @@
-"""Fault runs against the real service: kills at chosen points and at random, full disks and syncs that fail.
+"""Fault runs against the real service: kills at chosen points and at random, full disks, failing syncs, a CRM.
 
 `python -m tests.integration.soak --kills 30` prints a table and one line of JSON, and exits with 1 if anything was
 lost, doubled or relayed without being kept, or if a point of a commit was never hit.
@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.conformance.server_process import ServerProcess, verified
 from tests.integration import mortal
 from tests.integration.aims import Phase
+from tests.integration.crm_kill import World as CrmWorld
 from tests.integration.faults import Trouble, full_disk, unsyncable_disk
 from tests.integration.gateway_kill import Plan
 from tests.integration.gateway_kill import kills as kills_of_both
@@ -25,6 +26,7 @@ from tests.integration.kill import Outcome, Trial
 from tests.integration.load import PATHS, Size
 
 SIZE = Size(acks=100)
+CRM_ROUNDS = 5  # of four kills each
 MARKED = (sys.executable, "-m", "tests.integration.marked_serve")
 EAGER = (sys.executable, "-m", "tests.integration.careless_serve", "eager")
 
@@ -122,7 +124,9 @@ async def main() -> bool:
             troubles.append(await full_disk(folder / f"full-{number}", SIZE))
             troubles.append(await unsyncable_disk(folder / f"sync-{number}", SIZE))
         good = report(outcomes, troubles, whole=whole, seconds=time.monotonic() - began) and seen
-        return await gateways(folder / "gateways", chosen.turns, random.Random(chosen.seed)) and good
+        crm = await CrmWorld(folder / "crm").run(CRM_ROUNDS * chosen.turns, random.Random(chosen.seed))
+        print(crm, flush=True)
+        return await gateways(folder / "gateways", chosen.turns, random.Random(chosen.seed)) and good and crm.is_good
 
 
 def _row(one: Outcome) -> tuple[int, ...]:

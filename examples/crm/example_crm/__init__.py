@@ -1,0 +1,1 @@
+"""A small CRM over gRPC, and the plugin that keeps it in step with tickets."""

@@ -1,0 +1,200 @@
+"""kill -9 of the service, of the CRM, and of the gateway and its plugin between them, while people work on both sides.
+
+Everybody who works repeats what was not answered, under the same id. In the end what the CRM shows must be what the
+tickets are, and every change of the CRM one transition.
+"""
+
+import asyncio
+import json
+import os
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from example_crm import crm_pb2 as pb
+from example_crm.crm_pb2_grpc import CrmServiceStub
+
+from crdt_sync.rpc.ticketsync.v1 import tickets_pb2 as tickets
+from crdt_sync.rpc.ticketsync.v1.tickets_pb2_grpc import TicketServiceStub
+from tests.conformance.server_process import ServerProcess, environment
+from tests.integration.gateway_process import GatewayProcess, lasting_port
+
+PATIENCE_S = 120.0
+CUSTOMERS, CHANGES = 4, 8  # of a round, and of each
+AGAIN_S = 0.05
+_PASSING = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.NOT_FOUND}
+VICTIMS = ("service", "crm", "plugin", "gateway")
+
+
+class CrmProcess:
+    """The CRM as a child process, on one port for ever."""
+
+    def __init__(self, data: Path) -> None:
+        self._data, self.port = data, lasting_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and return when it listens."""
+        command = [sys.executable, "-m", "example_crm.server", "--data", self._data, "--port", str(self.port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(), process_group=0)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline(), "the CRM did not start"
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process.stdout.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was there in the end."""
+
+    killed: Mapping[str, int]
+    changes: int
+    made: int  # changes in the CRM, of which each must be wanted
+    missed: int
+    doubled: int
+    refused: int
+    stale: int  # customers whom the CRM shows otherwise than their tickets are
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing is wrong, and everything was there to go wrong."""
+        wrong = (self.missed, self.doubled, self.refused, self.stale)
+        return 0 < self.changes == self.made and not any(wrong)
+
+
+class World:
+    """Both sides and those who work on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.crm = CrmProcess(folder / "crm.db")
+        options = {"crm": f"127.0.0.1:{self.crm.port}", "status.quoted": "sales.quote"}
+        plugin = {"name": "crm", "token": "env:CRM_TOKEN", "options": options}
+        self.core = ServerProcess(folder / "core", settings={"CRDT_SYNC_GATEWAY": "false"})
+        self.core.port, self.core.grpc_port = lasting_port(), lasting_port()
+        token = self.core.token("sales", actor="crm", seconds=86_400)
+        settings = {"CRDT_SYNC_GATEWAY_PLUGINS": json.dumps([plugin]), "CRM_TOKEN": token}
+        self.gateway = GatewayProcess(folder / "gateway", self.core, (), settings=settings)
+        self.killed: Counter[str] = Counter()
+        self._changes = 0
+
+    async def run(self, rounds: int, chance: random.Random) -> Seen:
+        """Work and kill, so many times each; return what is there once all is quiet."""
+        try:
+            starting = (self.core.start, self.crm.start, self.gateway.start)
+            await asyncio.gather(*(asyncio.to_thread(start) for start in starting))
+            async with (
+                grpc.aio.insecure_channel(self.core.grpc) as core,
+                grpc.aio.insecure_channel(f"127.0.0.1:{self.crm.port}") as crm,
+            ):
+                self._tickets, self._crm = TicketServiceStub(core), CrmServiceStub(crm)
+                for number in range(rounds):
+                    order = chance.sample(VICTIMS, len(VICTIMS))
+                    working = asyncio.create_task(self._work(number))
+                    for victim in order:
+                        await asyncio.sleep(chance.random())
+                        await asyncio.to_thread(self._kill, victim)
+                    await working
+                async with asyncio.timeout(PATIENCE_S):
+                    while not await self._is_quiet():  # noqa: ASYNC110 - files of others tell
+                        await asyncio.sleep(0.1)
+                return await self._seen()
+        finally:
+            self.gateway.kill()
+            self.core.kill()
+            self.crm.kill()
+
+    async def _work(self, turn: int) -> None:
+        """Several people open tickets, and change their customers in the CRM as soon as it has them."""
+        await asyncio.gather(*(self._customer(f"{turn}-{number}") for number in range(CUSTOMERS)))
+
+    async def _customer(self, name: str) -> None:
+        opening = tickets.OpenRequest(title=f"order {name}", request_id=f"open-{name}")
+        ticket = (await self._asked(self._tickets.Open, opening)).ticket.id
+        for number in range(CHANGES):
+            key = f"quote-{name}-{number}"
+            change = pb.SetStatusRequest(ticket=ticket, status="quoted", amount=f"{number}.50", key=key)
+            await self._asked(self._crm.SetStatus, change)
+            self._changes += 1
+            await asyncio.sleep(AGAIN_S)
+
+    async def _asked(self, call: Callable[..., Awaitable[object]], request: object) -> object:
+        """Ask until it is answered; a customer whom the CRM does not have yet comes."""
+        headers = (("authorization", f"Bearer {self.core.token('sales')}"),)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    return await call(request, metadata=headers, timeout=5, wait_for_ready=True)
+                except grpc.aio.AioRpcError as error:
+                    if error.code() not in _PASSING:
+                        raise
+                    await asyncio.sleep(AGAIN_S)
+
+    def _kill(self, victim: str) -> None:
+        match victim:
+            case "service":
+                self.core.kill()
+                self.core.start()
+            case "crm":
+                self.crm.kill()
+                self.crm.start()
+            case "gateway":
+                self.gateway.kill()
+                self.gateway.start()
+            case "plugin":
+                while not (pids := plugins_of(self.gateway.pid)):
+                    time.sleep(AGAIN_S)
+                for pid in pids:
+                    os.kill(pid, signal.SIGKILL)
+        self.killed[victim] += 1
+
+    async def _is_quiet(self) -> bool:
+        """Whether the CRM waits for nothing and is as far as the tickets."""
+        with closing(sqlite3.connect(self.crm._data, timeout=20)) as connection:
+            (waiting,) = connection.execute("SELECT count(*) FROM change WHERE outcome = ''").fetchone()
+        return not waiting and not await self._stale()
+
+    async def _stale(self) -> int:
+        listed = (await self._asked(self._tickets.List, tickets.ListRequest())).tickets
+        there = {(each.ticket, each.stage, each.version) for each in (await self._shown()).customers}
+        return len({(each.id, each.stage, each.version) for each in listed} - there)
+
+    async def _shown(self) -> pb.ListResponse:
+        return await self._asked(self._crm.List, pb.ListRequest())
+
+    async def _seen(self) -> Seen:
+        with closing(sqlite3.connect(self.crm._data, timeout=20)) as connection:
+            outcomes = [row[0] for row in connection.execute("SELECT outcome FROM change")]
+        with closing(sqlite3.connect(self.core.data / "crdt-sync.db", timeout=20)) as connection:
+            told = connection.execute("SELECT data FROM events WHERE type = 'transitioned'")
+            quotes = sum(json.loads(data)["name"] == "quote" for (data,) in told)
+        return Seen(
+            dict(self.killed),
+            changes=self._changes,
+            made=len(outcomes),
+            missed=max(0, self._changes - quotes),
+            doubled=max(0, quotes - self._changes),
+            refused=sum(outcome != "done" for outcome in outcomes),
+            stale=await self._stale(),
+        )
+
+
+def plugins_of(pid: int) -> list[int]:
+    """The processes of plugins that a gateway in this process has begun."""
+    listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    found = re.findall(rf"(?m)^ *(\d+) +{pid} .*gateway\.plugins\.worker", listed)
+    return [int(each) for each in found]
