@@ -35,7 +35,10 @@ export const acrossTabs: Hold = async (name, work) => {
   return navigator?.locks === undefined ? work() : navigator.locks.request(name, work);
 };
 
-/** Come back to a ticket whose documents were made anew; return how many entries and edits were made again. */
+/**
+ * Come back to a ticket whose documents were made anew; return how many entries and edits were made again. Begin when of
+ * every copy it is heard that it is of a former life, or synced: a provider takes what it hears later for its new copy's.
+ */
 export async function recover(ticket: string, outbox: Outbox, steps: Steps, hold: Hold = acrossTabs): Promise<number> {
   return hold(`crdt-sync recover ${ticket}`, async () => {
     await steps.keep();
