@@ -196,6 +196,16 @@ class PersonConsole implements Console {
     await this.#desk.api.json(`/api/tickets/${ticket}/customer`, { method: "POST", body: { ticket: other } });
   }
 
+  async markDuplicate(ticket: string, of: string): Promise<void> {
+    await this.#desk.api.json(`/api/tickets/${ticket}/duplicate`, { method: "POST", body: { of } });
+    this.#relist(false);
+  }
+
+  async clearDuplicate(ticket: string): Promise<void> {
+    await this.#desk.api.json(`/api/tickets/${ticket}/duplicate`, { method: "DELETE" });
+    this.#relist(false);
+  }
+
   async signedIn(): Promise<void> {
     await this.tokens.token();
     this.#allow();

@@ -23,6 +23,7 @@ export interface Face {
   readonly openedAt: number;
   readonly updatedAt: number;
   readonly position: number;
+  readonly duplicateOf: TicketId | null;
 }
 
 /** What of a row only this browser knows. */
@@ -50,6 +51,7 @@ export function blank(id: TicketId, lifecycle: Digest): Face {
     openedAt: 0,
     updatedAt: 0,
     position: 0,
+    duplicateOf: null,
   };
 }
 
@@ -69,12 +71,13 @@ export function faceOf(listed: Readonly<Record<string, unknown>>): Face {
     openedAt: Date.parse(String(listed["opened_at"])) || 0,
     updatedAt: Date.parse(String(listed["updated_at"])) || 0,
     position: Number(listed["position"]) || 0,
+    duplicateOf: (listed["duplicate_of"] ?? null) as TicketId | null,
   };
 }
 
 /** Return the row of a ticket. */
 export function rowOf(face: Face, lifecycle: Lifecycle | undefined, person: Person, marks: Marks): TicketRow {
-  const { id, stage, kind, lanes, flags, card, subject, openedAt, updatedAt, position } = face;
+  const { id, stage, kind, lanes, flags, card, subject, openedAt, updatedAt, position, duplicateOf } = face;
   const assignees = new Map(
     [...holders(card)].flatMap(([lane, [first]]) =>
       first === undefined || first.actor === "" ? [] : [[lane, first.actor]],
@@ -104,6 +107,7 @@ export function rowOf(face: Face, lifecycle: Lifecycle | undefined, person: Pers
     openedAt,
     updatedAt,
     position,
+    duplicateOf,
     ...marks,
   };
 }

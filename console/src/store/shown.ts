@@ -59,15 +59,16 @@ export class Shown {
     const refused = this.#refused(own);
     const saved = this.#saved(own, refused);
     const { lanes, flags, stage, kind, obligations } = state;
+    const row = this.#row(this.#face(state, this.card()), lifecycle ?? undefined, saved.waiting, refused.length);
     return {
-      row: this.#row(this.#face(state, this.card()), lifecycle ?? undefined, saved.waiting, refused.length),
+      row,
       status,
       lifecycle,
       lanes,
       flags,
       stage,
       kind,
-      obligations,
+      obligations: row.duplicateOf === null ? obligations : NOTHING.obligations,
       moves: lifecycle === null ? [] : this.#moves(lifecycle, state, person),
       history: fold === null ? [] : this.#history(fold, state, own, person.actor),
       refused,
@@ -127,12 +128,18 @@ export class Shown {
     const isLocal = this.#folder.known?.isListed === false;
     const unread = this.#desk.tickets.unread(this.#folder.id);
     const listed = this.#desk.tickets.face(this.#folder.id);
-    const newest = listed === null ? face : this.#newest(face, listed.position, listed.updatedAt);
+    const newest = listed === null ? face : this.#newest(face, listed.position, listed.updatedAt, listed.duplicateOf);
     return this.#rowed(newest, lifecycle, this.#desk.person(), unread, isLocal, waiting, refused);
   }
 
   readonly #newest = remembered(
-    (face: Face, position: number, updatedAt: number): Face => ({ ...face, position, updatedAt }),
+    (face: Face, position: number, updatedAt: number, duplicateOf: TicketId | null): Face => ({
+      ...face,
+      position,
+      updatedAt,
+      duplicateOf,
+      owes: duplicateOf === null ? face.owes : [],
+    }),
   );
 
   #empty(status: TicketView["status"]): TicketView {

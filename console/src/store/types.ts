@@ -108,6 +108,7 @@ export interface TicketRow {
   readonly openedAt: number;
   readonly updatedAt: number;
   readonly position: number; // 0 while only this browser knows the ticket
+  readonly duplicateOf: TicketId | null; // the ticket in which the work of this one goes on
   readonly isLocal: boolean; // opened here, and not yet on the service
   readonly waiting: number; // what was done here and the service has not acknowledged
   readonly refused: number;
@@ -308,10 +309,11 @@ export class StoreError extends Error {
 
 // --------------------------------------------------------------------------------------------------------------- console
 
-/** A reply that the department has ready. */
+/** A reply that the department has ready, in each language that it has. */
 export interface Reply {
-  readonly name: string;
-  readonly text: string;
+  readonly id: string;
+  readonly title: Readonly<Partial<Record<Language, string>>>;
+  readonly text: Readonly<Partial<Record<Language, string>>>;
 }
 
 /** Whether an answer would be sent now; times are RFC 3339. Null where the ticket is of no chat. */
@@ -348,6 +350,10 @@ export interface Console {
   past(ticket: string): Promise<readonly TicketRow[]>;
   /** Say that another ticket is of the same customer. */
   link(ticket: string, other: string): Promise<void>;
+  /** Say that a ticket is a duplicate of another one, in which its work and its conversation go on from now on. */
+  markDuplicate(ticket: string, of: string): Promise<void>;
+  /** Say that a ticket is no duplicate. */
+  clearDuplicate(ticket: string): Promise<void>;
   /** Say that a sign-in has just succeeded: whoever waits for a token goes on. */
   signedIn(): Promise<void>;
   /** Say that another tab may have signed out, or somebody else in: whoever works here no longer leaves. */

@@ -23,6 +23,7 @@ export function row(changed: Partial<TicketRow> = {}): TicketRow {
     openedAt: 1,
     updatedAt: 1,
     position: 1,
+    duplicateOf: null,
     isLocal: false,
     waiting: 0,
     refused: 0,

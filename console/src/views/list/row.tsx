@@ -37,6 +37,7 @@ export function Row({ row, lifecycle, now, isCurrent }: Props): JSX.Element {
       </span>
       <span class={isOurs ? "owed ours" : "owed"}>{owed.join("; ")}</span>
       <span class="marks">
+        {row.duplicateOf !== null && <span class="badge quiet">{words("duplicate")}</span>}
         {row.unread > 0 && <span class="badge">{words("unread_count", { count: row.unread })}</span>}
         {row.refused > 0 && <span class="badge bad">{words("refused_count", { count: row.refused })}</span>}
         {(row.waiting > 0 || row.isLocal) && (

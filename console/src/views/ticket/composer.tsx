@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { OpenTicket, Reply, Writing } from "../../store/types.ts";
+import type { OpenTicket, Writing } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { exactly } from "../dates.ts";
 import { keep, kept } from "../kept.ts";
@@ -68,7 +68,7 @@ export function Composer({ ticket }: { readonly ticket: OpenTicket }): JSX.Eleme
       {file !== null && <p class="quiet">{words("attached", { name: file.name })}</p>}
       <Failure problem={problem} />
       <div class="buttons">
-        <Replies ticket={ticket} insert={(reply: Reply) => setText(text ? `${text}\n${reply.text}` : reply.text)} />
+        <Replies ticket={ticket} insert={(reply) => setText(text ? `${text}\n${reply}` : reply)} />
         <label class="button">
           {words("attach")}
           <input

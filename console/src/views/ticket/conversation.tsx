@@ -6,7 +6,9 @@ import type { OpenTicket, TicketView } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { useWords } from "../preferences.ts";
 import { Composer } from "./composer.tsx";
+import { TicketLink } from "./duplicate.tsx";
 import { Message } from "./message.tsx";
+import { useThread } from "./use_thread.ts";
 
 const NEAR_PX = 80; // of the end: who is so near reads the newest
 
@@ -20,7 +22,8 @@ export function Conversation({ ticket, view }: Props): JSX.Element {
   const words = useWords();
   const box = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
-  const count = view.messages.length;
+  const told = useThread(ticket, view);
+  const count = told.length;
   useLayoutEffect(() => {
     const { current } = box;
     if (current !== null && isAtEnd.current) {
@@ -54,11 +57,17 @@ export function Conversation({ ticket, view }: Props): JSX.Element {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key */}
       <div class="messages" ref={box} role="log" tabIndex={0} onScroll={(event) => scrolled(event.currentTarget)}>
         {count === 0 && <p class="empty">{words("conversation_none")}</p>}
-        {view.messages.map((message) => (
-          <Message key={message.id} ticket={ticket} message={message} />
+        {told.map(({ said, ticket: of, duplicate }) => (
+          <Message key={said.message.id} ticket={of} message={said.message} duplicate={duplicate} />
         ))}
       </div>
-      <Composer key={person.actor} ticket={ticket} />
+      {view.row.duplicateOf === null ? (
+        <Composer key={person.actor} ticket={ticket} />
+      ) : (
+        <p class="notice">
+          {words("duplicate_answer")} <TicketLink id={view.row.duplicateOf} />
+        </p>
+      )}
     </section>
   );
 }

@@ -1,7 +1,7 @@
 /** One message: who, when, its parts as text or as what was fetched for it, and how far it got. */
 
 import type { JSX } from "preact";
-import type { ChatMessage, MessagePart, OpenTicket } from "../../store/types.ts";
+import type { ChatMessage, MessagePart, OpenTicket, TicketRow } from "../../store/types.ts";
 import { clock, exactly } from "../dates.ts";
 import { useLanguage, useWords } from "../preferences.ts";
 import { Attachment } from "./attachment.tsx";
@@ -10,9 +10,10 @@ import { deliveryWord } from "./delivery_word.ts";
 interface Props {
   readonly ticket: OpenTicket;
   readonly message: ChatMessage;
+  readonly duplicate: TicketRow | null; // whose conversation it is of, if not the ticket's own
 }
 
-export function Message({ ticket, message }: Props): JSX.Element {
+export function Message({ ticket, message, duplicate }: Props): JSX.Element {
   const words = useWords();
   const language = useLanguage();
   const side = message.kind === "customer" ? "theirs" : "ours";
@@ -25,6 +26,9 @@ export function Message({ ticket, message }: Props): JSX.Element {
           {clock(message.at, language)}
         </time>
       </header>
+      {duplicate !== null && (
+        <p class="quiet">{words("duplicate_from", { title: duplicate.title || words("untitled") })}</p>
+      )}
       {message.parts.map((part, place) => (
         // A message never changes, so the place of a part names it.
         <Part key={place} ticket={ticket} part={part} />

@@ -5,17 +5,18 @@ import { useState } from "preact/hooks";
 import type { OpenTicket, Reply } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { Dialog } from "../dialog.tsx";
-import { useWords } from "../preferences.ts";
+import { useLanguage, useWords } from "../preferences.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
 
 interface Props {
   readonly ticket: OpenTicket;
-  readonly insert: (reply: Reply) => void;
+  readonly insert: (text: string) => void;
 }
 
 export function Replies({ ticket, insert }: Props): JSX.Element {
   const { console } = useDesk();
   const words = useWords();
+  const language = useLanguage();
   const [replies, setReplies] = useState<readonly Reply[] | null>(null);
   const [isOpen, setOpen] = useState(false);
   const { attempt, problem } = useAttempt();
@@ -23,9 +24,10 @@ export function Replies({ ticket, insert }: Props): JSX.Element {
     setOpen(true);
     attempt(async () => setReplies(await console.replies(ticket.id)));
   };
+  const inWords = (texts: Reply["text"]): string => texts[language] ?? Object.values(texts)[0] ?? "";
   const choose = (reply: Reply): void => {
     setOpen(false);
-    insert(reply);
+    insert(inWords(reply.text));
   };
   return (
     <>
@@ -39,10 +41,10 @@ export function Replies({ ticket, insert }: Props): JSX.Element {
           {replies?.length === 0 && <p>{words("replies_none")}</p>}
           <ul class="replies">
             {replies?.map((reply) => (
-              <li key={reply.name}>
+              <li key={reply.id}>
                 <button type="button" onClick={() => choose(reply)}>
-                  <b>{reply.name}</b>
-                  <span>{reply.text}</span>
+                  <b>{inWords(reply.title)}</b>
+                  <span>{inWords(reply.text)}</span>
                 </button>
               </li>
             ))}

@@ -14,6 +14,7 @@ import { useKeys } from "../use_keys.ts";
 import { Attention } from "./attention.tsx";
 import { Card } from "./card.tsx";
 import { Conversation } from "./conversation.tsx";
+import { DuplicateOf, MarkDuplicate } from "./duplicate.tsx";
 import { Forms } from "./forms.tsx";
 import { History, WhyStage } from "./history.tsx";
 import { LifecyclePicture } from "./lifecycle_picture.tsx";
@@ -71,6 +72,7 @@ function Opened({ ticket }: { readonly ticket: OpenTicket }): JSX.Element {
       />
       <div class="ticket-main">
         <Guard>
+          <DuplicateOf ticket={ticket} view={view} />
           {lifecycle !== null && <Attention ticket={ticket} view={view} lifecycle={lifecycle} />}
           {lifecycle !== null && <Todo ticket={ticket} view={view} lifecycle={lifecycle} />}
         </Guard>
@@ -88,6 +90,7 @@ function Opened({ ticket }: { readonly ticket: OpenTicket }): JSX.Element {
           <Card ticket={ticket} view={view} />
           {lifecycle !== null && <Forms ticket={ticket} view={view} lifecycle={lifecycle} />}
           <Past ticket={ticket} />
+          <MarkDuplicate ticket={ticket} view={view} />
         </Guard>
       </aside>
     </main>

@@ -1,0 +1,132 @@
+/** That a ticket is a duplicate: said at its head with the way on, marked in a dialog, and taken back. */
+
+import type { JSX } from "preact";
+import { useMemo, useState } from "preact/hooks";
+import type { OpenTicket, TicketId, TicketView } from "../../store/types.ts";
+import { useDesk } from "../context.ts";
+import { Dialog } from "../dialog.tsx";
+import { EVERYTHING_OPEN, fitting } from "../list/filters.ts";
+import { ticketPath } from "../places.ts";
+import { useWords } from "../preferences.ts";
+import { Link } from "../router.tsx";
+import { useReadable } from "../use.ts";
+import { Failure, useAttempt } from "../use_attempt.tsx";
+import { isWord } from "../words.ts";
+
+const FOUND_MAX = 8;
+
+interface Props {
+  readonly ticket: OpenTicket;
+  readonly view: TicketView;
+}
+
+/** Where the work of a duplicate goes on; nothing on a ticket that is none. */
+export function DuplicateOf({ ticket, view }: Props): JSX.Element | null {
+  const { console } = useDesk();
+  const words = useWords();
+  const { attempt, problem, isBusy } = useAttempt();
+  if (view.row.duplicateOf === null) {
+    return null;
+  }
+  return (
+    <section class="duplicate-of" aria-label={words("duplicate")}>
+      <p>
+        {words("duplicate_of")} <TicketLink id={view.row.duplicateOf} />
+      </p>
+      {view.canConverse && (
+        <button type="button" disabled={isBusy} onClick={() => attempt(() => console.clearDuplicate(ticket.id))}>
+          {words("duplicate_clear")}
+        </button>
+      )}
+      <Failure problem={problem} />
+    </section>
+  );
+}
+
+/** A ticket by its title, if the list has it. */
+export function TicketLink({ id }: { readonly id: TicketId }): JSX.Element {
+  const { console, person } = useDesk();
+  const words = useWords();
+  const row = useReadable(console.tickets).rows.find((one) => one.id === id);
+  return <Link to={ticketPath(person.department, id)}>{row?.title || words("untitled")}</Link>;
+}
+
+/** The button that asks of which ticket this one is a duplicate. */
+export function MarkDuplicate({ ticket, view }: Props): JSX.Element | null {
+  const words = useWords();
+  const [isOpen, setOpen] = useState(false);
+  if (!view.canConverse || view.row.duplicateOf !== null) {
+    return null;
+  }
+  return (
+    <>
+      <button type="button" onClick={() => setOpen(true)}>
+        {words("duplicate_mark")}…
+      </button>
+      {isOpen && <Choice ticket={ticket} close={() => setOpen(false)} />}
+    </>
+  );
+}
+
+function Choice({ ticket, close }: { readonly ticket: OpenTicket; readonly close: () => void }): JSX.Element {
+  const { console } = useDesk();
+  const words = useWords();
+  const [query, setQuery] = useState("");
+  const [chosen, setChosen] = useState<TicketId | null>(null);
+  const { attempt, problem, isBusy } = useAttempt();
+  const found = useFound(query, ticket.id);
+  const told = problem === null ? "" : `duplicate_${problem.code}`;
+  const mark = (event: SubmitEvent): void => {
+    event.preventDefault();
+    if (chosen !== null) {
+      attempt(async () => {
+        await console.markDuplicate(ticket.id, chosen);
+        close();
+      });
+    }
+  };
+  return (
+    <Dialog label={words("duplicate_mark")} close={close}>
+      <form onSubmit={mark}>
+        <h2>{words("duplicate_mark")}</h2>
+        <label>
+          {words("duplicate_search")}
+          <input type="search" maxLength={256} value={query} onInput={(event) => setQuery(event.currentTarget.value)} />
+        </label>
+        <fieldset class="choices">
+          <legend>{words("duplicate_choose")}</legend>
+          {found.length === 0 && <p class="quiet">{words("palette_none")}</p>}
+          {found.map(({ id, title, customer }) => (
+            <label key={id}>
+              <input type="radio" name="duplicate-of" checked={id === chosen} onChange={() => setChosen(id)} />
+              <span>
+                {title || words("untitled")} <span class="quiet">{customer}</span>
+              </span>
+            </label>
+          ))}
+        </fieldset>
+        <p class="quiet">{words("duplicate_told")}</p>
+        {isWord(told) ? <p role="alert">{words(told)}</p> : <Failure problem={problem} />}
+        <div class="buttons">
+          <button type="button" onClick={close}>
+            {words("cancel")}
+          </button>
+          <button type="submit" class="primary" disabled={isBusy || !found.some(({ id }) => id === chosen)}>
+            {words("duplicate_mark")}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+/** Of what fits, those that changed last; duplicates are found under the ticket in which their work goes on. */
+function useFound(query: string, own: TicketId): TicketView["row"][] {
+  const { console, person } = useDesk();
+  const { rows } = useReadable(console.tickets);
+  const lifecycles = useReadable(console.lifecycles);
+  return useMemo(() => {
+    const others = rows.filter(({ id, duplicateOf, isLocal }) => id !== own && duplicateOf === null && !isLocal);
+    return fitting(others, { ...EVERYTHING_OPEN, query }, person.department, lifecycles).slice(0, FOUND_MAX);
+  }, [rows, lifecycles, query, own]);
+}
