@@ -37,6 +37,7 @@ class CountingMeter:
         self.media: list[int] = []
         self.media_refusals: Counter[str] = Counter()
         self.sign_ins: Counter[str] = Counter()
+        self.webhooks: Counter[str] = Counter()
 
     def refused(self, wire: Wire, code: str, count: int = 1) -> None:
         self.refusals[wire, code] += count
@@ -64,6 +65,9 @@ class CountingMeter:
 
     def signed_in(self, way: str) -> None:
         self.sign_ins[way] += 1
+
+    def webhook(self, outcome: str) -> None:
+        self.webhooks[outcome] += 1
 
 
 class SeededIds:

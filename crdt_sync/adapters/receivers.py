@@ -26,6 +26,7 @@ URL_CHARACTERS_MAX = 2_048
 ATTEMPT_S = 10.0  # from the lookup to the last byte of the answer; a receiver is to take first and work afterwards
 ANSWER_BYTES_MAX = 16_384  # of which none is read: it is taken off the line, so that the connection can be used again
 KEEP_S = 2.0  # for which an idle connection is kept: well below what receivers keep one, which then breaks off a call
+RETRY_AFTER_MS_MAX = 86_400_000  # that an answer may ask for: as long as the longest delay of ours
 LOOKUPS_MAX = 256  # threads, of which one that is idle is used before a new one is made: one a receiver at worst
 
 # Nothing but a plain host may stand before the path, so that no reader of addresses sees another one there.
@@ -85,13 +86,13 @@ class HttpReceivers:
     def retry_after_ms(self, header: str) -> int:
         """Return how long an answer asks to be left alone: seconds, or a date of HTTP; 0 where it says neither."""
         if header.isascii() and header.isdigit():
-            return int(header[:9]) * 1_000
+            return min(int(header[:9]) * 1_000, RETRY_AFTER_MS_MAX)
         try:
             until = parsedate_to_datetime(header)
         except ValueError:
             return 0
         until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
-        return max(0, int(until.timestamp() * 1_000) - self._clock.now_ms())
+        return min(max(0, int(until.timestamp() * 1_000) - self._clock.now_ms()), RETRY_AFTER_MS_MAX)
 
     def _is_ours(self, found: re.Match[str]) -> bool:
         return f"{found[1]}://{found[2]}{':' + found[3] if found[3] else ''}" in self._origins

@@ -54,6 +54,9 @@ class Telemetry:
             "crdt_sync_media_refusals", "Those that were refused, by stable code.", ("code",), registry=registry
         )
         self._sign_ins = Counter("crdt_sync_sign_ins", "Sign-ins of browsers, by way.", ("way",), registry=registry)
+        self._webhooks = Counter(
+            "crdt_sync_webhook_events", "Events to other systems, by outcome.", ("outcome",), registry=registry
+        )
 
     def watch(self, levels: Callable[[], Levels]) -> None:
         """Read these levels at every scrape, in the thread of the caller of `render`."""
@@ -103,6 +106,10 @@ class Telemetry:
         """Count one sign-in."""
         self._sign_ins.labels(way).inc()
 
+    def webhook(self, outcome: str) -> None:
+        """Count one outcome."""
+        self._webhooks.labels(outcome).inc()
+
     def render(self) -> bytes:
         """Write everything in the text format of Prometheus, whose media type is `CONTENT_TYPE`."""
         return generate_latest(self._registry)
@@ -134,6 +141,12 @@ class _LevelCollector(Collector):
         yield parts
         age, help_text = levels.outbox.oldest_s, "Age of the oldest part that is to be sent; 0 where none is."
         yield GaugeMetricFamily("crdt_sync_outbox_oldest_seconds", help_text, value=age)
+        webhooks = GaugeMetricFamily("crdt_sync_webhooks", "Webhooks, by state.", labels=("state",))
+        for name, count in levels.webhooks.states.items():
+            webhooks.add_metric((name,), count)
+        yield webhooks
+        help_text = "Events to other systems that wait to be sent again."
+        yield GaugeMetricFamily("crdt_sync_webhook_waiting", help_text, value=levels.webhooks.waiting)
 
     def describe(self) -> Iterator[Metric]:
         """Name nothing in advance: the levels are read at a scrape only."""

@@ -78,6 +78,7 @@ def serve(
     lifecycle: Annotated[str | None, setting("lifecycle")] = None,
     desk: Annotated[Path | None, setting("desk")] = None,
     outbox_days: Annotated[int | None, setting("outbox_days")] = None,
+    webhook_origins: Annotated[list[str] | None, setting("webhook_origins", "--webhook-origin")] = None,
     gateway: Annotated[bool | None, setting("gateway", "--gateway/--no-gateway")] = None,
     metrics: Annotated[str | None, setting("metrics")] = None,
     session_hours: Annotated[int | None, setting("session_hours")] = None,

@@ -144,6 +144,21 @@ def watch(principal: Principal) -> Denial | None:
     return None
 
 
+def subscribe(principal: Principal) -> Denial | None:
+    """Say whether the caller may have another system told of events: whoever hears them, unless they may only read."""
+    return watch(principal) or _writes(principal)
+
+
+def tends(principal: Principal, department: Department, tickets: tuple[TicketId, ...] | None) -> bool:
+    """Say whether the caller may see a subscription of a department, to these tickets alone where it names some.
+
+    Who was given some tickets has no hand in what is told of others.
+    """
+    if principal.department != department:
+        return False
+    return principal.tickets is None or (tickets is not None and set(tickets) <= set(principal.tickets))
+
+
 def send(principal: Principal, accounts: Collection[str]) -> Denial | None:
     """Say whether the caller may send what is for these accounts, and say what became of it."""
     if not principal.is_gateway:

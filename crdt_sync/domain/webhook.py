@@ -5,8 +5,10 @@ from enum import StrEnum
 RETRY_S = (5, 30, 120, 600, 3_600, 21_600, 86_400)
 """Seconds before each further attempt: an event is given up after some 31 hours, a night and a working day."""
 
+PATIENCE_MS = sum(RETRY_S) * 1_000
+"""For so long a receiver may take nothing before it is paused: an event dies only where others are taken meanwhile."""
+
 JITTER = 0.2  # of a delay is added at random at most, so that what failed together does not come back together
-RETRY_AFTER_MS_MAX = 86_400_000  # what a receiver may ask for: as long as the longest delay of ours
 AWAY_AFTER = 5  # events in a row that were not taken at their first attempt, after which the receiver counts as away
 _AWAY_MS_MIN, _AWAY_MS_MAX = 5_000, 600_000  # between two looks at a receiver that is away
 
@@ -26,7 +28,7 @@ def retry_ms(attempts: int, jitter: float, retry_after_ms: int = 0) -> int | Non
     if attempts > len(RETRY_S):
         return None
     delay_ms = int(RETRY_S[attempts - 1] * 1_000 * (1 + JITTER * jitter))
-    return max(delay_ms, min(retry_after_ms, RETRY_AFTER_MS_MAX))
+    return max(delay_ms, retry_after_ms)
 
 
 def is_away(failures: int) -> bool:

@@ -20,6 +20,14 @@ class OutboxLevels:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookLevels:
+    """Subscriptions of other systems, by what this process does with them, and events that are to be sent again."""
+
+    states: Mapping[str, int]  # sent, away (its receiver takes nothing), paused
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
 class Levels:
     """How much of everything there is at this moment."""
 
@@ -29,6 +37,7 @@ class Levels:
     queued_jobs: int
     queued_bytes: int
     outbox: OutboxLevels
+    webhooks: WebhookLevels
 
 
 class Meter(Protocol):
@@ -68,4 +77,8 @@ class Meter(Protocol):
 
     def signed_in(self, way: str) -> None:
         """Count one sign-in; `way` is one of those that the settings have."""
+        ...
+
+    def webhook(self, outcome: str) -> None:
+        """Count one event to another system that was `taken`, `failed` once or is `dead`, or that one was `paused`."""
         ...

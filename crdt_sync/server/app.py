@@ -19,6 +19,7 @@ from crdt_sync.server import (
     reference,
     session_api,
     tickets_api,
+    webhooks_api,
 )
 from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.event_streams import EventStreams
@@ -33,6 +34,7 @@ from crdt_sync.service.events import Events
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.media import Contents
 from crdt_sync.service.tickets import Tickets
+from crdt_sync.service.webhooks import Webhooks
 
 INTERFACE = "1"  # of the routes, not of the package: it changes when a caller would have to
 
@@ -68,6 +70,7 @@ class Parts:
     tickets: Tickets
     contents: Contents
     conversations: Conversations
+    webhooks: Webhooks
     lifecycles: Lifecycles
     authenticator: Authenticator
     readiness: Readiness
@@ -86,6 +89,7 @@ _SHARED = (
     "tickets",
     "contents",
     "conversations",
+    "webhooks",
     "lifecycles",
     "authenticator",
     "readiness",
@@ -105,7 +109,7 @@ def create_app(parts: Parts) -> FastAPI:
     for name in _SHARED:
         setattr(app.state, name, getattr(parts, name))
     problems.install(app)
-    for part in (tickets_api, media_api, conversations_api, session_api, provider_api):
+    for part in (tickets_api, media_api, conversations_api, webhooks_api, session_api, provider_api):
         app.include_router(part.router)
     for part in (health, metrics, consoles, reference):
         app.include_router(part.router)

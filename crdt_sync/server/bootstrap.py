@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import Coroutine
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -14,12 +15,14 @@ from fastapi import FastAPI
 
 from crdt_sync.adapters import desk_file, lifecycle_files
 from crdt_sync.adapters.clock import SystemClock, SystemIds
+from crdt_sync.adapters.receivers import HttpReceivers
 from crdt_sync.adapters.telemetry import CONTENT_TYPE, Telemetry
 from crdt_sync.domain.group import Groups
 from crdt_sync.domain.lifecycle.model import Lifecycle
 from crdt_sync.domain.service_desk import NO_DESK, ServiceDesk
 from crdt_sync.errors import Malformed
 from crdt_sync.ports import Clock, Store
+from crdt_sync.ports.meter import Levels
 from crdt_sync.server import database
 from crdt_sync.server.app import Channels, Parts, create_app
 from crdt_sync.server.auth import (
@@ -55,6 +58,8 @@ from crdt_sync.service.committer import Committer
 from crdt_sync.service.compaction import Compactor
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.conversations import Conversations
+from crdt_sync.service.courier import Means
+from crdt_sync.service.couriers import Couriers
 from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
@@ -65,6 +70,7 @@ from crdt_sync.service.overdue import Overdue
 from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.standing import Standing
 from crdt_sync.service.tickets import Tickets
+from crdt_sync.service.webhooks import Webhooks
 
 COLLECT_AFTER_OBJECTS = 5_000  # some 150 changes, and below a megabyte; larger numbers gain nothing more
 COLLECT_OLDER_AFTER = (20, 20)
@@ -100,6 +106,7 @@ class Service:
         self._outbox: Outbox | None = None
         self._overdue: Overdue | None = None
         self._contents: Contents | None = None
+        self._couriers: Couriers | None = None
         self._audit: Audit | None = None
         self._readiness: Readiness | None = None
 
@@ -128,28 +135,14 @@ class Service:
         """Refuse what is new, commit what is queued, tell every client to come back, then end."""
         if self._readiness is not None:
             self._readiness.stopping = True
-        if self._audit is not None:
-            await self._audit.stop()
-        if self._overdue is not None:
-            await self._overdue.stop()
-        if self._committer is not None:
-            await self._committer.stop()
-        if self._leases is not None:
-            await self._leases.stop()
+        for part in (self._audit, self._overdue, self._couriers, self._committer, self._leases):
+            if part is not None:
+                await part.stop()
         if self._connections is not None:
             await self._connections.stop(RESTARTING, "stopping: The service is stopping.")
-        if self._events is not None:
-            await self._events.stop()
-        if self._outbox is not None:
-            await self._outbox.stop()
-        if self._http is not None:
-            await self._http.stop()
-        if self._grpc is not None:
-            await self._grpc.stop()
-        if self._contents is not None:
-            await self._contents.stop()
-        if self._compactor is not None:
-            await self._compactor.stop()
+        for later in (self._events, self._outbox, self._http, self._grpc, self._contents, self._compactor):
+            if later is not None:
+                await later.stop()
         if self._store is not None:
             await self._store.close()
         self._held.close()
@@ -161,8 +154,7 @@ class Service:
         http = self._http = HttpServer(settings.host, settings.port, _tls(settings))
         store = self._store = await self._open(settings)
         lifecycles = self._lifecycles = await _load_lifecycles(store, sources)
-        ids = SystemIds(clock)
-        telemetry = self.telemetry
+        ids, telemetry = SystemIds(clock), self.telemetry
         secret = local_secret(settings.data / SUBJECT_KEY_FILE)
         audit = self._audit = Audit(telemetry, clock, secret)
         standing = Standing(store)
@@ -188,7 +180,8 @@ class Service:
             leases=leases,
             open_documents=settings.open_documents,
         )
-        telemetry.watch(lambda: connections.levels(watching=events.wires(), outbox=outbox.levels()))
+        webhooks = self._webhooks(Means(store, events, self._receivers(clock), clock, ids, telemetry))
+        telemetry.watch(partial(_levels, connections, events, outbox, webhooks.couriers))
         tickets = Tickets(
             store=store,
             rooms=rooms,
@@ -206,7 +199,7 @@ class Service:
         rate = HandshakeRate()
         room = make_room(settings.connections)
         sockets = Sockets(connections, authenticator, Deadlines(), audit, rate, settings.origins, room)
-        for part in (compactor, committer, connections, leases, events):
+        for part in (compactor, committer, connections, leases, events, webhooks.couriers):
             part.start()
         for writer in (audit, outbox, overdue, contents):
             writer.start(committer)
@@ -225,14 +218,23 @@ class Service:
             room=sockets.stream,
         )
         grpc = GrpcServer(parts, grpc_connections(room))
-        await self._listen(http, self._app(parts, conversations, telemetry), sockets, grpc)
+        await self._listen(http, self._app(parts, conversations, webhooks, telemetry), sockets, grpc)
+
+    def _receivers(self, clock: Clock) -> HttpReceivers:
+        receivers = HttpReceivers(clock, self.settings.webhook_origins)
+        self._held.callback(receivers.close)
+        return receivers
+
+    def _webhooks(self, means: Means) -> Webhooks:
+        couriers = self._couriers = Couriers(means)
+        return Webhooks(means.store, means.receivers, couriers, means.clock, means.ids)
 
     async def _open(self, settings: Settings) -> Store:
         _make_directory(settings.data)
         self._held.enter_context(database.held(settings.url))
         return await database.open_store(settings.url)
 
-    def _app(self, parts: GrpcParts, conversations: Conversations, telemetry: Telemetry) -> FastAPI:
+    def _app(self, parts: GrpcParts, conversations: Conversations, webhooks: Webhooks, telemetry: Telemetry) -> FastAPI:
         assert self._store is not None, "it is open"
         assert self._leases is not None, "they are looked after"
         self.sessions = open_sessions(
@@ -248,6 +250,7 @@ class Service:
                 tickets=parts.tickets,
                 contents=parts.contents,
                 conversations=conversations,
+                webhooks=webhooks,
                 lifecycles=parts.lifecycles,
                 authenticator=parts.authenticator,
                 readiness=parts.readiness,
@@ -315,6 +318,11 @@ def _groups(service_desk: ServiceDesk, lifecycles: Lifecycles) -> Groups:
         if all(group.lane(lifecycle) is None for lifecycle in lifecycles.all()):
             _log.warning("group of a department without a lane", account=group.at.account, named=group.department)
     return service_desk.groups
+
+
+def _levels(connections: Connections, events: Events, outbox: Outbox, couriers: Couriers) -> Levels:
+    """Say how much of everything there is."""
+    return connections.levels(watching=events.wires(), outbox=outbox.levels(), webhooks=couriers.levels())
 
 
 def _tls(settings: Settings) -> Tls | None:

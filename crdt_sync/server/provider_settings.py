@@ -21,14 +21,15 @@ def _safe(url: str) -> str:
 
 
 def _origin(text: str) -> str:
-    parts = urlsplit(_safe(text))
-    if f"{parts.scheme}://{parts.netloc}" != text:
+    parts = urlsplit(text)
+    if f"{parts.scheme}://{parts.netloc}" != text or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("an origin reads https://desk.example, without a path")
     return text
 
 
 Url = Annotated[str, AfterValidator(_safe)]
-PageOrigin = Annotated[str, AfterValidator(_origin)]
+NetworkOrigin = Annotated[str, AfterValidator(_origin)]
+PageOrigin = Annotated[NetworkOrigin, AfterValidator(_safe)]
 
 
 class Rule(BaseModel):

@@ -19,7 +19,7 @@ from pydantic_settings import (
 
 from crdt_sync.errors import Malformed
 from crdt_sync.server.addresses import is_loopback, is_safe
-from crdt_sync.server.provider_settings import PageOrigin, ProviderSettings
+from crdt_sync.server.provider_settings import NetworkOrigin, PageOrigin, ProviderSettings
 
 FILE = "crdt-sync.toml"
 PREFIX = "CRDT_SYNC_"
@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     lifecycle: str = Field("connect-order", description="a shipped lifecycle's name or the path of a file")
     desk: Path | None = Field(None, description="the service desk's file: rules, hours, people and replies")
     outbox_days: int = Field(30, ge=1, le=3_650, description="days that what was sent stays in the outbox")
+    webhook_origins: tuple[NetworkOrigin, ...] = Field(
+        (), description="origins of this network to which webhooks may be sent, such as http://crm.internal:8080"
+    )
     gateway: bool = Field(default=True, description="run the chat gateway in this process")
     metrics: MetricsReaders = Field("local", description="who reads /metrics: local (this machine), all or nobody")
     sign_in: tuple[ProviderSettings, ...] = Field((), description="identity providers, see docs/how-to/sign-in.md")

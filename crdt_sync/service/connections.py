@@ -21,7 +21,7 @@ from crdt_sync.errors import (
     Unavailable,
 )
 from crdt_sync.ports import Clock, Store, StoreUnavailable
-from crdt_sync.ports.meter import Levels, OutboxLevels
+from crdt_sync.ports.meter import Levels, OutboxLevels, WebhookLevels
 from crdt_sync.ports.operator import HOUR_MS
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.room import Room
@@ -168,7 +168,7 @@ class Connections:
         for connection in written:
             _attempt(connection, connection.flush)
 
-    def levels(self, *, watching: Counter[Wire], outbox: OutboxLevels) -> Levels:
+    def levels(self, *, watching: Counter[Wire], outbox: OutboxLevels, webhooks: WebhookLevels) -> Levels:
         """Say how much of everything there is, with who watches events; it looks at all there is, so ask seldom."""
         jobs, size = self.committer.queued()
         return Levels(
@@ -178,6 +178,7 @@ class Connections:
             queued_jobs=jobs,
             queued_bytes=size,
             outbox=outbox,
+            webhooks=webhooks,
         )
 
     async def admit(self, document: str, principal: Principal) -> tuple[Room, bool]:

@@ -41,6 +41,7 @@ class Told:
     """One event, as every wire gives it."""
 
     position: Position
+    type: str
     ticket: TicketId
     audience: Collection[Department]
     text: str
@@ -92,6 +93,8 @@ class Events:
     async def watch(self, identity: Identity, after: Position | None, *, wire: Wire) -> "Watch":
         """Begin a watch behind a position; None is now. On gRPC it asks for a token when one has ended.
 
+        What webhooks watch is bounded by how many there may be, and is no device of whoever subscribed.
+
         Raises:
             Forbidden: the caller hears no events.
             TooMany: enough watch already, in all or for this caller.
@@ -105,10 +108,12 @@ class Events:
         denial = access.watch(principal)
         if denial is not None:
             raise denial.error()
-        self._check_room(principal.actor)
+        if wire != "webhook":
+            self._check_room(principal.actor)
         watch = Watch(self, identity, wire=wire)
         self._watchers[watch] = None
-        self._callers[principal.actor] += 1
+        if wire != "webhook":
+            self._callers[principal.actor] += 1
         try:
             newest = await self._store.position()
             watch.position = _reached(after, newest)
@@ -129,9 +134,10 @@ class Events:
         if watch not in self._watchers:
             return
         del self._watchers[watch]
-        self._callers[watch.actor] -= 1
-        if not self._callers[watch.actor]:
-            del self._callers[watch.actor]
+        if watch.wire != "webhook":
+            self._callers[watch.actor] -= 1
+            if not self._callers[watch.actor]:
+                del self._callers[watch.actor]
         self._asleep = not self._watchers
 
     async def page(self, principal: Principal, after: Position) -> Page:
@@ -147,7 +153,7 @@ class Events:
             seen = self._ring[first : first + PAGE_EVENTS]
         else:
             async with self._backlog:
-                seen = [_told(row) for row in await self._store.events(after, limit=PAGE_EVENTS)]
+                seen = [as_told(row) for row in await self._store.events(after, limit=PAGE_EVENTS)]
         position = max(after, seen[-1].position if seen else after, tail if len(seen) < PAGE_EVENTS else after)
         return Page([one for one in seen if access.hear(principal, one.ticket, one.audience)], position)
 
@@ -177,7 +183,7 @@ class Events:
         """Take in what the store holds behind the tail, and wake those for whom there is something."""
         newest = await self._store.position()
         while self._tail < newest:
-            told = [_told(row) for row in await self._store.events(self._tail, limit=RING_EVENTS)]
+            told = [as_told(row) for row in await self._store.events(self._tail, limit=RING_EVENTS)]
             self._ring += told
             if len(self._ring) > RING_EVENTS:
                 self._start = max(self._start, self._ring[-RING_EVENTS - 1].position)
@@ -276,14 +282,8 @@ class Watch:
         beat_s = clock() + HEARTBEAT_S
         while True:
             self._woken.clear()
-            self._check()
             before = self.position
-            try:
-                page = await self._events.page(self.principal, before)
-            except StoreUnavailable as error:
-                raise Unavailable("The events could not be read.", advice="Resume from the last position.") from error
-            self._check()
-            self.position = page.position
+            page = await self.look()
             if page.events or not self._greeted or clock() >= beat_s:
                 self._greeted = True
                 return page
@@ -292,7 +292,19 @@ class Watch:
                     async with asyncio.timeout_at(beat_s):
                         await self._woken.wait()
 
-    def _check(self) -> None:
+    async def look(self) -> Page:
+        """Return what there is now, perhaps nothing, and go on behind it; raises as `__anext__`."""
+        self.check()
+        try:
+            page = await self._events.page(self.principal, self.position)
+        except StoreUnavailable as error:
+            raise Unavailable("The events could not be read.", advice="Resume from the last position.") from error
+        self.check()
+        self.position = page.position
+        return page
+
+    def check(self) -> None:
+        """Raise what has ended the watch, if anything has; as `__anext__`."""
         if self._ended:
             raise StopAsyncIteration
         if self._failure is not None:
@@ -309,7 +321,8 @@ def _reached(after: Position | None, newest: Position) -> Position:
     return newest if after is None else after
 
 
-def _told(row: StoredEvent) -> Told:
+def as_told(row: StoredEvent) -> Told:
+    """Write a stored event as every wire gives it."""
     text = cloudevents.encode(
         position=row.position,
         type_=row.type,
@@ -318,4 +331,4 @@ def _told(row: StoredEvent) -> Told:
         at_ms=row.at_ms,
         traceparent=row.traceparent,
     )
-    return Told(row.position, row.ticket, row.audience, text)
+    return Told(row.position, row.type, row.ticket, row.audience, text)

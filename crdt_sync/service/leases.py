@@ -112,11 +112,14 @@ class Leases:
         return self._standing.judge(identity)
 
     def connected(self, department: Department) -> dict[ActorId, Counter[Wire]]:
-        """Say who of a department is connected to this process, and how often by which wire; ask seldom."""
+        """Say who of a department is connected to this process, and how often by which wire; ask seldom.
+
+        Whoever subscribed for another system is not there by that.
+        """
         found: dict[ActorId, Counter[Wire]] = {}
         holders = {lease.holder: lease.identity.principal for lease in self._leases}
         for holder, principal in holders.items():
-            if principal.department == department:
+            if principal.department == department and holder.wire != "webhook":
                 found.setdefault(principal.actor, Counter())[holder.wire] += 1
         return found
 

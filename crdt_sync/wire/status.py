@@ -9,8 +9,9 @@ from typing import Literal
 
 from crdt_sync import errors
 
-Wire = Literal["sync", "collab", "events", "grpc", "http", "submit"]
-"""Where something was asked. `submit` are the entries of submit documents, whatever wire brought them."""
+Wire = Literal["sync", "collab", "events", "grpc", "http", "submit", "webhook"]
+"""Where something was asked. `submit` are the entries of submit documents, whatever wire brought them; over `webhook`
+nobody asks: it is how other systems are told."""
 
 GrpcStatus = Literal[
     "INVALID_ARGUMENT",

@@ -15,6 +15,8 @@ from crdt_sync.service.compaction import Compactor
 from crdt_sync.service.connection import Connection
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.conversations import Conversations
+from crdt_sync.service.courier import Means
+from crdt_sync.service.couriers import Couriers
 from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
@@ -26,6 +28,7 @@ from crdt_sync.service.rooms import Rooms
 from crdt_sync.service.standing import Standing
 from crdt_sync.service.tickets import Tickets
 from crdt_sync.service.transport import Transport
+from crdt_sync.service.webhooks import Webhooks
 from property_tests.simulation.cast import Cast, DrawnIds, SkewedClock, source_of
 from property_tests.simulation.database import Database
 from property_tests.simulation.loop import Process
@@ -86,6 +89,9 @@ class Service:
         self.tickets = Tickets(**shared, clock=self.clock, ids=ids, secret=b"k" * 32)
         self.conversations = Conversations(store, self.tickets, self.outbox, self.lifecycles, ids)
         self.contents = Contents(store, self.tickets, self.lifecycles, self.clock, ids, meter)
+        nobody: Any = None  # no world has a receiver: tests/service/test_webhooks.py has
+        self.couriers = Couriers(Means(store, self.events, nobody, self.clock, ids, meter))
+        self.webhooks = Webhooks(store, nobody, self.couriers, self.clock, ids)
         self.connections = Connections(
             **shared, clock=self.clock, audit=Audit(meter, self.clock, b"k" * 32), leases=leases, open_documents=False
         )
@@ -93,6 +99,7 @@ class Service:
         self.committer.start()
         self.connections.start()
         self.events.start()
+        self.couriers.start()
         self.outbox.start(self.committer)
         self.overdue.start(self.committer)
         self.contents.start(self.committer)
@@ -117,6 +124,7 @@ class Service:
             await self.kill()
 
     async def _stop(self) -> None:
+        await self.couriers.stop()
         await self.connections.stop(*RESTARTING)
         await self.events.stop()
         await self.outbox.stop()

@@ -99,6 +99,7 @@ OPENS        = cells("ok        ok         open_by    ok         department tick
 READS_MEDIA  = cells("ok        no_media   no_media   ok         no_ticket  no_ticket    gateway  token_missing")
 HEARS        = cells("ok        ok         ok         ok         ok         ok           gateway  token_missing")
 LISTS        = cells("ok        ok         ok         ok         ok         ok           gateway  token_missing")
+TENDS        = cells("ok        no_webhook no_webhook no_webhook no_webhook no_webhook   gateway  token_missing")
 INGESTS      = everybody("not_a_gateway") | {GATEWAY: "ok", NOBODY: "token_missing"}
 SENDS        = everybody("not_a_gateway") | {GATEWAY: "ok", NOBODY: "token_missing"}
 SIGNED_IN    = everybody("ok") | {NOBODY: "token_missing"}
@@ -155,6 +156,15 @@ ROUTES = (
     Route("GET /api/replies", SIGNED_IN),  # of the caller's own department
     Route("GET /api/lifecycles", SIGNED_IN),
     Route("GET /api/lifecycles/{digest}", SIGNED_IN, path="/api/lifecycles/{lifecycle}"),
+    # Of a department, and of who may hear no less than its webhooks; what those are told, the rows of events say.
+    Route("POST /api/webhooks", HEARS, json={"url": "{receiver}"}),
+    Route("GET /api/webhooks", HEARS),
+    Route("GET /api/webhooks/{webhook}", TENDS),
+    Route("PATCH /api/webhooks/{webhook}", TENDS, json={"types": []}),
+    Route("POST /api/webhooks/{webhook}/secret", TENDS),
+    Route("GET /api/webhooks/{webhook}/deliveries", TENDS),
+    Route("POST /api/webhooks/{webhook}/redeliver", TENDS, json={"after": "999999"}),
+    Route("DELETE /api/webhooks/{webhook}", TENDS),
     Route("GET /events", HEARS, path="/events?after=0"),  # what each hears, the rows of events say
     Route("OPTIONS /events", PUBLIC),  # what another host's page may send
     Route("GET /", PUBLIC),  # the consoles' page, alike for all

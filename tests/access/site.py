@@ -19,6 +19,7 @@ from tests.access.matrix import CALLERS, GATEWAY, GROUPS, NARROW, NOBODY, OTHER,
 from tests.access.wires import metadata_of, sync_socket
 from tests.samples import PNG
 from tests.server.conftest import Running, run_service
+from tests.webhook_receiver import receiving
 
 CLAIMS = {
     OWNER: {"department": "sales", "actor": "sales-1"},
@@ -102,6 +103,16 @@ class Site:
     def metadata(self, caller):
         return metadata_of(self.tokens[caller])
 
+    async def webhook(self):
+        """One of the owner's: one of those that are there, or a new one."""
+        http, headers = self.running.http, self.headers(OWNER)
+        found = (await http.get("/api/webhooks", headers=headers)).json()["webhooks"]
+        wide = [hook["id"] for hook in found if hook["tickets"] is None]
+        if wide:
+            return wide[0]
+        body = {"url": f"{self.running.receiver.origin}/site"}
+        return (await http.post("/api/webhooks", json=body, headers=headers)).json()["id"]
+
     def name(self, part):
         return f"ticket/{self.ticket}/{part}"
 
@@ -109,6 +120,9 @@ class Site:
         """Put the ticket's own words into a row's placeholders."""
         words = {"{ticket}": self.ticket, "{lifecycle}": self.lifecycle, "{token}": self.tokens[caller] or ""}
         words |= {"{delivery}": self.delivery.id, "{lease}": self.delivery.lease, "{digest}": self.digest}
+        words["{receiver}"] = f"{self.running.receiver.origin}/site"
+        if "{webhook}" in str(given):
+            words["{webhook}"] = await self.webhook()
         if "{version}" in str(given):
             words["{version}"] = (await self.shown())["version"]
         if "{heads}" in str(given):
@@ -145,10 +159,14 @@ async def filled_site(tmp_path):
     file.write_text(lifecycle_text(), "utf-8")
     desk = tmp_path / "desk.toml"
     desk.write_text(DESK, "utf-8")
-    async with (
-        run_service(tmp_path / "data", open_documents=False, lifecycle=str(file), desk=desk) as running,
-        AsyncExitStack() as stack,
-    ):
+    async with AsyncExitStack() as stack:
+        receiver = await stack.enter_async_context(receiving())
+        origins = (receiver.origin,)
+        service = run_service(
+            tmp_path / "data", open_documents=False, lifecycle=str(file), desk=desk, webhook_origins=origins
+        )
+        running = await stack.enter_async_context(service)
+        running.receiver = receiver
         tokens = {caller: running.token(**CLAIMS[caller]) if caller in CLAIMS else None for caller in CALLERS}
         assert tokens[NOBODY] is None
         site = Site(running, "", "", "", gateway_pb2.Delivery(), "", {}, "", {}, tokens)

@@ -29,6 +29,7 @@ def routes():
         tickets=None,
         contents=None,
         conversations=None,
+        webhooks=None,
         lifecycles=None,
         authenticator=FakeAuthenticator(),
         readiness=None,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import uuid
 from contextlib import asynccontextmanager, suppress
 
 import grpc
@@ -13,6 +14,7 @@ from crdt_sync.rpc.ticketsync.v1 import events_pb2, events_pb2_grpc, sync_pb2_gr
 from crdt_sync.rpc.ticketsync.v1 import sync_pb2 as pb
 from crdt_sync.wire import hocuspocus, ysync
 from tests.grpc_ends import Ending
+from tests.replica.loopback import until as wait_until
 
 PATIENCE_S = 20  # of a test that waits for an answer; a good one takes milliseconds
 BATCH = b"batch--1"
@@ -271,7 +273,30 @@ async def hear_watch(running, token, until, heard):
         call.cancel()
 
 
-WATCHES = {"events": hear_socket, "stream": hear_stream, "watch": hear_watch}
+async def hear_webhook(running, token, until, heard):
+    """The same as a receiver that somebody subscribes."""
+    path, headers = f"/{uuid.uuid4()}", {"authorization": f"Bearer {token}"} if token else {}
+    body = {"url": running.receiver.origin + path, "after": "0"}
+    answer = await running.http.post("/api/webhooks", json=body, headers=headers)
+    heard.append(answer.content)
+    if answer.status_code != 201:
+        return answer.json()["code"]
+    id_ = answer.json()["id"]
+    await wait_until(lambda: _has_sent(running.service._couriers, id_, until), PATIENCE_S)
+    await running.http.delete(f"/api/webhooks/{id_}", headers=headers)
+    received = running.receiver.at(path)
+    heard += [request.body for request in received]
+    return sorted((json.loads(request.body) for request in received), key=lambda event: int(event["position"]))
+
+
+def _has_sent(couriers, id_, until):
+    if id_ not in couriers._running:
+        return False
+    courier = couriers._running[id_].courier
+    return courier._watch is not None and courier._watch.position >= until and not courier._unsent
+
+
+WATCHES = {"events": hear_socket, "stream": hear_stream, "watch": hear_watch, "webhook": hear_webhook}
 WIRES = {"sync": over_sync, "collab": over_collab, "grpc": over_grpc}
 
 

@@ -94,6 +94,7 @@ async def test_an_event_is_posted_as_it_is_and_connections_are_used_again():
         (b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n", Reply("http_302")),
         (b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n", Reply("http_500")),
         (b"HTTP/1.1 429 Busy\r\nretry-after: 120\r\ncontent-length: 0\r\n\r\n", Reply("http_429", 120_000)),
+        (b"HTTP/1.1 429 Busy\r\nretry-after: 999999999\r\ncontent-length: 0\r\n\r\n", Reply("http_429", 86_400_000)),
         (b"HTTP/1.1 503 Busy\r\nretry-after: soon\r\ncontent-length: 0\r\n\r\n", Reply("http_503")),
         (
             f"HTTP/1.1 503 Busy\r\nretry-after: {formatdate(START_MS // 1000 + 60, usegmt=True)}\r\n"

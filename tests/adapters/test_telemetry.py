@@ -5,10 +5,18 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from crdt_sync.adapters.telemetry import Telemetry
 from crdt_sync.domain.delivery import DeliveryState
-from crdt_sync.ports.meter import Levels, OutboxLevels
+from crdt_sync.ports.meter import Levels, OutboxLevels, WebhookLevels
 
 OUTBOX = OutboxLevels({DeliveryState.PENDING: 4, DeliveryState.UNKNOWN: 1}, 2.5)
-LEVELS = Levels(connections={"sync": 3, "grpc": 1}, rooms=5, presence=2, queued_jobs=7, queued_bytes=900, outbox=OUTBOX)
+LEVELS = Levels(
+    connections={"sync": 3, "grpc": 1},
+    rooms=5,
+    presence=2,
+    queued_jobs=7,
+    queued_bytes=900,
+    outbox=OUTBOX,
+    webhooks=WebhookLevels({"sent": 6, "away": 1, "paused": 2}, 8),
+)
 
 
 def scraped(telemetry):

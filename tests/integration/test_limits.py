@@ -325,6 +325,7 @@ ELSEWHERE = {
 
 
 EGRESS, CALLS, AUTH = "tests/server/test_grpc_egress.py", "tests/server/test_grpc_calls.py", "tests/server/test_auth.py"
+HOOKS, HOOKS_API = "tests/service/test_webhooks.py", "tests/server/test_webhooks_api.py"
 
 BESIDE = {
     "server.auth.ACCOUNTS_MAX": (AUTH, "test_a_token_says_so_much_and_no_more"),
@@ -391,6 +392,18 @@ BESIDE = {
         "tests/service/test_outbox.py",
         "test_one_caller_claims_only_so_often",
     ),
+    "server.webhooks_api.URL_CHARACTERS_MAX": (HOOKS_API, "test_what_cannot_be_is_refused_with_its_code"),
+    "service.courier.DUE_MAX": (HOOKS, "test_receivers_that_come_back_are_sent_so_many_tickets_at_a_time"),
+    "service.courier.EVENT_BYTES_MAX": (HOOKS, "test_an_event_that_no_receiver_would_take_is_given_up_at_once"),
+    "service.courier.FRESH_MAX": (HOOKS, "test_who_has_enough_waiting_reads_no_further_and_still_gets_everything"),
+    "service.courier.IN_FLIGHT_MAX": (
+        HOOKS,
+        "test_tickets_are_told_at_the_same_time_but_few_of_them_and_one_ticket_in_turn",
+    ),
+    "service.courier.WAITING_MAX": (HOOKS, "test_who_has_enough_waiting_reads_no_further_and_still_gets_everything"),
+    "service.webhooks.PER_DEPARTMENT_MAX": (HOOKS, "test_there_are_so_many_of_a_department_and_in_all"),
+    "service.webhooks.TOTAL_MAX": (HOOKS, "test_there_are_so_many_of_a_department_and_in_all"),
+    "service.webhooks.ROWS_PAGE_MAX": (HOOKS_API, "test_what_cannot_be_is_refused_with_its_code"),
     "server.grpc_egress.DELAY_MS_MAX": (
         EGRESS,
         "test_a_platform_asks_for_no_longer_wait_and_window_than_can_be_meant",

@@ -53,6 +53,7 @@ async def site():
         tickets=tickets,
         contents=None,
         conversations=None,
+        webhooks=None,
         lifecycles=lifecycles(),
         authenticator=TokenAuthenticator(DevelopmentKey(KEY), clock),
         readiness=readiness,
