@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from gateway.channels.base import Callback
+
 SUSPECTED = "suspected_duplicate"
 
 
@@ -54,6 +56,25 @@ class Arrival:
     def marks(self) -> tuple[str, ...]:
         """Every key under which it may be known already, its fingerprint last."""
         return self.keys if self.fingerprint is None else (*self.keys, f"same:{self.fingerprint}")
+
+
+def arrival_of(account: str, callback: Callback, *, received_at_ms: int, traceparent: str) -> Arrival:
+    """A callback on its way into the inbox."""
+    return Arrival(
+        account=account,
+        conversation=callback.conversation,
+        keys=callback.keys,
+        raw=callback.content,
+        received_at_ms=received_at_ms,
+        traceparent=traceparent,
+        code=callback.code,
+        reply_to=callback.reply_to,
+        fingerprint=callback.fingerprint,
+        urgent=callback.urgent,
+        entry=callback.entry,
+        contents=callback.contents,
+        spec=callback.spec,
+    )
 
 
 @dataclass(slots=True)

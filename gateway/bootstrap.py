@@ -1,7 +1,7 @@
 """Puts a gateway together from its settings. The only place where channels and the machine's own clock are chosen."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 import grpc
@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from crdt_sync.errors import Unavailable
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import EgressServiceStub, IngressServiceStub
-from gateway.accounts import WebAccount
+from gateway.accounts import DescribedAccount, WebAccount
 from gateway.channels.base import Channel
 from gateway.channels.web import Web
 from gateway.clock import SystemChance, SystemClock
@@ -21,6 +21,7 @@ from gateway.forwarder import Forwarder, Pace
 from gateway.http import Intake
 from gateway.inbox import Inbox
 from gateway.keeper import Keeper
+from gateway.lines import Lines
 from gateway.media_queue import MediaQueue
 from gateway.outbound import Sender
 from gateway.platforms.http import PlatformHttp
@@ -29,9 +30,13 @@ from gateway.plugins.hooks import Plugins
 from gateway.plugins.process import Host
 from gateway.ports import Chance, Clock
 from gateway.pull import Puller
-from gateway.registry import Feed, Surroundings, channel_of, line_of
+from gateway.registry import Line, Surroundings, channel_of, line_of
 from gateway.retention import Retention
 from gateway.settings import GatewaySettings
+from gateway.specs.account import described
+from gateway.specs.folder import Folder
+from gateway.specs.lint import Proven
+from gateway.specs.reload import Reloader
 from gateway.visitor_log import VisitorLog
 from gateway.waiting import ended
 from gateway.widget.http import Widget
@@ -63,22 +68,30 @@ class Gateway:
         Malformed: a secret is missing (code `secret`) or is not an AES key (code `aes_key`).
     """
 
-    def __init__(self, settings: GatewaySettings, *, clock: Clock | None = None, chance: Chance | None = None) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        *,
+        clock: Clock | None = None,
+        chance: Chance | None = None,
+        own_token: Callable[[Sequence[str]], str] | None = None,
+    ) -> None:
+        """`own_token` makes the gateway's token for its accounts, in place of the settings', at each call."""
         clock = clock or SystemClock()
         chance = chance or SystemChance()
         self._settings = settings
         self.counts = Counts()
-        settings.core_token()  # a missing token should be found now, and not at the first callback
-        read = {one.account: channel_of(one, settings.timestamp_tolerance_s) for one in settings.accounts}
-        channels = {name: channel for name, channel in read.items() if channel is not None}
+        self._lines = Lines()
+        token = settings.core_token if own_token is None else lambda: own_token(self._lines.names())
+        token()  # a missing token should be found now, and not at the first callback
         self.inbox = _inbox(settings)
         pace = Pace(settings.call_timeout_ms, settings.retry_delay_ms_min, settings.retry_delay_ms_max)
         media_queue = MediaQueue(self.inbox.file)
         self.plugins = _plugins(settings, clock, self.counts)
         self.forwarder = Forwarder(
             self.inbox,
-            channels,
-            token=settings.core_token,
+            self._lines.channels,
+            token=token,
             pace=pace,
             clock=clock,
             chance=chance,
@@ -102,35 +115,33 @@ class Gateway:
             counts=self.counts,
             body_bytes_max=settings.body_bytes_max,
         )
-        lines = {one.account: line_of(one, read[one.account], around) for one in settings.accounts}
-        tokens = [line.token for line in lines.values() if line.token is not None]
-        self._tokens = AheadOfNeed(tokens, clock=clock, counts=self.counts)
+        for one in settings.accounts:
+            channel = channel_of(one, settings.timestamp_tolerance_s)
+            self._lines.put(one.account, channel, line_of(one, channel, around))
+        self.senders: Mapping[str, Sender] = self._lines.senders
+        self._tokens = AheadOfNeed(self._lines.tokens, clock=clock, counts=self.counts)
         self._retention = _retention(settings, around)
-        self._feeds = {name: line.feed for name, line in lines.items() if line.feed is not None}
-        self.senders: Mapping[str, Sender] = {
-            name: line.sender for name, line in lines.items() if line.sender is not None
-        }
-        media = {name: line.media for name, line in lines.items() if line.media is not None}
         self._fetcher = Fetcher(
             media_queue,
-            media,
+            self._lines.media,
             bytes_max=settings.media_bytes_max,
-            token=settings.core_token,
+            token=token,
             clock=clock,
             chance=chance,
             counts=self.counts,
         )
         self._dispatcher = Dispatcher(
             self.senders,
-            media=media,
-            token=settings.core_token,
+            media=self._lines.media,
+            token=token,
             pace=pace,
             clock=clock,
             chance=chance,
             counts=self.counts,
             refusal=self.plugins.refusal if settings.plugins else None,
         )
-        self.app = _app(settings, channels, self._feeds, around)
+        self.specs = _reloader(settings, self._lines, around, self._dispatcher.renew)
+        self.app = _app(settings, self._lines, around)
         self._clock = clock
         self._warm = asyncio.Event()
         self._running = AsyncExitStack()
@@ -145,6 +156,7 @@ class Gateway:
             stack.push_async_callback(self._http.close)
             stack.push_async_callback(self.inbox.close)
             await self.inbox.open()
+            await self.specs.look()
             left = await self.inbox.waiting_count()
             channel = open_channel(self._settings)
             stack.push_async_callback(channel.close, None)
@@ -164,11 +176,13 @@ class Gateway:
             stack.push_async_callback(self._dispatcher.stop)
             self._visitors.start()
             stack.callback(self._visitors.stop)
-            for feed in self._feeds.values():
+            for feed in self._lines.feeds.values():
                 feed.start()
                 stack.push_async_callback(feed.stop)
+            self.specs.start()
+            stack.push_async_callback(self.specs.stop)
             self._running = stack.pop_all()
-        _log.info("gateway started", accounts=len(self._settings.accounts), waiting=left)
+        _log.info("gateway started", accounts=len(self._lines.names()), waiting=left)
 
     async def warm(self) -> None:
         """Return when the way to the service stands and the platforms' tokens are there, or after two seconds."""
@@ -226,19 +240,27 @@ def _retention(settings: GatewaySettings, around: Surroundings) -> Retention:
     )
 
 
-def _app(
-    settings: GatewaySettings, channels: Mapping[str, Channel], feeds: Mapping[str, Feed], around: Surroundings
-) -> Starlette:
+def _reloader(settings: GatewaySettings, lines: Lines, around: Surroundings, changed: Callable[[], None]) -> Reloader:
+    def build(account: DescribedAccount, spec: Proven) -> tuple[Channel, Line]:
+        channel = described(account, spec, settings.timestamp_tolerance_s)
+        return channel, line_of(account, channel, around)
+
+    folder = Folder(settings.channels if settings.channels is not None else settings.data / "channels")
+    settled = [one for one in settings.accounts if isinstance(one, DescribedAccount)]
+    return Reloader(folder, lines, settled, build=build, changed=changed, counts=around.counts)
+
+
+def _app(settings: GatewaySettings, lines: Lines, around: Surroundings) -> Starlette:
     """Lay out the addresses: callbacks are posted to every account but those whose visitors hold a socket."""
     sites = {
         one.account: Site(one, channel, around)
         for one in settings.accounts
-        if isinstance(one, WebAccount) and isinstance(channel := channels[one.account], Web)
+        if isinstance(one, WebAccount) and isinstance(channel := lines.channels[one.account], Web)
     }
     intake = Intake(
-        {name: channel for name, channel in channels.items() if name not in sites},
+        lambda name: lines.channels.get(name) if name not in sites else None,
         around.keeper,
-        {name: feed for name, feed in feeds.items() if isinstance(feed, Puller)},
+        {name: feed for name, feed in lines.feeds.items() if isinstance(feed, Puller)},
         body_bytes_max=settings.body_bytes_max,
         clock=around.clock,
         counts=around.counts,

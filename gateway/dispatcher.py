@@ -49,14 +49,15 @@ class Dispatcher:
         media: Mapping[str, MediaPort] | None = None,
         refusal: Callable[[pb.Delivery], Awaitable[str | None]] | None = None,
     ) -> None:
-        """`media` are the ports of the accounts whose platform takes contents.
+        """`media` are the ports of the accounts whose platform takes contents; both mappings may change meanwhile.
 
         `refusal` says of a part, within milliseconds, with which code it is not to be sent, if it is not.
         """
         self._refusal = refusal
-        self._uploads = Uploads(media or {}, token=token, counts=counts)
+        self._uploads = Uploads(media if media is not None else {}, token=token, counts=counts)
         self._senders = senders
-        self._throttles = {name: Throttle(sender.limits) for name, sender in senders.items()}
+        self._throttles: dict[str, tuple[Sender, Throttle]] = {}
+        self._other = asyncio.Event()
         self._token = token
         self._pace = pace
         self._clock = clock
@@ -66,9 +67,12 @@ class Dispatcher:
         self._task: asyncio.Task[None] | None = None
 
     def start(self, stub: EgressServiceStub) -> None:
-        """Begin to claim; a gateway none of whose accounts can send claims nothing."""
-        if self._senders:
-            self._task = asyncio.create_task(self._run(stub), name="dispatcher")
+        """Begin to claim; while none of the accounts can send nothing is claimed."""
+        self._task = asyncio.create_task(self._run(stub), name="dispatcher")
+
+    def renew(self) -> None:
+        """Claim anew, because other accounts can send. What was claimed and not begun goes back; the rest goes on."""
+        self._other.set()
 
     async def stop(self) -> None:
         """Claim no more, let what is being sent end and be reported, and cut off what takes too long."""
@@ -81,6 +85,15 @@ class Dispatcher:
             await asyncio.gather(*lanes, return_exceptions=True)
 
     async def _run(self, stub: EgressServiceStub) -> None:
+        while True:
+            self._other.clear()
+            claiming = asyncio.create_task(self._claim_all(stub), name="claim") if self._senders else None
+            try:
+                await self._other.wait()
+            finally:
+                await ended(claiming)
+
+    async def _claim_all(self, stub: EgressServiceStub) -> None:
         failures = 0
         while True:
             try:
@@ -137,7 +150,10 @@ class Dispatcher:
 
     async def _attempt(self, stub: EgressServiceStub, delivery: pb.Delivery) -> Outcome | None:
         """Send a part when its platform allows it; None if it is another's to send by now."""
-        sender, throttle = self._senders[delivery.account], self._throttles[delivery.account]
+        sender = self._senders.get(delivery.account)
+        if sender is None:
+            return None  # its account went meanwhile; the lease lapses
+        throttle = self._throttle(delivery.account, sender)
         closed = self._closed(sender, delivery)
         if closed is not None:
             return closed
@@ -160,6 +176,13 @@ class Dispatcher:
             throttle.pause(self._clock.now_ms() + outcome.delay_ms)
         return outcome
 
+    def _throttle(self, account: str, sender: Sender) -> Throttle:
+        """The pace of an account, begun anew with another sender."""
+        known = self._throttles.get(account)
+        if known is None or known[0] is not sender:
+            known = self._throttles[account] = (sender, Throttle(sender.limits))
+        return known[1]
+
     def _closed(self, sender: Sender, delivery: pb.Delivery) -> WindowClosed | None:
         """Say what the platform would say, where that is known: asking it anyway may count against the account."""
         window = sender.limits.window
@@ -172,7 +195,8 @@ class Dispatcher:
         return None
 
     def _reported(self, delivery: pb.Delivery, outcome: Outcome) -> pb.DeliveryReport:
-        if isinstance(outcome, Unknown) and self._senders[delivery.account].has_idempotency:
+        sender = self._senders.get(delivery.account)
+        if isinstance(outcome, Unknown) and sender is not None and sender.has_idempotency:
             outcome = RetryLater(outcome.code)
         if isinstance(outcome, RetryLater) and delivery.attempt >= ATTEMPTS_MAX:
             outcome = Dead("attempts")

@@ -23,8 +23,8 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import (
     IngestResult,
 )
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import IngressServiceStub
-from gateway.arrivals import State
-from gateway.channels.base import Channel
+from gateway.arrivals import State, arrival_of
+from gateway.channels.base import Channel, ReadsAgain
 from gateway.counts import Counts
 from gateway.inbox import Inbox, Outcome, Waiting
 from gateway.media_queue import wanted_of
@@ -178,12 +178,36 @@ class Forwarder:
         await woken(self._wake, self._clock, _LOOK_MS if pause_ms is None else pause_ms)
 
     async def _forward(self, stub: IngressServiceStub, rows: Sequence[Waiting]) -> list[Outcome]:
-        mapped = [self._map(row) for row in rows]
+        there = [row for row in rows if row.account in self._channels]  # one may have gone meanwhile; its rows wait
+        mapped = [self._map(row) for row in there if not await self._read_again(row)]
         batch = [item for item in mapped if isinstance(item, _Item)]
         unreadable = [outcome for outcome in mapped if isinstance(outcome, Outcome)]
         if batch and self._route is not None:
             await self._route([item.envelope for item in batch])
         return unreadable + (await self._ingest(stub, batch) if batch else [])
+
+    async def _read_again(self, row: Waiting) -> bool:
+        """Replace a row that could not be read when it came, and is replayed, by what it turns out to be now."""
+        channel: object = self._channels.get(row.account)
+        if row.conversation or not isinstance(channel, ReadsAgain):
+            return False
+        try:
+            callbacks = channel.read_again(row.raw)
+        except Malformed:
+            return False
+        if any(callback.code is not None for callback in callbacks):
+            return False
+        now_ms = self._clock.now_ms()
+        arrivals = [
+            arrival_of(row.account, callback, received_at_ms=now_ms, traceparent=row.traceparent)
+            for callback in callbacks
+        ]
+        await self._inbox.replace(row.id, arrivals)
+        self._counts.add("callback.read_again")
+        spec = next((callback.spec for callback in callbacks), None)
+        _log.info("callback read again", account=row.account, row=row.id, callbacks=len(callbacks), spec=spec)
+        self._wake.set()
+        return True
 
     def _map(self, row: Waiting) -> _Item | Outcome:
         """Boundary of the channels' code: a row that no code can read is set aside, its content kept."""

@@ -4,7 +4,7 @@ Owns the order of a callback: size, verification, inbox commit, and only then th
 never tells a sender why its callback was refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -34,11 +34,11 @@ _log = structlog.get_logger(__name__)
 
 
 class Intake:
-    """What stands between the network and the inbox."""
+    """What stands between the network and the inbox. `channel_of` is asked for each request, and not before."""
 
     def __init__(
         self,
-        channels: Mapping[str, Channel],
+        channel_of: Callable[[str], Channel | None],
         keeper: Keeper,
         pullers: Mapping[str, Puller],
         *,
@@ -46,7 +46,7 @@ class Intake:
         clock: Clock,
         counts: Counts,
     ) -> None:
-        self._channels = channels
+        self._channel_of = channel_of
         self._keeper = keeper
         self._pullers = pullers
         self._body_bytes_max = body_bytes_max
@@ -74,7 +74,7 @@ class Intake:
         return Response(received.answer, media_type=received.media_type, headers=headers)
 
     def _channel(self, account: str) -> Channel:
-        channel = self._channels.get(account)
+        channel = self._channel_of(account)
         if channel is None:
             raise NotFound("There is no such account here.")
         return channel

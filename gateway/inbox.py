@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
 from crdt_sync.errors import Unavailable
@@ -219,6 +219,14 @@ class Inbox:
 
         await self.file.change(write, synced=False)
 
+    async def replace(self, row_id: int, arrivals: Sequence[Arrival]) -> list[Kept]:
+        """Put what a row turned out to be into its place, in one commit; what came meanwhile is a duplicate.
+
+        Raises:
+            Unavailable: nothing is changed.
+        """
+        return await self.file.change(partial(self._replace, row_id=row_id, arrivals=arrivals))
+
     async def waiting_count(self) -> int:
         """How many rows wait for the service; raises `Unavailable`."""
         return await self.file.read(_waiting_count)
@@ -311,11 +319,20 @@ class Inbox:
         return results
 
     def _place_page(self, connection: Connection, arrivals: Sequence[Arrival], pulled: Pulled) -> list[Kept]:
-        kept = [one for one in self._place(connection, arrivals) if one is not None]
-        if len(kept) < len(arrivals):
-            raise Unavailable("The inbox has no room for the page.", advice="Pull it again later.")
+        kept = self._placed(connection, arrivals)
         changed = {"cursor": pulled.cursor, "pulled_at_ms": pulled.pulled_at_ms}
         connection.execute(sqlite.insert(pull).values(asdict(pulled)).on_conflict_do_update(set_=changed))
+        return kept
+
+    def _replace(self, connection: Connection, row_id: int, arrivals: Sequence[Arrival]) -> list[Kept]:
+        connection.execute(delete(inbox_key).where(inbox_key.c.inbox_id == row_id))
+        connection.execute(delete(inbox).where(inbox.c.id == row_id))
+        return self._placed(connection, arrivals)
+
+    def _placed(self, connection: Connection, arrivals: Sequence[Arrival]) -> list[Kept]:
+        kept = [one for one in self._place(connection, arrivals) if one is not None]
+        if len(kept) < len(arrivals):
+            raise Unavailable("The inbox has no room for all of it.", advice="Try it again later.")
         return kept
 
     def _group(self, connection: Connection, arrivals: Sequence[Arrival]) -> Group:

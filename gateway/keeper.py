@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from gateway.arrivals import Arrival, Kept
+from gateway.arrivals import Arrival, Kept, arrival_of
 from gateway.channels.base import Callback
 from gateway.counts import Counts
 from gateway.forwarder import Forwarder
@@ -57,19 +57,6 @@ class Keeper:
             self._forwarder.wake()
 
     def _arrival(self, account: str, callback: Callback) -> Arrival:
-        return Arrival(
-            account=account,
-            conversation=callback.conversation,
-            keys=callback.keys,
-            raw=callback.content,
-            received_at_ms=self._clock.now_ms(),
-            # The trace begins here: what a platform might send under this name is not ours.
-            traceparent=f"00-{self._chance.octets(16).hex()}-{self._chance.octets(8).hex()}-01",
-            code=callback.code,
-            reply_to=callback.reply_to,
-            fingerprint=callback.fingerprint,
-            urgent=callback.urgent,
-            entry=callback.entry,
-            contents=callback.contents,
-            spec=callback.spec,
-        )
+        # The trace begins here: what a platform might send under this name is not ours.
+        traceparent = f"00-{self._chance.octets(16).hex()}-{self._chance.octets(8).hex()}-01"
+        return arrival_of(account, callback, received_at_ms=self._clock.now_ms(), traceparent=traceparent)

@@ -45,6 +45,8 @@ class GatewaySettings(BaseSettings):
     """A TOML file of `[[accounts]]` tables, read in addition to `accounts`."""
     plugins: tuple[PluginSettings, ...] = ()
     """Packages that are asked about messages or hear events, see `docs/how-to/write-a-plugin.md`."""
+    channels: Path | None = None
+    """Directory of channel specs of the operator's own, which is watched; None is `channels` in `data`."""
     proxies: tuple[IPvAnyNetwork, ...] = ()
     """Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto a gateway of its own believes."""
     body_bytes_max: int = Field(65_536, ge=1024, le=1_048_576)

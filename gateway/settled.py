@@ -17,13 +17,14 @@ _PAGE_ROWS = 500  # some milliseconds of the write lock
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """A callback that is set aside, and why."""
+    """A callback that is set aside, and why. `spec` names the text by which it was read, where its channel has one."""
 
     id: int
     account: str
     received_at_ms: int
     code: str
     raw: bytes
+    spec: str | None = None
 
 
 def dead(connection: Connection, *, limit: int, code: str | None) -> list[Dead]:

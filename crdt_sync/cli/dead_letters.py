@@ -56,13 +56,14 @@ def list_(
     code: Code = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, the oldest first.")] = LISTED,
 ) -> None:
-    """List callbacks: id, when it came, account, why it was set aside, and how many bytes it has."""
+    """List callbacks: id, when it came, account, why it was set aside, how many bytes it has, by which spec if any."""
 
     async def work() -> None:
         async with _opened(context.obj) as inbox:
             for one in await inbox.dead(code=code, limit=limit):
                 at = datetime.fromtimestamp(one.received_at_ms / 1000, UTC).isoformat(timespec="seconds")
-                typer.echo(f"{one.id}  {at}  {one.account}  {escaped(one.code)}  {len(one.raw)}")
+                spec = f"  {one.spec}" if one.spec is not None else ""
+                typer.echo(f"{one.id}  {at}  {one.account}  {escaped(one.code)}  {len(one.raw)}{spec}")
 
     bootstrap.run(work())
 

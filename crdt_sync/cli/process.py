@@ -39,7 +39,8 @@ async def running(settings: Settings, *, gateway: Mapping[str, object] | None = 
         await service.start()
         stack.push_async_callback(service.stop)
         if settings.gateway:
-            part = Gateway(_gateway_settings(settings, service.gateway_address, gateway or {}))
+            read = _gateway_settings(settings, service.gateway_address, gateway or {})
+            part = Gateway(read, own_token=_own_token(settings.data) if settings.jwks_url is None else None)
             await part.start()
             stack.push_async_callback(part.stop)
             service.channels.app = part.app
@@ -92,7 +93,7 @@ def _gateway_settings(settings: Settings, core: str, overrides: Mapping[str, obj
     if settings.jwks_url is None:
         given["core_token"] = lambda: ""
     try:
-        read = GatewaySettings(**given)  # type: ignore[arg-type]
+        return GatewaySettings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise Malformed(
@@ -100,15 +101,10 @@ def _gateway_settings(settings: Settings, core: str, overrides: Mapping[str, obj
             code="settings",
             advice="Mend CRDT_SYNC_GATEWAY_<NAME>, or start with --no-gateway.",
         ) from error
-    if settings.jwks_url is not None:
-        return read
-    return read.model_copy(
-        update={"core_token": _own_token(settings.data, [account.account for account in read.accounts])}
-    )
 
 
-def _own_token(data: Path, accounts: Sequence[str]) -> Callable[[], str]:
-    def sign() -> str:
+def _own_token(data: Path) -> Callable[[Sequence[str]], str]:
+    def sign(accounts: Sequence[str]) -> str:
         return development_token(
             data,
             actor=GATEWAY,

@@ -8,7 +8,7 @@ own or a description that one class reads, is held to the same suite: `tests/gat
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from crdt_sync.errors import Malformed, Unauthenticated
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Envelope
@@ -121,6 +121,19 @@ class Channel(Protocol):
 
         Raises:
             Malformed: the content cannot be read.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsAgain(Protocol):
+    """A channel that may learn to read what it could not read when it came, because its description was mended."""
+
+    def read_again(self, content: bytes) -> tuple[Callback, ...]:
+        """The callbacks of a content that was kept without keys and conversation; those with a `code` are no better.
+
+        Raises:
+            Malformed: the content is none of this channel's.
         """
         ...
 

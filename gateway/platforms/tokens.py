@@ -5,7 +5,7 @@ that fails, who needs the token fetches it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from crdt_sync.errors import Malformed
@@ -56,9 +56,12 @@ class AccessToken:
 
 
 class AheadOfNeed:
-    """Keeps tokens fresh. `first` is set once each was asked for, whether it came or not."""
+    """Keeps tokens fresh. `first` is set once each was asked for, whether it came or not.
 
-    def __init__(self, tokens: Sequence[AccessToken], *, clock: Clock, counts: Counts) -> None:
+    `tokens` may change meanwhile; a new one is fetched by who needs it first, and renewed ahead from then on.
+    """
+
+    def __init__(self, tokens: Mapping[str, AccessToken], *, clock: Clock, counts: Counts) -> None:
         self._tokens = tokens
         self._clock = clock
         self._counts = counts
@@ -75,9 +78,11 @@ class AheadOfNeed:
 
     async def _run(self) -> None:
         while True:
-            fetched = await asyncio.gather(*(self._fetch(token) for token in self._tokens))
+            fetched = await asyncio.gather(*(self._fetch(token) for token in tuple(self._tokens.values())))
             self.first.set()
-            next_ms = min((token.renew_at_ms for token in self._tokens), default=0) - self._clock.now_ms()
+            next_ms = (
+                min((token.renew_at_ms for token in tuple(self._tokens.values())), default=0) - self._clock.now_ms()
+            )
             pause_ms = max(next_ms, _AHEAD_PAUSE_MS) if all(fetched) else _AHEAD_PAUSE_MS
             await self._clock.sleep(pause_ms / 1000)
 

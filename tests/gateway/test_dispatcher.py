@@ -30,11 +30,11 @@ class Desk:
         self._tickets = {}
 
     @asynccontextmanager
-    async def dispatching(self, sender=None, core=None):
+    async def dispatching(self, sender=None, core=None, senders=None):
         """A gateway that sends; what it is in the midst of when this ends, it ends."""
         sender = sender or HttpSender(self.url)
         dispatching = Dispatcher(
-            {"shop": sender},
+            {"shop": sender} if senders is None else senders,
             token=lambda: self.running.token("gateway", accounts=["shop"]),
             pace=Pace(2_000, 1, 20),
             clock=SystemClock(),
@@ -266,7 +266,7 @@ async def test_a_service_that_was_away_is_found_again_and_hears_what_was_sent_me
             await desk.settled("sent", "sent")
             await dispatching.__aexit__(None, None, None)
 
-    assert [("chen", "one"), ("chen", "two")] == platform.shown
+    assert [("chen", "one"), ("chen", "two")] == desk.platform.shown
     assert desk.counts["claim.failed.unavailable"] >= 1
 
 
@@ -277,3 +277,21 @@ async def test_a_gateway_without_senders_claims_nothing(desk):
     idle.start(None)
     await idle.stop()
     assert {} == desk.counts.all()
+
+
+async def test_an_account_that_comes_while_the_gateway_runs_is_answered_and_one_that_goes_is_not(desk):
+    senders = {}
+    async with desk.dispatching(senders=senders) as dispatching:
+        await desk.answer("chen", "one")
+        senders["shop"] = HttpSender(desk.url)
+        dispatching.renew()
+        await desk.settled("sent")
+        (sender,) = senders.values()
+        senders.clear()
+        dispatching.renew()
+        await desk.answer("chen", "two")
+        senders["shop"] = sender
+        dispatching.renew()
+        await desk.settled("sent", "sent")
+        await sender.close()
+    assert [("chen", "one"), ("chen", "two")] == desk.platform.shown

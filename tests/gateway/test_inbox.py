@@ -157,7 +157,7 @@ async def test_another_key_with_the_same_fingerprint_is_set_aside_and_can_be_rep
         )
 
         (dead,) = await inbox.dead(limit=10)
-        assert (2, "shop", 1_002, "suspected_duplicate", b"content") == dataclasses.astuple(dead)
+        assert (2, "shop", 1_002, "suspected_duplicate", b"content", None) == dataclasses.astuple(dead)
         assert [1, 7] == await inbox.replay([1, 2, 7])
         assert [("received", None)] * 3 == rows(tmp_path, "state, code")
         assert [] == await inbox.dead(limit=10)

@@ -76,7 +76,7 @@ def test_token_is_not_shown():
 
 async def test_tokens_are_fetched_at_the_start_and_renewed_before_anybody_asks():
     clock, long, short = HeldClock(0), Granting(), Granting(lives_s=1_200)
-    ahead = AheadOfNeed([AccessToken(long, clock), AccessToken(short, clock)], clock=clock, counts=Counts())
+    ahead = AheadOfNeed({"a": AccessToken(long, clock), "b": AccessToken(short, clock)}, clock=clock, counts=Counts())
     ahead.start()
     async with asyncio.timeout(20):
         await ahead.first.wait()
@@ -93,7 +93,7 @@ async def test_tokens_are_fetched_at_the_start_and_renewed_before_anybody_asks()
 async def test_token_that_cannot_be_fetched_ahead_is_asked_for_again_a_minute_later(error):
     clock, fetch, counts = HeldClock(0), Granting(), Counts()
     fetch.fails = error
-    ahead = AheadOfNeed([AccessToken(fetch, clock)], clock=clock, counts=counts)
+    ahead = AheadOfNeed({"a": AccessToken(fetch, clock)}, clock=clock, counts=counts)
     ahead.start()
     async with asyncio.timeout(20):
         await clock.asleep(60)

@@ -1,0 +1,91 @@
+"""The operator's own channel specs: files of a directory, read when they change, and never half.
+
+A file that is bad leaves what stood there before as it was. Owns no running account: what becomes of a spec that is
+good is `gateway.specs.reload`'s.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from crdt_sync.errors import Malformed
+from crdt_sync.yaml_tree import FILE_BYTES_MAX
+from gateway.accounts import WRITTEN, DescribedAccount
+from gateway.specs.lint import Proven, proven
+
+FILES_MAX = 200
+
+_Stamp = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A file that changed: its spec with the accounts that came with it, or why it is none, or neither: it is gone."""
+
+    name: str
+    spec: Proven | None = None
+    accounts: tuple[DescribedAccount, ...] = ()
+    refused: str = ""
+
+
+class Folder:
+    """The files `*.yaml` of a directory, which need not be there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: dict[str, _Stamp] = {}
+
+    def changes(self) -> list[Page]:
+        """What changed since the last look, in the order of the names. Blocks; takes a moment for each changed file."""
+        now = dict(self._stamps())
+        gone = [Page(name) for name in self._seen if name not in now]
+        changed = [name for name, stamp in now.items() if self._seen.get(name) != stamp]
+        self._seen = now
+        return [*gone, *(self._page(name) for name in changed)]
+
+    def _stamps(self) -> Iterator[tuple[str, _Stamp]]:
+        try:
+            files = sorted(self._path.glob("*.yaml"))[:FILES_MAX]
+        except OSError:
+            return
+        for file in files:
+            try:
+                found = file.stat()
+            except OSError:
+                continue
+            yield file.name, (found.st_mtime_ns, found.st_size, found.st_ino)
+
+    def _page(self, name: str) -> Page:
+        try:
+            return page_of(self._path / name)
+        except Malformed as error:
+            return Page(name, refused=error.message)
+
+
+def page_of(file: Path) -> Page:
+    """A file's spec, and the accounts in it.
+
+    Raises:
+        Malformed: it cannot be read, or is no spec that can be used.
+    """
+    try:
+        with file.open("rb") as opened:
+            text = opened.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise Malformed(f"{file} cannot be read: {error.strerror}.", code="spec") from None
+    spec = proven(text, file.name)
+    if spec.spec.channel in WRITTEN:
+        raise Malformed(f"{file.name}: the channel {spec.spec.channel} is code, and no spec has its name.", code="spec")
+    return Page(file.name, spec, tuple(_account(file.name, spec, given) for given in spec.spec.accounts))
+
+
+def _account(name: str, spec: Proven, given: object) -> DescribedAccount:
+    assert isinstance(given, dict), "the form of a spec has tables here"
+    try:
+        return DescribedAccount.model_validate({**given, "channel": spec.spec.channel})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise Malformed(f"{name}: an account's {where}: {first['msg']}.", code="account") from None

@@ -1,0 +1,144 @@
+"""Takes changed channel specs into a running gateway: read, linted and tried in a thread, then swapped in one step.
+
+No connection ends, and no callback is refused: the next one is read by the new spec. A file that is bad changes nothing
+but a count and a level, which alerts watch.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from crdt_sync.errors import Malformed
+from gateway.accounts import DescribedAccount
+from gateway.channels.base import Channel
+from gateway.counts import Counts
+from gateway.lines import Lines
+from gateway.registry import Line
+from gateway.specs.book import shipped
+from gateway.specs.folder import Folder, Page
+from gateway.specs.lint import Proven
+from gateway.waiting import ended
+
+_LOOK_S = 1.0
+
+Build = Callable[[DescribedAccount, Proven], tuple[Channel, Line]]
+
+_log = structlog.get_logger(__name__)
+
+
+class Reloader:
+    """The described accounts of one gateway: those of its settings, and those that come in the files of `folder`.
+
+    `build` makes what serves an account, and raises `Malformed` where it cannot. `changed` hears that other accounts
+    can send. `news` is set when a file was taken or refused.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        lines: Lines,
+        settled: Sequence[DescribedAccount],
+        *,
+        build: Build,
+        changed: Callable[[], None],
+        counts: Counts,
+    ) -> None:
+        self._folder = folder
+        self._lines = lines
+        self._settled = settled
+        self._build = build
+        self._changed = changed
+        self._counts = counts
+        self._pages: dict[str, Page] = {}  # those that are in use, by file
+        self._refused: set[str] = set()
+        self.news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._task = asyncio.create_task(self._run(), name="channel specs")
+
+    async def stop(self) -> None:
+        """Watch no more."""
+        await ended(self._task)
+
+    async def look(self) -> None:
+        """Take what changed since the last look."""
+        pages = await asyncio.to_thread(self._folder.changes)
+        for page in pages:
+            try:
+                self._take(page)
+            except Malformed as error:
+                self._refuse(page.name, error.message)
+        if pages:
+            self._changed()
+            self.news.set()
+        self._counts.show("channel.specs_refused", len(self._refused))
+        without = [one.account for one in self._settled if one.account not in self._lines.channels]
+        self._counts.show("channel.accounts_without_spec", len(without))
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)  # a file changes in real time, whatever clock the gateway runs by
+            try:
+                await self.look()
+            except Exception:  # noqa: BLE001 - the task's boundary: no later change would be seen
+                _log.exception("channel specs could not be looked at")
+
+    def _take(self, page: Page) -> None:
+        if page.refused:
+            raise Malformed(page.refused, code="spec")
+        self._refused.discard(page.name)
+        before = self._pages.get(page.name)
+        if page.spec is None:
+            self._pages.pop(page.name, None)
+        else:
+            self._check_names(page)
+        made = {account.account: self._build(account, spec) for account, spec in self._served(page, before)}
+        if page.spec is not None:
+            self._pages[page.name] = page
+        # From here on nothing can fail, and nobody else has a turn: this is the swap.
+        for account in self._names(before) | self._names(page):
+            self._lines.drop(account)
+        for name, (channel, line) in made.items():
+            self._lines.put(name, channel, line)
+        self._counts.add("channel.spec_taken")
+        digest = page.spec.digest if page.spec is not None else None
+        _log.info("channel spec taken", file=page.name, spec=digest, accounts=sorted(made))
+
+    def _served(self, page: Page, before: Page | None) -> list[tuple[DescribedAccount, Proven]]:
+        """The accounts that the page serves, and those of the settings that fall back on what ships."""
+        served = [(account, page.spec) for account in page.accounts if page.spec is not None]
+        for account in self._settled:
+            if page.spec is not None and account.channel == page.spec.spec.channel:
+                served.append((account, page.spec))
+            elif before is not None and before.spec is not None and account.channel == before.spec.spec.channel:
+                spec = shipped(account.channel)
+                served += [(account, spec)] if spec is not None else []
+        return served
+
+    def _names(self, page: Page | None) -> set[str]:
+        if page is None or page.spec is None:
+            return set()
+        settled = {one.account for one in self._settled if one.channel == page.spec.spec.channel}
+        return settled | {one.account for one in page.accounts}
+
+    def _check_names(self, page: Page) -> None:
+        assert page.spec is not None
+        for file, other in self._pages.items():
+            if file != page.name and other.spec is not None and other.spec.spec.channel == page.spec.spec.channel:
+                raise Malformed(f"{page.name}: the channel {page.spec.spec.channel} stands in {file} already.")
+        own = self._names(self._pages.get(page.name))
+        for account in page.accounts:
+            if account.account in self._lines.names() and account.account not in own:
+                raise Malformed(f"{page.name}: the account {account.account} is there already.")
+        settled = {one.account for one in self._settled}
+        listed = [one.account for one in page.accounts]
+        if len(listed) != len(set(listed)) or settled & set(listed):
+            raise Malformed(f"{page.name}: an account's name stands twice.")
+
+    def _refuse(self, name: str, reason: str) -> None:
+        self._refused.add(name)
+        self._counts.add("channel.spec_refused")
+        _log.error("channel spec refused; what was there before goes on", file=name, reason=reason)

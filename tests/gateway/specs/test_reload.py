@@ -1,0 +1,198 @@
+"""A spec is taken into a running gateway, and out of it; a bad one changes nothing; what was unread is replayed."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from gateway.specs.book import shipped_texts
+from gateway.specs.reload import Reloader
+from tests.gateway.channels.test_described_channels import SECRET, line_account, line_event, line_post, line_signed
+from tests.gateway.fakes import FakeIngress, HeldClock
+from tests.gateway.platform import T5_NOW_S, Platform, text
+from tests.gateway.rig import NO_SERVICE, account, running
+
+LINE = shipped_texts()["line"]
+
+
+def with_accounts(spec: str, secrets, *names: str) -> str:
+    """The spec with accounts of its own, whose secrets stand in files."""
+    (secrets / "channel-secret").write_text(SECRET)
+    (secrets / "channel-token").write_text("token")
+    named = f"{{channel_secret: 'file:{secrets}/channel-secret', channel_token: 'file:{secrets}/channel-token'}}"
+    listed = "".join(f"  - account: {name}\n    secrets: {named}\n    fields: {{bot_id: Ubot}}\n" for name in names)
+    return f"{spec}\naccounts:\n{listed}"
+
+
+def put(folder, name: str, content: str) -> None:
+    """As an editor does: whole, by a rename."""
+    folder.mkdir(exist_ok=True)
+    (folder / f".{name}.tmp").write_text(content)
+    (folder / f".{name}.tmp").replace(folder / name)
+
+
+def specs(rig) -> Reloader:
+    return rig.gateway.specs
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "channels"
+
+
+@asynccontextmanager
+async def serving(tmp_path, ingress=None, **changes):
+    given = {"clock": HeldClock(T5_NOW_S), **changes}
+    if ingress is None:
+        async with running(tmp_path, NO_SERVICE, **given) as rig:
+            yield rig
+        return
+    async with ingress.serving() as port, running(tmp_path, port, **given) as rig:
+        yield rig
+
+
+async def test_next_webhook_of_a_new_spec_is_taken_on_the_connection_that_was_open(tmp_path, folder):
+    ingress = FakeIngress()
+    async with serving(tmp_path, ingress) as rig, one_connection(rig.url) as client:
+        post = line_post(line_event(1))
+        refused = await client.post("/channels/friends", content=post.body, headers=post.headers)
+        storm = asyncio.create_task(steady(client, rig))
+
+        put(folder, "line.yaml", with_accounts(LINE, tmp_path, "friends"))
+        await specs(rig).look()
+        taken = await client.post("/channels/friends", content=post.body, headers=post.headers)
+        others = await storm
+        await rig.forwarded()
+
+        assert (404, 200, b"{}") == (refused.status_code, taken.status_code, taken.content)
+        assert {200} == {answer.status_code for answer in others}
+        assert 1 == len({connection(answer) for answer in (refused, taken, *others)}), "no connection was dropped"
+        assert "line" in {envelope.channel for envelope in ingress.taken.values()}
+        assert 1 == rig.gateway.counts["channel.spec_taken"]
+        assert ["friends", "shop"] == rig.gateway._lines.names()
+
+
+@asynccontextmanager
+async def one_connection(url):
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+    async with httpx.AsyncClient(base_url=url, trust_env=False, limits=limits) as client:
+        yield client
+
+
+async def steady(client, rig):
+    """Another account's callbacks meanwhile."""
+    answers = []
+    for number in range(30):
+        post = Platform(_sent=number).post(text(number))
+        answers.append(await client.post("/channels/shop", params=post.query, content=post.body))
+    return answers
+
+
+def connection(answer):
+    return answer.extensions["network_stream"].get_extra_info("client_addr")
+
+
+async def test_watcher_sees_a_file_by_itself(tmp_path, folder):
+    async with serving(tmp_path) as rig, asyncio.timeout(20):
+        put(folder, "line.yaml", with_accounts(LINE, tmp_path, "friends"))
+        await specs(rig).news.wait()
+        post = line_post(line_event(1))
+        assert 200 == (await rig.post(post, "friends")).status_code
+
+
+async def test_bad_file_keeps_what_was_there_and_shows_it(tmp_path, folder):
+    good = with_accounts(LINE, tmp_path, "friends")
+    bad = {
+        "one that is half written": good[: len(good) // 2],
+        "one whose sample fails": good.replace("text: item.message.text", "text: item.message.words"),
+        "one whose account lacks a secret": good.replace("channel_token: 'file", "spare: 'file"),
+        "one whose secret is gone": good.replace("/channel-token", "/nowhere"),
+        "one whose sample has the account's secret": good.replace("a-made-up-token", "token"),
+        "one that takes another account's name": good.replace("account: friends", "account: shop"),
+        "one that takes the name of code": good.replace("channel: line", "channel: wechat"),
+    }
+    async with serving(tmp_path) as rig:
+        put(folder, "line.yaml", good)
+        await specs(rig).look()
+        for number, (what, content) in enumerate(bad.items()):
+            put(folder, "line.yaml", content)
+            await specs(rig).look()
+            refused = rig.gateway.counts["channel.spec_refused"], rig.gateway.counts["channel.specs_refused"]
+            assert (number + 1, 1) == refused, what
+            assert 200 == (await rig.post(line_post(line_event(number)), "friends")).status_code
+        put(folder, "line.yaml", good)
+        await specs(rig).look()
+        assert 0 == rig.gateway.counts["channel.specs_refused"]
+        put(folder, "other.yaml", good.replace("account: friends", "account: others"))
+        await specs(rig).look()
+        assert 404 == (await rig.post(line_post(line_event(1)), "others")).status_code, "a channel stands in one file"
+
+
+async def test_file_that_goes_takes_its_accounts_along_and_leaves_those_of_the_settings_to_what_ships(tmp_path, folder):
+    accounts = (account(), line_account(account="settled"))
+    async with serving(tmp_path, accounts=accounts) as rig:
+        changed = with_accounts(LINE.replace("text: item.message.text}", "text: item.message.id}"), tmp_path, "friends")
+        for said in ('text: "Hello, world"', "text: 'Hello, world'"):
+            changed = changed.replace(f"[{{{said}}}]", '[{text: "14353798921116"}]')
+        put(folder, "line.yaml", changed)
+        await specs(rig).look()
+        assert 0 == rig.gateway.counts["channel.specs_refused"]
+        (folder / "line.yaml").unlink()
+        await specs(rig).look()
+        posts = [
+            (await rig.post(line_post(line_event(1)), name)).status_code for name in ("friends", "settled", "shop")
+        ]
+        assert [404, 200, 401] == posts
+
+
+async def test_account_of_the_settings_waits_for_its_spec(tmp_path, folder):
+    later = line_account(channel="later")
+    async with serving(tmp_path, accounts=(later,)) as rig:
+        assert 404 == (await rig.post(line_post(line_event(1)), "friends")).status_code
+        assert 1 == rig.gateway.counts["channel.accounts_without_spec"]
+        put(folder, "later.yaml", LINE.replace("channel: line", "channel: later"))
+        await specs(rig).look()
+        assert 200 == (await rig.post(line_post(line_event(1)), "friends")).status_code
+        assert 0 == rig.gateway.counts["channel.accounts_without_spec"]
+
+
+def renamed(event: dict, old: str, new: str) -> dict:
+    return {new if name == old else name: value for name, value in event.items()}
+
+
+async def test_platform_that_changes_its_payload_loses_nothing(tmp_path, folder):
+    """First the key of each event has another name, then the list itself; the platform hears 200 all the while."""
+    ingress = FakeIngress()
+    async with serving(tmp_path, ingress) as rig:
+        put(folder, "line.yaml", with_accounts(LINE, tmp_path, "friends"))
+        await specs(rig).look()
+        of_tomorrow = [renamed(line_event(number), "webhookEventId", "eventId") for number in (1, 2)]
+        posts = [line_post(*of_tomorrow), of_another_list(line_event(3), line_event(4))]
+        assert [200, 200, 200] == [(await rig.post(post, "friends")).status_code for post in (*posts, posts[0])]
+        assert 5 == rig.gateway.counts["callback.dead.friends"], "an alert watches this, by account"
+        assert [("dead", "malformed")] * 3 == rig.rows("state, code")
+        (first,) = {row[0] for row in rig.rows("spec")}
+
+        mended = LINE.replace("    - [item.webhookEventId]", '    - ["item.webhookEventId || item.eventId"]')
+        mended = mended.replace('iterate: ["events[]"]', 'iterate: ["events[]", "items[]"]')
+        put(folder, "line.yaml", with_accounts(mended, tmp_path, "friends"))
+        await specs(rig).look()
+        ids = [one.id for one in await rig.gateway.inbox.dead(limit=10)]
+        assert [] == await rig.gateway.inbox.replay(ids)
+        rig.gateway.forwarder.wake()
+        await rig.forwarded()
+        assert 200 == (await rig.post(posts[0], "friends")).status_code
+
+        assert ["text 1", "text 2", "text 3", "text 4"] == sorted(
+            envelope.customer.parts[0].text for envelope in ingress.taken.values()
+        )
+        assert [("forwarded", "Ucustomer")] * 4 == rig.rows("state, conversation")
+        (second,) = {row[0] for row in rig.rows("spec")}
+        assert first != second, "each row says by which spec it was read"
+
+
+def of_another_list(*events):
+
+    return line_signed(json.dumps({"destination": "Ubot", "items": events}).encode())
