@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 PYTHON_STAMP := .venv/.installed
-EXAMPLES := examples/crm
+EXAMPLES := examples/crm examples/quality-inspection
 NODE_FOLDERS := tests/conformance/node console
 NODE_STAMPS := $(NODE_FOLDERS:%=%/node_modules/.installed)
 WORKERS ?= 2

@@ -27,8 +27,8 @@ class PluginSettings(BaseModel):
     """How long a message may wait for it; of several in one call, a tenth more for each further one."""
     event_deadline_s: int = Field(30, ge=1, le=600)
     """How long it may take over one event."""
-    memory_mb: int = Field(256, ge=64, le=16_384)
-    """How much its process may allocate, in MiB."""
+    memory_mb: int = Field(256, ge=128, le=16_384)
+    """How much its process may allocate, in MiB; the interpreter and gRPC take some 100 of them."""
     token: Reference | None = None
     """The plugin's own token for the service, of a department: with it it hears events and calls."""
     options: Mapping[str, Option] = Field(default_factory=dict)

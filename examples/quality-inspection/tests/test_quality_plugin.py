@@ -1,0 +1,66 @@
+"""Findings reach the ticket, once, from a real service."""
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager, suppress
+
+from quality_inspection.plugin import QualityPlugin
+
+from gateway.plugins.api import Answer, Context, Refusal
+from tests.replica.loopback import until
+from tests.server.conftest import run_service
+
+OPTIONS = {"forbidden": "guarantee, 包退", "greetings": "hello", "refuse": True}
+
+
+@asynccontextmanager
+async def inspecting(core, data):
+    counted = Counter()
+    context = Context(
+        "quality",
+        data,
+        f"127.0.0.1:{core.service.grpc_port}",
+        None,
+        OPTIONS,
+        token=lambda: core.token("support", actor="quality"),
+        secret=str,
+        count=lambda name: counted.update([name]),
+    )
+    task = asyncio.create_task(QualityPlugin(context).run())
+    try:
+        yield counted
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_findings_are_noted_once_on_the_ticket(tmp_path):
+    async with run_service(tmp_path / "data") as core:
+        headers = core.headers("support")
+        opened = await core.http.post("/api/tickets", json={"title": "Fibre"}, headers=headers)
+        ticket = opened.json()["id"]
+
+        async def say(text):
+            await core.http.post(f"/api/tickets/{ticket}/messages", json={"text": text}, headers=headers)
+
+        await say("We guarantee it.")
+        async with inspecting(core, tmp_path) as counted:
+            await until(lambda: counted["found.forbidden"] == counted["found.greeting"] == 1)
+        await say("包退")
+        async with inspecting(core, tmp_path) as counted:
+            await until(lambda: counted["found.forbidden"] == 2)  # the first again, which changes nothing
+        shown = await core.http.get(f"/api/tickets/{ticket}/forms/support", headers=headers)
+        notes = shown.json()["notes"].splitlines()
+        assert [
+            "Quality: An answer has the word 'guarantee'.",
+            "Quality: The first answer has no greeting.",
+            "Quality: An answer has the word '包退'.",
+        ] == notes
+
+
+async def test_answer_with_a_forbidden_word_is_refused():
+    plugin = QualityPlugin(Context("quality", None, "core:1", None, OPTIONS, token=str, secret=str))
+    said = {"ticket": "t", "message": "m", "channel": "wechat", "account": "shop", "conversation": "c"}
+    asked = [Answer(**said, text=text, media="", attempt=1) for text in ("A Guarantee", "fine")]
+    assert [Refusal("forbidden_word"), None] == [await plugin.on_answer(each) for each in asked]
