@@ -101,7 +101,7 @@ class Gateway:
         )
         keeper = Keeper(self.inbox, self.forwarder, clock=clock, chance=chance, counts=self.counts)
         self._http = PlatformHttp()
-        log, self._visitors = VisitorLog(self.inbox.file), Visitors(clock)
+        log, self._visitors = VisitorLog(self.inbox.file), Visitors(clock, settings.visitors)
         self.pictures = Pictures(self.inbox.file, clock)
         around = Surroundings(
             http=self._http,
@@ -265,7 +265,7 @@ def _app(settings: GatewaySettings, lines: Lines, around: Surroundings) -> Starl
         clock=around.clock,
         counts=around.counts,
     )
-    return Starlette(routes=[*intake.routes(), *Widget(sites).routes()])
+    return Starlette(routes=[*intake.routes(), *Widget(sites, settings.visitors).routes()])
 
 
 def open_channel(settings: GatewaySettings) -> grpc.aio.Channel:

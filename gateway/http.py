@@ -97,8 +97,8 @@ class Intake:
         return received
 
 
-async def body_of(request: Request, bytes_max: int) -> bytes:
-    """The raw body; one that is too large is refused before it is read to its end.
+async def body_of(request: Request, bytes_max: int, take: Callable[[int], None] | None = None) -> bytes:
+    """The raw body; one that is too large is refused before it is read to its end. `take` hears how much more came.
 
     Raises:
         TooLarge: it is larger.
@@ -109,6 +109,8 @@ async def body_of(request: Request, bytes_max: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
+        if take is not None:
+            take(len(chunk))
         if len(body) > bytes_max:
             raise TooLarge("The body is too large.")
     return bytes(body)

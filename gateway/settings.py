@@ -16,6 +16,7 @@ from crdt_sync.references import Secret
 from gateway.accounts import Account
 from gateway.metrics import Readers
 from gateway.plugins.settings import PluginSettings
+from gateway.widget.limits import VisitorLimits
 
 FILE = Path("crdt-sync.toml")
 _PREFIX = "gateway_"
@@ -67,6 +68,8 @@ class GatewaySettings(BaseSettings):
     long is kept how a conversation that is silent can be answered."""
     media_bytes_max: int = Field(20_971_520, ge=1_024, le=20_971_520)
     """The largest picture, recording or file that is downloaded: 20 MiB, which the service takes at most."""
+    visitors: VisitorLimits = VisitorLimits()
+    """What visitors of web pages may take, `[gateway_visitors]` in the file; as JSON in the environment."""
     call_timeout_ms: Milliseconds = 2_000
     retry_delay_ms_min: Milliseconds = 100
     retry_delay_ms_max: Milliseconds = 10_000

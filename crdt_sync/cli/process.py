@@ -22,6 +22,7 @@ from gateway.bootstrap import Gateway
 from gateway.metrics import CountsCollector
 from gateway.settings import GatewaySettings
 
+VISITORS_SHARE = 2  # visitors hold at most every second connection, so that strangers shut out nobody who works here
 GATEWAY_TOKEN_TTL_MS = 3_600_000  # made anew for each call, so it only has to outlive one
 
 
@@ -40,7 +41,8 @@ async def running(settings: Settings, *, gateway: Mapping[str, object] | None = 
         stack.push_async_callback(service.stop)
         if settings.gateway:
             read = _gateway_settings(settings, service.gateway_address, gateway or {})
-            part = Gateway(read, own_token=_own_token(settings.data) if settings.jwks_url is None else None)
+            own_token = _own_token(settings.data) if settings.jwks_url is None else None
+            part = Gateway(_with_share(read, service.connections_max), own_token=own_token)
             await part.start()
             stack.push_async_callback(part.stop)
             service.channels.app = part.app
@@ -101,6 +103,12 @@ def _gateway_settings(settings: Settings, core: str, overrides: Mapping[str, obj
             code="settings",
             advice="Mend CRDT_SYNC_GATEWAY_<NAME>, or start with --no-gateway.",
         ) from error
+
+
+def _with_share(read: GatewaySettings, connections_max: int) -> GatewaySettings:
+    """Leave the departments their connections, however few there are."""
+    most = max(1, min(read.visitors.sockets_max, connections_max // VISITORS_SHARE))
+    return read.model_copy(update={"visitors": read.visitors.model_copy(update={"sockets_max": most})})
 
 
 def _own_token(data: Path) -> Callable[[Sequence[str]], str]:

@@ -91,6 +91,7 @@ class Service:
         self.sessions: Sessions | None = None  # how people sign in; nobody does without tokens
         self.port = settings.port
         self.grpc_port = settings.grpc_port
+        self.connections_max = 0  # how many this process may hold, once it has started
         self.gateway_address = ""  # where the gateway of this process finds gRPC in plain, once it has started
         self._client = httpx.AsyncClient()
         self._http: HttpServer | None = None
@@ -197,7 +198,7 @@ class Service:
         authenticator = StandingAuthenticator(self._authenticator(keys, clock), standing)
         readiness = self._readiness = Readiness(store, lambda: committer.dead)
         rate = HandshakeRate()
-        room = make_room(settings.connections)
+        room = self.connections_max = make_room(settings.connections)
         sockets = Sockets(connections, authenticator, Deadlines(), audit, rate, settings.origins, room)
         for part in (compactor, committer, connections, leases, events, webhooks.couriers):
             part.start()

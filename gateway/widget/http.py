@@ -12,8 +12,10 @@ from starlette.websockets import WebSocket
 
 from crdt_sync.errors import NotFound
 from gateway.http import problem
+from gateway.widget.limits import VisitorLimits
 from gateway.widget.picture_routes import PictureRoutes
 from gateway.widget.socket import Site, VisitorSocket
+from gateway.widget.uploads import Uploads
 
 _NO_SUCH_SITE = 4404
 _SCRIPT_MAX_AGE_S = 300  # a new one is on every page within minutes, and an unchanged one costs a 304
@@ -23,8 +25,9 @@ _PAGE_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; img-s
 class Widget:
     """Every site of one gateway."""
 
-    def __init__(self, sites: Mapping[str, Site]) -> None:
+    def __init__(self, sites: Mapping[str, Site], limits: VisitorLimits) -> None:
         self._sites = sites
+        self._uploads = Uploads(limits.uploads_bytes_max)
         self._script = _script()
         self._etag = f'"{hashlib.sha256(self._script).hexdigest()[:32]}"'
         self._demo = next((name for name, site in sites.items() if site.settings.demo), None)
@@ -37,7 +40,7 @@ class Widget:
             WebSocketRoute("/widget/{site}", self.socket),
             Route("/widget.js", self.script),
             Route("/widget/demo", self.demo),
-            *PictureRoutes(self._sites).routes(),
+            *PictureRoutes(self._sites, self._uploads).routes(),
         ]
 
     async def socket(self, websocket: WebSocket) -> None:

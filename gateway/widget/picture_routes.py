@@ -3,7 +3,6 @@
 Both take the visitor's token as `Authorization`, never in an address, and a page that may carry the widget.
 """
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote
@@ -15,13 +14,12 @@ from starlette.routing import Route
 from crdt_sync.errors import Malformed, NotFound, TicketSyncError, TooMany, Unavailable
 from gateway.arrivals import Kept
 from gateway.channels.base import Unverified
-from gateway.http import body_of, problem
+from gateway.http import problem
 from gateway.widget.pictures import BYTES_MAX, Picture, type_of
 from gateway.widget.socket import Site
+from gateway.widget.uploads import Uploads
 from gateway.widget.visitors import source_of
 
-_AT_ONCE_MAX = 4  # pictures on their way in, each whole in memory
-_BODY_S = 60.0  # for one of them
 _KEPT_S = 86_400  # in the visitor's own browser
 _PREFLIGHT_S = 7_200
 _SEQ = re.compile(r"[0-9]{1,9}")
@@ -35,9 +33,9 @@ _PICTURE = {  # whatever the bytes are: not a page, not a script, nobody else's
 class PictureRoutes:
     """The pictures of every site."""
 
-    def __init__(self, sites: Mapping[str, Site]) -> None:
+    def __init__(self, sites: Mapping[str, Site], uploads: Uploads) -> None:
         self._sites = sites
-        self._room = asyncio.Semaphore(_AT_ONCE_MAX)
+        self._uploads = uploads
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -96,26 +94,17 @@ class PictureRoutes:
             raise TooMany("Too many pictures came.", code="too_many_pictures")
         if await around.pictures.full():
             raise Unavailable("No more pictures can be kept now.", code="pictures_full")
-        async with self._room:
-            picture = await self._picture(request)
-            digest = await around.pictures.keep(picture)
+        async with self._uploads.body(request, BYTES_MAX) as data:
+            type_ = type_of(data)
+            if type_ is None:
+                raise Malformed("This is no PNG, JPEG, GIF or WebP.", code="media_type")
+            digest = await around.pictures.keep(Picture(type_, data))
             now_ms, cid = around.clock.now_ms(), request.query_params.get("cid", "")
-            callback = site.channel.picture(visitor, cid, digest, picture.data, now_ms=now_ms)
+            callback = site.channel.picture(visitor, cid, digest, data, now_ms=now_ms)
             kept = await around.keeper.keep(site.channel.account, callback)
         around.visitors.wake((site.channel.account, visitor))
         seq = await around.log.seq_of(site.channel.account, callback.keys[0])
         return JSONResponse({"seq": seq, "dup": kept is Kept.DUPLICATE})
-
-    async def _picture(self, request: Request) -> Picture:
-        try:
-            async with asyncio.timeout(_BODY_S):
-                data = await body_of(request, BYTES_MAX)
-        except TimeoutError:
-            raise Unavailable("The picture did not arrive in time.", code="slow_body") from None
-        type_ = type_of(data)
-        if type_ is None:
-            raise Malformed("This is no PNG, JPEG, GIF or WebP.", code="media_type")
-        return Picture(type_, data)
 
     async def _show(self, site: Site, request: Request) -> Response:
         """A picture or a file of the visitor's own conversation, by its place there."""

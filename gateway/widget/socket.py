@@ -18,7 +18,6 @@ from gateway.accounts import WebAccount
 from gateway.arrivals import Kept
 from gateway.channels.base import Callback, Request, Unverified
 from gateway.channels.web import COMMENT_CHARS_MAX, FRAME_BYTES_MAX, STARS, TOKEN_MS, Visitor, Web, frame_fields
-from gateway.outbound import Rate
 from gateway.rates import Bucket
 from gateway.registry import Surroundings
 from gateway.widget.entries import frame_of
@@ -29,9 +28,14 @@ _HELLO_S = 10.0  # from the handshake to the hello
 _SEND_S = 10.0  # for one frame; who reads so little comes back later
 _STORE_RETRY_MS = 2_000  # when a message cannot be kept now, because the disk fails or too many wait for the service
 _FAULT = 1011  # the protocol's own code for one of ours
-_FRAMES = Rate(burst=60, per_s=10)  # of one socket, of any kind
+
+
+class Idle(Unavailable):
+    """Nobody seems to be there: a page that was left open holds the room of others."""
+
 
 _CLOSE_CODES: tuple[tuple[type[TicketSyncError], int], ...] = (
+    (Idle, 4408),
     (Unverified, 4401),
     (Unauthenticated, 4401),
     (TooLarge, 4413),
@@ -60,7 +64,8 @@ class VisitorSocket:
         self._websocket = websocket
         self._account = site.channel.account
         self._source = source_of(websocket.client.host if websocket.client is not None else "")
-        self._frames = Bucket(_FRAMES)
+        self._frames = Bucket(site.around.visitors.limits.frames.rate)
+        self._active_ms = 0  # when something was said or shown last
         self._token = ""
         self._visitor = Visitor("", 0)
         self._seq = 0  # what was shown up to here
@@ -91,7 +96,7 @@ class VisitorSocket:
             with around.visitors.enter((self._account, self._visitor.id)) as woken:
                 around.counts.add("widget.opened")
                 await self._welcome(hello)
-                await _first_to_end(self._show(woken), self._listen())
+                await _first_to_end(self._show(woken), self._listen(), self._idle())
 
     async def _hello(self) -> Mapping[str, Any]:
         """The first frame, which says who comes: a token, or none for somebody new."""
@@ -140,10 +145,18 @@ class VisitorSocket:
                 raise Unavailable("The gateway is stopping.", code="stopping")
             await woken.wait()
 
+    async def _idle(self) -> None:
+        """End when nothing was said or shown for long."""
+        while (
+            rest_ms := self._active_ms + self._around.visitors.limits.idle_s * 1000 - self._around.clock.now_ms()
+        ) > 0:
+            await self._around.clock.sleep(rest_ms / 1000)
+        raise Idle("Nothing was said for long.", code="idle")
+
     async def _listen(self) -> None:
         while True:
             frame = await self._receive()
-            now_ms = self._around.clock.now_ms()
+            now_ms = self._active_ms = self._around.clock.now_ms()
             if self._frames.wait_ms(now_ms):
                 raise TooMany("Too many frames came.", code="too_fast")
             self._frames.take(now_ms)
@@ -222,6 +235,7 @@ class VisitorSocket:
         return frame
 
     async def _send(self, frame: Mapping[str, Any]) -> None:
+        self._active_ms = self._around.clock.now_ms()
         try:
             async with asyncio.timeout(_SEND_S):
                 await self._websocket.send_text(json.dumps(frame, ensure_ascii=False, separators=(",", ":")))

@@ -12,21 +12,12 @@ from ipaddress import ip_address
 
 from crdt_sync.errors import Unavailable
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery
-from gateway.outbound import Dead, Limits, Outcome, Rate, RetryLater, Sent
+from gateway.outbound import Dead, Limits, Outcome, RetryLater, Sent
 from gateway.ports import Clock
 from gateway.rates import Buckets
 from gateway.visitor_log import VisitorLog
 from gateway.widget.entries import entry_of
-
-SOCKETS_MAX = 10_000  # of all visitors, some 20 kB each
-ADDRESS_SOCKETS_MAX = 500  # so that no one of them takes the room of all
-TABS_MAX = 20  # sockets of one visitor
-HANDSHAKES = Rate(burst=60, per_s=1)  # of one address, behind which a whole office may sit
-NEWCOMERS = Rate(burst=60, per_s=0.1)  # of one address: each may become a ticket
-MESSAGES = Rate(burst=10, per_s=0.5)  # of one visitor: nobody types faster for long
-ADDRESS_MESSAGES = Rate(burst=100, per_s=5)
-PICTURES = Rate(burst=5, per_s=0.05)  # of one visitor
-ADDRESS_PICTURES = Rate(burst=30, per_s=0.5)
+from gateway.widget.limits import VisitorLimits
 
 Conversation = tuple[str, str]  # the account, and the visitor
 
@@ -34,22 +25,24 @@ Conversation = tuple[str, str]  # the account, and the visitor
 class Visitors:
     """The open sockets of one gateway."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, limits: VisitorLimits) -> None:
         self._clock = clock
+        self.limits = limits
         self._open: dict[Conversation, list[asyncio.Event]] = {}
         self._held: Counter[str] = Counter()  # sockets of each source
-        self.handshakes = Buckets(HANDSHAKES)
-        self.newcomers = Buckets(NEWCOMERS)
-        self._messages = Buckets(MESSAGES)
-        self._addresses = Buckets(ADDRESS_MESSAGES)
-        self._pictures = Buckets(PICTURES)
-        self._address_pictures = Buckets(ADDRESS_PICTURES)
+        self.handshakes = Buckets(limits.handshakes.rate)
+        self.newcomers = Buckets(limits.newcomers.rate)
+        self._messages = Buckets(limits.messages.rate)
+        self._addresses = Buckets(limits.address_messages.rate)
+        self._pictures = Buckets(limits.pictures.rate)
+        self._address_pictures = Buckets(limits.address_pictures.rate)
         self.stopping = False
 
     @contextmanager
     def arrive(self, source: str) -> Iterator[None]:
         """Count a socket for as long as it lasts; raises `Unavailable` where there is no room, or at a stop."""
-        if self.stopping or self._held.total() >= SOCKETS_MAX or self._held[source] >= ADDRESS_SOCKETS_MAX:
+        full = self._held.total() >= self.limits.sockets_max or self._held[source] >= self.limits.address_sockets_max
+        if full or self.stopping:
             raise Unavailable("There is no room for another socket.", code="full")
         self._held[source] += 1
         try:
@@ -63,7 +56,7 @@ class Visitors:
     def enter(self, conversation: Conversation) -> Iterator[asyncio.Event]:
         """Set the event whenever the visitor's log has grown; raises `Unavailable` where he has too many sockets."""
         sockets = self._open.setdefault(conversation, [])
-        if len(sockets) >= TABS_MAX:
+        if len(sockets) >= self.limits.tabs_max:
             raise Unavailable("There is no room for another socket of this visitor.", code="full")
         woken = asyncio.Event()
         sockets.append(woken)

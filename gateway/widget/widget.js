@@ -14,8 +14,7 @@
   const lang = (script.dataset.lang || navigator.language || "en").toLowerCase().startsWith("zh") ? "zh" : "en";
   const PROTOCOL = "crdt-sync-widget.v1";
   const ACK_MS = 10_000; // a message that is not acknowledged by then is sent again on another socket
-  const RETRY_MS_MIN = 500;
-  const RETRY_MS_MAX = 30_000;
+  const [RETRY_MS_MIN, RETRY_MS_MAX] = [500, 30_000];
   const TEXT_CHARS_MAX = 4_000;
   const PICTURE_BYTES_MAX = 5 * 1024 * 1024;
   const PICTURES = "image/png,image/jpeg,image/gif,image/webp";
@@ -222,7 +221,8 @@
     if (code === 4401 && refusals++ < 2) drop("token"); // somebody new comes; what waits goes with him
     stopped = LOST.includes(code) || refusals > 2;
     status.textContent = stopped ? WORDS.lost : WORDS.connecting;
-    if (stopped) return;
+    if (code === 4408) for (const sign of ["pointermove", "keydown"]) addEventListener(sign, connect, { once: true });
+    if (stopped || code === 4408) return; // nobody was there for long: it comes again with somebody
     const delay = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** failures++);
     retryTimer = setTimeout(connect, delay * (0.5 + Math.random() / 2));
   };

@@ -5,6 +5,7 @@ import re
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import expect
 
 from tests.e2e.widget_site import Chat, running_site
 from tests.samples import PDF
@@ -203,6 +204,29 @@ async def test_page_is_told_to_begin_anew_where_the_gateway_has_lost_what_it_sho
     await site.gateway.start()
     await chat.kept()
     assert ["Hello! How can we help you?", "three"] == await chat.said()
+
+
+async def test_page_that_nobody_looked_at_comes_back_with_somebody(site):
+    page, sockets = await (await site.profile()).new_page(), []
+
+    def pass_on(socket):
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    await page.route_web_socket(re.compile("/widget/site"), pass_on)
+    await page.clock.install()
+    chat = Chat(page)
+    await page.goto(f"{site.gateway.url}/widget/demo?lang=en")
+    await chat.open()
+    await chat.shows("Hello! How can we help you?")
+    await sockets[0].close(code=4408, reason="idle")
+    await page.get_by_text("Connecting").wait_for()
+    await page.clock.run_for(60_000)
+    await page.evaluate("1")  # behind what the timers of the page did
+    assert 1 == len(sockets), "it does not come again by itself"
+    await page.keyboard.press("Shift")
+    await expect(page.get_by_text("Connecting")).to_have_count(0)
+    assert 2 == len(sockets)
 
 
 async def test_two_tabs_show_the_same(site):

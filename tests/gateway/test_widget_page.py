@@ -6,6 +6,7 @@ import re
 from importlib import resources
 
 from gateway.widget.http import Widget
+from gateway.widget.limits import VisitorLimits
 from tests.gateway.rig import NO_SERVICE, running
 from tests.gateway.visitor import web_account
 
@@ -43,11 +44,11 @@ async def test_gateway_without_a_site_has_none_of_it(tmp_path):
 
 
 def test_gateway_of_no_site_has_no_address_for_it():
-    assert [] == Widget({}).routes()
+    assert [] == Widget({}, VisitorLimits()).routes()
 
 
 def test_script_is_small():
-    assert len(gzip.compress(Widget({})._script)) < SCRIPT_BYTES_MAX
+    assert len(gzip.compress(Widget({}, VisitorLimits())._script)) < SCRIPT_BYTES_MAX
 
 
 def test_script_is_a_module_of_at_most_400_lines():
@@ -66,4 +67,4 @@ def test_script_has_every_text_in_both_languages():
     used = set(re.findall(r"WORDS\.([a-z]+)", SCRIPT))
     assert used == words["en"].keys() == words["zh"].keys()
     assert all(text for texts in words.values() for text in texts.values())
-    assert b"{{" not in Widget({})._script
+    assert b"{{" not in Widget({}, VisitorLimits())._script

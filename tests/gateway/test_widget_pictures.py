@@ -1,7 +1,9 @@
 """Pictures of a page's visitors: kept once, brought to the service, and shown under the visitor's own token alone."""
 
+import asyncio
 import hashlib
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 import pytest
@@ -10,7 +12,8 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery, Media, Part
 from gateway import media_queue
 from gateway.media import Content, MediaFailed, refused
 from gateway.outbound import Sent
-from gateway.widget import picture_routes, pictures, visitors
+from gateway.widget import picture_routes, pictures, uploads
+from gateway.widget.limits import VisitorLimits, VisitorRate
 from tests.gateway.fakes import FakeIngress, HeldClock
 from tests.gateway.platform import T5_NOW_S
 from tests.gateway.rig import NO_SERVICE, running
@@ -18,14 +21,15 @@ from tests.gateway.visitor import PAGE, VISITOR, page, visitor_token, web_accoun
 from tests.replica.loopback import until
 from tests.samples import HTML, PDF, PNG, SAMPLES, SVG
 
+LIMITS = VisitorLimits()
 OTHER = visitor_token(visitor="f" * 32)
 PICTURES = {type_: SAMPLES[type_] for type_ in ("image/jpeg", "image/png", "image/gif", "image/webp")}
 
 
 @asynccontextmanager
-async def site(data, port=NO_SERVICE, **changes):
+async def site(data, port=NO_SERVICE, limits=LIMITS, **changes):
     accounts = (web_account(**changes), web_account(account="other"))
-    async with running(data, port, accounts=accounts, clock=HeldClock(T5_NOW_S)) as rig:
+    async with running(data, port, accounts=accounts, visitors=limits, clock=HeldClock(T5_NOW_S)) as rig:
         yield rig
 
 
@@ -183,10 +187,58 @@ async def test_what_will_not_do_is_refused_and_nothing_is_kept(tmp_path, given):
 async def test_flood_of_pictures_is_refused_and_anothers_is_not(tmp_path):
     async with site(tmp_path) as rig:
         statuses = [
-            (await send(rig, cid=f"picture-{number}")).status_code for number in range(visitors.PICTURES.burst + 1)
+            (await send(rig, cid=f"picture-{number}")).status_code for number in range(LIMITS.pictures.burst + 1)
         ]
-        assert [200] * visitors.PICTURES.burst + [429] == statuses
+        assert [200] * LIMITS.pictures.burst + [429] == statuses
         assert 200 == (await send(rig, token=OTHER)).status_code
+
+
+async def test_pictures_of_an_address_are_bounded_for_all_its_visitors_together(tmp_path):
+    limits = VisitorLimits(address_pictures=VisitorRate(burst=1, per_s=0.5))
+    async with site(tmp_path, limits=limits) as rig:
+        assert [200, 429] == [(await send(rig)).status_code, (await send(rig, token=OTHER)).status_code]
+
+
+@dataclass
+class Slow:
+    """A picture of which some bytes come, and no more until its sender looks for an answer."""
+
+    data: bytes
+    sent: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __aiter__(self):
+        yield self.data
+        self.sent.set()
+        await self.ended.wait()
+
+
+async def test_whoever_dribbles_gives_way_to_others_when_too_many_bytes_are_on_their_way(tmp_path):
+    limits = VisitorLimits(uploads_bytes_max=picture_routes.BYTES_MAX)
+    async with site(tmp_path, limits=limits) as rig:
+        slow = [Slow(PNG + b"x" * 2_000_000) for _ in range(2)]
+        sending = []
+        for number, one in enumerate(slow):
+            sending.append(asyncio.create_task(send(rig, aiter(one), f"picture-{number}")))
+            await one.sent.wait()
+        assert 200 == (await send(rig, PNG + b"x" * 3_000_000, "picture-3")).status_code
+        for one in slow:
+            one.ended.set()
+        answer, stayed = await asyncio.gather(*sending)
+        assert (503, "uploads_full") == (answer.status_code, answer.json()["code"])
+        assert 200 == stayed.status_code, "no more give way than need to"
+
+
+async def test_picture_that_does_not_end_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "BODY_S", 0.05)
+    async with site(tmp_path) as rig:
+        slow = Slow(PNG)
+        sending = asyncio.create_task(send(rig, aiter(slow)))
+        await until(lambda: rig.gateway.counts["widget.refused.slow_body"])
+        slow.ended.set()
+        answer = await sending
+        assert (503, "slow_body") == (answer.status_code, answer.json()["code"])
+        assert 200 == (await send(rig)).status_code
 
 
 async def test_browser_may_ask_what_a_page_may_send(tmp_path):

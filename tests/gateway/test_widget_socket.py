@@ -10,20 +10,23 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery, Location, Part
 from gateway.bootstrap import Gateway
 from gateway.channels.web import FRAME_BYTES_MAX, TOKEN_MS, Web
 from gateway.keeper import Keeper
-from gateway.outbound import Dead, Rate, Sent
+from gateway.outbound import Dead, Sent
 from gateway.visitor_log import RETAINED
-from gateway.widget import socket, transport, visitors
+from gateway.widget import socket, transport
+from gateway.widget.limits import VisitorLimits, VisitorRate
 from tests.gateway import rig
 from tests.gateway.fakes import FakeIngress, HeldClock
 from tests.gateway.platform import T5_NOW_S
 from tests.gateway.rig import NO_SERVICE, running, settings
 from tests.gateway.visitor import VISITOR, page, visitor_token, web_account
 
+LIMITS = VisitorLimits()
+
 
 @asynccontextmanager
-async def site(data, port=NO_SERVICE, **changes):
+async def site(data, port=NO_SERVICE, limits=LIMITS, **changes):
     accounts = (web_account(**changes), web_account(account="other"))
-    async with running(data, port, accounts=accounts, clock=HeldClock(T5_NOW_S)) as rig:
+    async with running(data, port, accounts=accounts, visitors=limits, clock=HeldClock(T5_NOW_S)) as rig:
         yield rig
 
 
@@ -326,7 +329,7 @@ async def test_message_that_cannot_be_read_is_refused_and_leaves_nothing(tmp_pat
 
 async def test_flood_is_told_to_wait_and_what_it_said_is_kept_when_said_again(tmp_path):
     async with site(tmp_path) as rig, page(rig.url, token=visitor_token()) as visitor:
-        burst = visitors.MESSAGES.burst
+        burst = LIMITS.messages.burst
         for number in range(burst + 1):
             await visitor.say(said(number))
         heard = [await visitor.hear("ack", "busy") for _ in range(burst + 1)]
@@ -347,7 +350,7 @@ async def test_socket_that_does_not_stop_is_closed_and_another_visitor_is_undist
             assert (4429, "too_fast") == await flood.closed()
             await bystander.say(said(1))
             assert 1 == (await bystander.hear("ack"))["seq"]
-        assert visitors.MESSAGES.burst + 1 == len(rig.rows("id"))
+        assert LIMITS.messages.burst + 1 == len(rig.rows("id"))
 
 
 async def test_fault_of_ours_ends_its_socket_with_a_code_and_is_counted(tmp_path, monkeypatch):
@@ -362,17 +365,16 @@ async def test_fault_of_ours_ends_its_socket_with_a_code_and_is_counted(tmp_path
         assert 1 == rig.gateway.counts["widget.failed"]
 
 
-async def test_address_that_opens_too_many_sockets_is_refused(tmp_path, monkeypatch):
+async def test_address_that_opens_too_many_sockets_is_refused(tmp_path):
     async with site(tmp_path) as rig:
-        for _ in range(visitors.HANDSHAKES.burst):
+        for _ in range(LIMITS.handshakes.burst):
             rig.gateway._visitors.handshakes.take("127.0.0.1", rig.clock.now_ms())
         async with page(rig.url, token=visitor_token()) as visitor:
             assert (4429, "too_many_handshakes") == await visitor.closed()
 
 
-async def test_address_brings_somebody_new_less_often_than_somebody_known(tmp_path, monkeypatch):
-    monkeypatch.setattr(visitors, "NEWCOMERS", Rate(burst=1, per_s=0.5))
-    async with site(tmp_path) as rig:
+async def test_address_brings_somebody_new_less_often_than_somebody_known(tmp_path):
+    async with site(tmp_path, limits=VisitorLimits(newcomers=VisitorRate(burst=1, per_s=0.5))) as rig:
         async with page(rig.url, token="") as first:
             await first.hear("welcome")
         async with page(rig.url, token="") as second:
@@ -384,9 +386,8 @@ async def test_address_brings_somebody_new_less_often_than_somebody_known(tmp_pa
             await third.hear("welcome")
 
 
-async def test_address_holds_so_many_sockets_and_no_more(tmp_path, monkeypatch):
-    monkeypatch.setattr(visitors, "ADDRESS_SOCKETS_MAX", 1)
-    async with site(tmp_path) as rig:
+async def test_address_holds_so_many_sockets_and_no_more(tmp_path):
+    async with site(tmp_path, limits=VisitorLimits(address_sockets_max=1)) as rig:
         async with page(rig.url, token=visitor_token()) as first:
             await first.hear("welcome")
             async with page(rig.url, token=visitor_token(visitor="f" * 32)) as second:
@@ -398,9 +399,8 @@ async def test_address_holds_so_many_sockets_and_no_more(tmp_path, monkeypatch):
         assert "192.0.2.1" not in rig.gateway._visitors._held
 
 
-async def test_visitor_has_so_many_tabs_and_no_more(tmp_path, monkeypatch):
-    monkeypatch.setattr(visitors, "TABS_MAX", 1)
-    async with site(tmp_path) as rig:
+async def test_visitor_has_so_many_tabs_and_no_more(tmp_path):
+    async with site(tmp_path, limits=VisitorLimits(tabs_max=1)) as rig:
         async with page(rig.url, token=visitor_token()) as first:
             await first.hear("welcome")
             async with page(rig.url, token=visitor_token()) as second:
@@ -409,13 +409,53 @@ async def test_visitor_has_so_many_tabs_and_no_more(tmp_path, monkeypatch):
             await third.hear("welcome")
 
 
-async def test_gateway_has_so_many_sockets_and_no_more(tmp_path, monkeypatch):
-    monkeypatch.setattr(visitors, "SOCKETS_MAX", 1)
-    async with site(tmp_path) as rig:
+async def test_gateway_has_so_many_sockets_and_no_more(tmp_path):
+    async with site(tmp_path, limits=VisitorLimits(sockets_max=1)) as rig:
         async with page(rig.url), page(rig.url, token=visitor_token()) as second:
             assert (1013, "full") == await second.closed()
         async with page(rig.url, token=visitor_token()) as third:
             await third.hear("welcome")
+
+
+async def test_frames_of_a_socket_are_bounded_by_their_setting(tmp_path):
+    limits = VisitorLimits(frames=VisitorRate(burst=2, per_s=0.5))
+    async with site(tmp_path, limits=limits) as rig, page(rig.url, token=visitor_token()) as visitor:
+        for number in range(3):
+            await visitor.say(said(number))
+        assert (4429, "too_fast") == await visitor.closed()
+        assert 2 == len(rig.rows("id"))
+
+
+async def test_messages_of_an_address_are_bounded_for_all_its_visitors_together(tmp_path):
+    limits = VisitorLimits(address_messages=VisitorRate(burst=1, per_s=0.5))
+    async with site(tmp_path, limits=limits) as rig:
+        async with page(rig.url, token=visitor_token()) as one:
+            await one.say(said(1))
+            await one.hear("ack")
+        async with page(rig.url, token=visitor_token(visitor="f" * 32)) as two:
+            await two.say(said(2))
+            assert 2_000 == (await two.hear("busy"))["retry_ms"]
+
+
+async def test_socket_on_which_nobody_says_anything_ends_and_one_that_is_used_stays(tmp_path):
+    token = visitor_token(visitor="f" * 32)
+    async with site(tmp_path, limits=VisitorLimits(idle_s=60)) as rig:  # noqa: SIM117 - pages of what is there then
+        async with page(rig.url, token=visitor_token()) as idle, page(rig.url, token=token) as used:
+            for one in (idle, used):
+                await one.hear("welcome")
+            await rig.clock.asleep(60)
+            rig.clock.advance(40)
+            await used.say(said(1))
+            await used.hear("ack")
+            rig.clock.advance(20)
+            assert (4408, "idle") == await idle.closed()
+            await answer(rig, "d1", "text", conversation="f" * 32)
+            while (await used.hear("msg"))["seq"] != 2:
+                pass
+            rig.clock.advance(59)
+            await used.say(said(2))
+            await used.hear("ack")
+            assert 1 == rig.gateway.counts["widget.refused.idle"]
 
 
 async def test_socket_that_says_nothing_is_not_waited_for(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from crdt_sync.wire import awareness, hocuspocus, limits, ysync
 from crdt_sync.wire.lib0 import var_bytes, var_string, var_uint
+from gateway.widget.limits import VisitorLimits
 from tests.access.wires import Ended, collab_socket, sync_socket
 from tests.documents import forge
 from tests.server.conftest import run_service
@@ -450,6 +451,32 @@ BESIDE = {
     ),
 }
 
+WIDGET, PICTURES = "tests/gateway/test_widget_socket.py", "tests/gateway/test_widget_pictures.py"
+
+VISITORS = {  # the settings of the gateway that bound visitors of web pages
+    "sockets_max": (WIDGET, "test_gateway_has_so_many_sockets_and_no_more"),
+    "address_sockets_max": (WIDGET, "test_address_holds_so_many_sockets_and_no_more"),
+    "tabs_max": (WIDGET, "test_visitor_has_so_many_tabs_and_no_more"),
+    "idle_s": (WIDGET, "test_socket_on_which_nobody_says_anything_ends_and_one_that_is_used_stays"),
+    "uploads_bytes_max": (
+        PICTURES,
+        "test_whoever_dribbles_gives_way_to_others_when_too_many_bytes_are_on_their_way",
+    ),
+    "frames": (WIDGET, "test_frames_of_a_socket_are_bounded_by_their_setting"),
+    "handshakes": (WIDGET, "test_address_that_opens_too_many_sockets_is_refused"),
+    "newcomers": (WIDGET, "test_address_brings_somebody_new_less_often_than_somebody_known"),
+    "messages": (WIDGET, "test_flood_is_told_to_wait_and_what_it_said_is_kept_when_said_again"),
+    "address_messages": (
+        WIDGET,
+        "test_messages_of_an_address_are_bounded_for_all_its_visitors_together",
+    ),
+    "pictures": (PICTURES, "test_flood_of_pictures_is_refused_and_anothers_is_not"),
+    "address_pictures": (
+        PICTURES,
+        "test_pictures_of_an_address_are_bounded_for_all_its_visitors_together",
+    ),
+}
+
 OURS = {  # what the service itself does or remembers at once: nobody is refused for it
     "server.descriptors.GRPC_CONNECTIONS_MAX",
     "server.keys.JWKS_BYTES_MAX",
@@ -490,9 +517,13 @@ async def test_every_limit_that_stands_beside_its_user_is_listed_once():
     assert len(listed) == len(set(listed))
 
 
-@pytest.mark.parametrize("name", [*ELSEWHERE, *BESIDE])
+async def test_every_setting_that_bounds_visitors_is_listed():
+    assert VISITORS.keys() == VisitorLimits.model_fields.keys()
+
+
+@pytest.mark.parametrize("name", [*ELSEWHERE, *BESIDE, *VISITORS])
 async def test_a_limit_that_is_reached_elsewhere_is(name):
-    assert claims(*(ELSEWHERE | BESIDE)[name])
+    assert claims(*(ELSEWHERE | BESIDE | VISITORS)[name])
 
 
 @pytest.mark.parametrize("name", ON_A_SOCKET)
