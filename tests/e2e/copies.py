@@ -2,7 +2,9 @@
 
 import base64
 from collections.abc import Iterable
+from typing import Any
 
+import pycrdt
 from playwright.async_api import Page
 
 from crdt_sync.documents.document import Document, Outcome
@@ -32,6 +34,26 @@ KEPT = """async (ticket) => {
 }"""
 """The rows of each document's database, which are updates."""
 
+SPOIL = """async ([ticket, spoilt]) => {
+    const done = (request) => new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+    });
+    for (const { name } of await indexedDB.databases()) {
+        const document = name.split(" ").find((word) => word.startsWith(`ticket/${ticket}/`));
+        const update = spoilt[document?.split("/").slice(2).join("/")];
+        if (update !== undefined) {
+            const database = await done(indexedDB.open(name));
+            const store = database.transaction("updates", "readwrite").objectStore("updates");
+            await done(store.add(Uint8Array.fromBase64(update)));
+            database.close();
+            delete spoilt[document.split("/").slice(2).join("/")];
+        }
+    }
+    if (Object.keys(spoilt).length > 0) throw new Error(`There is no ${Object.keys(spoilt)}.`);
+}"""
+"""Adds an update to each of the named documents."""
+
 Contents = dict[str, tuple[object, dict[int, int]]]
 """What each document of a ticket shows, and how far each of its writers got in it."""
 
@@ -40,6 +62,12 @@ async def in_browser(page: Page, ticket: str) -> Contents:
     """What a person's browser keeps of a ticket."""
     kept = await page.evaluate(KEPT, ticket)
     return {name: _content(_document(name, map(base64.b64decode, rows))) for name, rows in kept.items()}
+
+
+async def spoil(page: Page, ticket: str, **documents: pycrdt.Doc[Any]) -> None:
+    """Put into a browser's copies what no program of ours writes; a page shows it from its next start on."""
+    spoilt = {name.replace("_", "/"): base64.b64encode(doc.get_update()).decode() for name, doc in documents.items()}
+    await page.evaluate(SPOIL, [ticket, spoilt])
 
 
 def in_replica(ticket: Ticket) -> Contents:

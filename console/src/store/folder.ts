@@ -318,7 +318,8 @@ export class Folder {
   }
 
   #settled(name: string): void {
-    const taken = this.edits.filter((edit) => edit.document === name && edit.code === undefined);
+    const made = this.#returning.isLacking(name) ? [] : this.edits;
+    const taken = made.filter((edit) => edit.document === name && edit.code === undefined);
     this.edits = this.edits.filter((edit) => !taken.includes(edit));
     const wasDirty = this.dirty.delete(name);
     if (wasDirty || taken.length > 0) {

@@ -7,9 +7,11 @@
 
 import type * as Y from "yjs";
 
+import type { Lifecycle } from "../lifecycle/model.ts";
 import { Outbox, type SharedDocument, type Stored } from "../recovery/outbox.ts";
 import { acrossTabs, giveUp, type Hold, recover } from "../recovery/recover.ts";
-import { documentName, kindOf } from "./access.ts";
+import { documentName, formsOf, kindOf, owns } from "./access.ts";
+import { textsByKey } from "./content.ts";
 import type { Change, KeptEdit, KeptEntry, Known } from "./database.ts";
 import type { Desk } from "./desk.ts";
 import type { Paper } from "./paper.ts";
@@ -25,6 +27,7 @@ export interface Copied {
   readonly papers: Map<string, Paper>;
   readonly dirty: Set<string>;
   readonly isClosed: boolean;
+  readonly lifecycle: Lifecycle | null;
   known: Known | null;
   edits: readonly KeptEdit[];
   doc(kind: "log" | "submit"): Y.Doc;
@@ -40,10 +43,16 @@ export class Returning {
   readonly #desk: Desk;
   #isUnderWay = false;
   readonly #former = new Set<string>(); // the documents whose copies are of a former life
+  readonly #dropped = new Set<string>(); // the documents whose new copies lack what is still to be made again
 
   constructor(folder: Copied, desk: Desk) {
     this.#folder = folder;
     this.#desk = desk;
+  }
+
+  /** Tell whether edits of a document are still to be made again: that its copy is taken says nothing of them. */
+  isLacking(name: string): boolean {
+    return this.#dropped.has(name);
   }
 
   /** Come back with a copy of a former life. */
@@ -67,13 +76,14 @@ export class Returning {
       .then(() => true)
       .catch((error: unknown) => {
         // Where the connection has gone, the service closes the documents again on the next one.
-        if (!(error instanceof StoreError)) {
+        if (!(error instanceof StoreError) || !["offline", "signed_out"].includes(error.code)) {
           throw error;
         }
         return false;
       })
       .then((isDone) => {
         this.#isUnderWay = false;
+        this.#dropped.clear();
         this.#folder.changed();
         if (isDone && this.#former.size > 0) {
           this.#alone(() => this.#recover());
@@ -100,13 +110,14 @@ export class Returning {
     };
     const handled = new Set(stored.edits.map((edit) => edit.id));
     const outbox = new Outbox(stored);
+    const payloads = this.#payloads(names);
     await recover(
       id,
       outbox,
       {
         keep: () => database.write(this.#remains(names).map((text): Change => ({ in: "dropped", put: { text } }))),
         drop: () => this.#drop(names, isListed),
-        open: () => this.#openAnew(names),
+        open: () => this.#openAnew(names, payloads),
         stored: () => outbox.toJSON(),
         store: (now) => this.#storeRecovered(now, handled),
       },
@@ -147,28 +158,51 @@ export class Returning {
     );
   }
 
+  /** What the own forms hold of payloads: named by their digests, they are nothing that a restore could undo. */
+  #payloads(names: readonly string[]): ReadonlyMap<string, ReadonlyMap<string, string>> {
+    const { lifecycle, id, papers } = this.#folder;
+    const person = this.#desk.person();
+    const lanes = lifecycle === null ? [] : formsOf(person, lifecycle).filter((lane) => owns(person, lifecycle, lane));
+    const own = lanes.map((lane) => documentName(id, "form", lane)).filter((name) => names.includes(name));
+    return new Map(
+      [...papers]
+        .filter(([name]) => own.includes(name))
+        .map(([name, { doc }]) => [name, textsByKey(doc, "payloads")] as const),
+    );
+  }
+
   /** Put new copies, with databases of other names, in the place of these. */
   async #drop(names: readonly string[], isListed: boolean): Promise<void> {
     const known = this.#folder.known as Known;
     const generations = { ...known.generations };
-    const closing = names.map((name) => {
+    const former = names.map((name) => {
       generations[name] = (generations[name] ?? 0) + 1;
+      this.#dropped.add(name);
       const paper = this.#folder.papers.get(name);
       this.#folder.papers.delete(name);
-      return paper?.close();
+      return paper;
     });
     this.#folder.known = { ...known, isListed, generations };
-    const opening = this.#folder.openPapers(); // at once: a view may look at any moment
-    await Promise.all([...closing, opening]);
+    const opening = this.#folder.openPapers(); // first and at once: a view looks at any moment, and when one is closed
+    await Promise.all([...former.map((paper) => paper?.close()), opening]);
   }
 
   async #openAnew(
     names: readonly string[],
+    payloads: ReadonlyMap<string, ReadonlyMap<string, string>>,
   ): Promise<{ submit: Y.Doc; log: Y.Doc; talk?: Y.Doc; written: Record<string, SharedDocument> }> {
     await this.#folder.openPapers();
     this.#folder.attach();
     const attached = [...this.#folder.papers.values()].filter((paper) => paper.isAttached);
     await this.#desk.until(() => this.#folder.isClosed || attached.every((paper) => paper.isGiven));
+    for (const [name, texts] of payloads) {
+      const map = this.#folder.papers.get(name)?.doc.getMap("payloads");
+      for (const [digest, text] of texts) {
+        if (map !== undefined && !map.has(digest)) {
+          map.set(digest, text);
+        }
+      }
+    }
     const talk = this.#folder.papers.get(documentName(this.#folder.id, "talk"))?.doc;
     const written = [...this.#folder.papers.values()].filter(
       ({ name }) => names.includes(name) && ["card", "form"].includes(kindOf(name)),
@@ -182,6 +216,7 @@ export class Returning {
   }
 
   async #storeRecovered({ edits }: Stored, handled: ReadonlySet<string | undefined>): Promise<void> {
+    this.#dropped.clear(); // they are made again, and the copies with them may be taken from now on
     const now = edits.map((edit): KeptEdit => ({ ...edit, id: edit.id ?? "", ticket: this.#folder.id }));
     this.#folder.edits = [...this.#folder.edits.filter(({ id }) => !handled.has(id)), ...now];
     this.#desk.tickets.remember(this.#folder.known as Known);

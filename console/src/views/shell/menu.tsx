@@ -17,6 +17,7 @@ export function Menu({ showKeys }: { readonly showKeys: () => void }): JSX.Eleme
   const words = useWords();
   const { language, theme } = useReadable(preferences);
   const [mayAsk, setMayAsk] = useState(mayAskToNotify);
+  const [openings, setOpenings] = useState(0);
   const ask = async (): Promise<void> => {
     await Notification.requestPermission();
     setMayAsk(mayAskToNotify());
@@ -33,7 +34,7 @@ export function Menu({ showKeys }: { readonly showKeys: () => void }): JSX.Eleme
     go("/");
   };
   return (
-    <details class="menu">
+    <details class="menu" onToggle={() => setOpenings(openings + 1)}>
       <summary aria-label={words("menu", { actor: person.actor })}>{person.actor}</summary>
       <div class="menu-body">
         <p>{words("of_department", { ...person })}</p>
@@ -66,7 +67,7 @@ export function Menu({ showKeys }: { readonly showKeys: () => void }): JSX.Eleme
             {words("notify")}
           </button>
         )}
-        <Dropped />
+        <Dropped key={openings} />
         <button type="button" onClick={showKeys}>
           {words("keys")}
         </button>
