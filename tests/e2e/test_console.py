@@ -172,16 +172,42 @@ async def test_script_in_whatever_people_write_stays_text(site):
 
 
 async def test_page_of_an_older_build_says_so_and_loses_nothing(site):
-    await site.ticket("While we update", "support")
-    support = await site.desk()
-    await support.sign_in("support")
-    await support.open("While we update")
-    await support.page.get_by_label("Answer the customer").fill("half a sente")
-    assert 0 == await support.page.get_by_text("A newer version is here").count()
-    await support.context.route("**/assets/build.json", lambda route: route.fulfill(json={"build": "another"}))
-    await support.page.evaluate("dispatchEvent(new Event('online'))")
-    await support.page.get_by_role("button", name="Reload").click()
-    await expect(support.page.get_by_label("Answer the customer")).to_have_value("half a sente")
+    await site.ticket("While we update")
+    sales = await site.desk()
+    page = sales.page
+    await sales.sign_in("sales")
+    await page.keyboard.press("c")
+    await page.get_by_label("Title").fill("A title, and no more ye")
+    await page.keyboard.press("Escape")
+    await sales.open("While we update")
+    await page.get_by_label("Answer the customer").fill("half a sente")
+    await page.locator("input[type=file]").set_input_files(
+        {"name": "plan.png", "mimeType": "image/png", "buffer": b"x"}
+    )
+    await page.get_by_text("Add a field").click()
+    await page.get_by_label("Field", exact=True).fill("router")
+    await sales.move("Quote")
+    await page.get_by_role("dialog", name="Quote").get_by_label("Price").fill("12")
+    await page.keyboard.press("Escape")
+    await page.get_by_label("Tags").fill("left by the click that reloads")
+    assert 0 == await page.get_by_text("A newer version is here").count()
+    await sales.context.route("**/assets/build.json", lambda route: route.fulfill(json={"build": "another"}))
+    await page.evaluate("dispatchEvent(new Event('online'))")
+    await expect(page.get_by_text("Send what you chose first, a reload lets go of it: plan.png.")).to_be_visible()
+    await page.get_by_role("button", name="Reload").click()
+    await page.wait_for_event("load")
+
+    await expect(page.get_by_label("Answer the customer")).to_have_value("half a sente")
+    await expect(page.get_by_label("Tags")).to_have_value("left by the click that reloads")
+    await expect(page.get_by_label("Field", exact=True)).to_have_value("router")
+    await sales.move("Quote")
+    quote = page.get_by_role("dialog", name="Quote")
+    await expect(quote.get_by_label("Price")).to_have_value("12")
+    await quote.get_by_role("button", name="Cancel").click()
+    await page.get_by_role("link", name="Back to the list").click()
+    await page.get_by_role("button", name="New ticket").click()
+    new = page.get_by_role("dialog", name="New ticket")
+    await expect(new.get_by_label("Title")).to_have_value("A title, and no more ye")
 
 
 async def test_departments_that_are_not_ones_own_are_not_shown(site):

@@ -283,7 +283,7 @@ export interface OpenTicket {
   setForm(lane: string, fields: Readonly<Record<string, Scalar>>): Promise<void>;
   /** Take a lane of the own department, from whoever is seen to have it. */
   take(lane: string): Promise<void>;
-  /** Hand a lane to somebody of its department; null to nobody. */
+  /** Hand a lane to somebody of its department, whoever's lane it is; null to nobody. */
   transfer(lane: string, actor: string | null): Promise<void>;
   /** Do refused work again, as something new. */
   again(id: string): Promise<void>;

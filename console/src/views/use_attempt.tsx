@@ -11,6 +11,13 @@ interface Attempts {
   readonly isBusy: boolean;
 }
 
+const underWay = new Set<Promise<void>>();
+
+/** Resolve once nothing is under way that was begun before. */
+export async function allDone(): Promise<void> {
+  await Promise.all(underWay);
+}
+
 /** Whatever fails is told: an error of the store by its sentence, any other by its own. */
 export function useAttempt(): Attempts {
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -18,9 +25,16 @@ export function useAttempt(): Attempts {
   const attempt = (what: () => Promise<unknown>): void => {
     setBusy(true);
     setProblem(null);
-    what()
-      .catch((error: unknown) => setProblem(problemOf(error)))
-      .finally(() => setBusy(false));
+    const done = what()
+      .then(
+        () => undefined,
+        (error: unknown) => setProblem(problemOf(error)),
+      )
+      .finally(() => {
+        underWay.delete(done);
+        setBusy(false);
+      });
+    underWay.add(done);
   };
   return { attempt, problem, isBusy };
 }

@@ -45,6 +45,10 @@ export const WORDS = {
     en: "A newer version is here. Reloading takes a second, and nothing you wrote is lost.",
     zh: "有新版本。重新加载只需片刻，已写的内容不会丢失。",
   },
+  newer_build_unsent: {
+    en: "A newer version is here. Send what you chose first, a reload lets go of it: {files}. All else that you wrote is kept.",
+    zh: "有新版本。请先发送已选择的文件，重新加载后需再次选择：{files}。其他已写的内容不会丢失。",
+  },
   reload: { en: "Reload", zh: "重新加载" },
   crashed: {
     en: "This part of the page failed. What you wrote is kept.",

@@ -5,17 +5,20 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { OpenTicket, Writing } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { exactly } from "../dates.ts";
-import { keep, kept } from "../kept.ts";
 import { useLanguage, useWords } from "../preferences.ts";
+import { useUnsent } from "../unsent.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
+import { useKept } from "../use_kept.ts";
 import { useKeys } from "../use_keys.ts";
 import { Replies } from "./replies.tsx";
 import { isSend } from "./send_key.ts";
 
 export function Composer({ ticket }: { readonly ticket: OpenTicket }): JSX.Element {
   const words = useWords();
-  const [text, setText] = useDraft(ticket.id);
+  const [{ text = "" }, keepText] = useKept(`draft.${ticket.id}`);
+  const setText = (typed: string): void => keepText(typed ? { text: typed } : null);
   const [file, setFile] = useState<File | null>(null);
+  useUnsent(file?.name ?? null);
   const area = useRef<HTMLTextAreaElement>(null);
   const { attempt, problem } = useAttempt();
   useKeys((key) => {
@@ -83,21 +86,6 @@ export function Composer({ ticket }: { readonly ticket: OpenTicket }): JSX.Eleme
       </div>
     </form>
   );
-}
-
-/** What is being written, kept as it is typed. */
-function useDraft(ticket: string): readonly [string, (text: string) => void] {
-  const { person } = useDesk();
-  const name = `draft.${ticket}`;
-  const [text, setText] = useState(() => {
-    const draft = kept(person, name);
-    return typeof draft === "string" ? draft : "";
-  });
-  const change = (changed: string): void => {
-    setText(changed);
-    keep(person, name, changed || null);
-  };
-  return [text, change];
 }
 
 /** Whether the platform takes an answer now; nothing while that is not known. */

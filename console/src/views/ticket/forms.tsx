@@ -6,6 +6,7 @@ import { type Lifecycle, label } from "../../lifecycle/model.ts";
 import type { Form, OpenTicket, TicketView } from "../../store/types.ts";
 import { useLanguage, useWords } from "../preferences.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
+import { useKept } from "../use_kept.ts";
 import { Field } from "./field.tsx";
 import { Notes } from "./notes.tsx";
 
@@ -62,19 +63,19 @@ function FormBlock({ ticket, form, lifecycle }: FormProps): JSX.Element {
 
 function AddField({ ticket, lane }: { readonly ticket: OpenTicket; readonly lane: string }): JSX.Element {
   const words = useWords();
-  const [name, setName] = useState("");
-  const [value, setValue] = useState("");
+  const [typed, keepTyped] = useKept(`field.${ticket.id}.${lane}`);
+  const { name = "", value = "" } = typed;
+  const [wasOpen] = useState(name !== "" || value !== "");
   const { attempt, problem } = useAttempt();
   const add = (event: SubmitEvent): void => {
     event.preventDefault();
     attempt(async () => {
       await ticket.setForm(lane, { [name.trim()]: value });
-      setName("");
-      setValue("");
+      keepTyped(null);
     });
   };
   return (
-    <details>
+    <details open={wasOpen}>
       <summary>{words("add_field")}</summary>
       <form class="add-field" onSubmit={add}>
         <input
@@ -83,14 +84,14 @@ function AddField({ ticket, lane }: { readonly ticket: OpenTicket; readonly lane
           aria-label={words("field")}
           placeholder={words("field")}
           value={name}
-          onInput={(event) => setName(event.currentTarget.value)}
+          onInput={(event) => keepTyped({ ...typed, name: event.currentTarget.value })}
         />
         <input
           maxLength={1000}
           aria-label={words("value")}
           placeholder={words("value")}
           value={value}
-          onInput={(event) => setValue(event.currentTarget.value)}
+          onInput={(event) => keepTyped({ ...typed, value: event.currentTarget.value })}
         />
         <button type="submit">{words("save")}</button>
         <Failure problem={problem} />

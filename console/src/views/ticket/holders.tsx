@@ -1,4 +1,4 @@
-/** Who has a lane: seen by all, taken and handed over by those whose department owns it. */
+/** Who has a lane: seen by all, taken by those whose department owns it, and handed over by everybody who takes part. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -8,6 +8,7 @@ import { useDesk } from "../context.ts";
 import { Dialog } from "../dialog.tsx";
 import { useLanguage, useWords } from "../preferences.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
+import { useKept } from "../use_kept.ts";
 
 interface Props {
   readonly ticket: OpenTicket;
@@ -39,11 +40,9 @@ export function Holders({ ticket, view, lifecycle, lane }: Props): JSX.Element {
           {words("take")}
         </button>
       )}
-      {isOwn && (
-        <button type="button" onClick={() => setHanding(true)}>
-          {words("transfer")}
-        </button>
-      )}
+      <button type="button" onClick={() => setHanding(true)}>
+        {words("transfer")}
+      </button>
       <Failure problem={problem} />
       {isHanding && <HandOver ticket={ticket} lifecycle={lifecycle} lane={lane} close={() => setHanding(false)} />}
     </div>
@@ -61,16 +60,23 @@ function HandOver({ ticket, lifecycle, lane, close }: HandOverProps): JSX.Elemen
   const { console, person } = useDesk();
   const words = useWords();
   const language = useLanguage();
-  const [actor, setActor] = useState("");
+  const [{ actor = "" }, keepTyped] = useKept(`hand over.${ticket.id}.${lane.id}`);
+  const end = (): void => {
+    keepTyped(null);
+    close();
+  };
   const { attempt, problem, isBusy } = useAttempt();
   const { rows } = console.tickets.snapshot();
-  const known = new Set(rows.flatMap((row) => [...row.assignees.values()]));
+  const known = new Set(rows.flatMap((row) => row.assignees.get(lane.id) ?? []));
+  if (lane.owner === person.department) {
+    known.add(person.actor);
+  }
   const name = words("transfer_to", { lane: label(lifecycle, lane.id, language) });
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     attempt(async () => {
       await ticket.transfer(lane.id, actor.trim() || null);
-      close();
+      end();
     });
   };
   return (
@@ -83,17 +89,17 @@ function HandOver({ ticket, lifecycle, lane, close }: HandOverProps): JSX.Elemen
             maxLength={128}
             placeholder={words("nobody")}
             value={actor}
-            onInput={(event) => setActor(event.currentTarget.value)}
+            onInput={(event) => keepTyped({ actor: event.currentTarget.value })}
           />
         </label>
         <datalist id="people">
-          {[...known.add(person.actor)].map((other) => (
+          {[...known].map((other) => (
             <option key={other} value={other} />
           ))}
         </datalist>
         <Failure problem={problem} />
         <div class="buttons">
-          <button type="button" onClick={close}>
+          <button type="button" onClick={end}>
             {words("cancel")}
           </button>
           <button type="submit" class="primary" disabled={isBusy}>

@@ -1,12 +1,12 @@
 /** What a move carries, asked for field by field as the lifecycle declares it: all of the fields, or none of them. */
 
 import type { InputHTMLAttributes, JSX } from "preact";
-import { useState } from "preact/hooks";
 import { type Lifecycle, label, type PayloadType } from "../../lifecycle/model.ts";
 import type { Move, OpenTicket } from "../../store/types.ts";
 import { Dialog } from "../dialog.tsx";
 import { useLanguage, useWords } from "../preferences.ts";
 import { Failure } from "../use_attempt.tsx";
+import { useKept } from "../use_kept.ts";
 import { useMove } from "./use_move.ts";
 
 interface Props {
@@ -19,14 +19,18 @@ interface Props {
 export function MoveDialog({ ticket, lifecycle, move, close }: Props): JSX.Element {
   const words = useWords();
   const language = useLanguage();
-  const [values, setValues] = useState<Readonly<Record<string, string>>>({});
+  const [values, keepValues] = useKept(`move.${ticket.id}.${move.lane}.${move.name}`);
+  const end = (): void => {
+    keepValues(null);
+    close();
+  };
   const { make, problem, isBusy } = useMove(ticket);
   const isFilled = Object.values(values).some(Boolean);
   const name = label(lifecycle, `${move.lane}.${move.name}`, language);
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     const payload = [...move.payload].map(([field, type]) => [field, fieldValue(type, values[field] ?? "")] as const);
-    make(move, isFilled ? Object.fromEntries(payload) : undefined, close);
+    make(move, isFilled ? Object.fromEntries(payload) : undefined, end);
   };
   return (
     <Dialog label={name} close={close}>
@@ -39,13 +43,13 @@ export function MoveDialog({ ticket, lifecycle, move, close }: Props): JSX.Eleme
               required={isFilled}
               {...inputOf(type)}
               value={values[field] ?? ""}
-              onInput={(event) => setValues({ ...values, [field]: event.currentTarget.value })}
+              onInput={(event) => keepValues({ ...values, [field]: event.currentTarget.value })}
             />
           </label>
         ))}
         <Failure problem={problem} />
         <div class="buttons">
-          <button type="button" onClick={close}>
+          <button type="button" onClick={end}>
             {words("cancel")}
           </button>
           <button type="submit" class="primary" disabled={isBusy}>
