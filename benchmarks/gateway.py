@@ -124,10 +124,10 @@ class Platform:
         await asyncio.sleep(0)  # for the loop to let go of them
 
 
-async def offered(platform: Platform, made: Sequence[bytes], rate: int) -> list[float]:
-    """Send each when it is due; return by how many seconds each was answered too late to be instant."""
+async def offered(platform: Platform, made: Sequence[bytes], rate: int, began_s: float | None = None) -> list[float]:
+    """Send each when it is due, from `began_s` on; return by how many seconds each was answered too late."""
     latencies: list[float] = []
-    began_s = time.perf_counter()
+    began_s = time.perf_counter() if began_s is None else began_s
 
     async def one(request: bytes, due_s: float) -> None:
         status = await platform.post(request)
@@ -180,7 +180,7 @@ async def service(data: Path) -> AsyncIterator[str]:
 
 
 @contextmanager
-def gateway(core: str, core_data: Path, data: Path) -> Iterator[Target]:
+def gateway(core: str, core_data: Path, data: Path, settings: dict[str, str] | None = None) -> Iterator[Target]:
     """Run a gateway for the service at `core`; inside it listens, and perhaps is not warm yet."""
     token = issue(
         development_key(core_data).key,
@@ -199,7 +199,7 @@ def gateway(core: str, core_data: Path, data: Path) -> Iterator[Target]:
     with pinned(SERVER_CPU), (data / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "gateway", "--core", core, "--data", str(data), "--port", str(port)],
-            env=os.environ | _environment(token, data),
+            env={**os.environ, **_environment(token, data), **(settings or {})},
             stdout=log,
             stderr=log,
         )

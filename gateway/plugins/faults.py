@@ -2,9 +2,9 @@
 
 from collections import deque
 
-FAULTS_MAX = 5
+FAULTS_MAX = 4  # each may cost the messages of one deadline: of fifty a second less than one in a hundred
 WINDOW_MS = 600_000  # so many within ten minutes, and it is off for as long
-REST_MS_MIN = 1_000
+REST_MS_MIN = 2_000
 
 
 class Faults:
@@ -14,11 +14,11 @@ class Faults:
         self._at_ms: deque[int] = deque(maxlen=FAULTS_MAX)
 
     def add(self, now_ms: int) -> int:
-        """Take one more; return for how long the plugin rests: 1, 2, 4, 8 seconds, then ten minutes."""
+        """Take one more; return for how long the plugin rests: 2, 8, 32 seconds, then ten minutes."""
         while self._at_ms and self._at_ms[0] <= now_ms - WINDOW_MS:
             self._at_ms.popleft()
         self._at_ms.append(now_ms)
-        return WINDOW_MS if self.is_off else REST_MS_MIN << (len(self._at_ms) - 1)
+        return WINDOW_MS if self.is_off else REST_MS_MIN * 4 ** (len(self._at_ms) - 1)
 
     @property
     def is_off(self) -> bool:

@@ -18,7 +18,7 @@ from tests.gateway.rig import running
 from tests.replica.loopback import until
 
 DEADLINE_MS = 500  # of a test, whose machine may be busy with others
-FAULTS = {"hang": "timeout", "spin": "timeout", "raise": "raised", "allocate": "memory", "die": "died"}
+FAULTS = {"hang": "timeout", "raise": "raised", "allocate": "memory", "die": "died"}
 
 
 class House:
@@ -61,7 +61,7 @@ def faulty(name="faulty", **changes):
     return PluginSettings(**({"name": name, "deadline_ms": DEADLINE_MS} | changes))
 
 
-async def test_every_fault_lets_the_message_go_on_and_is_counted_and_five_turn_the_plugin_off(tmp_path):
+async def test_every_fault_lets_the_message_go_on_and_is_counted_and_four_turn_the_plugin_off(tmp_path):
     async with house(tmp_path, faulty()) as it:
         for text, reason in FAULTS.items():
             fault = f"plugin.faulty.fault.{reason}"
@@ -120,3 +120,4 @@ async def test_message_reaches_the_service_past_a_spinning_plugin(tmp_path):
             await rig.forwarded()
         assert ["sales", "", ""] == [envelope.rule for envelope in core.taken.values()]
         await until(lambda: rig.gateway.counts["plugin.faulty.fault.timeout"] == 1)
+        await until(lambda: rig.gateway.counts["plugin.faulty.start"] == 2, 20)

@@ -4,17 +4,17 @@ from gateway.plugins.breaker import FAILURES_MAX, OPEN_S_MAX, Breaker
 from gateway.plugins.faults import WINDOW_MS, Faults
 
 
-def test_plugin_rests_longer_after_each_fault_and_is_off_after_five():
+def test_plugin_rests_longer_after_each_fault_and_is_off_after_four():
     faults = Faults()
-    assert [1_000, 2_000, 4_000, 8_000, WINDOW_MS] == [faults.add(at_ms) for at_ms in range(5)]
+    assert [2_000, 8_000, 32_000, WINDOW_MS] == [faults.add(at_ms) for at_ms in range(4)]
     assert faults.is_off
-    assert 1_000 == faults.add(4 + WINDOW_MS), "it begins anew"
+    assert 2_000 == faults.add(3 + WINDOW_MS), "it begins anew"
     assert not faults.is_off
 
 
 def test_faults_that_are_far_apart_are_forgotten():
     faults = Faults()
-    assert {1_000, 2_000} == {faults.add(at_ms) for at_ms in range(0, 20 * WINDOW_MS, WINDOW_MS - 1)}
+    assert {2_000, 8_000} == {faults.add(at_ms) for at_ms in range(0, 20 * WINDOW_MS, WINDOW_MS - 1)}
 
 
 def test_breaker_opens_after_failures_in_a_row_alone():
