@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -46,7 +46,7 @@ def dead_letters(
     data: Data = None,
 ) -> None:
     """Keep where the inbox is."""
-    context.obj = (data or load().data / "gateway") / "inbox.db"
+    context.obj = _path(data)
 
 
 @app.command("list")
@@ -128,6 +128,15 @@ def again(
             return await MediaQueue(inbox.file).again(code, SystemClock().now_ms())
 
     typer.echo(f"{bootstrap.run(work())} to be fetched again.")
+
+
+def opened_inbox(data: Path | None) -> AbstractAsyncContextManager[Inbox]:
+    """The inbox of a gateway, which may run meanwhile; None is where that of this machine's service is."""
+    return _opened(_path(data))
+
+
+def _path(data: Path | None) -> Path:
+    return (data or load().data / "gateway") / "inbox.db"
 
 
 @asynccontextmanager

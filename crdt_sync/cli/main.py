@@ -13,6 +13,7 @@ from crdt_sync.cli import (
     admin,
     audit,
     backup,
+    channel,
     compaction,
     dead_letters,
     lifecycle,
@@ -44,6 +45,7 @@ app.add_typer(replica.app)
 app.add_typer(admin.app)
 app.add_typer(user.app)
 app.add_typer(dead_letters.gateway)
+dead_letters.gateway.add_typer(channel.app)
 admin.app.add_typer(backup.app)
 admin.app.add_typer(compaction.app)
 admin.app.add_typer(quarantine.app)

@@ -114,7 +114,7 @@ class Described:
 
     def _kept(self, content: bytes) -> tuple[Mapping[str, str], Body]:
         headers, body = kept(content)
-        return headers, decoded(self.spec.inbound.decode, body, self.secrets)
+        return headers, self._unproven(decoded(self.spec.inbound.decode, body, self.secrets))
 
     def _told(self, headers: Mapping[str, str], body: Body) -> list[Told]:
         return [Told(headers, one, item) for one, item in taken_apart(self.spec.inbound.iterate, body)]

@@ -13,6 +13,7 @@ from gateway.channels.base import Callback, Request, Unverified
 from gateway.outbound import Dead, Outcome, RetryLater, Sent, Unknown, WindowClosed
 from gateway.specs import model
 from gateway.specs.answers import Call, Reply, call_of, chosen, delivery_scope, outcome_of
+from gateway.specs.bodies import unread
 from gateway.specs.channel import Described
 from gateway.specs.expressions import Expression, Scope, text_of
 from gateway.specs.mapping import kind_of, part_scopes, scope_of
@@ -70,8 +71,11 @@ def tried(spec: Spec, lines: Lines) -> list[Finding]:
 
 def request_of(received: model.Received) -> Request:
     """The request that was recorded."""
-    headers = {name.lower(): value for name, value in received.headers.items()}
-    return Request(received.query, headers, received.body.encode())
+    return Request(received.query, _headers(received), received.body.encode())
+
+
+def _headers(received: model.Received) -> dict[str, str]:
+    return {name.lower(): value for name, value in received.headers.items()}
 
 
 def shown(channel: Described, received: model.Received) -> Shown:
@@ -85,6 +89,12 @@ def shown(channel: Described, received: model.Received) -> Shown:
         return Shown(error.reason, None, 0, ())
     answer = told.answer.decode() if not told.callbacks and not told.ignored else None
     return Shown(None, answer, told.ignored, tuple(_callback(channel, one) for one in told.callbacks))
+
+
+def unsigned(channel: Described, received: model.Received) -> Shown:
+    """What a recorded body would come to if its signature held."""
+    told = channel.read_again(unread(_headers(received), received.body.encode()))
+    return Shown(None, None, 0, tuple(_callback(channel, one) for one in told))
 
 
 def signature_hint(channel: Described, received: model.Received) -> str:

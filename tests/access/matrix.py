@@ -356,6 +356,11 @@ EXPORTS = (
         "gateway refused-contents list", "codes and counts, on the operator's own terminal; no ticket and no customer"
     ),
     Export("gateway refused-contents again", NO_TICKET),
+    *(
+        Export(f"gateway channel {command}", "a file of the operator's and its samples; no gateway's data")
+        for command in ("lint", "dry-run", "show", "schema")
+    ),
+    Export("gateway channel replay", NO_TICKET),
     Export("admin access show", NO_TICKET),
     Export("admin access revoke", NO_TICKET),
     Export("admin access sign-out", NO_TICKET),

@@ -1,9 +1,12 @@
 """A spec is refused with its line and a code, whatever is wrong with it; a good one has nothing wrong."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.specs import model
 from gateway.specs.book import shipped_texts
 from gateway.specs.lint import findings_of
 
@@ -124,3 +127,10 @@ def test_no_damage_of_a_spec_breaks_the_lint(data):
 @pytest.mark.parametrize("text", [b"", b"\xff", b"[]", b"a", b"x" * 300_000, b"a: &a [*a]"])
 def test_what_is_no_spec_at_all_is_refused(text):
     assert findings_of(text)
+
+
+def test_schema_for_editors_is_that_of_the_model():
+    """If this fails: crdt-sync gateway channel schema > gateway/specs/channel.schema.json."""
+    from crdt_sync.cli.channel import schema_text
+
+    assert schema_text() == (Path(model.__file__).parent / "channel.schema.json").read_text(encoding="utf-8")

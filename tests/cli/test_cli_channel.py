@@ -1,0 +1,88 @@
+"""`crdt-sync gateway channel`: before a gateway runs, and beside one that does."""
+
+import asyncio
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from crdt_sync.cli.main import app
+from crdt_sync.errors import Malformed, NotFound
+from gateway.specs.book import shipped_texts
+from tests.gateway.channels.test_described_channels import line_account, line_event, line_post
+from tests.gateway.fakes import FakeIngress, HeldClock
+from tests.gateway.platform import T5_NOW_S
+from tests.gateway.rig import running
+from tests.replica.loopback import until
+
+LINE = shipped_texts()["line"]
+
+
+def channel(*arguments):
+    result = CliRunner().invoke(app, ["gateway", "channel", *map(str, arguments)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+def test_lint_names_line_and_code_and_fails(tmp_path):
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text(LINE)
+    bad.write_text(LINE.replace("order: [item.timestamp]", 'order: ["item..timestamp"]'))
+    line = LINE[: LINE.index("order:")].count("\n") + 1
+    code, output = channel("lint", good, bad)
+    assert 1 == code
+    assert output.startswith("good.yaml: nothing wrong; 6 samples hold; spec ")
+    assert f"\nbad.yaml:{line} expression: inbound.order.0: this is not JMESPath" in output
+    assert 0 == channel("lint", good)[0]
+    with pytest.raises(Malformed, match="cannot be read"):
+        channel("lint", tmp_path / "nowhere.yaml")
+
+
+def test_dry_run_shows_what_a_sample_comes_to_and_what_a_recorded_body_would(tmp_path):
+    file, body = tmp_path / "line.yaml", tmp_path / "body.json"
+    file.write_text(LINE)
+    _, output = channel("dry-run", file, "--sample", "signed by somebody else")
+    assert '# signed by somebody else\n{\n  "refused": "signature"\n}\n' == output
+    _, output = channel("dry-run", file)
+    assert LINE.count("      recorded:") - 1 == output.count("# ")
+    with pytest.raises(NotFound):
+        channel("dry-run", file, "--sample", "none")
+
+    post = line_post(line_event(7), bot="xxxxxxxxxx", secret="a-made-up-secret")
+    body.write_bytes(post.body)
+    _, output = channel("dry-run", file, "--body", body)
+    first, _, shown = output.partition("\n")
+    signature = post.headers["x-line-signature"]
+    assert f"# refused: signature; its signature would be {signature}" == first
+    assert ["event7", "1:7"] == json.loads(shown)["callbacks"][0]["keys"]
+    _, output = channel("dry-run", file, "--body", body, "--header", f"X-Line-Signature: {signature}")
+    assert json.loads(shown) == json.loads(output)
+
+
+def test_shipped_specs_are_listed_and_printed():
+    assert "\n".join(shipped_texts()) + "\n" == channel("show")[1]
+    assert LINE == channel("show", "line")[1]
+    with pytest.raises(NotFound, match="No spec of smoke"):
+        channel("show", "smoke-signals")
+
+
+async def test_what_was_unread_is_replayed_while_the_gateway_runs(tmp_path):
+    ingress, clock = FakeIngress(), HeldClock(T5_NOW_S)
+    unread = {name: value for name, value in line_event(1).items() if name != "timestamp"}
+    async with ingress.serving() as port, running(tmp_path, port, clock=clock, accounts=(line_account(),)) as rig:
+        assert 200 == (await rig.post(line_post(unread), "friends")).status_code
+        (digest,) = {row[0] for row in rig.rows("spec")}
+        (tmp_path / "channels").mkdir()
+        mended = LINE.replace("value: item.timestamp, unit: ms", 'value: "item.timestamp || `1`", unit: ms')
+        (tmp_path / "channels" / "line.yaml").write_text(mended)
+        await rig.gateway.specs.look()
+        await clock.asleep(60)
+
+        _, output = await asyncio.to_thread(channel, "replay", "friends", "--data", tmp_path)
+        assert f"1 to be read again: 1 by {digest}.\n" == output.splitlines(keepends=True)[-1]
+        clock.advance(60)
+        await until(lambda: [("forwarded",)] == rig.rows("state"))
+        assert ["event1"] == list(ingress.taken)
+    _, output = await asyncio.to_thread(channel, "replay", "friends", "--data", tmp_path)
+    assert "0 to be read again.\n" == output

@@ -1,0 +1,101 @@
+"""docs/how-to/add-a-channel*.md: its commands are run as they stand, beside a service that runs."""
+
+import asyncio
+import re
+import shlex
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from crdt_sync.cli.main import app
+from crdt_sync.cli.process import development_token, running
+from crdt_sync.server.settings import Settings
+from gateway.specs.book import shipped_texts
+from tests.architecture.tree import ROOT
+from tests.replica.loopback import until
+
+DOCUMENTS = {name: ROOT / "docs" / "how-to" / f"add-a-channel{name}.md" for name in ("", ".zh-CN")}
+COMMANDS = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+OURS = "http://127.0.0.1:8000"  # what the page calls; here the service has a free port
+
+
+def commands(name: str) -> list[str]:
+    return COMMANDS.findall(DOCUMENTS[name].read_text(encoding="utf-8"))
+
+
+def test_both_languages_have_the_same_commands():
+    assert commands("") == commands(".zh-CN")
+    assert 6 == len(commands(""))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_table_of_strangers_is_so(name):
+    text = DOCUMENTS[name].read_text(encoding="utf-8")
+    for platform, said in (("line", "LINE"), ("mattermost", "Mattermost")):
+        (row,) = re.findall(rf"^\| {said} \| \d+ \| (\d+) \| 0 \|$", text, re.MULTILINE)
+        assert shipped_texts()[platform].count("\n") == int(row)
+    modules = [path.read_text(encoding="utf-8").lower() for path in (ROOT / "gateway").rglob("*.py")]
+    assert [] == [one for one in modules if "mattermost" in one or "api.line." in one or "x-line-" in one]
+
+
+async def run(script: str, folder: Path) -> str:
+    """What a block prints. Our own commands run in this process, which is some seconds faster each."""
+    pieces = re.split(r"^(crdt-sync .*)$", script, flags=re.MULTILINE)
+    return "".join(
+        [await (command(piece) if number % 2 else shell(piece, folder)) for number, piece in enumerate(pieces)]
+    )
+
+
+async def command(line: str) -> str:
+    given, _, file = line.partition(" > ")
+    result = await asyncio.to_thread(CliRunner().invoke, app, shlex.split(given)[1:])
+    assert 0 == result.exit_code, result.output
+    if file:
+        await asyncio.to_thread(Path(file).write_text, result.output, encoding="utf-8")
+        return ""
+    return result.output
+
+
+async def shell(script: str, folder: Path) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-euo", "pipefail", "-c", script),
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert 0 == process.returncode, output.decode()
+    return output.decode()
+
+
+async def messages(client, headers) -> httpx.Response:
+    """The conversation of the one ticket, once it is there."""
+    while True:
+        found = (await client.get("/api/tickets", headers=headers)).json()["tickets"]
+        if found:
+            (ticket,) = found
+            return await client.get(f"/api/tickets/{ticket['id']}/messages", headers=headers)
+        await asyncio.sleep(0.05)
+
+
+async def test_walk_through_brings_a_message_into_a_ticket_of_the_service_that_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(data=tmp_path / "data", port=0, grpc_port=0)
+    async with running(settings) as service, asyncio.timeout(60):
+        url = f"http://127.0.0.1:{service.port}"
+        await until(lambda: "gateway warm" in capsys.readouterr().out)  # it would stand in what a command prints
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            open_before = (await client.get("/healthz")).extensions["network_stream"].get_extra_info("client_addr")
+            said = [await run(script.replace(OURS, url), tmp_path) for script in commands("")]
+            assert "line\nmattermost" in said[0]
+            assert '"text": "hi"' in said[1]
+            assert "nothing wrong" in said[2]
+            assert "{}" == said[5]
+
+            token = development_token(settings.data, actor="ann", department="sales", roles=["sales"], ttl_ms=600_000)
+            headers = {"authorization": f"Bearer {token}"}
+            shown = await messages(client, headers)
+            assert "Where is my parcel?" in shown.text
+            assert open_before == shown.extensions["network_stream"].get_extra_info("client_addr")
