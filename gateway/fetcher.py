@@ -83,6 +83,7 @@ class Fetcher:
             levels = await self._queue.levels()
             self._counts.show("media.wanted", levels.wanted)
             self._counts.show("media.held_bytes", levels.held_bytes)
+            self._counts.show("media.refused_held_bytes", levels.refused_bytes)
             # Nothing more is downloaded while too much is held: that is brought first, once the service takes it.
             if len(busy) < IN_FLIGHT_MAX and (row := await self._queue.first(busy, held=levels.full)) is not None:
                 pause_ms = row.next_attempt_ms - self._clock.now_ms()
@@ -151,7 +152,7 @@ class Fetcher:
             if data:
                 await self._queue.hold(row, data)  # so that it is not downloaded once for each attempt
             raise
-        self._counts.add("media.bytes", len(data))
+        self._counts.add("media.refused_bytes" if shown.code else "media.bytes", len(data))
         await self._end(row, shown.code)
 
     async def _end(self, row: Wanted, code: str) -> None:

@@ -21,10 +21,11 @@ HELD_BYTES_MAX = 2**30  # of contents that wait for the service, and of refused 
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """How many contents are wanted, and how many bytes of them are held."""
+    """How many contents are wanted, and how many bytes of them are held; and of those that were refused."""
 
     wanted: int
     held_bytes: int
+    refused_bytes: int
 
     @property
     def full(self) -> bool:
@@ -95,8 +96,9 @@ def wanted_count(connection: Connection) -> int:
 
 
 def levels(connection: Connection) -> Levels:
-    """Count what waits; what was refused, and is held for an operator, is not among it."""
-    return Levels(wanted_count(connection), _held_bytes(connection, refused=False))
+    """Count what waits, and beside it what was refused and is held for an operator."""
+    held = (_held_bytes(connection, refused=refused) for refused in (False, True))
+    return Levels(wanted_count(connection), *held)
 
 
 def _held_bytes(connection: Connection, *, refused: bool) -> int:

@@ -115,11 +115,12 @@ class PlatformHttp:
 
         Raises:
             NotSent, NoAnswer: as `post`; it may always be asked for again.
-            Refused: the content is larger than `bytes_max` (`media_size`), or the platform is too busy.
+            Refused: the content is larger than `bytes_max` (`media_size`), or compressed though nobody asked for that
+                (`media_encoding`), or the platform is too busy.
         """
         extensions = _named(server_name)
         request = self._client.build_request("GET", url, params=query, headers=headers, extensions=extensions)
-        response, body = await self._read(request, _MEDIA_TIMEOUT_S, bytes_max, Refused("media_size"))
+        response, body = await self._read(request, _MEDIA_TIMEOUT_S, bytes_max, Refused, "media")
         answer = Answer(response.status_code, _object(body) or {}, _retry_after_ms(response), body)
         _check_status(answer)
         return answer
@@ -152,7 +153,7 @@ class PlatformHttp:
         request = self._client.build_request(
             method, url, content=content, data=form, params=query or None, headers=sent, extensions=_named(server_name)
         )
-        response, body = await self._read(request, self._call_timeout_s, _ANSWER_BYTES_MAX, NoAnswer("answer_size"))
+        response, body = await self._read(request, self._call_timeout_s, _ANSWER_BYTES_MAX)
         return Answer(response.status_code, {}, _retry_after_ms(response), body, dict(response.headers))
 
     async def close(self) -> None:
@@ -162,7 +163,7 @@ class PlatformHttp:
 
     async def _exchange(self, request: httpx.Request, timeout_s: float | None = None) -> Answer:
         timeout_s = self._call_timeout_s if timeout_s is None else timeout_s
-        response, body = await self._read(request, timeout_s, _ANSWER_BYTES_MAX, NoAnswer("answer_size"))
+        response, body = await self._read(request, timeout_s, _ANSWER_BYTES_MAX)
         fields = _object(body)
         if fields is None and response.is_success:
             raise NoAnswer("answer_form")
@@ -171,17 +172,19 @@ class PlatformHttp:
         return answer
 
     async def _read(
-        self, request: httpx.Request, timeout_s: float, bytes_max: int, too_large: CallFailed
+        self,
+        request: httpx.Request,
+        timeout_s: float,
+        bytes_max: int,
+        failed: type[CallFailed] = NoAnswer,
+        what: str = "answer",
     ) -> tuple[httpx.Response, bytes]:
+        """Return the head and the body; one that will not do is `failed`, as `{what}_size` or `{what}_encoding`."""
         try:
             async with asyncio.timeout(timeout_s):
                 response = await self._client.send(request, stream=True)
                 try:
-                    body = bytearray()
-                    async for chunk in response.aiter_bytes():
-                        body += chunk
-                        if len(body) > bytes_max:
-                            raise too_large
+                    body = await _body(response, bytes_max, failed, what)
                 finally:
                     await response.aclose()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol):
@@ -190,7 +193,21 @@ class PlatformHttp:
             raise NoAnswer("broken_off") from None
         except TimeoutError:
             raise NoAnswer("timeout") from None
-        return response, bytes(body)
+        return response, body
+
+
+async def _body(response: httpx.Response, bytes_max: int, failed: type[CallFailed], what: str) -> bytes:
+    """Read bytes as they come: what is compressed may be a thousand times as large before anybody has counted it."""
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        if response.is_success:
+            raise failed(f"{what}_encoding")
+        return b""  # of a refusal the status says enough
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > bytes_max:
+            raise failed(f"{what}_size")
+    return bytes(body)
 
 
 def _named(server_name: str | None) -> dict[str, str]:
@@ -199,6 +216,7 @@ def _named(server_name: str | None) -> dict[str, str]:
 
 def _client() -> httpx.AsyncClient:
     return httpx.AsyncClient(
+        headers={"accept-encoding": "identity"},
         timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT_S, pool=_CONNECT_TIMEOUT_S),
         # A connection that was idle may be closed at the other end; a request on it would be of unknown fate.
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=0),

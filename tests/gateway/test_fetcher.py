@@ -256,7 +256,8 @@ async def test_what_is_held_for_an_operator_keeps_nothing_waiting(tmp_path, monk
         await it.empty()
 
         assert {"media_type": 2} == await it.queue.refused()
-        assert Levels(0, 0) == await it.queue.levels()
+        assert Levels(0, 0, 0) == await it.queue.levels()
+        assert (4, 0) == (it.counts["media.refused_bytes"], it.counts["media.bytes"])
 
 
 async def test_what_is_held_for_an_operator_has_a_bound(tmp_path, monkeypatch):
@@ -270,6 +271,7 @@ async def test_what_is_held_for_an_operator_has_a_bound(tmp_path, monkeypatch):
             await it.empty()
 
         assert {"media_type": 2} == await it.queue.refused()
+        await until(lambda: 3 == it.counts["media.refused_held_bytes"])
         assert [b"odd", None] == [await it.queue.held(Wanted("site", id_, 0, "image", "", 0)) for id_ in "ab"]
 
 

@@ -1,6 +1,7 @@
 """What a call came to decides whether it may be made again."""
 
 import asyncio
+import gzip
 import socket
 from contextlib import asynccontextmanager
 
@@ -109,6 +110,30 @@ async def test_answer_that_is_too_large_is_given_up(http, monkeypatch):
     monkeypatch.setattr(module, "_ANSWER_BYTES_MAX", 10)
     with pytest.raises(NoAnswer, match="answer_size"):
         await answered(http, PlainTextResponse("a" * 11))
+
+
+BOMB = {"Content-Encoding": "gzip"}
+
+
+async def test_answer_that_is_compressed_is_not_unpacked_and_nobody_asked_for_it(http):
+    asked = []
+
+    async def answer(request):
+        asked.append(request.headers["accept-encoding"])
+        return Response(gzip.compress(b"x" * 10_000_000), headers=BOMB)
+
+    async with serving(Starlette(routes=[Route("/", answer, methods=["GET", "POST"])])) as url:
+        with pytest.raises(NoAnswer, match="answer_encoding"):
+            await http.post(f"{url}/", {})
+        with pytest.raises(Refused, match="media_encoding"):
+            await http.download(f"{url}/", bytes_max=1_000_000)
+    assert ["identity", "identity"] == asked
+
+
+async def test_what_is_compressed_of_a_refusal_is_not_read_and_its_status_counts(http):
+    with pytest.raises(Refused, match="busy"):
+        await answered(http, Response(gzip.compress(b"x" * 10_000_000), 503, BOMB))
+    assert (404, {}) == ((answer := await answered(http, Response(b"no gzip", 404, BOMB))).status, answer.fields)
 
 
 async def test_redirect_is_not_followed(http):
