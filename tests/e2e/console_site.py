@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from crdt_sync.cli.main import app
 from tests.conformance.server_process import ServerProcess
 from tests.e2e.browser import PATIENCE_MS, Browsing, faults_of, running_browser
-from tests.e2e.widget_site import Chat
+from tests.e2e.widget_site import DESK, Chat
 
 expect.set_options(timeout=PATIENCE_MS)
 STARTED = "() => navigator.serviceWorker.ready.then(() => undefined)"
@@ -24,6 +24,7 @@ WITH_A_WIDGET = {
     "CRDT_SYNC_GATEWAY": "true",
     "CRDT_SYNC_GATEWAY_ACCOUNTS": '[{"channel": "web", "account": "site", "secret": "env:SITE_SECRET", "demo": true}]',
     "SITE_SECRET": "a secret of thirty-two bytes, or more",
+    "CRDT_SYNC_DESK": str(DESK),
 }
 """Settings of a service with a gateway of its own, whose page for customers has the widget."""
 
@@ -84,6 +85,14 @@ class Desk:
         box = self.page.locator(".composer textarea")
         await box.fill(text)
         await box.press("Enter")
+
+    async def attach(self, name: str, content: bytes, text: str) -> None:
+        """Answer the customer with a file."""
+        await self.page.locator(".composer input[type=file]").set_input_files(
+            {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+        )
+        await self.page.locator(".composer textarea").fill(text)
+        await self.page.locator(".composer [type=submit]").click()
 
     async def stage(self, text: str) -> None:
         """Return once the open ticket is in this stage."""

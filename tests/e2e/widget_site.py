@@ -23,12 +23,7 @@ from tests.conformance.server_process import ROOT, ServerProcess
 from tests.e2e.browser import PATIENCE_MS, Browsing, faults_of, running_browser, violations
 from tests.gateway.rig import free_port, serving
 
-DESK = """version = 1
-[[people]]
-actor = "sales-1"
-department = "sales"
-name = "Ms Li"
-"""
+DESK = Path(__file__).parent / "desk.toml"
 
 
 class GatewayProcess:
@@ -211,9 +206,7 @@ async def running_site(data: Path):
         return HTMLResponse(page.replace("<script", "<body><script") % places["gateway"])
 
     async with AsyncExitStack() as stack:
-        desk = data / "desk.toml"
-        desk.write_text(DESK, "utf-8")
-        settings = {"CRDT_SYNC_GATEWAY": "false", "CRDT_SYNC_DESK": str(desk)}
+        settings = {"CRDT_SYNC_GATEWAY": "false", "CRDT_SYNC_DESK": str(DESK)}
         app = Starlette(routes=[Route("/", elsewhere)])
         shop = await stack.enter_async_context(serving(app))
         foreign = await stack.enter_async_context(serving(app))

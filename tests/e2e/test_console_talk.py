@@ -1,0 +1,101 @@
+"""A customer at the widget and a department at its console: what is written, sent, shown and kept as text."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.e2e.console_site import WITH_A_WIDGET
+from tests.e2e.test_widget import PICTURE
+from tests.samples import PDF
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SETTINGS = WITH_A_WIDGET
+SCRIPTS = (
+    "<script>window.hit=1</script>",
+    "<img src=x onerror=window.hit=1>",
+    '"><svg onload=window.hit=1>',
+    "javascript:window.hit=1",
+    "{{constructor.constructor('window.hit=1')()}}",
+    "</title><iframe srcdoc='<script>parent.hit=1</script>'>",
+    "</textarea><details open ontoggle=window.hit=1>",
+    "<a href='javascript:window.hit=1' autofocus onfocus=window.hit=1>",
+    "<style>@import 'javascript:window.hit=1';*{display:none}</style>",
+    "${window.hit=1}`'\"\\u003cscript\\u003ewindow.hit=1\\u003c/script\\u003e\u202e",
+)
+RAN = """() => [window.hit ?? null, document.scripts.length,
+    document.querySelectorAll("iframe, svg[onload], a[href^=java], details[ontoggle]").length]"""
+
+
+async def test_script_in_whatever_people_write_stays_text(site):
+    text = "\n".join(SCRIPTS)
+    sales, customer = await site.desk(), await site.customer()
+    await sales.sign_in("sales")
+    await customer.write(text)
+    await customer.choose(f"{SCRIPTS[1]}.png", "image/png", PICTURE)
+    await sales.open("Without a title")
+    log = sales.page.get_by_role("log")
+    await expect(log.locator(".text")).to_have_text(text)
+    await expect(log.get_by_role("img", name="Picture")).to_be_visible()
+    for label, script in zip(("Customer", "Priority", "Tags", "Title"), SCRIPTS, strict=False):
+        await sales.fill(label, script)
+        await expect(sales.page.get_by_label(label, exact=True)).to_have_value(script)
+    await sales.page.get_by_label("Internal notes: Sales").fill(text)
+    await sales.page.get_by_text("Add a field").click()
+    await sales.page.get_by_label("Field", exact=True).fill("colour")
+    await sales.page.get_by_label("Value", exact=True).fill(SCRIPTS[6])
+    await sales.page.locator(".add-field").get_by_role("button", name="Save").click()
+    await expect(sales.page.get_by_label("colour")).to_have_value(SCRIPTS[6])
+    await sales.attach(f"{SCRIPTS[2]}.pdf", PDF, text)
+    await expect(log.get_by_role("button", name=SCRIPTS[2])).to_be_visible()
+    await customer.shows(text)
+    await sales.move("Quote", price="9.00")
+    await sales.move("Sign", contract=SCRIPTS[5])
+    await expect(sales.page.locator(".form")).to_contain_text(SCRIPTS[5])
+    await sales.saved()
+
+    await sales.page.reload()
+    await sales.page.get_by_role("heading", name=SCRIPTS[3], level=1).wait_for()
+    await expect(sales.page.get_by_label("Internal notes: Sales")).to_have_value(text)
+    await expect(log.get_by_role("img", name="Picture")).to_be_visible()
+    assert [None, 1, 0] == await sales.page.evaluate(RAN)
+    await sales.page.get_by_role("link", name="Back to the list").click()
+    await expect(sales.page.get_by_role("link", name=SCRIPTS[3])).to_contain_text(SCRIPTS[0])
+    assert [None, 1, 0] == await sales.page.evaluate(RAN)
+    assert None is await customer.page.evaluate("window.hit ?? null")
+    assert [] == sales.faults + customer.faults
+
+
+async def test_customer_is_noticed_answered_with_what_is_ready_and_sent_a_file(site):
+    sales, customer = await site.desk(), await site.customer()
+    await sales.sign_in("sales")
+    await expect(sales.page).to_have_title("Tickets")
+    await customer.write("Is there fibre in Mill Lane?")
+    await expect(sales.page).to_have_title("(1) Tickets")
+    await sales.page.get_by_role("link", name="1 unread").click()
+    await expect(sales.page).to_have_title("Tickets")
+    await sales.fill("Customer", "Ms Novak")
+    await sales.page.get_by_role("button", name="Ready replies").click()
+    await sales.page.get_by_role("dialog").get_by_role("button", name="Greeting").click()
+    answer = sales.page.get_by_label("Answer the customer")
+    await expect(answer).to_have_value("Hello Ms Novak, this is Ms Sun.")
+    await answer.press("Enter")
+    await customer.shows("Hello Ms Novak, this is Ms Sun.")
+
+    await sales.offline()
+    await sales.attach("offer.pdf", PDF, "Our offer")
+    await sales.attach("tool.exe", b"MZ", "")
+    log = sales.page.get_by_role("log")
+    await expect(log).to_contain_text("The content is on its way.")
+    await sales.page.reload()
+    await expect(log).to_contain_text("Our offer")
+    await sales.online()
+    await expect(sales.page.get_by_role("region", name="Needs attention")).to_contain_text("Attachment: tool.exe")
+    await sales.page.get_by_role("button", name="Let it go").click()
+    await expect(sales.page.get_by_role("region", name="Needs attention")).to_have_count(0)
+    async with sales.page.expect_download() as downloading:
+        await log.get_by_role("button", name="offer.pdf").click()
+    assert PDF == (await (await downloading.value).path()).read_bytes()
+    async with customer.page.expect_download() as downloading:
+        await customer.page.get_by_role("button", name="offer.pdf").click()
+    assert PDF == (await (await downloading.value).path()).read_bytes()
+    await sales.saved()
+    assert [] == sales.faults + customer.faults
