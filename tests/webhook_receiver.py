@@ -14,11 +14,12 @@ class Received:
 
 @dataclass
 class Receiver:
-    """`status` is what a request is answered with; `received` is all that came."""
+    """`status` is what a request is answered with, None for nothing at all; `received` is all that came."""
 
     port: int = 0
     received: list = field(default_factory=list)
     status: object = field(default=lambda request: 204)
+    connections: dict = field(default_factory=dict)  # its writer and its task
 
     @property
     def origin(self):
@@ -28,6 +29,7 @@ class Receiver:
         return [request for request in self.received if request.path == path]
 
     async def serve(self, reader, writer):
+        self.connections[writer] = asyncio.current_task()
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -36,12 +38,17 @@ class Receiver:
                 body = await reader.readexactly(int(headers["content-length"]))
                 request = Received(first.split()[1], headers, body)
                 self.received.append(request)
-                writer.write(f"HTTP/1.1 {self.status(request)} X\r\ncontent-length: 0\r\n\r\n".encode())
+                status = self.status(request)
+                if status is None:
+                    await reader.read()
+                    return
+                writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n".encode())
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the sender has gone
         finally:
             writer.close()
+            del self.connections[writer]
 
 
 @asynccontextmanager
@@ -51,3 +58,7 @@ async def receiving():
     receiver.port = server.sockets[0].getsockname()[1]
     async with server:
         yield receiver
+        connections = dict(receiver.connections)
+        for writer in connections:
+            writer.transport.abort()
+        await asyncio.gather(*connections.values())

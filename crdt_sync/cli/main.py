@@ -22,6 +22,7 @@ from crdt_sync.cli import (
     replica,
     ticket,
     user,
+    webhooks,
 )
 from crdt_sync.cli import demo as walkthrough
 from crdt_sync.cli.options import setting
@@ -52,6 +53,7 @@ admin.app.add_typer(quarantine.app)
 admin.app.add_typer(outbox.app)
 admin.app.add_typer(access.app)
 admin.app.add_typer(audit.app)
+admin.app.add_typer(webhooks.app)
 
 _TTL = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 _TTL_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}

@@ -344,6 +344,8 @@ EXPORTS = (
     Export("admin outbox list", "names of tickets, on the operator's own terminal; no customer and no words"),
     Export("admin outbox retry", NO_TICKET),
     Export("admin outbox drop", NO_TICKET),
+    Export("admin webhooks list", "receivers and their owners, on the operator's own terminal; no ticket, no secret"),
+    Export("admin webhooks pause", NO_TICKET),
     Export(
         "gateway dead-letters list", "our accounts and codes, on the operator's own terminal; no customer and no words"
     ),
