@@ -31,7 +31,8 @@ _FATES: Mapping[DeliveryState, Fate] = {
     DeliveryState.DEAD: "failed",
 }
 _SHOWN = frozenset({AWAITED, ABSENT})
-"""Codes that the conversation shows at once: an agent can mend the cause."""
+_REFUSED = "plugin."
+"""Codes that a conversation shows at once, and how those of plugins' refusals begin: an agent can mend the cause."""
 
 _HELD = frozenset({DeliveryState.LEASED, DeliveryState.SENDING})
 
@@ -78,7 +79,7 @@ class TakeReport:
             raise NotFound("There is no such delivery for this caller.", code="no_delivery")
         self._before, self._after = row, judged(row, self.report, draft.now_ms, self.lease_ms)
         self._live = None
-        tells = self._after.state in _FATES or self._after.code in _SHOWN
+        tells = self._after.state in _FATES or _is_shown(self._after.code)
         if self._after is not row and tells and not row.is_notice:
             self._live = await desk.get(row.ticket)
             await desk.with_talk(self._live)
@@ -94,7 +95,7 @@ class TakeReport:
         if self._after.state in _FATES:
             sent = self._after.state is DeliveryState.SENT
             draft.tell_fate(self._live, self._after, _FATES[self._after.state], anew=sent)
-        if self._after.code in _SHOWN:
+        if _is_shown(self._after.code):
             key, trace = f"{self._after.message}/{self._after.index}", self._after.traceparent
             show(draft, self._live, key, self._after.code, trace)
 
@@ -108,6 +109,10 @@ class TakeReport:
         """Answer with the error."""
         if not self.outcome.done():
             self.outcome.set_exception(error)
+
+
+def _is_shown(code: str) -> bool:
+    return code in _SHOWN or code.startswith(_REFUSED)
 
 
 def judged(row: StoredDelivery, report: Report, now_ms: int, lease_ms: int) -> StoredDelivery:

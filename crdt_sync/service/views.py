@@ -102,6 +102,7 @@ def conversation(talk: TalkDocument) -> list[dict[str, object]]:
     """Return the messages of the HTTP interface, in the order of the platform's time, then of ids.
 
     A part whose content is known, or is known to be missing, has it as `media`: digest, size and type, or a code.
+    So has one that a plugin refused to send, with the code of that.
     """
     contents = talk.media()
     found = [message.decode(record.encode()) for record in talk.messages()]

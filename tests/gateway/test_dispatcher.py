@@ -30,7 +30,7 @@ class Desk:
         self._tickets = {}
 
     @asynccontextmanager
-    async def dispatching(self, sender=None, core=None, senders=None):
+    async def dispatching(self, sender=None, core=None, senders=None, refusal=None):
         """A gateway that sends; what it is in the midst of when this ends, it ends."""
         sender = sender or HttpSender(self.url)
         dispatching = Dispatcher(
@@ -40,6 +40,7 @@ class Desk:
             clock=SystemClock(),
             chance=SystemChance(),
             counts=self.counts,
+            refusal=refusal,
         )
         async with grpc.aio.insecure_channel(core or f"127.0.0.1:{self.running.service.grpc_port}") as channel:
             dispatching.start(EgressServiceStub(channel))
@@ -95,6 +96,19 @@ async def test_answers_arrive_in_the_order_of_each_conversation_and_their_ticket
     assert ["one", "two", "four"] == [text for to, text in desk.platform.shown if to == "chen"]
     assert [("li", "three")] == [each for each in desk.platform.shown if each[0] == "li"]
     assert ["sent"] * 4 == await desk.fates()
+
+
+async def test_a_refused_answer_is_not_sent_and_what_follows_it_is(desk):
+    async def refusal(delivery):
+        return "plugin.quality.forbidden_word" if delivery.part.text == "guarantee" else None
+
+    async with desk.dispatching(refusal=refusal):
+        await desk.answer("chen", "one", "guarantee", "two")
+        await desk.settled("sent", "dead", "sent")
+
+    assert [("chen", "one"), ("chen", "two")] == desk.platform.shown
+    assert ["sent", "failed", "sent"] == await desk.fates()
+    assert ["", "plugin.quality.forbidden_word", ""] == [row.code for row in await desk.rows()]
 
 
 async def test_a_busy_platform_is_asked_again_after_its_delay_and_nothing_overtakes(desk):

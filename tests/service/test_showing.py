@@ -167,3 +167,15 @@ async def test_a_lease_that_is_lost_shows_nothing(world, store, ticket):
         await world.outbox.report(GATEWAY, Report(row.id, lease_of(other), "dead", code="no_media"))
     talk = (await world.rooms.get(f"ticket/{ticket}/talk")).document
     assert {} == {key: media.read(spelt) for key, spelt in talk.media().items()}
+
+
+async def test_an_answer_that_a_plugin_refused_shows_its_author_why(world, ticket):
+    await world.tickets.post_message(SALES, ticket, text="We guarantee it.")
+    row, claiming = await claimed(world)
+    refused = Report(row.id, lease_of(row), "dead", code="plugin.quality.forbidden_word")
+    await world.outbox.report(GATEWAY, refused)
+    await claiming.close()
+
+    assert [{"code": "plugin.quality.forbidden_word"}] == await shown(world, ticket)
+    talk = (await world.rooms.get(f"ticket/{ticket}/talk")).document
+    assert {f"{row.message}/0": "failed"} == talk.deliveries()

@@ -171,7 +171,7 @@ export type Media =
 
 /** A part of a message; of `image`, `voice`, `video` and `file` the content is `media` as soon as it is known. */
 export type MessagePart = (
-  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "text"; readonly text: string; readonly refusal?: string } // the code with which it was not sent
   | { readonly type: "image" | "voice" | "video" | "file"; readonly name: string; readonly media: Media | null }
   | { readonly type: "location"; readonly latitude: string; readonly longitude: string; readonly label: string }
   | { readonly type: "event"; readonly event: string }

@@ -136,6 +136,10 @@ export function frontierOf(fold: Fold): readonly TransitionId[] {
   return fold.naming(fold.frontier());
 }
 
+function refusalOf(shown: Media | undefined): { readonly refusal?: string } {
+  return shown !== undefined && "code" in shown ? { refusal: shown.code } : {};
+}
+
 function partOf(
   part: Part,
   message: Message,
@@ -147,7 +151,7 @@ function partOf(
   const field = (name: string): string => part[name] ?? "";
   switch (part.type) {
     case "text":
-      return { type: "text", text: field("text"), delivery };
+      return { type: "text", text: field("text"), ...refusalOf(media.get(key)), delivery };
     case "location":
       return {
         type: "location",

@@ -215,6 +215,7 @@ export const WORDS = {
   delivery_delivered: { en: "delivered", zh: "已送达" },
   delivery_read: { en: "read", zh: "已读" },
   delivery_failed: { en: "not delivered", zh: "发送失败" },
+  refused_to_send: { en: "This was not sent: {code}", zh: "这条消息未发送：{code}" },
   image: { en: "Picture", zh: "图片" },
   voice: { en: "Recording", zh: "语音" },
   video: { en: "Video", zh: "视频" },

@@ -11,7 +11,7 @@ import { decode, make, salt } from "../../src/store/message.ts";
 import { check, digestOf, seal, unseal } from "../../src/store/payload.ts";
 import { blank, NO_MARKS, rowOf } from "../../src/store/rows.ts";
 import { StoreError, type TicketId } from "../../src/store/types.ts";
-import { Believed, undelivered } from "../../src/store/view.ts";
+import { Believed, chatOf, undelivered } from "../../src/store/view.ts";
 import { LIFECYCLES, lifecycleOf } from "../vectors.ts";
 
 const TICKET = "a".repeat(52) as TicketId;
@@ -113,6 +113,16 @@ describe("a conversation", () => {
     expect([...fatesOf(talk)]).toEqual([["a", "sent"]]);
     expect([...mediaOf(talk)]).toEqual([["a", { code: "gone" }]]);
     expect(texts(talk, "messages")).toHaveLength(3);
+  });
+
+  test("says of a text with which code it was not sent", () => {
+    const talk = new Y.Doc();
+    const made = make({ ticket: TICKET, author: "ada", at: 1, parts: [{ type: "text", text: "x" }], salt: salt() });
+    talk.getArray<unknown>("messages").push([made.record]);
+    const parts = () => chatOf(talk, [], [], "ada").flatMap((one) => one.parts);
+    expect(parts()).toEqual([{ type: "text", text: "x", delivery: null }]);
+    talk.getMap<unknown>("media").set(`${made.id}/0`, '{"code":"plugin.quality.forbidden_word"}');
+    expect(parts()).toEqual([{ type: "text", text: "x", refusal: "plugin.quality.forbidden_word", delivery: null }]);
   });
 
   test("takes no message that nobody could decode", () => {

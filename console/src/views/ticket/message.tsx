@@ -47,7 +47,12 @@ function Part({ ticket, part }: PartProps): JSX.Element {
   const words = useWords();
   switch (part.type) {
     case "text":
-      return <p class="text">{part.text}</p>;
+      return (
+        <>
+          <p class="text">{part.text}</p>
+          {part.refusal !== undefined && <p class="bad">{words("refused_to_send", { code: part.refusal })}</p>}
+        </>
+      );
     case "location":
       return <p>{words("location", { ...part })}</p>;
     case "event":
