@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import structlog
 
@@ -28,7 +29,11 @@ SILENCE_S_MAX = 30.0  # without a beat, which comes every second
 STOP_S = 2.0  # to end by itself
 CALLS_MAX = 200  # under way at once; as many answers leave at once
 WAITING_BYTES_MAX = 1_048_576  # that it has not read
-_STUCK = frozenset({"timeout", "silent"})  # it will not end by itself
+
+Reason = Literal["timeout", "raised", "memory", "died", "silent", "frame", "start", "stopped"]
+"""Why a process is ended; but for the last, which the gateway wishes, each is a fault."""
+
+_STUCK: frozenset[Reason] = frozenset({"timeout", "silent"})  # it will not end by itself
 _COUNTED_MAX = 64  # names that a plugin may make up
 
 # What a process needs to find its interpreter and its packages. The gateway's secrets are not among it.
@@ -59,7 +64,7 @@ class PluginProcess:
         self._calls: dict[int, asyncio.Future[Sequence[object]]] = {}
         self._hooks: frozenset[str] = frozenset()  # empty while it is not ready
         self._writer: asyncio.StreamWriter | None = None
-        self._failing: asyncio.Future[str] | None = None
+        self._failing: asyncio.Future[Reason] | None = None
         self._own: set[str] = set()
         self._ready = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -104,7 +109,7 @@ class PluginProcess:
         self._count(hook, len(items))
         return [_wish(answer) for answer in answers] if len(answers) == len(items) else nothing
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: Reason) -> None:
         """Have it ended; the first reason counts. Whoever waits for it goes on at once, and nobody else will."""
         self._hooks = frozenset()
         self._ready.clear()
@@ -118,7 +123,7 @@ class PluginProcess:
         """Boundary of a plugin: whatever goes wrong with it, the gateway goes on."""
         while not self._stopping.is_set():
             try:
-                reason = await self._live()
+                reason: Reason = await self._live()
             except Exception as error:  # noqa: BLE001 - see above
                 _log.error("plugin could not be run", plugin=self._settings.name, error=repr(error))
                 reason = "start"
@@ -131,7 +136,7 @@ class PluginProcess:
             tell("plugin at fault", plugin=self._settings.name, reason=reason, rests_ms=rest_ms)
             await woken(self._stopping, self._clock, rest_ms)
 
-    async def _live(self) -> str:
+    async def _live(self) -> Reason:
         """One life of the process; return why it ended."""
         self._failing = asyncio.get_running_loop().create_future()
         ours, theirs = socket.socketpair()
@@ -171,7 +176,7 @@ class PluginProcess:
             start_new_session=True,  # a terminal's Ctrl-C is for the gateway
         )
 
-    async def _hear(self, reader: asyncio.StreamReader) -> str:
+    async def _hear(self, reader: asyncio.StreamReader) -> Reason:
         """Take what it says until it ends; return why it is to be ended."""
         silence_s = START_S
         while True:
@@ -196,8 +201,10 @@ class PluginProcess:
                     call = self._calls.get(number)
                     if call is not None and not call.done():
                         call.set_result(answers)
-                case {"fault": "memory" | "raised" as reason}:
-                    return str(reason)
+                case {"fault": "memory"}:
+                    return "memory"
+                case {"fault": "raised"}:
+                    return "raised"
                 case _:
                     return "frame"
 
