@@ -188,7 +188,10 @@ def _uploaded(delivery: Delivery) -> tuple[str, Mapping[str, str]] | None:
     match media.type:
         case "image":
             return "sampleImageMsg", {"photoURL": media.platform_id}
-        case "file":
+        case "voice":
+            media_id, _, length_ms = media.platform_id.partition(" ")
+            return "sampleAudio", {"mediaId": media_id, "duration": length_ms}
+        case "file" | "video":  # `sampleVideo` wants a picture of it, which nobody here has
             ending = media.name.rpartition(".")[2].lower()
             return "sampleFile", {"mediaId": media.platform_id, "fileName": media.name, "fileType": ending}
         case _:

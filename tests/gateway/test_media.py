@@ -19,7 +19,7 @@ from tests.gateway.rig import account, running
 from tests.gateway.wechat_server import SECRET, WeChatServer
 from tests.gateway.wecom_server import WeComServer, hint, message, wecom_account
 from tests.replica.loopback import until
-from tests.samples import HTML, JPEG, MP4, PDF, PNG, SAMPLES
+from tests.samples import AMR, HTML, JPEG, MP4, PDF, PNG, SAMPLES
 from tests.server.conftest import run_service
 
 
@@ -321,6 +321,8 @@ async def test_a_picture_leaves_on_wechat(wechat):
     [
         (PNG, "image", "sampleImageMsg", {"photoURL": "uploaded-1"}),
         (PDF, "file", "sampleFile", {"mediaId": "uploaded-1", "fileName": "offer.pdf", "fileType": "pdf"}),
+        (AMR, "voice", "sampleAudio", {"mediaId": "uploaded-1", "duration": "100"}),
+        (MP4, "video", "sampleFile", {"mediaId": "uploaded-1", "fileName": "file.mp4", "fileType": "mp4"}),
     ],
 )
 async def test_a_content_leaves_by_the_interface_of_the_robot(dingtalk, content, kind, form, param):

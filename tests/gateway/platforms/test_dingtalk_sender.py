@@ -151,8 +151,25 @@ async def test_refused_token_is_replaced(server, sender, peer):
     assert 51 == server.tokens
 
 
+@pytest.mark.parametrize(
+    ("media", "form", "content"),
+    [
+        (Media(type="voice", platform_id="@m 1980"), "sampleAudio", {"mediaId": "@m", "duration": "1980"}),
+        (
+            Media(type="video", platform_id="@m", name="tour.mp4"),
+            "sampleFile",
+            {"mediaId": "@m", "fileName": "tour.mp4", "fileType": "mp4"},
+        ),
+    ],
+)
+async def test_recording_is_sent_with_its_length_and_a_video_as_a_file(server, sender, media, form, content):
+    assert Sent("key1") == await sender.send(delivery(part=Part(media=media)))
+    body = server.sends[-1][1]
+    assert (form, content) == (body["msgKey"], json.loads(body["msgParam"]))
+
+
 async def test_nobody_to_write_to_and_nothing_to_write_are_said(sender, peer):
-    for media in (Media(type="voice", platform_id="@m"), Media(type="image", platform_id="sha256:not uploaded")):
+    for media in (Media(type="sticker", platform_id="@m"), Media(type="image", platform_id="sha256:not uploaded")):
         assert Dead("unsupported_part") == await sender.send(delivery(part=Part(media=media)))
     peer.known |= {"webhook": "", "user": ""}
     assert Dead("no_address") == await sender.send(delivery())
