@@ -125,6 +125,8 @@ async def test_pages_can_be_used_by_everybody(site, options):
     await desk.page.locator(".lane.own").wait_for()
     found += await violations(desk.page, *HEAVY)
     assert [] == found
+    cut = "(pictures) => pictures.filter((one) => one.scrollWidth > one.clientWidth).length"
+    assert 0 == await desk.page.locator(".lane-picture").evaluate_all(cut), "every lane is seen whole"
 
 
 async def test_list_is_gone_through_by_keys_and_searched_in_chinese(site):

@@ -1,4 +1,7 @@
-/** One lane as a picture: its states, the arrows between them, and where it stands. A list for who does not see it. */
+/**
+ * One lane as a picture: its states, the arrows between them, and where it stands. A list for who does not see it. It is
+ * as wide as its column, but no smaller than can be read; only then does it scroll.
+ */
 
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
@@ -11,6 +14,7 @@ const WIDTH = 110;
 const HEIGHT = 30;
 const GAP_X = 24;
 const GAP_Y = 14;
+const SHRINKS_TO = 0.65; // of its own size; the words of states are 9 pixels high then
 
 interface Props {
   readonly lifecycle: Lifecycle;
@@ -32,8 +36,16 @@ export function LanePicture({ lifecycle, lane, value, moves }: Props): JSX.Eleme
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key
     <section class="lane-picture" aria-label={label(lifecycle, lane.id, language)} tabIndex={0}>
-      <div class="lane-canvas" style={{ width: `${width}px`, height: `${height}px` }}>
-        <svg width={width} height={height} aria-hidden="true">
+      <div
+        class="lane-canvas"
+        style={{
+          maxWidth: `${width}px`,
+          minWidth: `${width * SHRINKS_TO}px`,
+          aspectRatio: `${width} / ${height}`,
+          "--px": `${100 / width}cqw`,
+        }}
+      >
+        <svg viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
           {arrows.map((arrow) => (
             <path
               key={`${arrow.name} ${arrow.from}`}
@@ -47,7 +59,7 @@ export function LanePicture({ lifecycle, lane, value, moves }: Props): JSX.Eleme
             <li
               key={placed.state}
               class={members.has(placed.state) ? `state current${members.size > 1 ? " contested" : ""}` : "state"}
-              style={{ left: `${left(placed)}px`, top: `${top(placed)}px`, width: `${WIDTH}px`, height: `${HEIGHT}px` }}
+              style={{ left: px(left(placed)), top: px(top(placed)), width: px(WIDTH), height: px(HEIGHT) }}
             >
               <span>{label(lifecycle, `${lane.id}.${placed.state}`, language)}</span>
               {members.has(placed.state) && <span class="visually-hidden">({words("current")})</span>}
@@ -57,6 +69,11 @@ export function LanePicture({ lifecycle, lane, value, moves }: Props): JSX.Eleme
       </div>
     </section>
   );
+}
+
+/** A length in the picture's own pixels. */
+function px(length: number): string {
+  return `calc(${length} * var(--px))`;
 }
 
 function left({ column }: Placed): number {

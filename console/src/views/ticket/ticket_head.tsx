@@ -1,4 +1,4 @@
-/** The head of a ticket: its title, its stage, who else is here, and what of it is saved where. */
+/** The head of a ticket: its title, its stage, and who else is here. */
 
 import type { JSX } from "preact";
 import type { TicketView } from "../../store/types.ts";
@@ -6,7 +6,6 @@ import { useDesk } from "../context.ts";
 import { listPath } from "../places.ts";
 import { useWords } from "../preferences.ts";
 import { Link } from "../router.tsx";
-import { savedWords } from "../shell/status_line.tsx";
 
 interface Props {
   readonly view: TicketView;
@@ -29,7 +28,6 @@ export function TicketHead({ view, stage }: Props): JSX.Element {
       <span class="present" role="status">
         {others.length > 0 && words("present", { who })}
       </span>
-      <span class="quiet saved">{savedWords(view.saved, words)}</span>
     </header>
   );
 }
