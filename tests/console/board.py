@@ -25,7 +25,11 @@ def figures(events: Sequence[StoredEvent], *, zone: str, now_ms: int, quiet_ms: 
     counted = [event for event in events if event.type != "refused"]
     tickets = {id_: [event for event in counted if event.ticket == id_] for id_ in {e.ticket for e in counted}}
     found = {id_: of_ticket(told) for id_, told in tickets.items()}
-    going = {id_: one for id_, one in found.items() if one["stage"] and one["stage"][1] not in ENDS}
+    going = {
+        id_: one
+        for id_, one in found.items()
+        if one["stage"] and one["stage"][1] not in ENDS and not is_duplicate(tickets[id_])
+    }
     owed = [each for one in found.values() for each in one["owed"]]
     answers = [answer for told in tickets.values() for answer in waits(told)]
     return {
@@ -62,6 +66,10 @@ def of_ticket(told: Sequence[StoredEvent]) -> dict:
         "owed": [each for one in owing.values() if (each := still(one)) is not None],
         "asked": asked_at(told),
     }
+
+
+def is_duplicate(told: Sequence[StoredEvent]) -> bool:
+    return [event.type for event in told if event.type.startswith("duplicate_")][-1:] == ["duplicate_marked"]
 
 
 def still(told: Sequence[StoredEvent]) -> dict | None:
@@ -162,6 +170,11 @@ def stuck(going: dict[str, dict], quiet_since: int) -> list[dict]:
     return sorted(found, key=lambda one: (one["since"], one["ticket"]))
 
 
+def within(waited: Sequence[int], percent: int) -> int:
+    """The least wait than which so many of a hundred were no longer."""
+    return min(one for one in waited if 100 * sum(each <= one for each in waited) >= percent * len(waited))
+
+
 def responses(answers, zone: str) -> list[dict]:
     groups = defaultdict(list)
     for event, waited in answers:
@@ -172,7 +185,8 @@ def responses(answers, zone: str) -> list[dict]:
             "department": department,
             "count": len(waited),
             "withinHour": sum(each <= HOUR_MS for each in waited),
-            "meanMs": int(sum(waited) / len(waited) + 0.5),
+            "medianMs": within(waited, 50),
+            "p95Ms": within(waited, 95),
             "longestMs": max(waited),
         }
         for (name, department), waited in sorted(groups.items())

@@ -50,6 +50,7 @@ async def test_the_figures_of_a_department_are_those_of_the_event_log(seed, zone
     assert [] == [name for name, figure in shown["sales"].items() if not figure], "it says something of everything"
     assert {"", "sales", "support"} <= {row["department"] for row in shown["sales"]["responses"]}
     assert 0 < sum(row["failed"] for row in shown["sales"]["channels"])
+    assert {"duplicate_marked", "duplicate_cleared"} <= {event.type for event in log}
     assert 0 < sum(row["reopened"] for row in shown["sales"]["flow"])
 
 
@@ -59,6 +60,7 @@ class Story:
     def __init__(self, world, seed):
         self.world, self.dice = world, random.Random(seed)
         self.views = []  # of tickets, as somebody saw them at some time
+        self.marked = []  # as duplicates
         self.step = 0
 
     async def live(self):
@@ -75,6 +77,8 @@ class Story:
         ]
         for self.step in range(STEPS):
             self.world.clock.advance(self.dice.choice(PAUSES_MS) + self.dice.randrange(1_000))
+            if self.step % 10 == 0:
+                await self.marks()
             with suppress(CallerError):  # it was not for this person, or not enabled in what was seen
                 await self.dice.choice(deeds)(self.dice.choice(PEOPLE))
 
@@ -104,6 +108,17 @@ class Story:
 
     async def answers(self, person):
         await self.world.tickets.post_message(person, self.dice.choice(self.views).id, text=f"answer {self.step}")
+
+    async def marks(self):
+        """Say that a ticket is a duplicate; later that it is none, for what is one owes nothing that is shown."""
+        marking = self.world.conversations
+        for ticket in self.marked[:1]:
+            await marking.clear_duplicate(SUPPORT, ticket)
+        self.marked = self.marked[1:]
+        one, other = self.views[-1].id, self.views[0].id
+        with suppress(CallerError):  # it is that one, or a customer could not be answered there
+            await marking.mark_duplicate(SALES, one, other)
+            self.marked.append(one)
 
     async def sends(self, person):
         """A gateway takes a part that is to be sent, and says what became of it."""
@@ -139,7 +154,7 @@ async def _heard(world, person, own):
 async def _assert_as_the_tickets_are(world, person, figures):
     """What is told by events is what the tickets' rows say, which no event has a part in."""
     rows = await world.store.tickets(TicketFilter(person.department), after=None, limit=1_000)
-    going = [row for row in rows if row.kind not in {"settled", "final"}]
+    going = [row for row in rows if row.kind not in {"settled", "final"} and row.duplicate_of is None]
     assert Counter(row.stage for row in going) == {row["stage"]: row["count"] for row in figures["stages"]}
     owed = Counter(tuple(sorted(owed["owes"])) for row in rows for owed in row.obligations)
     assert owed == {tuple(row["lanes"]): sum(row["ages"]) for row in figures["obligations"]}

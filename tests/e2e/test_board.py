@@ -97,3 +97,19 @@ async def test_axe_finds_nothing_serious(site, locale, scheme, name):
 
     assert [] == await violations(desk.page, *HEAVY)
     assert [] == desk.faults
+
+
+async def test_boards_leave_when_their_person_signs_out_and_forgets(site):
+    await site.ticket("Not for the next one")
+    desk = await board(site)
+    other = await desk.context.new_page()
+    await other.goto(f"{desk.url}/board")
+    await other.locator("dl.totals").wait_for()
+    await desk.page.get_by_label("Menu of sales").click()
+    await desk.page.get_by_role("button", name="remove my data").click()
+
+    for page in (desk.page, other):
+        await page.get_by_role("heading", name="Sign in").wait_for()
+        await expect(page.locator("dl.totals")).to_have_count(0)
+    kept = await other.evaluate("indexedDB.databases().then((all) => all.map((one) => one.name))")
+    assert ([], []) == (kept, desk.faults)

@@ -23,6 +23,7 @@ export type Fact =
   | { readonly type: "conversation_bound"; readonly channel: string }
   | { readonly type: "message"; readonly kind: string }
   | { readonly type: "answered"; readonly department: string }
+  | { readonly type: "duplicate_marked" | "duplicate_cleared" }
   | { readonly type: "delivery"; readonly state: string };
 
 /** Something that is owed: `key` is the same whenever the same thing is owed again, any of `lanes` may discharge it. */
@@ -55,6 +56,8 @@ const READERS: ReadonlyMap<string, (data: Data) => Fact | null> = new Map([
     "answered",
     ({ department }) => ({ type: "answered", department: typeof department === "string" ? department : "" }),
   ],
+  ["duplicate_marked", () => ({ type: "duplicate_marked" })],
+  ["duplicate_cleared", () => ({ type: "duplicate_cleared" })],
   ["delivery", ({ state }) => (typeof state === "string" ? { type: "delivery", state } : null)],
 ]);
 

@@ -56,7 +56,8 @@ export interface Responses {
   readonly department: string;
   readonly count: number;
   readonly withinHour: number;
-  readonly meanMs: number;
+  readonly medianMs: number;
+  readonly p95Ms: number; // nineteen of twenty waited no longer
   readonly longestMs: number;
 }
 
@@ -83,9 +84,7 @@ export function figuresOf(ledger: Ledger, now: number, quietMs: number): Figures
     obligations,
     stuck: stuckOf(open, now - quietMs),
     responses: days.flatMap(([day, { answers }]) =>
-      inOrder(answers).map(([department, { count, withinHour, totalMs, longestMs }]) => {
-        return { day, department, count, withinHour, meanMs: Math.round(totalMs / count), longestMs };
-      }),
+      inOrder(answers).map(([department, waits]) => ({ day, department, ...responsesOf(waits) })),
     ),
     channels: days.flatMap(([day, { channels }]) =>
       inOrder(channels).map(([channel, { received, answered, other, failed }]) => {
@@ -93,6 +92,13 @@ export function figuresOf(ledger: Ledger, now: number, quietMs: number): Figures
       }),
     ),
   };
+}
+
+function responsesOf(waits: readonly number[]): Omit<Responses, "day" | "department"> {
+  const sorted = [...waits].sort((one, other) => one - other);
+  const within = (share: number): number => sorted[Math.ceil(sorted.length * share) - 1] ?? 0;
+  const withinHour = waits.filter((waited) => waited <= HOUR_MS).length;
+  return { count: waits.length, withinHour, medianMs: within(0.5), p95Ms: within(0.95), longestMs: within(1) };
 }
 
 function stagesOf(open: readonly Ticket[]): StageCount[] {

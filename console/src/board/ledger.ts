@@ -2,7 +2,7 @@
  * What the board remembers of the events that it heard, as far as its figures need it: pure, and no I/O.
  *
  * A ledger is plain data that a browser's database keeps whole, its position with it, so that whoever resumes from
- * there counts nothing twice and misses nothing. It is bounded by the open tickets and by `DAYS_KEPT`.
+ * there counts nothing twice and misses nothing. It is bounded by the open tickets and by the answers of `DAYS_KEPT`.
  */
 
 import type { StageKind } from "../lifecycle/model.ts";
@@ -11,9 +11,8 @@ import type { Fact, Heard } from "./events.ts";
 
 export const DAYS_KEPT = 90; // a quarter: what people compare with; some 1 kB a day
 
-const FORM = 1; // of what is kept: another one is not read, and its events are heard anew
+const FORM = 2; // of what is kept: another one is not read, and its events are heard anew
 const DAY_MS = 86_400_000;
-const HOUR_MS = 3_600_000;
 
 /** A department's view of its tickets, by what it heard up to `position`; its days are those of `zone`. */
 export interface Ledger {
@@ -32,6 +31,7 @@ export interface Ticket {
   channel: string; // empty: it is no chat
   movedAt: number; // when anybody last moved it or said something in it
   askedAt: number | null; // since when the customer waits for an answer
+  isDuplicate: boolean; // its work goes on in another ticket
   readonly owed: Map<string, Owing>;
 }
 
@@ -46,16 +46,9 @@ export interface Day {
   opened: number;
   ended: number;
   reopened: number;
-  readonly answers: Map<string, Answers>; // by department; empty: written on the platform itself
+  /** How long customers waited for each answer, in milliseconds, by department; empty: written on the platform itself. */
+  readonly answers: Map<string, number[]>;
   readonly channels: Map<string, Traffic>;
-}
-
-/** How long customers waited for the answers that a department gave. */
-export interface Answers {
-  count: number;
-  withinHour: number;
-  totalMs: number;
-  longestMs: number;
 }
 
 /** Messages of a channel; `other` is what no person said, `failed` the parts of answers that did not get through. */
@@ -76,9 +69,9 @@ export function isLedger(kept: Ledger | undefined, zone: string): kept is Ledger
   return kept?.form === FORM && kept.zone === zone;
 }
 
-/** Tell whether something is to be done in a ticket: the lifecycle calls its stage neither settled nor final. */
-export function isOpen({ kind }: Ticket): boolean {
-  return kind !== null && !isEnd(kind);
+/** Tell whether something is to be done in a ticket: no duplicate, and its stage is neither settled nor final. */
+export function isOpen({ kind, isDuplicate }: Ticket): boolean {
+  return kind !== null && !isEnd(kind) && !isDuplicate;
 }
 
 function isEnd(kind: StageKind | null): boolean {
@@ -133,6 +126,10 @@ function take(ledger: Ledger, { ticket: id, at }: Heard, fact: Fact): void {
     case "answered":
       answer(ticket, day, fact.department, at);
       break;
+    case "duplicate_marked":
+    case "duplicate_cleared":
+      ticket.isDuplicate = fact.type === "duplicate_marked";
+      break;
     case "delivery":
       traffic(day, ticket).failed += fact.state === "failed" ? 1 : 0;
       break;
@@ -170,12 +167,7 @@ function answer(ticket: Ticket, day: Day, department: string, at: number): void 
   if (ticket.askedAt === null) {
     return; // the customer did not wait: somebody wrote first, or once more
   }
-  const waited = Math.max(0, at - ticket.askedAt);
-  const answers = entry(day.answers, department, () => ({ count: 0, withinHour: 0, totalMs: 0, longestMs: 0 }));
-  answers.count += 1;
-  answers.withinHour += waited <= HOUR_MS ? 1 : 0;
-  answers.totalMs += waited;
-  answers.longestMs = Math.max(answers.longestMs, waited);
+  entry(day.answers, department, (): number[] => []).push(Math.max(0, at - ticket.askedAt));
   ticket.askedAt = null;
 }
 
@@ -184,7 +176,8 @@ function traffic(day: Day, ticket: Ticket): Traffic {
 }
 
 function newTicket(at: number): Ticket {
-  return { lifecycle: "", stage: "", kind: null, channel: "", movedAt: at, askedAt: null, owed: new Map() };
+  const nothing = { lifecycle: "", stage: "", kind: null, channel: "", askedAt: null, isDuplicate: false };
+  return { ...nothing, movedAt: at, owed: new Map() };
 }
 
 function dayAt(ledger: Ledger, at: number): Day {

@@ -119,8 +119,8 @@ export function Responses({ figures: { responses, flow } }: Props): JSX.Element 
   const name = (department: string): string => department || words("on_platform");
   const days = daysFrom(flow, responses);
   const departments = [...new Set(responses.map(({ department }) => department))].sort();
-  const meanOn = (day: string, department: string): number =>
-    responses.find((row: ResponsesOfDay) => row.day === day && row.department === department)?.meanMs ?? 0;
+  const medianOn = (day: string, department: string): number =>
+    responses.find((row: ResponsesOfDay) => row.day === day && row.department === department)?.medianMs ?? 0;
   return (
     <Panel
       title={words("responses")}
@@ -131,7 +131,8 @@ export function Responses({ figures: { responses, flow } }: Props): JSX.Element 
         { name: words("department"), value: ({ department }) => name(department) },
         { name: words("answers"), value: ({ count }) => count },
         { name: words("within_hour"), value: ({ withinHour }) => withinHour },
-        { name: words("mean"), value: ({ meanMs }) => meanMs, shown: ({ meanMs }) => time(meanMs) },
+        { name: words("median"), value: ({ medianMs }) => medianMs, shown: ({ medianMs }) => time(medianMs) },
+        { name: words("p95"), value: ({ p95Ms }) => p95Ms, shown: ({ p95Ms }) => time(p95Ms) },
         { name: words("longest"), value: ({ longestMs }) => longestMs, shown: ({ longestMs }) => time(longestMs) },
       ]}
     >
@@ -141,7 +142,7 @@ export function Responses({ figures: { responses, flow } }: Props): JSX.Element 
         format={minutes}
         series={departments.map((department, index) => ({
           name: name(department),
-          values: days.map((day) => meanOn(day, department) / MINUTE_MS),
+          values: days.map((day) => medianOn(day, department) / MINUTE_MS),
           tone: DEPARTMENT_TONES[index % DEPARTMENT_TONES.length] ?? "quiet",
         }))}
       />

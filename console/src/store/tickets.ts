@@ -149,6 +149,7 @@ export class Tickets {
     await this.#lifecycles.learn(tickets.map((each) => String(each["lifecycle"])));
     const found = new Map(tickets.map((each) => [faceOf(each).id, each]));
     const lost = anew ? [...this.#listed.keys()].filter((id) => !found.has(id)) : [];
+    const wasComplete = this.isComplete;
     const heard = anew ? position : Math.max(this.#told.heard, 0);
     this.#told = { listed: position, heard, asOf: Date.now() };
     await this.#database.write([
@@ -162,7 +163,9 @@ export class Tickets {
     for (const id of lost) {
       this.#listed.delete(id);
     }
-    this.#changed([...found.keys(), ...lost]);
+    if (found.size + lost.length > 0 || !wasComplete) {
+      this.#changed([...found.keys(), ...lost]); // else whoever looks at thousands of rows need not look again
+    }
     return lost;
   }
 
@@ -199,6 +202,6 @@ export class Tickets {
     for (const [id, row] of this.#own) {
       rows.set(id, row);
     }
-    return { rows: [...rows.values()].sort(byChange), isComplete: this.isComplete, asOf: this.#told.asOf };
+    return { rows: [...rows.values()].sort(byChange), isComplete: this.isComplete };
   }
 }

@@ -114,11 +114,10 @@ export interface TicketRow {
   readonly refused: number;
 }
 
-/** The list. `isComplete`: the service has told all at least once; `asOf`: when it last did, 0 for never. */
+/** The list. `isComplete`: the service has told all at least once. */
 export interface TicketList {
   readonly rows: readonly TicketRow[]; // newest change first
   readonly isComplete: boolean;
-  readonly asOf: number;
 }
 
 // ---------------------------------------------------------------------------------------------------------------- ticket

@@ -89,8 +89,41 @@ test("an answer counts from the first word that nobody had answered, once", () =
   );
 
   expect(figures(ledger).responses).toEqual([
-    { day: "2026-11-26", department: "sales", count: 1, withinHour: 0, meanMs: 2 * HOUR_MS, longestMs: 2 * HOUR_MS },
+    {
+      day: "2026-11-26",
+      department: "sales",
+      count: 1,
+      withinHour: 0,
+      medianMs: 2 * HOUR_MS,
+      p95Ms: 2 * HOUR_MS,
+      longestMs: 2 * HOUR_MS,
+    },
   ]);
+});
+
+test("of twenty who waited half waited no longer than the median, and nineteen no longer than the p95", () => {
+  const ledger = newLedger(ZONE);
+  for (const [index, minutes] of [...Array(20).keys()].reverse().entries()) {
+    const id = `ticket ${index}`;
+    follow(ledger, event(2 * index + 1, id, "message", { message: "m", kind: "customer" }, NOW));
+    follow(ledger, event(2 * index + 2, id, "answered", { message: "n", department: "sales" }, NOW + minutes * 60_000));
+  }
+
+  expect(figures(ledger).responses).toMatchObject([
+    { count: 20, withinHour: 20, medianMs: 9 * 60_000, p95Ms: 18 * 60_000, longestMs: 19 * 60_000 },
+  ]);
+});
+
+test("a duplicate is no open ticket until it is none any more", () => {
+  const stage = { stage: "presale", kind: "normal", was: "" };
+  const told = [
+    ["a", "stage_changed", stage],
+    ["b", "stage_changed", stage],
+    ["a", "duplicate_marked", { of: "b", by: "sales-1" }],
+  ] as const;
+
+  expect(figures(heard(...told)).open).toBe(1);
+  expect(figures(heard(...told, ["a", "duplicate_cleared", { of: "b", by: "sales-1" }])).open).toBe(2);
 });
 
 test("a ticket that owes something and is quiet is stuck, one that owes nothing is not", () => {

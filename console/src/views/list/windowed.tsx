@@ -20,12 +20,15 @@ export function Windowed<T>({ items, keyOf, label, draw, enter }: Props<T>): JSX
   const [current, setCurrent] = useState(0);
   const index = Math.max(0, Math.min(current, items.length - 1));
   const { from, to } = sliceOf(scrolled, height, items.length);
-  // While somebody scrolls, a row that was drawn is the same and is not looked at again.
-  const drawn = useMemo(() => new Map<string, ComponentChildren>(), [items, draw]);
+  // While somebody scrolls, a row that is in sight is the same and is not looked at again. What has gone out of sight is
+  // let go: thousands of rows that are kept make the collection of garbage slow enough to be seen.
+  const drawn = useMemo(() => ({ rows: new Map<string, ComponentChildren>() }), [items, draw]);
+  const before = drawn.rows;
+  drawn.rows = new Map();
   const row = (item: T, isCurrent: boolean): ComponentChildren => {
     const key = `${keyOf(item)} ${isCurrent}`;
-    const shown = drawn.get(key) ?? draw(item, isCurrent);
-    drawn.set(key, shown);
+    const shown = before.get(key) ?? draw(item, isCurrent);
+    drawn.rows.set(key, shown);
     return shown;
   };
 
