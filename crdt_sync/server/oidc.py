@@ -101,7 +101,8 @@ class OidcProvider:
             raise refused("its token is not valid yet")
         if claims["nonce"] != nonce:
             raise refused("its token is for another sign-in")
-        if claims.get("azp", self._settings.client_id) != self._settings.client_id:
+        of_several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1  # which of them asked, `azp` says
+        if claims.get("azp", None if of_several else self._settings.client_id) != self._settings.client_id:
             raise refused("its token is for another application")
         return claims
 

@@ -14,6 +14,7 @@ from crdt_sync.server.requests import source_of
 from crdt_sync.server.session_api import Sessions, SessionsPort, VouchedFor, is_secure, set_cookie
 
 PENDING_COOKIE = "crdt_sync_sign_in"
+SECURE_PENDING_COOKIE = f"__Host-{PENDING_COOKIE}"  # as that of the session
 PENDING_S = 600  # time to find one's telephone
 PATH = "/api/session/providers"
 _PAGE = re.compile(r"/(console/[a-z0-9_/]{0,128}|board)?")  # of this service, and never another host's
@@ -47,10 +48,9 @@ async def leave(
         return _refused(request, error)
     answer = RedirectResponse(address, 303)
     answer.set_cookie(
-        PENDING_COOKIE,
+        _cookie(request),
         pending.signed(sessions.pending_key),
         max_age=PENDING_S,
-        path=f"{PATH}/{name}/callback",
         secure=is_secure(request),
         httponly=True,
         samesite="lax",  # it comes back from the provider's page
@@ -65,10 +65,12 @@ async def come_back(request: Request, name: str, sessions: SessionsPort) -> Resp
         answer = await _signed_in(request, name, sessions)
     except TicketSyncError as error:
         answer = _refused(request, error)
-    answer.delete_cookie(
-        PENDING_COOKIE, path=f"{PATH}/{name}/callback", secure=is_secure(request), httponly=True, samesite="lax"
-    )
+    answer.delete_cookie(_cookie(request), secure=is_secure(request), httponly=True, samesite="lax")
     return answer
+
+
+def _cookie(request: Request) -> str:
+    return SECURE_PENDING_COOKIE if is_secure(request) else PENDING_COOKIE
 
 
 def _refused(request: Request, error: TicketSyncError) -> Response:
@@ -78,7 +80,7 @@ def _refused(request: Request, error: TicketSyncError) -> Response:
 
 async def _signed_in(request: Request, name: str, sessions: Sessions) -> Response:
     way, query = _way(sessions, name), request.query_params
-    pending = Pending.read(request.cookies.get(PENDING_COOKIE, ""), sessions.pending_key)
+    pending = Pending.read(request.cookies.get(_cookie(request), ""), sessions.pending_key)
     same = hmac.compare_digest(pending.state.encode(), query.get("state", "").encode())
     if not same or pending.provider != name or pending.expires_ms <= request.app.state.clock.now_ms():
         raise not_begun()

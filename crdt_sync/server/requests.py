@@ -118,8 +118,10 @@ class Asking(Protocol):
         ...
 
 
-def check_origin(connection: Asking, allowed: tuple[str, ...]) -> None:
+def check_origin(connection: Asking, allowed: tuple[str, ...], *, encrypted: bool = False) -> None:
     """Refuse a browser's page of another host: its user's cookies and address are not that page's to use.
+
+    With `encrypted` this host's pages must have come encrypted: whoever stands in between makes others under its name.
 
     Raises:
         Forbidden: the origin is neither this host nor one of `allowed`.
@@ -129,6 +131,7 @@ def check_origin(connection: Asking, allowed: tuple[str, ...]) -> None:
     if origin is None or origin in allowed:
         return  # programs send none, browsers always do
     host = connection.headers.get("host", "")
-    if host and origin.partition("://")[2].lower() == host.lower():
+    scheme, _, of = origin.lower().partition("://")
+    if host and of == host.lower() and (scheme == "https" or not encrypted):
         return
     raise Forbidden("Pages of this origin may not connect.", code="origin", advice="Add it to CRDT_SYNC_ORIGINS.")

@@ -80,7 +80,7 @@ def _sessions(request: Request) -> Sessions:
 
 def _own_page(request: Request) -> None:
     """Take what this host's own pages send: pages of other origins that may open WebSockets have their own tokens."""
-    check_origin(request, ())
+    check_origin(request, (), encrypted=is_secure(request))
 
 
 SessionsPort = Annotated[Sessions, Depends(_sessions)]

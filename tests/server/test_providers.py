@@ -46,9 +46,9 @@ def _secrets():
 
 
 @asynccontextmanager
-async def office(tmp_path, *providers):
+async def office(tmp_path, *providers, **chosen):
     """A service whose own origin people come back to, which is known once it has a port."""
-    async with run_service(tmp_path / "data", open_documents=False, sign_in=list(providers)) as running:
+    async with run_service(tmp_path / "data", open_documents=False, sign_in=list(providers), **chosen) as running:
         origin = f"http://127.0.0.1:{running.service.port}"
         sessions = running.service.sessions
         object.__setattr__(sessions, "origins", (origin,))
@@ -93,10 +93,10 @@ async def platform():
 
 
 @asynccontextmanager
-async def ding(tmp_path, platform, people=DING_PEOPLE):
+async def ding(tmp_path, platform, people=DING_PEOPLE, **chosen):
     api = dict.fromkeys(("login", "api", "former_api"), platform.url)
     provider = DINGTALK | api | {"client_secret": "env:DING_SECRET", "people": people}
-    async with office(tmp_path, provider) as running:
+    async with office(tmp_path, provider, **chosen) as running:
         yield running
 
 
@@ -177,6 +177,7 @@ async def test_whom_no_rule_fits_does_not_come_in(firm, issuer, groups):
         {"nonce": None},
         {"aud": "another"},
         {"aud": [CLIENT, "another"], "azp": "another"},
+        {"aud": [CLIENT, "another"]},
         {"iss": "https://another.example"},
         {"exp": 1_000_000_000},
         {"exp": None},
@@ -346,6 +347,18 @@ async def test_who_is_none_of_the_organisations_people_does_not_come_in(tmp_path
     async with ding(tmp_path, platform) as running:
         assert f"/?refused={code}" == await enter(running, "ding")
         assert COOKIE not in running.http.cookies
+
+
+async def test_what_is_kept_of_an_encrypted_page_while_it_is_away_is_the_hosts_alone(tmp_path, platform):
+    async with ding(tmp_path, platform, proxies=("127.0.0.1",)) as running:
+        object.__setattr__(running.service.sessions, "origins", ("https://desk.example",))
+        answer = await running.http.get(
+            "/api/session/providers/ding", headers={"host": "desk.example", "x-forwarded-proto": "https"}
+        )
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith(f"__Host-{PENDING_COOKIE}=")
+        assert all(each in cookie for each in ("Secure", "HttpOnly", "Path=/;"))
+        assert "Domain" not in cookie
 
 
 async def test_a_code_of_dingtalks_is_good_once(tmp_path, platform):

@@ -233,6 +233,9 @@ async def test_over_tls_the_cookie_is_the_hosts_alone(tmp_path, pair, trusting):
             assert all(each in cookie for each in ("Secure", "HttpOnly", "SameSite=strict", "Path=/"))
             assert "Domain" not in cookie
             assert 200 == (await client.post("/api/session/token")).status_code
+            for origin, status in ((base, 200), (base.replace("https", "http"), 403)):
+                page = {"origin": origin}
+                assert status == (await client.post("/api/session/token", headers=page)).status_code, "made in between"
             plain = {"cookie": f"{COOKIE}={client.cookies[SECURE_COOKIE]}"}
             client.cookies.clear()
             assert 401 == (await client.post("/api/session/token", headers=plain)).status_code, "anybody could set it"

@@ -7,7 +7,9 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const LOCALES: Record<Language, string> = { en: "en-GB", zh: "zh-CN" };
+// Each holds memory outside of the page's heap: one for every row of a list is garbage whose collection is seen.
 const formats = new Map<string, Intl.DateTimeFormat>();
+const relatives = new Map<Language, Intl.RelativeTimeFormat>();
 
 /** Say when `at` was, seen from `now`; both are milliseconds. 0 is a time that nobody knows. */
 export function ago(at: number, now: number, language: Language): string {
@@ -18,7 +20,9 @@ export function ago(at: number, now: number, language: Language): string {
   if (passed < MINUTE_MS) {
     return say(language, "just_now"); // also a clock that runs ahead of ours
   }
-  const relative = new Intl.RelativeTimeFormat(LOCALES[language], { numeric: "always", style: "narrow" });
+  const style = { numeric: "always", style: "narrow" } as const;
+  const relative = relatives.get(language) ?? new Intl.RelativeTimeFormat(LOCALES[language], style);
+  relatives.set(language, relative);
   if (passed < HOUR_MS) {
     return relative.format(-Math.floor(passed / MINUTE_MS), "minute");
   }
