@@ -68,7 +68,7 @@ async def test_rows_and_facets_that_were_changed_are_told(store, tmp_path):
     assert [] == [problem async for problem in inspector.damage()]
 
     connection = sqlite3.connect(tmp_path / "log.db")
-    connection.execute("UPDATE updates SET actor = 'eve' WHERE document_position = 4")
+    connection.execute("UPDATE updates SET actor = 'support-agent' WHERE document_position = 4")
     connection.execute("UPDATE ticket_facets SET value = 'lost' WHERE facet = 'stage' AND ticket LIKE 'two%'")
     connection.execute("UPDATE tickets SET lanes = '[' WHERE id LIKE 'three%'")
     connection.commit()

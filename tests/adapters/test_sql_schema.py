@@ -258,9 +258,9 @@ async def test_the_log_is_written_anew_under_the_numbers_of_its_documents(tmp_pa
     """A row without a checksum stays without one, and a damaged row stays damaged."""
     file = tmp_path / "old.db"
     with older(file, "0009") as connection:
-        whole = crc32(b"\x1f3\x1fb\x1f2\x1fada\x1fsales\x1f[]\x1f5\x1fNone", crc32(b"\0\0"))
+        whole = crc32(b"\x1f3\x1fb\x1f2\x1fsales-agent\x1fsales\x1f[]\x1f5\x1fNone", crc32(b"\0\0"))
         for position, document, document_position, checksum in ((1, "b", 1, None), (2, "a", 1, 7), (3, "b", 2, whole)):
-            row = (position, document, document_position, b"\0\0", "ada", "sales", "[]", 5, None, checksum)
+            row = (position, document, document_position, b"\0\0", "sales-agent", "sales", "[]", 5, None, checksum)
             connection.exec_driver_sql(f"INSERT INTO updates VALUES ({', '.join('?' * len(row))})", row)
         connection.exec_driver_sql("UPDATE service_position SET value = 3")
 

@@ -176,7 +176,7 @@ async def test_a_log_that_another_process_still_reads_is_settled_before_the_firs
         lambda store: store.compact(compaction("d", 0, 1)),
         lambda store: store.renew("d", [], frozenset()),
         lambda store: store.begin_epoch(Position(9), AT_MS),
-        lambda store: store.restrict(ActorId("ada"), lambda _: Restriction(ActorId("ada")), AT_MS),
+        lambda store: store.restrict(ActorId("sales-agent"), lambda _: Restriction(ActorId("sales-agent")), AT_MS),
         lambda store: store.drop_quarantined(None),
         lambda store: store.save_lifecycle(Digest("b" * 64), "another"),
         lambda store: store.check(),
@@ -238,7 +238,7 @@ async def test_a_database_without_its_position_is_damaged_whatever_is_asked_of_i
         store.position(),
         store.check(),
         store.commit(Batch(updates=[update("d", 2)])),
-        store.restrict(ActorId("ada"), lambda _: Restriction(ActorId("ada")), AT_MS),
+        store.restrict(ActorId("sales-agent"), lambda _: Restriction(ActorId("sales-agent")), AT_MS),
     ):
         with pytest.raises(StoreDamaged, match="service_position"):
             await asked

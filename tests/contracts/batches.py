@@ -36,15 +36,15 @@ def name(word: str) -> TicketId:
 
 
 def update(document: str, document_position: int, data: bytes = b"\x00\x00") -> NewUpdate:
-    actor = ActorId("ada")
+    actor = ActorId("sales-agent")
     return NewUpdate(document, document_position, data, actor, Department("sales"), ("rep", "lead"), AT_MS, TRACE)
 
 
 def snapshot(document_position: int, data: bytes = b"state") -> Snapshot:
     """A snapshot by two people; a store does not look into it."""
     lead, clerk = (
-        Author(ActorId("ada"), Department("sales"), ("rep", "lead")),
-        Author(ActorId("bob"), Department("tech"), ()),
+        Author(ActorId("sales-agent"), Department("sales"), ("rep", "lead")),
+        Author(ActorId("tech-agent"), Department("tech"), ()),
     )
     return Snapshot(document_position, data, (lead, clerk), Digest("f" * 64))
 
@@ -105,17 +105,17 @@ def subject(text: str, ticket: str = "one") -> NewSubject:
     return NewSubject(text, name(ticket), '["web","x"]')
 
 
-def result(key: str, actor: str = "ada", text: str = "{}") -> NewResult:
+def result(key: str, actor: str = "sales-agent", text: str = "{}") -> NewResult:
     return NewResult(ActorId(actor), key, Digest("e" * 64), text, AT_MS)
 
 
 def quarantined(data: bytes) -> Quarantined:
-    return Quarantined("ticket/x/submit/sales", ActorId("ada"), "deletion", data, AT_MS)
+    return Quarantined("ticket/x/submit/sales", ActorId("sales-agent"), "deletion", data, AT_MS)
 
 
 def alarm(ticket: str = "one", department: str = "sales", heads: str = "a", text: str = "Sales has signed.") -> Alarm:
     believed = Evidence(f"{text}\nNothing is owed.", '{"stage":"won"}')
-    seen = (name(ticket), Department(department), ActorId("ada"), Digest(f"{heads:0>64}"))
+    seen = (name(ticket), Department(department), ActorId("sales-agent"), Digest(f"{heads:0>64}"))
     return Alarm(*seen, replica=believed, service=Evidence("Sales has lost. 王", "{}"), at_ms=AT_MS)
 
 
@@ -136,7 +136,7 @@ def refusal(**changes) -> Refusal:
         "wire": "sync",
         "subject": "ticket/x/log",
         "code": "department",
-        "actor": "ada",
+        "actor": "sales-agent",
         "department": "sales",
         "source": "",
         "count": 1,

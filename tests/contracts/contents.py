@@ -13,7 +13,7 @@ def content(data, type_="image/png"):
     return Media(hashlib.sha256(data).hexdigest(), len(data), type_)
 
 
-def use(ticket="one", author="ada", at_ms=AT_MS):
+def use(ticket="one", author="sales-agent", at_ms=AT_MS):
     return NewUse(name(ticket), author, at_ms)
 
 

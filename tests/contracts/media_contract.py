@@ -37,7 +37,7 @@ class MediaContract:
 
     async def test_a_content_that_is_there_is_not_stored_twice(self, store: Store):
         await taken(store, "u1", b"0123456789")
-        assert Taking.TAKEN is await taken(store, "u2", b"0123456789", use("two", "bob"))
+        assert Taking.TAKEN is await taken(store, "u2", b"0123456789", use("two", "tech-agent"))
 
         assert [] == await pieces(store, "u2")
         assert "u1" == (await store.media(name("two"), content(b"0123456789").digest)).upload
@@ -45,11 +45,13 @@ class MediaContract:
     async def test_a_ticket_has_so_much_room(self, store: Store):
         quota = replace(ROOMY, ticket_bytes=15)
         assert Taking.TAKEN is await taken(store, "u1", b"0123456789", quota=quota)
-        assert Taking.TAKEN is await taken(store, "u2", b"abcde", use(author="bob"), quota)
-        assert Taking.TICKET_FULL is await taken(store, "u3", b"x", use(author="eve"), quota)
+        assert Taking.TAKEN is await taken(store, "u2", b"abcde", use(author="tech-agent"), quota)
+        assert Taking.TICKET_FULL is await taken(store, "u3", b"x", use(author="support-agent"), quota)
         assert [] == await pieces(store, "u3")
         assert await store.media(name("one"), content(b"x").digest) is None
-        assert Taking.TAKEN is await taken(store, "u4", b"abcde", use(author="eve"), quota), "it is there already"
+        assert Taking.TAKEN is await taken(store, "u4", b"abcde", use(author="support-agent"), quota), (
+            "it is there already"
+        )
         assert Taking.TAKEN is await taken(store, "u5", b"x", use("two"), quota), "another ticket"
 
     async def test_an_author_has_so_much_room_in_a_time(self, store: Store):
@@ -58,7 +60,7 @@ class MediaContract:
         assert Taking.TAKEN is await taken(store, "u2", b"abcdefgh", use("two"), quota)
         assert Taking.AUTHOR_FULL is await taken(store, "u3", b"xyz", use("three"), quota)
         assert Taking.TAKEN is await taken(store, "u4", b"xy", use("three"), quota)
-        assert Taking.TAKEN is await taken(store, "u5", b"xyz", use("three", "bob"), quota)
+        assert Taking.TAKEN is await taken(store, "u5", b"xyz", use("three", "tech-agent"), quota)
 
     async def test_what_is_not_kept_is_pruned_from_the_use_to_the_pieces(self, store: Store):
         await taken(store, "u1", b"0123456789")

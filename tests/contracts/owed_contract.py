@@ -36,7 +36,7 @@ class OwedContract:
             await store.commit(Batch(deliveries=[notice("n-2", to="other")]))
 
         assert ("n-2",) == conflict.value.keys
-        assert ["n-1"] == [row.id for row in (await store.claim(claim("ada", accounts=["robot"]))).rows]
+        assert ["n-1"] == [row.id for row in (await store.claim(claim("sales-agent", accounts=["robot"]))).rows]
 
     async def test_the_newest_notice_of_a_group_that_was_about_a_ticket_names_it(self, store: Store):
         rows = [notice("n-1", "one"), notice("n-2", "two"), notice("n-3", ""), notice("n-4", "three", to="other")]

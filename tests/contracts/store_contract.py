@@ -96,7 +96,7 @@ class StoreContract:
     async def test_updates_come_back_in_order_with_who_sent_them(self, store: Store):
         await store.commit(Batch(updates=[update("d", 2, b"two"), update("e", 1), update("d", 1, b"\x00one\xff")]))
 
-        sent_by = (ActorId("ada"), SALES, ("rep", "lead"), AT_MS, TRACE)
+        sent_by = (ActorId("sales-agent"), SALES, ("rep", "lead"), AT_MS, TRACE)
         assert (await store.document("d")).updates == (
             StoredUpdate(1, Position(3), b"\x00one\xff", *sent_by),
             StoredUpdate(2, Position(1), b"two", *sent_by),
@@ -273,7 +273,7 @@ class StoreContract:
         assert await store.events(Position(0)) == []
         assert await store.ticket(name("innocent")) is None
         assert await store.subject("innocent") is None
-        assert await store.result(ActorId("ada"), "innocent") is None
+        assert await store.result(ActorId("sales-agent"), "innocent") is None
         assert (await store.document("d")).updates[0].data == b"\x00\x00"
         assert await store.subject("s") == name("one")
         assert (await store.commit(Batch(updates=[update("d", 2)]))).first == 4
@@ -315,12 +315,12 @@ class StoreContract:
         assert await store.position() == 1
 
     async def test_the_same_idempotency_key_of_two_actors_is_two_keys(self, store: Store):
-        await store.commit(Batch(updates=[update("d", 1), update("d", 2)], results=[result("k", "ada", "1")]))
-        await store.commit(Batch(results=[result("k", "bob", "2")], events=[event("opened")]))
+        await store.commit(Batch(updates=[update("d", 1), update("d", 2)], results=[result("k", "sales-agent", "1")]))
+        await store.commit(Batch(results=[result("k", "tech-agent", "2")], events=[event("opened")]))
 
-        assert StoredResult(Digest("e" * 64), "1", Position(2)) == await store.result(ActorId("ada"), "k")
-        assert StoredResult(Digest("e" * 64), "2", Position(3)) == await store.result(ActorId("bob"), "k")
-        assert await store.result(ActorId("eve"), "k") is None
+        assert StoredResult(Digest("e" * 64), "1", Position(2)) == await store.result(ActorId("sales-agent"), "k")
+        assert StoredResult(Digest("e" * 64), "2", Position(3)) == await store.result(ActorId("tech-agent"), "k")
+        assert await store.result(ActorId("support-agent"), "k") is None
 
     async def test_a_message_is_found_by_its_id(self, store: Store):
         await store.commit(Batch(messages=[message("m", "two", '"Ü"'), message("n")]))
@@ -556,32 +556,32 @@ class StoreContract:
     # What is kept for the operator
 
     async def test_the_newest_restriction_of_a_person_counts_and_changes_are_followed_in_order(self, store: Store):
-        ada, wang = ActorId("ada"), ActorId("王")
-        first = await store.restrict(ada, partial(replace, read_only=True), 1)
+        agent, wang = ActorId("sales-agent"), ActorId("王")
+        first = await store.restrict(agent, partial(replace, read_only=True), 1)
         other = await store.restrict(wang, partial(replace, roles=(Role("sales"),), tickets=()), 2)
-        newest = await store.restrict(ada, partial(replace, valid_from_ms=3), 3)
+        newest = await store.restrict(agent, partial(replace, valid_from_ms=3), 3)
 
         assert 0 < first.change < other.change < newest.change
-        assert Restriction(ada, read_only=True) == first.restriction
+        assert Restriction(agent, read_only=True) == first.restriction
         assert StoredRestriction(other.change, Restriction(wang, roles=(Role("sales"),), tickets=()), 2) == other
-        assert StoredRestriction(newest.change, Restriction(ada, read_only=True, valid_from_ms=3), 3) == newest
+        assert StoredRestriction(newest.change, Restriction(agent, read_only=True, valid_from_ms=3), 3) == newest
         assert [other, newest] == list(await store.restrictions())
         assert [newest] == list(await store.restrictions(other.change))
         assert [] == list(await store.restrictions(newest.change))
         assert 0 == await store.position()
 
     async def test_of_two_who_restrict_a_person_at_once_neither_is_forgotten(self, store: Store):
-        ada = ActorId("ada")
+        agent = ActorId("sales-agent")
         amendments = (partial(replace, read_only=True), partial(replace, revoked=True), partial(replace, tickets=()))
-        await asyncio.gather(*(store.restrict(ada, amend, 1) for amend in amendments))
+        await asyncio.gather(*(store.restrict(agent, amend, 1) for amend in amendments))
 
         (stored,) = await store.restrictions()
-        assert Restriction(ada, revoked=True, read_only=True, tickets=()) == stored.restriction
+        assert Restriction(agent, revoked=True, read_only=True, tickets=()) == stored.restriction
 
     async def test_an_amendment_that_fails_leaves_a_restriction_as_it_was(self, store: Store):
-        before = await store.restrict(ActorId("ada"), partial(replace, revoked=True), 1)
+        before = await store.restrict(ActorId("sales-agent"), partial(replace, revoked=True), 1)
         with pytest.raises(ZeroDivisionError):
-            await store.restrict(ActorId("ada"), lambda _: 1 / 0, 2)
+            await store.restrict(ActorId("sales-agent"), lambda _: 1 / 0, 2)
 
         assert [before] == list(await store.restrictions())
 
@@ -597,12 +597,12 @@ class StoreContract:
         assert 0 == await store.position()
 
     async def test_refusals_are_found_by_person_code_and_source_the_newest_first(self, store: Store):
-        kept = [refusal(code="read_only"), refusal(actor="bob"), refusal(source="f00")]
+        kept = [refusal(code="read_only"), refusal(actor="tech-agent"), refusal(source="f00")]
         await store.commit(Batch(refusals=kept))
 
         assert kept[::-1] == list(await store.refusals(RefusalFilter()))
         assert kept[:1] == list(await store.refusals(RefusalFilter(code="read_only")))
-        assert kept[1:2] == list(await store.refusals(RefusalFilter(actor=ActorId("bob"))))
+        assert kept[1:2] == list(await store.refusals(RefusalFilter(actor=ActorId("tech-agent"))))
         assert kept[2:] == list(await store.refusals(RefusalFilter(source="f00")))
         assert kept[:1:-1] == list(await store.refusals(RefusalFilter(), limit=1))
 
@@ -638,14 +638,14 @@ class StoreContract:
             store.ticket(name("one")),
             store.tickets(TicketFilter(SALES)),
             store.subject("s"),
-            store.result(ActorId("ada"), "k"),
+            store.result(ActorId("sales-agent"), "k"),
             store.events(Position(0)),
             store.position(),
             store.save_lifecycle(Digest("a" * 64), ""),
             store.lifecycles(),
             store.save_alarm(alarm()),
             store.alarms(name("one")),
-            store.restrict(ActorId("ada"), replace, 0),
+            store.restrict(ActorId("sales-agent"), replace, 0),
             store.restrictions(),
             store.refusals(RefusalFilter()),
             store.add_user(ANN),

@@ -15,6 +15,7 @@ from crdt_sync.ports import Batch
 from tests.contracts.batches import given_and_taken_back, notice
 from tests.contracts.desk_contract import DeskContract
 from tests.contracts.media_contract import MediaContract
+from tests.contracts.migration_contract import MigrationContract
 from tests.contracts.outbox_contract import OutboxContract
 from tests.contracts.owed_contract import OwedContract
 from tests.contracts.store_contract import StoreContract
@@ -59,6 +60,14 @@ class TestPostgresqlStore(
         store = await SqlStore.open(url_of(server, database))
         yield store
         await store.close()
+
+
+class TestPostgresqlMigrations(MigrationContract):
+    @pytest.fixture
+    async def url(self, server):
+        database = f"older_{next(_numbers)}"
+        server.psql(f"CREATE DATABASE {database}")
+        return url_of(server, database)
 
 
 async def test_several_may_open_an_empty_database_at_once(server):
@@ -108,7 +117,7 @@ async def test_the_log_is_written_anew_with_what_another_node_still_writes(serve
 
 def log(connection: Connection, position: int, document: str) -> None:
     """Write an update as the schema 0009 has it."""
-    row = (position, document, 1, document.encode(), "ada", "sales", "[]", 5, None, None)
+    row = (position, document, 1, document.encode(), "sales-agent", "sales", "[]", 5, None, None)
     places = ", ".join(f"${number + 1}" for number in range(len(row)))
     connection.exec_driver_sql(f"INSERT INTO updates VALUES ({places})", row)
 

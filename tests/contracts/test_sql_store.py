@@ -3,6 +3,7 @@ import pytest
 from crdt_sync.adapters.storage.sql import SqlStore
 from tests.contracts.desk_contract import DeskContract
 from tests.contracts.media_contract import MediaContract
+from tests.contracts.migration_contract import MigrationContract
 from tests.contracts.outbox_contract import OutboxContract
 from tests.contracts.owed_contract import OwedContract
 from tests.contracts.store_contract import StoreContract
@@ -18,3 +19,9 @@ class TestSqlStore(
         store = await SqlStore.open(f"sqlite:///{tmp_path}/log.db")
         yield store
         await store.close()
+
+
+class TestSqlMigrations(MigrationContract):
+    @pytest.fixture
+    async def url(self, tmp_path):
+        return f"sqlite:///{tmp_path}/older.db"

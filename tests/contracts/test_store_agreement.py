@@ -176,7 +176,7 @@ class StoreAgreement(RuleBasedStateMachine):
                 await store.message(MessageId(key)),
                 await store.subject(key),
                 await store.readable(key),
-                await store.result(ActorId("ada"), key),
+                await store.result(ActorId("sales-agent"), key),
                 dict(await store.open_tickets(["support-1", "support-2"])),
                 await store.turn("one"),
             )

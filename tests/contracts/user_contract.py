@@ -30,7 +30,7 @@ class UserContract:
         await store.add_user(replace(ANN, name=ActorId("al"), roles=()))
 
         assert ANN == await store.user(ActorId("ann"))
-        assert await store.user(ActorId("bob")) is None
+        assert await store.user(ActorId("tech-agent")) is None
         assert ["al", "ann"] == [user.name for user in await store.users()]
 
     async def test_of_two_who_amend_a_user_at_once_neither_is_forgotten(self, store: Store):
@@ -41,7 +41,7 @@ class UserContract:
         assert replace(ANN, disabled=True, password_hash="$argon2id$2", department="tech") == await store.user(ANN.name)
 
     async def test_who_is_not_there_is_not_amended(self, store: Store):
-        assert await store.amend_user(ActorId("bob"), replace) is None
+        assert await store.amend_user(ActorId("tech-agent"), replace) is None
         assert [] == list(await store.users())
 
     async def test_an_amendment_that_fails_leaves_a_user_as_it_was(self, store: Store):
@@ -62,14 +62,14 @@ class UserContract:
         assert await store.session("nothing") is None
 
     async def test_sessions_are_listed_newest_first_and_old_ones_forgotten(self, store: Store):
-        bobs = replace(SESSION, digest="d3", actor=ActorId("bob"), began_ms=120, expires_ms=300)
-        await begun(store, SESSION, replace(SESSION, digest="d2", began_ms=110), bobs)
+        anothers = replace(SESSION, digest="d3", actor=ActorId("tech-agent"), began_ms=120, expires_ms=300)
+        await begun(store, SESSION, replace(SESSION, digest="d2", began_ms=110), anothers)
         assert ["d3", "d2", "d1"] == [kept.digest for kept in await store.sessions()]
         assert ["d2", "d1"] == [kept.digest for kept in await store.sessions(ActorId("ann"))]
         assert ["d2"] == [kept.digest for kept in await store.sessions(ActorId("ann"), limit=1)]
 
         last = replace(SESSION, digest="d4", expires_ms=400)
         await begun(store, last, forget_before_ms=201)
-        assert {bobs, last} == set(await store.sessions())
+        assert {anothers, last} == set(await store.sessions())
         await begun(store, replace(last, digest="d5"), forget_before_ms=300)
-        assert bobs in await store.sessions()
+        assert anothers in await store.sessions()
