@@ -19,7 +19,7 @@ _LENGTH = struct.Struct(">I")
 
 def encoded(frame: Mapping[str, object]) -> bytes:
     """Spell a frame."""
-    body = json.dumps(frame, separators=(",", ":")).encode()
+    body = json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode()
     return _LENGTH.pack(len(body)) + body
 
 

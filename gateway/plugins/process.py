@@ -26,7 +26,7 @@ from gateway.waiting import woken
 
 START_S = 30.0  # to import what it needs, at a tenth of a busy processor
 SILENCE_S_MAX = 30.0  # without a beat, which comes every second
-STOP_S = 2.0  # to end by itself
+STOP_S = 1.0  # to end by itself; the gateway has ten seconds in all
 CALLS_MAX = 200  # under way at once; as many answers leave at once
 WAITING_BYTES_MAX = 1_048_576  # that it has not read
 
@@ -75,7 +75,7 @@ class PluginProcess:
         self._task = asyncio.create_task(self._run(), name=f"plugin {self._settings.name}")
 
     async def stop(self) -> None:
-        """Have it end, within two seconds. It is not cancelled: a process that is being begun would be left behind."""
+        """Have it end, within a second. It is not cancelled: a process that is being begun would be left behind."""
         self._stopping.set()
         self._fail("stopped")
         if self._task is not None:
@@ -106,8 +106,10 @@ class PluginProcess:
             return nothing
         finally:
             self._calls.pop(number, None)
+        if len(answers) != len(items):
+            return nothing
         self._count(hook, len(items))
-        return [_wish(answer) for answer in answers] if len(answers) == len(items) else nothing
+        return [_wish(answer) for answer in answers]
 
     def _fail(self, reason: Reason) -> None:
         """Have it ended; the first reason counts. Whoever waits for it goes on at once, and nobody else will."""

@@ -8,6 +8,20 @@ import sys
 from gateway.plugins.api import Refusal, Route, TryLater
 
 
+class Spinner:
+    """Never gives its event loop a turn, from the first on."""
+
+    api_version = 1
+
+    def __init__(self, context):
+        self.sign = context.data / "spinning"
+
+    async def run(self):
+        self.sign.touch()
+        while True:
+            pass
+
+
 class Faulty:
     def __init__(self, context):
         self.api_version = context.options.get("version", 1)
@@ -39,8 +53,8 @@ class Faulty:
             case ["print"]:
                 print("on the output")
                 self.context.count("printed")
-            case ["environment"]:
-                return ",".join(sorted(os.environ))
+            case ["knows", name]:
+                return str(name in os.environ)
             case ["secret"]:
                 return self.context.secret("password")
             case ["limits"]:

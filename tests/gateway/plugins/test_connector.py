@@ -7,6 +7,7 @@ import pytest
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import IngestRequest
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2_grpc import IngressServiceStub
+from gateway.plugins import breaker
 from gateway.plugins.api import TryLater
 from gateway.plugins.breaker import FAILURES_MAX
 from gateway.plugins.connector import Connector
@@ -63,5 +64,26 @@ async def test_refusal_is_an_answer_and_slowness_is_none():
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
+        fake.stuck.clear()
+        assert 1 == len((await ingest(system)).results)
+
+
+async def test_whoever_gives_up_while_it_is_tried_leaves_the_trial_to_the_next(monkeypatch):
+    monkeypatch.setattr(breaker, "OPEN_S_MIN", 1e-9)
+    fake = FakeIngress()
+    fake.stuck.add("hello")
+    async with (
+        fake.serving() as port,
+        Connector(f"127.0.0.1:{port}", IngressServiceStub, deadline_s=0.05) as system,
+    ):
+        for _ in range(FAILURES_MAX):
+            with pytest.raises(TryLater, match="DEADLINE"):
+                await ingest(system)
+        trying = asyncio.create_task(ingest(system))
+        await asyncio.sleep(0)
+        with pytest.raises(TryLater, match="is away"):
+            await ingest(system)
+        trying.cancel()
+        await asyncio.gather(trying, return_exceptions=True)
         fake.stuck.clear()
         assert 1 == len((await ingest(system)).results)

@@ -100,6 +100,22 @@ async def test_each_event_comes_in_order_past_breaks_and_delays(tmp_path):
 
 
 @pytest.mark.usefixtures("quick")
+async def test_ten_minutes_of_something_away_lose_nothing(tmp_path):
+    """Six hundred tries, one a second but for the waiting, while the service forgets the watch again and again."""
+    service, plugin = Service(4), Hearing()
+
+    async def on_event(event):
+        plugin.heard.append(event.position)
+        if len(plugin.heard) < 600:
+            raise TryLater("away", 0.0001)
+
+    plugin.on_event = on_event
+    async with service.serving() as core, following(core, tmp_path, plugin):
+        await until(lambda: follower.read(tmp_path / "position") == 4)
+    assert [1] * 600 + [2, 3, 4] == plugin.heard
+
+
+@pytest.mark.usefixtures("quick")
 async def test_what_a_plugin_raises_ends_it_and_the_event_comes_again(tmp_path):
     service, plugin = Service(3), Hearing()
     plugin.script = {2: ZeroDivisionError()}

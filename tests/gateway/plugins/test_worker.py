@@ -1,3 +1,8 @@
+import socket
+import subprocess
+import sys
+import time
+
 import pytest
 
 from crdt_sync.errors import Malformed
@@ -13,7 +18,8 @@ def context(**options):
 
 @pytest.fixture(autouse=True)
 def package(tmp_path, monkeypatch):
-    installed(tmp_path, monkeypatch, faulty="tests.gateway.plugins.faulty:Faulty")
+    places = {"faulty": "tests.gateway.plugins.faulty:Faulty", "spinner": "tests.gateway.plugins.faulty:Spinner"}
+    installed(tmp_path, monkeypatch, **places)
     monkeypatch.syspath_prepend(tmp_path)
 
 
@@ -34,3 +40,20 @@ def test_what_a_process_is_told_is_read_back():
         PluginSettings(name="crm", token="env:T", options={"a": 1, "b": "file:/x"}), 7, "core:1", None, "data"
     )
     assert start == Start.read(start.spelt())
+
+
+def test_spinning_process_ends_with_the_gateway(tmp_path):
+    """The gateway's death is the end of what it holds open; it can ask for nothing any more."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        start = Start(PluginSettings(name="spinner"), theirs.fileno(), "core:1", None, str(tmp_path))
+        command = [sys.executable, "-m", "gateway.plugins.worker", start.spelt()]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(theirs.fileno(),)) as process:
+            try:
+                while not (tmp_path / "spinning").exists():
+                    assert process.poll() is None
+                    time.sleep(0.01)
+                process.stdin.close()
+                assert 0 == process.wait(20)
+            finally:
+                process.kill()
