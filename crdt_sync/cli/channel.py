@@ -13,7 +13,7 @@ from crdt_sync.cli.dead_letters import ALL, Data, opened_inbox
 from crdt_sync.domain.lifecycle.node import escaped
 from crdt_sync.errors import Malformed, NotFound
 from crdt_sync.server import bootstrap
-from gateway.specs import model, trial
+from gateway.specs import model, samples, trial
 from gateway.specs.book import shipped_texts
 from gateway.specs.channel import Described
 from gateway.specs.lint import findings_of
@@ -114,7 +114,7 @@ def schema_text() -> str:
 def _show_body(channel: Described, body: Path, headers: Sequence[str]) -> None:
     named = dict(one.split(": ", 1) for one in headers if ": " in one)
     text = _read(body).decode(errors="replace")
-    received = model.Received.model_validate(
+    received = samples.Received.model_validate(
         {
             "name": "body",
             "recorded": str(body),

@@ -66,6 +66,11 @@ def delivery_scope(delivery: Delivery) -> dict[str, object]:
     }
 
 
+def times(now_ms: int) -> dict[str, object]:
+    """What templates know of now: an address that a callback told is good for a while."""
+    return {"now_ms": now_ms, "in_a_minute_ms": now_ms + 60_000}
+
+
 def chosen(requests: tuple[model.Request, ...], scope: Scope) -> model.Request | None:
     """The first request whose `when` holds."""
     return next((one for one in requests if one.when is None or one.when(scope)), None)

@@ -99,7 +99,7 @@ class Described:
         return self._told(self._kept_headers(request), self._unproven(body))
 
     def _unproven(self, body: Body) -> Body:
-        for path in self._proofs:
+        for path in (*self._proofs, *self.spec.inbound.decode.forget):
             body = without(body, path)
         return body
 

@@ -133,14 +133,17 @@ class Template:
         return self.filled(scope)
 
     def filled(self, scope: Scope, *, quoted_after: int | None = None) -> str | None:
-        """The text, None where an expression finds nothing; pieces from `quoted_after` on are quoted for a URL."""
+        """The text, None where an expression finds nothing; pieces from `quoted_after` on are quoted for a URL.
+
+        What an answer tells may be a path there, and nothing else may.
+        """
         found: list[str] = []
         for place, piece in enumerate(self.pieces):
             text = piece if isinstance(piece, str) else text_of(piece(scope))
             quotes = quoted_after is not None and place >= quoted_after and isinstance(piece, Expression)
-            if text is None or (quotes and text in {".", ".."}):  # the last would lead to another path
+            if text is None or (quotes and {".", ".."} & set(text.split("/"))):  # these would lead to another path
                 return None
-            found.append(quote(text, safe="") if quotes else text)
+            found.append(quote(text, safe="/:" if _is_answer(piece) else ":") if quotes else text)
         return "".join(found)
 
     def expressions(self) -> Iterator[Expression]:
@@ -242,6 +245,10 @@ def _roots(tree: _Ast) -> Iterator[Root]:
             for child in children:
                 if isinstance(child, Mapping):
                     yield from _roots(child)
+
+
+def _is_answer(piece: str | Expression) -> bool:
+    return isinstance(piece, Expression) and {root.name for root in piece.roots()} == {"answer"}
 
 
 def _is_text_literal(node: _Ast) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 from crdt_sync.errors import Malformed
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import (
@@ -54,8 +55,9 @@ def reading_of(inbound: Inbound, scope: Scope) -> Reading:
     fingerprint = None
     if (rule := inbound.fingerprint) is not None:
         said = [one(scope) for one in rule.of]
-        fingerprint = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-        if rule.certain:
+        if all(one is not None for one in said):
+            fingerprint = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        if rule.certain and fingerprint is not None:
             marks.append(f"print:{fingerprint}")
             fingerprint = None
     reply = {name: one(scope) for name, one in inbound.map.reply.items()}
@@ -160,8 +162,8 @@ def _moment(moment: Moment, scope: Scope) -> int:
 
 
 def _milliseconds(moment: Moment, value: object) -> int | None:
-    if moment.unit == "rfc3339":
-        return _of_rfc3339(value)
+    if moment.unit in {"rfc3339", "rfc5322"}:
+        return _of_text(moment.unit, value)
     matched = _SECONDS.fullmatch(text_of(value) or "") if not isinstance(value, float) else None
     if moment.unit == "s":
         fraction = (matched[2] or "").ljust(3, "0")[:3] if matched is not None else ""
@@ -170,9 +172,10 @@ def _milliseconds(moment: Moment, value: object) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 14 else None
 
 
-def _of_rfc3339(value: object) -> int | None:
+def _of_text(unit: str, value: object) -> int | None:
+    read = datetime.fromisoformat if unit == "rfc3339" else parsedate_to_datetime
     try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        at = read(value) if isinstance(value, str) else None
     except ValueError:
         at = None
     return round(at.timestamp() * 1000) if at is not None and at.tzinfo is not None else None

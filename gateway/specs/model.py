@@ -3,21 +3,22 @@
 What reads uses expressions, what writes uses templates; see `gateway.specs.expressions`. An expression about a request
 sees `method`, `query`, `headers`, `body`, `item` and `account`;
 after the acknowledgement `query` and `method` are gone.
-A template about an answer sees `delivery`, `reply`, `account`, `auth`, `secret`, `origin` and `now_ms`.
+A template about an answer sees `delivery`, `reply`, `account`, `auth`, `secret`, `origin`, `now_ms`
+and `in_a_minute_ms`; one about a content `media` and `answer` in place of the first two.
 """
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints
+from pydantic import Field, PlainValidator, StringConstraints
 
 from gateway.specs.expressions import Document, Expression, Source, Template
+from gateway.specs.samples import Name, Samples, Table
 
 Expr = Annotated[Expression, PlainValidator(Expression.of, json_schema_input_type=str)]
 Text = Annotated[Template, PlainValidator(Template.of, json_schema_input_type=str)]
 Json = Annotated[Document, PlainValidator(Document.of, json_schema_input_type=Any)]
 From = Annotated[Source, PlainValidator(Source.of, json_schema_input_type=str)]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Path = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,9}$")]
 """Names of fields from the body on, with dots between them."""
 ListPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(\[\])?(\.[A-Za-z0-9_-]+(\[\])?){0,9}$")]
@@ -27,11 +28,7 @@ Origin = Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(:[0-9]{
 ToldOrigin = Annotated[str, StringConstraints(pattern=r"^https://(\*\.)?[a-z0-9.-]+$")]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Taken(_Table):
+class Taken(Table):
     """A value of the request. With `split`, the pieces of it that begin with `prefix`, any of which will do."""
 
     source: From = Field(alias="from")
@@ -46,7 +43,7 @@ class SignedTime(Taken):
     tolerance_s: int = Field(300, ge=1, le=86_400)
 
 
-class Key(_Table):
+class Key(Table):
     """The secret that keys an HMAC; `prefix` is no part of it."""
 
     secret: Name
@@ -54,7 +51,7 @@ class Key(_Table):
     encoding: Literal["text", "base64"] = "text"
 
 
-class Verify(_Table):
+class Verify(Table):
     """How a request proves that it is the platform's. Only here are secrets compared: in constant time."""
 
     how: Literal["hmac-sha256", "hmac-sha1", "sha256", "sha1", "equals"]
@@ -71,7 +68,7 @@ class Verify(_Table):
     """So many bodies may come with one signature, where it does not cover them."""
 
 
-class Handshake(_Table):
+class Handshake(Table):
     """How the platform is answered when it checks our address. The first whose `when` holds answers."""
 
     when: Expr
@@ -81,7 +78,7 @@ class Handshake(_Table):
     json_: Json | None = Field(None, alias="json")
 
 
-class Codec(_Table):
+class Codec(Table):
     """A named code that opens a body which is encrypted in one of its fields."""
 
     name: Literal["feishu"]
@@ -89,30 +86,32 @@ class Codec(_Table):
     secret: Name
 
 
-class Decode(_Table):
+class Decode(Table):
     """How a body becomes data."""
 
     form: Literal["json", "form"] = "json"
     codec: Codec | None = None
     json_strings: tuple[Path, ...] = ()
     """Fields that hold JSON as a text."""
+    forget: tuple[Path, ...] = ()
+    """What is not kept, such as a token that comes with each callback."""
 
 
-class Moment(_Table):
-    """A time: of a number, or of a text as RFC 3339 has it."""
+class Moment(Table):
+    """A time: a number, or a text as RFC 3339 or e-mail (RFC 5322) has it."""
 
     value: Expr
-    unit: Literal["s", "ms", "rfc3339"]
+    unit: Literal["s", "ms", "rfc3339", "rfc5322"]
 
 
-class Fingerprint(_Table):
+class Fingerprint(Table):
     """What is the same for a message that comes again under another key. If `certain`, it is one more key."""
 
     of: tuple[Expr, ...] = Field(min_length=1)
     certain: bool = False
 
 
-class Location(_Table):
+class Location(Table):
     """A place on the map."""
 
     latitude: Expr
@@ -120,7 +119,7 @@ class Location(_Table):
     label: Expr | None = None
 
 
-class Part(_Table):
+class Part(Table):
     """A part of what was said: a text, a content by the platform's name of it, or a place. What finds nothing is none.
 
     With `each`, one for each element of a list, which is `piece` then.
@@ -136,7 +135,7 @@ class Part(_Table):
     location: Location | None = None
 
 
-class Notice(_Table):
+class Notice(Table):
     """What became of an answer: the platform's name of it, and what its states mean."""
 
     message: Expr
@@ -144,7 +143,7 @@ class Notice(_Table):
     states: Mapping[str, Literal["delivered", "read", "failed"]] = Field(min_length=1)
 
 
-class Kind(_Table):
+class Kind(Table):
     """What a callback is, if `when` holds; the first that does decides."""
 
     when: Expr
@@ -156,7 +155,7 @@ class Kind(_Table):
     notice: Notice | None = None
 
 
-class Map(_Table):
+class Map(Table):
     """A callback as an envelope. What is no kind is kept as unknown, under the name that `type` finds."""
 
     conversation: Expr
@@ -169,14 +168,14 @@ class Map(_Table):
     kinds: tuple[Kind, ...] = Field(min_length=1)
 
 
-class Ack(_Table):
+class Ack(Table):
     """The body of the 200 that makes the platform stop sending."""
 
     text: str = ""
     json_: Json | None = Field(default=None, alias="json")
 
 
-class Inbound(_Table):
+class Inbound(Table):
     """What the platform tells us."""
 
     handshake: tuple[Handshake, ...] = ()
@@ -198,7 +197,7 @@ class Inbound(_Table):
     ack: Ack = Field(default_factory=lambda: Ack.model_validate({}))
 
 
-class Request(_Table):
+class Request(Table):
     """A call of the platform, at one of its `origins`."""
 
     when: Expr | None = None
@@ -210,7 +209,7 @@ class Request(_Table):
     form: Mapping[str, Text] | None = None
 
 
-class Auth(_Table):
+class Auth(Table):
     """A token that is fetched, kept, and renewed before it ends; `auth.token` in templates."""
 
     request: Request
@@ -220,7 +219,7 @@ class Auth(_Table):
     """An answer that says that the token is good no more: it is fetched anew, once."""
 
 
-class Rule(_Table):
+class Rule(Table):
     """What an answer that is no success means. `busy` and `token` may be tried again; `unknown` was perhaps sent."""
 
     when: Expr
@@ -229,21 +228,21 @@ class Rule(_Table):
     delay_s: int | None = Field(None, ge=0, le=3_600)
 
 
-class Rate(_Table):
+class Rate(Table):
     """At most `burst` at once, and `per_minute` in the long run."""
 
     burst: int = Field(ge=1, le=10_000)
     per_minute: int = Field(ge=1, le=600_000)
 
 
-class Window(_Table):
+class Window(Table):
     """How long after the other side's last message one may write, and how many parts until they write again."""
 
     hours: int = Field(ge=1, le=720)
     parts_max: int | None = Field(None, ge=1)
 
 
-class Limits(_Table):
+class Limits(Table):
     """What the platform allows."""
 
     account: Rate | None = None
@@ -251,21 +250,21 @@ class Limits(_Table):
     window: Window | None = None
 
 
-class RetryAfter(_Table):
+class RetryAfter(Table):
     """Where a busy answer says when to come back; the header of that name is read anyway."""
 
     value: Expr
     unit: Literal["s", "ms"] = "s"
 
 
-class TextMax(_Table):
+class TextMax(Table):
     """How long a text may be."""
 
     unit: Literal["bytes", "chars"] = "chars"
     value: int = Field(ge=1)
 
 
-class Outbound(_Table):
+class Outbound(Table):
     """How we answer. Of an answer expressions see `status`, `headers` and `body`."""
 
     auth: Auth | None = None
@@ -283,8 +282,11 @@ class Outbound(_Table):
     """Where an address out of a callback may lead; any other is never called."""
 
 
-class Media(_Table):
-    """How a content is fetched: `ask` for its address if need be, then `download` it. `media.id` names it."""
+class Media(Table):
+    """How a content is fetched: `ask` for its address if need be, then `download` it.
+
+    `media.id` names it, and `media.parts` are the pieces of that between slashes.
+    """
 
     ask: Request | None = None
     download: Request
@@ -292,91 +294,7 @@ class Media(_Table):
     """Where an address that the platform tells may lead; any other is never called."""
 
 
-class ExpectedCallback(_Table):
-    """What one callback must come to."""
-
-    keys: tuple[str, ...] = Field(min_length=1)
-    conversation: str
-    reply: Mapping[str, Any] = {}
-    code: str | None = None
-    envelope: Mapping[str, Any] | None = None
-    """As JSON of `Envelope`, without what the keys, the conversation and the account say already."""
-
-
-class Expected(_Table):
-    """What a recorded request must come to."""
-
-    refused: str | None = None
-    answer: str | None = None
-    ignored: int = 0
-    callbacks: tuple[ExpectedCallback, ...] = ()
-
-
-class Received(_Table):
-    """A request as the platform sent it."""
-
-    name: str = Field(min_length=1)
-    recorded: str = Field(min_length=1)
-    """Where it was recorded."""
-    method: Literal["GET", "POST"] = "POST"
-    at_ms: int = Field(ge=0)
-    """When it came."""
-    query: Mapping[str, str] = {}
-    headers: Mapping[str, str] = {}
-    body: str = ""
-    expect: Expected
-
-
-class Said(_Table):
-    """An answer of ours that is to be sent."""
-
-    conversation: str
-    text: str
-    reply: Mapping[str, Any] | None = None
-    id: str = "delivery1"
-
-
-class ExpectedRequest(_Table):
-    """What is to be sent for it."""
-
-    url: str
-    query: Mapping[str, str] = {}
-    headers: Mapping[str, str] = {}
-    json_: Any = Field(None, alias="json")
-    form: Mapping[str, str] | None = None
-
-
-class Answered(_Table):
-    """What the platform answers, and what that means."""
-
-    status: int = Field(ge=100, le=599)
-    headers: Mapping[str, str] = {}
-    body: str = ""
-    outcome: Literal["sent", "busy", "window_closed", "unknown", "dead", "token"]
-    code: str = ""
-
-
-class Sent(_Table):
-    """An answer that is sent, as the platform would record it."""
-
-    name: str = Field(min_length=1)
-    recorded: str = Field(min_length=1)
-    at_ms: int = Field(0, ge=0)
-    delivery: Said
-    request: ExpectedRequest
-    answers: tuple[Answered, ...] = Field(min_length=1)
-
-
-class Samples(_Table):
-    """Recorded requests, and the secrets that these are signed with: published or made up, never an account's own."""
-
-    secrets: Mapping[Name, str] = {}
-    fields: Mapping[Name, str] = {}
-    received: tuple[Received, ...] = Field(min_length=3)
-    sent: tuple[Sent, ...] = ()
-
-
-class Spec(_Table):
+class Spec(Table):
     """One chat platform. The version is of this form."""
 
     version: Literal[1]

@@ -13,7 +13,7 @@ _SECRETIVE = re.compile(r"(?i)(secret|token|password|passwd|signature|api_?key|a
 _DRAWN = re.compile(r"[A-Za-z0-9+=_-]{20,}")
 _ASKED = frozenset({"headers", "body", "item", "piece", "account"})
 _ANSWERED = frozenset({"status", "headers", "body"})
-_SENT = frozenset({"delivery", "reply", "account", "auth", "origin", "now_ms"})
+_SENT = frozenset({"delivery", "reply", "account", "auth", "origin", "now_ms", "in_a_minute_ms"})
 _FETCHED = frozenset({"media", "account", "auth", "origin", "answer"})
 
 Found = Iterator[tuple[Place, str, str]]
@@ -107,7 +107,7 @@ def _addresses(spec: Spec) -> Found:
             second = request.url.pieces[1] if len(request.url.pieces) > 1 else "/"
             if not isinstance(second, str) or not second.startswith("/"):
                 yield at, "host", "a path begins with / right behind the origin."
-        elif not (names <= {"reply", "answer"} and len(request.url.pieces) == 1 and told):
+        elif not (names <= {"reply", "answer", "media"} and len(request.url.pieces) == 1 and told):
             yield at, "host", "an address that somebody tells us stands alone, and `told` says where it may lead."
 
 

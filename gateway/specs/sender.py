@@ -27,6 +27,7 @@ from gateway.specs.answers import (
     is_too_long,
     limits_of,
     outcome_of,
+    times,
 )
 from gateway.specs.expressions import text_of
 from gateway.specs.model import Spec
@@ -127,7 +128,7 @@ class DescribedSender:
         scope = {
             "delivery": delivery_scope(delivery),
             "reply": loads(known) if known else None,
-            "now_ms": self._clock.now_ms(),
+            **times(self._clock.now_ms()),
         }
         try:
             request = chosen(self._outbound.requests, scope)
@@ -159,7 +160,8 @@ class DescribedMedia:
 
     async def download(self, media: Media, *, bytes_max: int) -> bytes:
         """Ask for the address if the spec says so, then for what is there."""
-        scope: dict[str, object] = {"media": {"id": media.platform_id}, "answer": None}
+        told = {"id": media.platform_id, "parts": media.platform_id.split("/"), "type": media.type}
+        scope: dict[str, object] = {"media": told, "answer": None}
         try:
             if self._media.ask is not None:
                 reply = await self._line.exchange(self._media.ask, scope, self._told)

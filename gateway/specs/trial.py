@@ -11,8 +11,8 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery, Envelope
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Part as EnvelopePart
 from gateway.channels.base import Callback, Request, Unverified
 from gateway.outbound import Dead, Outcome, RetryLater, Sent, Unknown, WindowClosed
-from gateway.specs import model
-from gateway.specs.answers import Call, Reply, call_of, chosen, delivery_scope, outcome_of
+from gateway.specs import model, samples
+from gateway.specs.answers import Call, Reply, call_of, chosen, delivery_scope, outcome_of, times
 from gateway.specs.bodies import unread
 from gateway.specs.channel import Described
 from gateway.specs.expressions import Expression, Scope, text_of
@@ -69,16 +69,16 @@ def tried(spec: Spec, lines: Lines) -> list[Finding]:
     return [Finding(lines.of(place), code, message) for place, code, message in found]
 
 
-def request_of(received: model.Received) -> Request:
+def request_of(received: samples.Received) -> Request:
     """The request that was recorded."""
     return Request(received.query, _headers(received), received.body.encode())
 
 
-def _headers(received: model.Received) -> dict[str, str]:
+def _headers(received: samples.Received) -> dict[str, str]:
     return {name.lower(): value for name, value in received.headers.items()}
 
 
-def shown(channel: Described, received: model.Received) -> Shown:
+def shown(channel: Described, received: samples.Received) -> Shown:
     """What a recorded request comes to."""
     request = request_of(received)
     try:
@@ -91,13 +91,13 @@ def shown(channel: Described, received: model.Received) -> Shown:
     return Shown(None, answer, told.ignored, tuple(_callback(channel, one) for one in told.callbacks))
 
 
-def unsigned(channel: Described, received: model.Received) -> Shown:
+def unsigned(channel: Described, received: samples.Received) -> Shown:
     """What a recorded body would come to if its signature held."""
     told = channel.read_again(unread(_headers(received), received.body.encode()))
     return Shown(None, None, 0, tuple(_callback(channel, one) for one in told))
 
 
-def signature_hint(channel: Described, received: model.Received) -> str:
+def signature_hint(channel: Described, received: samples.Received) -> str:
     """What the signature of a sample would be under its secrets, for whoever writes one."""
     verifier = Verifier(channel.spec.inbound.verify, channel.secrets, _PATIENT_S)
     try:
@@ -118,7 +118,7 @@ def _callback(channel: Described, callback: Callback) -> Mapping[str, object]:
     return {**told, "envelope": {name: value for name, value in envelope.items() if name not in _SAID}}
 
 
-def _faults(channel: Described, received: model.Received) -> Iterator[str]:
+def _faults(channel: Described, received: samples.Received) -> Iterator[str]:
     came, expected = shown(channel, received), received.expect
     if came.refused != expected.refused:
         if came.refused == "signature":
@@ -137,7 +137,7 @@ def _faults(channel: Described, received: model.Received) -> Iterator[str]:
         yield "it passes without its headers and its query: anybody could send it."
 
 
-def _passes_unsigned(channel: Described, received: model.Received) -> bool:
+def _passes_unsigned(channel: Described, received: samples.Received) -> bool:
     if channel.spec.inbound.verify.signature.source.place not in {"header", "query"}:
         return False
     bare = Request({}, {}, received.body.encode())
@@ -152,7 +152,7 @@ def _comparable(callback: Mapping[str, object]) -> object:
     return {**callback, "envelope": ParseDict(envelope, Envelope()) if isinstance(envelope, dict) else None}
 
 
-def _expected(callback: model.ExpectedCallback) -> object:
+def _expected(callback: samples.ExpectedCallback) -> object:
     told: dict[str, object] = {"keys": list(callback.keys), "conversation": callback.conversation}
     if callback.reply:
         told["reply"] = dict(callback.reply)
@@ -165,7 +165,7 @@ def _expected(callback: model.ExpectedCallback) -> object:
     return {**told, "envelope": envelope}
 
 
-def _sending_faults(spec: Spec, sent: model.Sent) -> Iterator[str]:
+def _sending_faults(spec: Spec, sent: samples.Sent) -> Iterator[str]:
     outbound = spec.outbound
     if outbound is None:
         yield "the spec has no `outbound`."
@@ -194,7 +194,7 @@ def _sending_faults(spec: Spec, sent: model.Sent) -> Iterator[str]:
         yield error.message
 
 
-def _sample_call(spec: Spec, outbound: model.Outbound, sent: model.Sent) -> Call | None:
+def _sample_call(spec: Spec, outbound: model.Outbound, sent: samples.Sent) -> Call | None:
     said = sent.delivery
     delivery = Delivery(id=said.id, conversation=said.conversation, part=EnvelopePart(text=said.text))
     scope = {
@@ -204,7 +204,7 @@ def _sample_call(spec: Spec, outbound: model.Outbound, sent: model.Sent) -> Call
         "secret": spec.samples.secrets,
         "auth": {"token": "sample-token"},
         "origin": {name: value or "https://own.example" for name, value in spec.origins.items()},
-        "now_ms": sent.at_ms,
+        **times(sent.at_ms),
     }
     request = chosen(outbound.requests, scope)
     return None if request is None else call_of(request, scope)
@@ -261,7 +261,7 @@ def _has(expression: Expression, scope: Scope) -> bool:
     return isinstance(found, float) or text_of(found) not in {None, ""} or isinstance(found, dict | list | bool)
 
 
-def _scopes(channel: Described, received: model.Received) -> list[Scope]:
+def _scopes(channel: Described, received: samples.Received) -> list[Scope]:
     if received.method == "GET" or received.expect.refused is not None or received.expect.answer is not None:
         return []
     try:
