@@ -114,10 +114,11 @@ class WebhookStore(Protocol):
         """Lead, or go on to lead, until a moment; False if another owner leads now. Who leads alone sends."""
         ...
 
-    async def settle_webhook(self, settlement: Settlement) -> bool:
-        """Write down what became of events, all of it or nothing.
+    async def settle_webhooks(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
+        """Write down what became of events of several subscriptions, in one transaction.
 
-        False, and nothing changed, if the owner does not lead, or the subscription is gone or at another position.
+        Says of each whether it was. It was not, and nothing of it changed, if the owner does not lead, or the
+        subscription is gone or at another position.
         """
         ...
 

@@ -17,8 +17,9 @@ from crdt_sync.domain.webhook import PATIENCE_MS, Paused, away_ms, is_away, retr
 from crdt_sync.errors import Unauthenticated
 from crdt_sync.ports import Clock, Ids, Store
 from crdt_sync.ports.meter import Meter
-from crdt_sync.ports.webhooks import Receiver, Receivers, Reply, Settlement, Webhook, WebhookRow
+from crdt_sync.ports.webhooks import Receiver, Receivers, Reply, Webhook, WebhookRow
 from crdt_sync.service.events import Events, Told, Watch, as_told
+from crdt_sync.service.settling import Settling
 from crdt_sync.wire import standard_webhooks
 
 IN_FLIGHT_MAX = 4  # of one receiver, each of another ticket: at 50 ms an answer, 80 events a second
@@ -62,10 +63,10 @@ class _Item:
 class Courier:
     """One subscription's. `hook` is the subscription as it is stored."""
 
-    def __init__(self, means: Means, owner: str, hook: Webhook, rows: Sequence[WebhookRow]) -> None:
+    def __init__(self, means: Means, settling: Settling, hook: Webhook, rows: Sequence[WebhookRow]) -> None:
         self.hook = self._now = hook
         self._means = means
-        self._owner = owner
+        self._settling = settling
         self._waiting: dict[TicketId, list[WebhookRow]] = {}  # of each ticket by position; the first is tried
         for row in rows:
             self._waiting.setdefault(row.ticket, []).append(row)
@@ -277,8 +278,7 @@ class Courier:
         moved = position - self.hook.position >= (1 if whole else SAVE_AFTER)
         if not (self._kept or self._gone or moved or replace(after, position=self.hook.position) != self.hook):
             return
-        settlement = Settlement(self._owner, self.hook, after, tuple(self._kept.values()), tuple(self._gone))
-        if not await self._means.store.settle_webhook(settlement):
+        if not await self._settling.settle(self.hook, after, tuple(self._kept.values()), tuple(self._gone)):
             raise Superseded
         self.hook = self._now = after
         self._kept, self._gone = {}, set()

@@ -17,6 +17,7 @@ from crdt_sync.ports import StoreUnavailable
 from crdt_sync.ports.meter import WebhookLevels
 from crdt_sync.ports.webhooks import Webhook
 from crdt_sync.service.courier import WAITING_MAX, Courier, Means, Superseded
+from crdt_sync.service.settling import Settling
 
 LOOK_S = 2.0  # how late it may be noticed what another process has changed, and when a courier that failed begins anew
 LEASE_MS = 10_000  # after which another process takes over from one that died
@@ -43,6 +44,7 @@ class Couriers:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._owner = means.ids.uuid7()
+        self._settling = Settling(means.store, self._owner)
         self._leads_until_ms = 0
         self._pruned_ms = 0
         self._paused = 0
@@ -110,7 +112,7 @@ class Couriers:
         if hook is None or hook.paused:
             return
         rows = await self._means.store.webhook_rows(id_, dead=False, limit=2 * WAITING_MAX)
-        courier = Courier(self._means, self._owner, hook, rows)
+        courier = Courier(self._means, self._settling, hook, rows)
         task = asyncio.get_running_loop().create_task(_run(courier), name=f"courier {id_}")
         self._running[id_] = _Running(courier, hook.version, task)
 

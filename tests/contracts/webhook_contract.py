@@ -28,7 +28,8 @@ async def rows(store, id_="w1", *, dead=False, **more):
 
 async def settle(store, kept=(), gone=(), owner=OWNER, **changes):
     stored = await store.webhook("w1")
-    return await store.settle_webhook(Settlement(owner, stored, replace(stored, **changes), kept, gone))
+    (settled,) = await store.settle_webhooks([Settlement(owner, stored, replace(stored, **changes), kept, gone)])
+    return settled
 
 
 class WebhookContract:
@@ -111,6 +112,20 @@ class WebhookContract:
         expected = replace(expected, failing_since_ms=None, taken_ms=50, paused=Paused.FAILING)
         assert expected == await led.webhook("w1")
 
+    async def test_several_are_settled_at_once_and_those_that_do_not_fit_leave_the_others(self, led: Store):
+        other = replace(HOOK, id="w2")
+        await add(led, other)
+        given = [
+            Settlement(OWNER, HOOK, replace(HOOK, position=20), [ROW]),
+            Settlement("node-2", other, replace(other, position=21)),
+            Settlement(OWNER, replace(other, position=9), replace(other, position=22)),
+            Settlement(OWNER, replace(other, id="w9"), replace(other, id="w9", position=23)),
+            Settlement(OWNER, other, replace(other, position=24), [replace(ROW, webhook="w2")]),
+        ]
+        assert [True, False, False, False, True] == await led.settle_webhooks(given)
+        assert [20, 24] == [hook.position for hook in await led.webhooks()]
+        assert [1, 1] == [len(await rows(led, id_)) for id_ in ("w1", "w2")]
+
     async def test_who_does_not_lead_settles_nothing(self, led: Store):
         assert not await settle(led, kept=[ROW], owner="node-2")
         assert [] == await rows(led)
@@ -118,13 +133,13 @@ class WebhookContract:
     async def test_what_was_sent_before_somebody_moved_the_position_settles_nothing(self, led: Store):
         before = await led.webhook("w1")
         await led.amend_webhook("w1", partial(replace, position=3))
-        assert not await led.settle_webhook(Settlement(OWNER, before, replace(before, position=20), [ROW]))
+        assert [False] == await led.settle_webhooks([Settlement(OWNER, before, replace(before, position=20), [ROW])])
         assert ([], 3) == (await rows(led), (await led.webhook("w1")).position)
 
     async def test_what_is_settled_while_somebody_pauses_leaves_it_paused(self, led: Store):
         before = await led.webhook("w1")
         await led.amend_webhook("w1", partial(replace, paused=Paused.ASKED))
-        assert await led.settle_webhook(Settlement(OWNER, before, replace(before, position=20)))
+        assert [True] == await led.settle_webhooks([Settlement(OWNER, before, replace(before, position=20))])
         after = await led.webhook("w1")
         assert (20, Paused.ASKED) == (after.position, after.paused)
 

@@ -77,9 +77,12 @@ class MemoryWebhooks(MemoryUsers):
         self._leader = owner, until_ms
         return True
 
-    async def settle_webhook(self, settlement: Settlement) -> bool:
+    async def settle_webhooks(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
         """Compare, and replace."""
         self._check_open()
+        return [self._settle(each) for each in settlements]
+
+    def _settle(self, settlement: Settlement) -> bool:
         before, after = settlement.before, settlement.after
         kept = self._webhooks.get(before.id)
         if self._leader[0] != settlement.owner or kept is None or kept.position != before.position:

@@ -69,12 +69,15 @@ def lead(connection: Connection, *, owner: str, now_ms: int, until_ms: int) -> b
     return bool(connection.execute(new.on_conflict_do_update(index_elements=["id"], set_=values, where=mine)).rowcount)
 
 
-def settle(connection: Connection, *, settlement: Settlement) -> bool:
-    """Compare first; the rows of both tables change under the lock of commits."""
+def settle(connection: Connection, *, settlements: Sequence[Settlement]) -> list[bool]:
+    """Write each under the lock of commits; what does not fit leaves the others as they are."""
     service_position.touch(connection)
+    leader = connection.scalar(select(webhook_leader.c.owner))
+    return [each.owner == leader and _settle(connection, each) for each in settlements]
+
+
+def _settle(connection: Connection, settlement: Settlement) -> bool:
     before, after = settlement.before, settlement.after
-    if connection.scalar(select(webhook_leader.c.owner)) != settlement.owner:
-        return False
     changed = ("position", "failures", "failing_since_ms", "taken_ms", "paused")
     values = {name: value for name, value in _values(after).items() if name in changed}
     same = (webhooks.c.id == before.id) & (webhooks.c.position == before.position)
@@ -178,9 +181,9 @@ class WebhookQueries:
         """Write the one row."""
         return await self._database.write(partial(lead, owner=owner, now_ms=now_ms, until_ms=until_ms))
 
-    async def settle_webhook(self, settlement: Settlement) -> bool:
+    async def settle_webhooks(self, settlements: Sequence[Settlement]) -> Sequence[bool]:
         """Write what changed."""
-        return await self._database.write(partial(settle, settlement=settlement))
+        return await self._database.write(partial(settle, settlements=settlements))
 
     async def prune_webhook_rows(self, before_ms: int, *, limit: int = 1000) -> int:
         """Read first: in almost all cases nothing is old."""
