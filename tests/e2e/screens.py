@@ -44,8 +44,24 @@ SALES_STEPS = (("quote", {"price": "90.00"}), ("sign", {"contract": "C-16"}))
 async def shot(desk: Desk, name: str) -> None:
     """Take a picture once nothing moves."""
     await desk.saved("")
+    await desk.page.mouse.move(0, 0)
     await desk.page.evaluate("() => new Promise((done) => requestIdleCallback(done))")
     await desk.page.screenshot(path=SCREENS / f"{name}.png")
+
+
+async def offline(desk: Desk) -> None:
+    """A deal that is disputed, and the decision on it made in a lift."""
+    await desk.page.goto(desk.url)
+    await desk.open(DISPUTED)
+    await desk.page.locator(".lane.own .moves").wait_for()
+    await desk.offline()
+    await desk.page.get_by_label("Internal notes: Sales").fill("Decided in the lift: the contract is signed.")
+    await desk.move("Rule that it is signed")
+    await desk.lane("Sales", "Signed")
+    await desk.saved("on the way to the server")
+    await shot(desk, "offline")
+    await desk.online()
+    await desk.saved()
 
 
 async def take(site: Consoles) -> None:
@@ -65,6 +81,7 @@ async def take(site: Consoles) -> None:
         await desk.page.locator(".bars").first.wait_for()
         await shot(desk, f"board{kind}")
         await desk.page.go_back()
+    await offline(light)
     await light.page.keyboard.press("Control+k")
     await light.page.locator(".palette [role=option]").first.wait_for()
     await shot(light, "commands")

@@ -20,6 +20,8 @@ test("a duplicate is behind the ticket in which its work goes on, unless somebod
     fitting(ROWS, { view: "all", stage: null, query }, "sales", new Map()).map(({ id }) => id);
   expect(shown("")).toEqual(["three", "lone"]);
   expect(shown("one")).toEqual(["one", "lone"]);
+  const unread = [row({ id: "unread" as TicketId, duplicateOf: "three" as TicketId, unread: 1 }), ...ROWS];
+  expect(fitting(unread, { view: "unread", stage: null, query: "" }, "sales", new Map())).toEqual(unread.slice(0, 1));
 });
 
 test("several conversations are one thread by time, and each message knows whose it is", () => {

@@ -6,7 +6,7 @@ import type { TicketRow } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { useLanguage, useWords } from "../preferences.ts";
 import { useReadable } from "../use.ts";
-import { EVERYTHING_OPEN, type Filter, fits, stagesOf, VIEWS } from "./filters.ts";
+import { EVERYTHING_OPEN, type Filter, fitting, stagesOf, VIEWS } from "./filters.ts";
 import { type SavedFilter, savedFilters, saveFilters } from "./saved_filters.ts";
 
 interface Props {
@@ -21,7 +21,10 @@ export function FilterBar({ filter, setFilter, rows }: Props): JSX.Element {
   const language = useLanguage();
   const lifecycles = useReadable(console.lifecycles);
   const counts = useMemo(
-    () => new Map(VIEWS.map((view) => [view, rows.filter((row) => fits(row, view, person.department)).length])),
+    () =>
+      new Map(
+        VIEWS.map((view) => [view, fitting(rows, { ...EVERYTHING_OPEN, view }, person.department, lifecycles).length]),
+      ),
     [rows, person.department],
   );
   const stages = useMemo(() => stagesOf(rows, lifecycles, language), [rows, lifecycles, language]);

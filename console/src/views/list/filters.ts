@@ -25,11 +25,11 @@ export function fitting(
   lifecycles: Lifecycles,
 ): readonly TicketRow[] {
   const words = normal(filter.query).split(/\s+/).filter(Boolean);
-  // Behind the ticket in which their work goes on, unless somebody searches.
+  // Duplicates stand behind the ticket in which their work goes on, unless somebody searches or has not read them.
   const there = words.length > 0 ? new Set() : new Set(rows.map(({ id }) => id));
   return rows.filter(
     (row) =>
-      !there.has(row.duplicateOf ?? "") &&
+      (row.unread > 0 || !there.has(row.duplicateOf ?? "")) &&
       fits(row, filter.view, department) &&
       (filter.stage === null || row.stage === filter.stage) &&
       words.every((word) => textOf(row, lifecycles).includes(word)),

@@ -31,16 +31,19 @@ export function Conversation({ ticket, view }: Props): JSX.Element {
     }
   }, [count]);
   const { unread } = view.row;
+  const unreadToo = told.filter(({ duplicate }) => duplicate !== null && duplicate.unread > 0);
   useEffect(() => {
     const read = (): void => {
-      if (unread > 0 && document.visibilityState === "visible") {
-        ticket.markRead().catch(reportError);
+      if (document.visibilityState === "visible") {
+        for (const one of new Set([...(unread > 0 ? [ticket] : []), ...unreadToo.map((other) => other.ticket)])) {
+          one.markRead().catch(reportError);
+        }
       }
     };
     read();
     document.addEventListener("visibilitychange", read);
     return () => document.removeEventListener("visibilitychange", read);
-  }, [ticket, unread]);
+  }, [ticket, unread, unreadToo.length]);
   if (!view.canConverse) {
     return (
       <section class="conversation" aria-label={words("conversation")}>
