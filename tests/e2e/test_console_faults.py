@@ -1,6 +1,8 @@
 """What goes wrong around a console, in a real browser: the network, the sign-in, the service, and who writes to it."""
 
 import asyncio
+import os
+import signal
 
 import pycrdt
 import pytest
@@ -15,10 +17,15 @@ MUCH = "光" * 170_000  # half a megabyte
 
 
 async def test_network_that_goes_and_comes_is_noticed_without_waiting(site):
-    sales = await site.desk()
+    await site.ticket("In the lift")
+    sales, sockets = await site.desk(), []
+    sales.page.on("websocket", lambda socket: sockets.append(socket.url.partition("?")[0][-7:]))
     await sales.page.clock.install()
     await sales.sign_in("sales")
-    await expect(sales.page.locator("footer .lamp.online")).to_be_visible()
+    await sales.open("In the lift")
+    await sales.stage("Presale")
+    await sales.saved()
+    assert ["/collab", "/events"] == sorted(sockets)
     await sales.offline()
     await sales.page.clock.pause_at(await sales.page.evaluate(IN_A_MINUTE))  # now nothing that is timed happens
     await sales.online()
@@ -126,6 +133,36 @@ async def test_sign_in_that_ends_while_work_waits_is_asked_for_and_loses_nothing
     assert [] == sales.faults
 
 
+async def test_step_that_is_refused_comes_back_with_the_reason_and_is_done_again(site):
+    ticket = await site.ticket("Roles")
+    lead = await site.desk()
+    await lead.sign_in("sales_lead")
+    await lead.open("Roles")
+    await lead.stage("Presale")
+    await lead.saved()
+    await asyncio.to_thread(site.service.kill)
+    await site.admin("access", "limit", "sales_lead", "--role", "sales_lead")
+    await lead.move("Quote", price="7.00")
+    await lead.lane("Sales", "Quoted")
+    await asyncio.to_thread(site.service.start)
+    refused = lead.page.get_by_role("region", name="Needs attention")
+    await expect(refused).to_contain_text("Move: Quote The reason: role_not_held.")
+    await lead.lane("Sales", "Lead")
+    await lead.saved("1 refused")
+
+    await asyncio.to_thread(site.service.kill)
+    await site.admin("access", "restore", "sales_lead")
+    await asyncio.to_thread(site.service.start)
+    await lead.page.reload()
+    await refused.get_by_role("button", name="Do it again").click()
+    await lead.lane("Sales", "Quoted")
+    await lead.saved()
+    await expect(refused).to_have_count(0)
+    await expect(lead.page.locator(".form")).to_contain_text("7.00")
+    assert "quoted" == (await site.ask("sales", "GET", f"/api/tickets/{ticket}"))["lanes"]["sales"]
+    assert [] == lead.faults
+
+
 async def test_two_tabs_of_one_person_are_one_and_either_delivers_for_both(site):
     ticket = await site.ticket("Two tabs")
     first = await site.desk()
@@ -183,4 +220,33 @@ async def test_service_that_is_restored_gets_back_what_the_browser_has(site, tmp
     async with sales.page.expect_download() as saving:
         await sales.page.get_by_role("button", name="Save what a restore of the server left out").click()
     assert "after the backup" in (await (await saving.value).path()).read_text("utf-8")
+    assert [] == sales.faults
+
+
+async def test_work_is_told_as_saved_also_where_one_connection_takes_the_place_of_another(site):
+    """Who signs in again within half a second has two attempts to connect under way: the second ends the first one."""
+    await site.ticket("Twice")
+    sales = await site.desk()
+    await sales.page.clock.install()
+    await sales.sign_in("sales")
+    await sales.open("Twice")
+    await sales.stage("Presale")
+    await sales.saved()
+    await sales.offline()
+    await sales.context.clear_cookies()
+    await sales.page.clock.pause_at(await sales.page.evaluate("() => Date.now() + 86_400_000"))  # its token has ended
+    await sales.context.set_offline(False)
+    await sales.page.get_by_role("button", name="Sign in again").click()
+    await sales.page.clock.run_for(100)  # the dialog asks how to sign in
+    await sales.page.get_by_role("dialog").get_by_role("button", name="sales", exact=True).click()
+    await expect(sales.page.locator("footer .lamp.online")).to_be_visible()
+    os.kill(site.service.pid, signal.SIGSTOP)
+    try:
+        await sales.page.get_by_label("Internal notes: Sales").fill("on the first")
+        async with sales.page.expect_event("websocket"):
+            await sales.page.clock.run_for(5_000)
+    finally:
+        os.kill(site.service.pid, signal.SIGCONT)
+    await sales.page.clock.resume()
+    await sales.saved()
     assert [] == sales.faults

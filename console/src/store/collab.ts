@@ -6,7 +6,7 @@
  * asked for what it lacks, was answered, and has acknowledged all that was sent.
  */
 
-import { HocuspocusProvider, HocuspocusProviderWebsocket } from "@hocuspocus/provider";
+import { HocuspocusProvider, HocuspocusProviderWebsocket, WebSocketStatus } from "@hocuspocus/provider";
 import { createDecoder, readVarString, readVarUint } from "lib0/decoding";
 import type * as Y from "yjs";
 
@@ -74,6 +74,7 @@ export class Collab {
       // What was queued offline stands in the documents, and goes out with the answer to the service's step 1.
       onOpen: () => {
         this.#socket["messageQueue"] = [];
+        this.#restart(); // an attempt to connect may take the place of another one, which is closed in silence
       },
       onClose: ({ event }) => {
         this.#restart();
@@ -134,7 +135,9 @@ export class Collab {
   /** A socket that opens no document is closed by the service, which waits for a token. */
   #connect(): void {
     if (this.#isAllowed && this.#standings.size > 0) {
-      void this.#socket.connect();
+      if (this.#socket.status !== WebSocketStatus.Connecting) {
+        void this.#socket.connect(); // which would begin an attempt anew that is under way
+      }
     } else {
       this.#leave();
     }
