@@ -4,7 +4,7 @@ All positions come from one sequence for the whole service: every stored update,
 takes one, in the order of the commit that wrote it, without holes that a reader could see filled later.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Protocol
 
@@ -334,6 +334,10 @@ class Store(OperatorStore, UserStore, OutboxStore, OwedStore, MediaStore, DeskSt
 
     async def messages(self, ticket: TicketId) -> Sequence[JournalRow]:
         """Return the ticket's admitted messages, oldest first."""
+        ...
+
+    async def newest_messages(self, tickets: Iterable[TicketId], limit: int) -> Mapping[TicketId, Sequence[JournalRow]]:
+        """Return the newest messages of each conversation, so many, the newest first."""
         ...
 
     async def message(self, message: MessageId) -> StoredMessage | None:

@@ -5,7 +5,7 @@ then on it changes by comparison: whoever changes it says in which state, under 
 have seen it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -158,6 +158,10 @@ class OutboxStore(Protocol):
 
     async def keep_window(self, account: str, window: Window | None) -> None:
         """Keep what an account's platform allows, in the place of what was kept."""
+        ...
+
+    async def delivery_states(self, ids: Sequence[str]) -> Mapping[str, DeliveryState]:
+        """Return the states of those of these rows that are there."""
         ...
 
     async def open_deliveries(self) -> Sequence[OpenDeliveries]:

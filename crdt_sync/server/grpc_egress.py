@@ -17,8 +17,9 @@ from crdt_sync.server.grpc_calls import CODE, Call, Context, Room, Servicer, cal
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.problems import as_ours, log_failure
 from crdt_sync.service.audit import Asked, Audit
+from crdt_sync.service.heard import Heard
 from crdt_sync.service.media import Contents
-from crdt_sync.service.outbox import UNHEARD, Claiming, Heard, Outbox
+from crdt_sync.service.outbox import Claiming, Outbox
 from crdt_sync.service.sending import Outcome, Report, lease_of
 
 PLATFORM_ID_MAX = 256  # characters; WhatsApp's, the longest that is known, have some 80
@@ -76,9 +77,7 @@ class EgressServicer(Servicer, gateway_pb2_grpc.EgressServiceServicer):
             }
             await self._outbox.keep_windows(claiming, request.accounts, windows)
             async for row in claiming:
-                heard, author = UNHEARD, ""
-                if not row.is_notice:  # of which nothing is a customer's to know, nor theirs to be told
-                    heard, author = await self._outbox.heard(row.ticket), await self._outbox.author_name(row.message)
+                heard, author = claiming.told(row)
                 with read_in_time(partial(self.audit.refused, Asked("grpc", "Claim", source, principal))):
                     yield _delivery(row, heard, author)
         except Exception as raised:  # noqa: BLE001 (the task boundary of a stream: nobody else is disturbed)

@@ -9,15 +9,14 @@ import json
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 import structlog
 
 from crdt_sync.domain import access, message
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.delivery import OPEN, DeliveryState, Window, delivery_id, outgoing, session_over
+from crdt_sync.domain.delivery import OPEN, DeliveryState, Window
 from crdt_sync.domain.identity import Identity
-from crdt_sync.domain.ids import ActorId, MessageId, TicketId
+from crdt_sync.domain.ids import ActorId, TicketId
 from crdt_sync.domain.message import Message
 from crdt_sync.domain.service_desk import NO_DESK, ServiceDesk
 from crdt_sync.errors import TicketSyncError, TooMany, Unavailable
@@ -25,6 +24,7 @@ from crdt_sync.ports import Clock, Ids, Store, StoreUnavailable
 from crdt_sync.ports.meter import Meter, OutboxLevels
 from crdt_sync.ports.outbox import Claim, OpenDeliveries, OutboxFilter, StoredDelivery
 from crdt_sync.service.committer import Committer
+from crdt_sync.service.heard import UNHEARD, Heard, Told, told_of
 from crdt_sync.service.joining import WAITING_MAX, Join, waiting
 from crdt_sync.service.leases import Lease, Leases
 from crdt_sync.service.sending import Bury, Report, TakeReport, is_held
@@ -36,25 +36,9 @@ TEND_MS = 15_000  # Prometheus seldom asks more often
 KEPT_DAYS = 30  # longer than any platform tells that something was read
 PRUNED_AT_ONCE = 5_000  # rows, some 20 ms of the one who writes; 300 answers a second go as they come
 IN_FLIGHT_MAX = 1_000  # leases of one claimer at once, some kilobytes each
-SENT_COUNTED_MAX = 100  # no platform allows as many before the other side writes again
 CLAIMERS_PER_CALLER_MAX = 20  # a few processes under one token, each of which has not noticed yet that it lost another
 
 _log = structlog.get_logger(__name__)
-
-
-class Heard(NamedTuple):
-    """When the customer last wrote, in the platform's time; how many parts were sent since, and how many are to be.
-
-    All are 0 if nobody wrote. `over` is the event by which the platform has ended the session since, empty if none.
-    """
-
-    at_ms: int
-    sent_since: int
-    waiting: int
-    over: str = ""
-
-
-UNHEARD = Heard(0, 0, 0)
 
 
 class Outbox:
@@ -192,20 +176,26 @@ class Outbox:
 
     async def heard(self, ticket: TicketId) -> Heard:
         """Return when the customer last wrote, and what became of the parts since. Raises `StoreUnavailable`."""
-        answers: list[Message] = []
-        over = ""
-        for stored in reversed(await self._store.messages(ticket)):
-            posted = message.decode(stored.record.encode())
-            assert isinstance(posted, Message), "the journal holds admitted messages only"
-            if posted.kind == "customer":
-                ids = [delivery_id(ticket, one.id, index) for one in answers for index, _ in outgoing(one)]
-                parts = [await self._store.delivery(id_) for id_ in ids[-SENT_COUNTED_MAX:]]
-                states = [part.state for part in parts if part is not None]
-                waiting = sum(state in OPEN for state in states)
-                return Heard(posted.at, states.count(DeliveryState.SENT), waiting, over)
-            answers.append(posted)
-            over = over or session_over(posted)
-        return UNHEARD._replace(over=over)
+        told = (await told_of(self._store, [ticket])).get(ticket)
+        return told.heard if told is not None else UNHEARD
+
+    async def told(self, rows: Sequence[StoredDelivery]) -> Mapping[str, tuple[Heard, str]]:
+        """Return by their ids what is told with parts: of their conversations, and who wrote them by the name in use.
+
+        Of a notice to a group nothing is a customer's to know, nor theirs to be told.
+
+        Raises:
+            Unavailable: it could not be read.
+
+        """
+        parts = [row for row in rows if not row.is_notice]
+        try:
+            told = await told_of(self._store, {row.ticket for row in parts})
+            authors = [await self._author(row, told.get(row.ticket)) for row in parts]
+        except StoreUnavailable as error:
+            raise Unavailable("What is to be sent could not be read.", advice="Claim again in a moment.") from error
+        named = {row.id: self._service_desk.name_of(author) for row, author in zip(parts, authors, strict=True)}
+        return {row.id: (told[row.ticket].heard, named[row.id]) for row in parts if row.ticket in told}
 
     async def keep_windows(self, claiming: "Claiming", accounts: Sequence[str], windows: Mapping[str, Window]) -> None:
         """Keep what the platforms of the claimed accounts allow: whoever shows it may be another node.
@@ -224,11 +214,13 @@ class Outbox:
         except StoreUnavailable as error:
             raise Unavailable("What platforms allow was not kept.", advice="Claim again in a moment.") from error
 
-    async def author_name(self, message_: MessageId) -> str:
-        """Return the name under which the customer knows who wrote an answer; empty if none is listed."""
-        stored = await self._store.message(message_)
+    async def _author(self, row: StoredDelivery, told: Told | None) -> str:
+        """Return who wrote an answer; one that is older than what was read is looked for."""
+        if told is not None and row.message in told.authors:
+            return told.authors[row.message]
+        stored = await self._store.message(row.message)
         posted = message.decode(stored.record.encode()) if stored is not None else None
-        return self._service_desk.name_of(posted.author) if isinstance(posted, Message) else ""
+        return posted.author if isinstance(posted, Message) else ""
 
     async def forget(self, claiming: "Claiming") -> None:
         """Drop a claimer that has ended, and give back what it has not begun."""
@@ -314,6 +306,7 @@ class Claiming:
         self._outbox = outbox
         self._in_flight_max = in_flight_max
         self._ready: deque[StoredDelivery] = deque()
+        self._told: dict[str, tuple[Heard, str]] = {}  # of what is ready
         self._woken = asyncio.Event()
         self._failure: TicketSyncError | None = None
 
@@ -329,6 +322,10 @@ class Claiming:
         else:
             self.in_flight.pop(row.id, None)
             self.wake()
+
+    def told(self, row: StoredDelivery) -> tuple[Heard, str]:
+        """Return, once, what is told with a part that was given out: what was heard, and its author's name."""
+        return self._told.pop(row.id, (UNHEARD, ""))
 
     def wake(self) -> None:
         """Hear that there may be more."""
@@ -384,7 +381,9 @@ class Claiming:
         rows, next_ms = await self._outbox.lease(self, room)
         self.in_flight |= {row.id: row.due_ms for row in rows}
         joined = await asyncio.gather(*map(self._outbox.joined, rows))
-        self._ready.extend(row for row in joined if row is not None)
+        ready = [row for row in joined if row is not None]
+        self._told |= await self._outbox.told(ready)
+        self._ready.extend(ready)
         return next_ms
 
     async def _rest(self, next_ms: int | None) -> None:

@@ -245,6 +245,13 @@ class OutboxContract:
         assert '["web","x"]' == await store.readable("chat:1")
         assert "" == await store.readable("chat:2")
 
+    async def test_states_are_read_of_those_that_are_there(self, store: Store):
+        one, two = await answered(store, delivery("m", 0), delivery("m", 1))
+        await changed(store, one, SENT)
+
+        assert {one.id: SENT, two.id: DeliveryState.PENDING} == await store.delivery_states([two.id, "none", one.id])
+        assert {} == await store.delivery_states([])
+
     async def test_what_is_open_is_counted_by_state_with_the_time_of_the_oldest(self, store: Store):
         assert [] == await store.open_deliveries()
         one, two, three = await answered(store, *(replace(delivery("m", n), at_ms=AT_MS - n) for n in range(3)))

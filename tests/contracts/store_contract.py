@@ -226,6 +226,9 @@ class StoreContract:
             JournalRow(Position(3), "a", "2"),
         ]
         assert await store.messages(name("one")) == [JournalRow(Position(4), "a", "3")]
+        await store.commit(Batch(messages=[message("b"), message("c"), message("d", "two")]))
+        newest = await store.newest_messages([name("one"), name("two"), name("none")], 2)
+        assert [["c", "b"], ["d"], []] == [[row.id for row in newest[name(word)]] for word in ("one", "two", "none")]
         assert await store.journal(name("three")) == []
 
     # Conflicts

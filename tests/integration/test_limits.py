@@ -437,7 +437,7 @@ BESIDE = {
         "tests/service/test_ingest.py",
         "test_a_conversation_has_so_many_tickets_and_no_more",
     ),
-    "service.outbox.SENT_COUNTED_MAX": (
+    "service.heard.SENT_COUNTED_MAX": (
         "tests/service/test_conversations.py",
         "test_so_many_of_the_newest_parts_are_counted",
     ),

@@ -10,7 +10,7 @@ from crdt_sync.domain.delivery import Window
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.service_desk import Person, Reply, Rule, ServiceDesk
 from crdt_sync.errors import Forbidden, NotThereYet
-from crdt_sync.service import conversations, outbox
+from crdt_sync.service import conversations, heard
 from crdt_sync.service.conversations import Writing
 from crdt_sync.service.sending import Report, lease_of
 from tests.gated_store import GatedStore
@@ -126,7 +126,7 @@ async def test_a_customers_tickets_are_found_across_channels_once_somebody_has_l
 
 
 async def test_so_many_of_the_newest_parts_are_counted(world, monkeypatch):
-    monkeypatch.setattr(outbox, "SENT_COUNTED_MAX", 2)
+    monkeypatch.setattr(heard, "SENT_COUNTED_MAX", 2)
     ticket = await hear(world, "chen")
     for number in range(3):
         await world.tickets.post_message(SALES, ticket, text=str(number))

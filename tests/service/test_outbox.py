@@ -15,7 +15,8 @@ from crdt_sync.domain.delivery import OPEN, DeliveryState
 from crdt_sync.domain.identity import Identity
 from crdt_sync.errors import Conflict, Forbidden, NotFound, TooMany, Unavailable
 from crdt_sync.ports.outbox import OutboxFilter
-from crdt_sync.service.outbox import CLAIMERS_PER_CALLER_MAX, KEPT_DAYS, LEASE_MS, TEND_MS, Heard
+from crdt_sync.service.heard import TAIL_MESSAGES, Heard
+from crdt_sync.service.outbox import CLAIMERS_PER_CALLER_MAX, KEPT_DAYS, LEASE_MS, TEND_MS
 from crdt_sync.service.sending import Report, lease_of
 from crdt_sync.wire import ysync
 from tests.gated_store import GatedStore
@@ -471,6 +472,32 @@ async def test_a_part_comes_with_when_its_customer_was_last_heard_and_what_was_s
 
     await world.tickets.ingest(GATEWAY, [arrival("again", sent_at_ms=5_000)])
     assert Heard(5_000, 0, 0) == await world.outbox.heard(row.ticket)
+
+
+async def test_what_is_told_with_parts_is_read_once_for_a_batch_and_no_conversation_as_a_whole(
+    world, store, monkeypatch
+):
+    tickets = [await answered(world, "hello", conversation=f"customer-{number}") for number in range(3)]
+    asked, newest = [], store._inner.newest_messages
+
+    async def counting(tickets, limit):
+        asked.append(set(tickets))
+        return await newest(tickets, limit)
+
+    monkeypatch.setattr(store._inner, "newest_messages", counting)
+    monkeypatch.delattr(MemoryStore, "messages")
+    claiming = claim(world)
+    rows = await ready(world, claiming)
+
+    assert [set(tickets)] == [each for each in asked if each]
+    assert [(Heard(1_000, 0, 1), "")] * 3 == [claiming.told(row) for row in rows]
+    assert {} == claiming._told, "what was given out is not remembered"
+
+
+async def test_of_a_conversation_with_very_many_answers_all_are_counted(world):
+    ticket = await answered(world, *(str(number) for number in range(TAIL_MESSAGES + 1)))
+
+    assert Heard(1_000, 0, TAIL_MESSAGES + 1) == await world.outbox.heard(ticket)
 
 
 async def test_what_is_to_be_sent_is_counted_now_and_then_with_the_age_of_the_oldest(world, store):

@@ -6,7 +6,7 @@ It owns the same semantics in plain dictionaries. No method waits between readin
 import itertools
 import json
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -208,6 +208,11 @@ class MemoryStore(MemoryDesk, MemoryMedia, MemoryWebhooks):
         """Return the rows in the order of their commits."""
         self._check_open()
         return list(self._messages.get(ticket, []))
+
+    async def newest_messages(self, tickets: Iterable[TicketId], limit: int) -> Mapping[TicketId, Sequence[JournalRow]]:
+        """Take the last ones."""
+        self._check_open()
+        return {ticket: self._messages.get(ticket, [])[: -limit - 1 : -1] for ticket in tickets}
 
     async def message(self, message: MessageId) -> StoredMessage | None:
         """Find it by its id."""

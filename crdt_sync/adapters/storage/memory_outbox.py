@@ -87,6 +87,11 @@ class MemoryOutbox:
             if (row.is_notice or not where.notices) and where.conversation in {None, row.conversation}
         ][:limit]
 
+    async def delivery_states(self, ids: Sequence[str]) -> Mapping[str, DeliveryState]:
+        """Find each."""
+        self._check_open()
+        return {id_: self._deliveries[id_].state for id_ in ids if id_ in self._deliveries}
+
     async def amend_delivery(self, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
         """Change the one row."""
         self._check_open()

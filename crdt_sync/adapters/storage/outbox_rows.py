@@ -42,6 +42,7 @@ from crdt_sync.ports.outbox import (
 
 _COLUMNS = tables.outbox.c
 _ROW = tuple(_COLUMNS[field.name] for field in fields(StoredDelivery))
+_AT_ONCE = 500  # ids in a statement
 _TIMED = (DeliveryState.RETRY, DeliveryState.LEASED, DeliveryState.SENDING)
 
 
@@ -279,6 +280,10 @@ def _stored(row: Mapping[Any, Any]) -> StoredDelivery:
     return StoredDelivery(**{**row, "state": DeliveryState(row["state"])})
 
 
+def _states(connection: Connection, *, found: Select[Any]) -> dict[str, DeliveryState]:
+    return {row.id: DeliveryState(row.state) for row in connection.execute(found)}
+
+
 class OutboxQueries:
     """What a store on a SQL database does of the above, each in a transaction of its own."""
 
@@ -315,6 +320,14 @@ class OutboxQueries:
     async def deliveries(self, where: OutboxFilter, *, limit: int = 100) -> Sequence[StoredDelivery]:
         """Walk the primary key."""
         return await self._all(listing(where, limit))
+
+    async def delivery_states(self, ids: Sequence[str]) -> Mapping[str, DeliveryState]:
+        """Read by the index on ids, some at once."""
+        states: dict[str, DeliveryState] = {}
+        for some in (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)):
+            found = select(_COLUMNS.id, _COLUMNS.state).where(_COLUMNS.id.in_(some))
+            states |= await self._database.read(partial(_states, found=found))
+        return states
 
     async def amend_delivery(self, id_: str, before: Sequence[DeliveryState], after: DeliveryState) -> bool:
         """Change the one row."""

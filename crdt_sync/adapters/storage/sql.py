@@ -6,7 +6,7 @@ position n will never see a smaller one appear.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from functools import partial
 from typing import Any
@@ -184,6 +184,19 @@ class SqlStore(
     async def messages(self, ticket: TicketId) -> Sequence[JournalRow]:
         """Read by the index on ticket and position."""
         return await self._journal(tables.messages, ticket)
+
+    async def newest_messages(self, tickets: Iterable[TicketId], limit: int) -> Mapping[TicketId, Sequence[JournalRow]]:
+        """Walk the index on ticket and position backwards, once for each conversation, in one transaction for all."""
+        rows = tables.messages.c
+        newest = select(rows.position, rows.id, rows.record).order_by(rows.position.desc()).limit(limit)
+        query = newest.where(rows.ticket == bindparam("of"))
+        named = list(tickets)
+
+        def read(connection: Connection) -> dict[TicketId, Sequence[JournalRow]]:
+            found = {ticket: connection.execute(query, {"of": ticket}).mappings() for ticket in named}
+            return {ticket: [JournalRow(**row) for row in each] for ticket, each in found.items()}
+
+        return await self._database.read(read)
 
     async def message(self, message: MessageId) -> StoredMessage | None:
         """Read by the index on ids."""
