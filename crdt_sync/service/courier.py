@@ -7,7 +7,7 @@ left alone for a while, and then tried with one event at a time.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from crdt_sync.domain import access
 from crdt_sync.domain.access import Principal
@@ -20,6 +20,7 @@ from crdt_sync.ports.meter import Meter
 from crdt_sync.ports.webhooks import Receiver, Receivers, Reply, Webhook, WebhookRow
 from crdt_sync.service.events import Events, Told, Watch, as_told
 from crdt_sync.service.settling import Settling
+from crdt_sync.service.turns import Turns
 from crdt_sync.wire import standard_webhooks
 
 IN_FLIGHT_MAX = 4  # of one receiver, each of another ticket: at 50 ms an answer, 80 events a second
@@ -48,6 +49,7 @@ class Means:
     clock: Clock
     ids: Ids
     meter: Meter
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,7 @@ class Courier:
 
     async def _send(self, watch: Watch, item: _Item) -> bool:
         """Send one event; tell whether the next one of its ticket may follow."""
+        await self._means.turns.take()
         told = item.told or await self._event(item.position)
         if told is None or not access.hear(watch.principal, told.ticket, told.audience):
             self._done(item)  # whoever subscribed may not hear of it any more

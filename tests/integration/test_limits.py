@@ -402,6 +402,10 @@ BESIDE = {
         "test_tickets_are_told_at_the_same_time_but_few_of_them_and_one_ticket_in_turn",
     ),
     "service.courier.WAITING_MAX": (HOOKS, "test_who_has_enough_waiting_reads_no_further_and_still_gets_everything"),
+    "service.turns.SENT_PER_S_MAX": (
+        HOOKS,
+        "test_so_many_events_leave_a_second_for_all_receivers_together_and_each_has_its_turn",
+    ),
     "service.webhooks.PER_DEPARTMENT_MAX": (HOOKS, "test_there_are_so_many_of_a_department_and_in_all"),
     "service.webhooks.TOTAL_MAX": (HOOKS, "test_there_are_so_many_of_a_department_and_in_all"),
     "service.webhooks.ROWS_PAGE_MAX": (HOOKS_API, "test_what_cannot_be_is_refused_with_its_code"),

@@ -13,7 +13,7 @@ from crdt_sync.domain.event import EventType
 from crdt_sync.domain.webhook import AWAY_AFTER, PATIENCE_MS, RETRY_S, Paused
 from crdt_sync.errors import Forbidden, Malformed, NotFound, PreconditionUnknown, TooMany
 from crdt_sync.ports.webhooks import Reply
-from crdt_sync.service import courier, couriers, events, leases, webhooks
+from crdt_sync.service import courier, couriers, events, leases, turns, webhooks
 from crdt_sync.service.couriers import LEASE_MS, LOOK_S
 from crdt_sync.service.settling import GATHER_S
 from tests.service.webhook_office import (
@@ -390,15 +390,36 @@ def test_what_became_of_many_receivers_events_is_written_down_together():
     async def story(office):
         for number in range(10):
             await office.node.webhooks.create(SALES, f"https://{number}.example/")
+        office.receivers.answer_s = lambda request: 0.03 + 0.007 * int(request.url[8])  # so that none are in step
         await asyncio.sleep(1)
         asked = office.node.store.asked
         asked.clear()
-        for number in range(100):
+        for number in range(40):
             await office.tell(number)
             await asyncio.sleep(0.02)
-        await asyncio.sleep(1)
-        assert 1_000 == len(office.receivers.taken)
+        await asyncio.sleep(2.2)
+        assert 400 == len(office.receivers.taken)
         assert asked.count("settle_webhooks") <= 3 / GATHER_S + 1
+
+    run(story)
+
+
+def test_so_many_events_leave_a_second_for_all_receivers_together_and_each_has_its_turn(monkeypatch):
+    monkeypatch.setattr(turns, "SENT_PER_S_MAX", 20)
+
+    async def story(office):
+        urls = [f"https://{number}.example/" for number in range(4)]
+        for url in urls:
+            await office.node.webhooks.create(SALES, url)
+        await asyncio.sleep(5)
+        for number in range(100):
+            await office.tell(number)
+        await asyncio.sleep(10)
+        assert 10 * 20 <= len(office.receivers.requests) <= 11 * 20 + 1
+        assert all(40 <= len(office.taken(url)) <= 65 for url in urls)
+        await asyncio.sleep(15)
+        for url in urls:
+            assert_once_and_in_order(office, url)
 
     run(story)
 

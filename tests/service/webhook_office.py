@@ -74,6 +74,7 @@ class FakeReceivers:
     def __init__(self):
         self.requests, self.taken = [], []  # all that came, and those that were answered with success
         self.behave = lambda request: Reply()
+        self.answer_s = lambda request: ANSWER_S
         self.under_way, self.most_under_way = 0, 0
 
     def check(self, url):
@@ -96,7 +97,7 @@ class FakeReceiver:
         self.all.most_under_way = max(self.all.most_under_way, self.all.under_way)
         try:
             reply = self.all.behave(request)
-            await asyncio.sleep(10 if reply is None else ANSWER_S)
+            await asyncio.sleep(10 if reply is None else self.all.answer_s(request))
         finally:
             self.all.under_way -= 1
         if reply is None:
