@@ -94,6 +94,10 @@ bench: setup ## Measure: accepted moves that are later rejected, by design; a ne
 bench-gateway: setup ## Measure how long a chat platform waits for its 2xx, and what a message costs
 	@$(BIN)/python -m benchmarks.gateway
 
+.PHONY: bench-plugins
+bench-plugins: setup ## Measure what a faulty plugin costs messages; five minutes
+	@$(BIN)/python -m benchmarks.plugins
+
 .PHONY: compare
 compare: setup ## Measure the service beside Hocuspocus and y-websocket-server; WORKLOADS="fleet cards" chooses
 	@$(BIN)/python -m benchmarks.compare $(WORKLOADS)
