@@ -234,6 +234,7 @@ def _ticket(view: TicketView) -> pb.Ticket:
         opened_at=view.opened_at_ms,
         updated_at=view.updated_at_ms,
         position=view.position,
+        duplicate_of=view.duplicate_of,
     )
 
 

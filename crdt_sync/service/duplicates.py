@@ -11,13 +11,24 @@ from typing import Any
 
 from crdt_sync.domain import access
 from crdt_sync.domain.delivery import Conversation
-from crdt_sync.domain.ids import Position
+from crdt_sync.domain.ids import Position, TicketId
+from crdt_sync.domain.lifecycle.phrases import Language
 from crdt_sync.errors import Conflict
 from crdt_sync.service.command import OnTicket, find_visible
 from crdt_sync.service.commands import shown, view_of
 from crdt_sync.service.draft import Draft
 from crdt_sync.service.live_ticket import Desk, LiveTicket
 from crdt_sync.service.views import TicketView
+
+_TOLD: Mapping[Language, str] = {
+    "en": "It is a duplicate: its work goes on in ticket {of}, and nothing is owed here.",
+    "zh": "此工单为重复工单：后续处理在工单 {of}，此处没有待办。",
+}
+
+
+def told(of: TicketId | None, language: Language) -> tuple[str, ...]:
+    """Say that a ticket is a duplicate of another one; nothing if it is none."""
+    return (_TOLD[language].format(of=of),) if of is not None else ()
 
 
 @dataclass(eq=False)

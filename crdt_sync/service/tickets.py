@@ -17,6 +17,7 @@ from crdt_sync.domain.service_desk import NO_DESK, ServiceDesk
 from crdt_sync.domain.tripwire import Agreement, Alarm, Evidence, Fingerprint
 from crdt_sync.errors import Forbidden, NotThereYet
 from crdt_sync.ports import Clock, Ids, Store, TicketFilter, TicketRow
+from crdt_sync.service import duplicates
 from crdt_sync.service.alarms import check_claims, compared, contradicted, not_diverged
 from crdt_sync.service.command import Call, Command
 from crdt_sync.service.commands import (
@@ -286,7 +287,8 @@ class Tickets:
             assert live.row is not None, "what is looked at is committed"
             view = TicketView.of_row(live.row)
             lines = explain(live.lifecycle, live.fold, language=language)
-            return Explained(view, (*lines, *holds.told(live.lifecycle, view.card, language)))
+            first = duplicates.told(view.duplicate_of, language)
+            return Explained(view, (*first, *lines, *holds.told(live.lifecycle, view.card, language)))
 
         return await self.run(Look(principal, ticket, read))
 

@@ -1,5 +1,6 @@
 """What it means that a ticket is a duplicate: where its conversation and its work go on, and what undoes it."""
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -103,6 +104,9 @@ async def test_nothing_is_owed_of_a_duplicate_and_nothing_turns_red_until_it_is_
     before = await told(world, owing.id, *kinds)
     marked = await world.conversations.mark_duplicate(SALES, owing.id, other.id)
     assert ([], owing.version) == (marked.obligations, marked.version)
+    explained = await world.tickets.explain(TECH, owing.id, "en")
+    said_first = f"It is a duplicate: its work goes on in ticket {other.id}, and nothing is owed here."
+    assert said_first == explained.lines[0]
     assert [] == (await world.tickets.list(TECH, TicketFilter("tech", owed_by="tech"))).tickets
     world.clock.advance(2 * HOUR_MS)
     await world.overdue.look()
@@ -231,3 +235,40 @@ async def test_of_two_nodes_that_mark_in_a_circle_the_second_is_told_by_the_comm
             await other.conversations.mark_duplicate(SALES, two, one)
         assert code == refused.value.code
     await other.stop()
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_every_word_goes_where_the_marks_lead_and_every_answer_to_whoever_wrote_last(world, seed):
+    """Marks, clearings, words and answers by chance, against a model of them that knows none of the service's code."""
+    dice, people = random.Random(seed), [f"customer-{number}" for number in range(5)]
+    tickets = {who: await hear(world, who) for who in people}
+    of = {ticket: who for who, ticket in tickets.items()}
+    marks, heard, sent = dict[str, str](), {ticket: who for who, ticket in tickets.items()}, list[str]()
+
+    def end(ticket):
+        return end(marks[ticket]) if ticket in marks else ticket
+
+    for step in range(60):
+        who, other = dice.sample(people, 2)
+        ticket, into = tickets[who], tickets[other]
+        match dice.choice(["mark", "clear", "say", "say", "answer"]):
+            case "mark" if ticket in marks or end(into) == ticket:
+                if end(ticket) != end(into):
+                    with pytest.raises(Conflict):
+                        await world.conversations.mark_duplicate(SALES, ticket, into)
+            case "mark":
+                await world.conversations.mark_duplicate(SALES, ticket, into)
+                marks[ticket] = end(into)
+            case "clear":
+                former = end(ticket)
+                await world.conversations.clear_duplicate(SALES, ticket)
+                if marks.pop(ticket, None) is not None and end(tickets[heard[former]]) != former:
+                    heard[former] = of[former]
+            case "say":
+                assert end(ticket) == await hear(world, who, f"word {step}")
+                heard[end(ticket)] = who
+            case "answer":
+                await world.tickets.post_message(SALES, end(ticket), text=f"answer {step}")
+                sent.append(heard[end(ticket)])
+    assert marks == {id_: (await world.tickets.get(SALES, id_)).duplicate_of for id_ in marks}
+    assert sent == await sent_to(world)

@@ -22,6 +22,10 @@ import { type OpenTicket, type Scalar, type SharedText, StoreError, type TicketI
 import { frontierOf } from "./view.ts";
 
 const NOTE_BYTES_MAX = 65_536;
+const DUPLICATE: Readonly<Record<Language, string>> = {
+  en: "It is a duplicate: its work goes on in ticket {of}, and nothing is owed here.",
+  zh: "此工单为重复工单：后续处理在工单 {of}，此处没有待办。",
+}; // as `crdt_sync/service/duplicates.py` says it
 
 export class Ticket implements OpenTicket {
   readonly id: TicketId;
@@ -76,7 +80,16 @@ export class Ticket implements OpenTicket {
     const fold = this.#status === "ready" ? this.#shown.fold() : null;
     return lifecycle === null || fold === null
       ? []
-      : [...explain(lifecycle, fold, language), ...told(lifecycle, this.#shown.card(), language)];
+      : [
+          ...this.#duplicate(language),
+          ...explain(lifecycle, fold, language),
+          ...told(lifecycle, this.#shown.card(), language),
+        ];
+  }
+
+  #duplicate(language: Language): readonly string[] {
+    const { duplicateOf } = this.view.snapshot().row;
+    return duplicateOf === null ? [] : [DUPLICATE[language].replace("{of}", duplicateOf)];
   }
 
   notes(lane: string): SharedText | null {

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Ticket(_message.Message):
-    __slots__ = ("id", "version", "lifecycle", "stage", "kind", "lanes", "flags", "obligations", "card", "subject", "opened_at", "updated_at", "position")
+    __slots__ = ("id", "version", "lifecycle", "stage", "kind", "lanes", "flags", "obligations", "card", "subject", "opened_at", "updated_at", "position", "duplicate_of")
     class LanesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +36,7 @@ class Ticket(_message.Message):
     OPENED_AT_FIELD_NUMBER: _ClassVar[int]
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATE_OF_FIELD_NUMBER: _ClassVar[int]
     id: str
     version: str
     lifecycle: str
@@ -49,7 +50,8 @@ class Ticket(_message.Message):
     opened_at: int
     updated_at: int
     position: int
-    def __init__(self, id: _Optional[str] = ..., version: _Optional[str] = ..., lifecycle: _Optional[str] = ..., stage: _Optional[str] = ..., kind: _Optional[str] = ..., lanes: _Optional[_Mapping[str, str]] = ..., flags: _Optional[_Mapping[str, Flags]] = ..., obligations: _Optional[_Iterable[_Union[Obligation, _Mapping]]] = ..., card: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., subject: _Optional[str] = ..., opened_at: _Optional[int] = ..., updated_at: _Optional[int] = ..., position: _Optional[int] = ...) -> None: ...
+    duplicate_of: str
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[str] = ..., lifecycle: _Optional[str] = ..., stage: _Optional[str] = ..., kind: _Optional[str] = ..., lanes: _Optional[_Mapping[str, str]] = ..., flags: _Optional[_Mapping[str, Flags]] = ..., obligations: _Optional[_Iterable[_Union[Obligation, _Mapping]]] = ..., card: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., subject: _Optional[str] = ..., opened_at: _Optional[int] = ..., updated_at: _Optional[int] = ..., position: _Optional[int] = ..., duplicate_of: _Optional[str] = ...) -> None: ...
 
 class Flags(_message.Message):
     __slots__ = ("flags",)
