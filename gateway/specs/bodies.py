@@ -14,6 +14,7 @@ from gateway.channels.base import object_of
 from gateway.specs.codecs import opened
 from gateway.specs.model import Decode
 
+DEPTH_MAX = 64  # no platform nests deeper, and everything that reads a body afterwards may recurse
 ITEMS_MAX = 500  # messages in one request; each is kept with what stands around it
 _FIELDS_MAX = 1_000  # of a form
 
@@ -30,7 +31,7 @@ class Told:
     item: object
 
     def content(self) -> bytes:
-        """What the inbox keeps; raises `Malformed` for what nests too deep to be written."""
+        """What the inbox keeps."""
         return _written({"headers": self.headers, "body": self.body})
 
 
@@ -62,6 +63,7 @@ def decoded(decode: Decode, body: bytes | Body, secrets: Sequence[Mapping[str, s
     made = dict(data)
     for path in decode.json_strings:
         made = _with_json(made, path.split("."))
+    _check_depth(made)
     return made
 
 
@@ -101,6 +103,15 @@ def taken_apart(paths: Sequence[str], body: Body) -> list[tuple[Body, object]]:
             if len(found) > ITEMS_MAX:
                 raise Malformed("The platform sent too many things at once.")
     return found
+
+
+def _check_depth(data: object) -> None:
+    level, depth = [data], 0
+    while level:
+        if depth > DEPTH_MAX:
+            raise Malformed("The platform sent what nests too deep.")
+        inner = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        level, depth = [one for each in inner for one in each], depth + 1
 
 
 def _data(form: str, body: bytes) -> Body:
@@ -168,7 +179,4 @@ def _singled(node: object, steps: Sequence[_Step], beside: frozenset[str]) -> It
 
 
 def _written(value: Mapping[str, object]) -> bytes:
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
-    except RecursionError:
-        raise Malformed("The platform sent what nests too deep.") from None
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")

@@ -140,10 +140,14 @@ class Template:
         found: list[str] = []
         for place, piece in enumerate(self.pieces):
             text = piece if isinstance(piece, str) else text_of(piece(scope))
-            quotes = quoted_after is not None and place >= quoted_after and isinstance(piece, Expression)
-            if text is None or (quotes and {".", ".."} & set(text.split("/"))):  # these would lead to another path
+            if text is None:
                 return None
-            found.append(quote(text, safe="/:" if _is_answer(piece) else ":") if quotes else text)
+            if quoted_after is not None and place >= quoted_after and isinstance(piece, Expression):
+                safe = "/:" if _is_answer(piece) else ":"
+                text = quote(text, safe=safe)
+                if {".", ".."} & set(text.split("/")):  # these would lead to another path
+                    return None
+            found.append(text)
         return "".join(found)
 
     def expressions(self) -> Iterator[Expression]:
@@ -247,8 +251,8 @@ def _roots(tree: _Ast) -> Iterator[Root]:
                     yield from _roots(child)
 
 
-def _is_answer(piece: str | Expression) -> bool:
-    return isinstance(piece, Expression) and {root.name for root in piece.roots()} == {"answer"}
+def _is_answer(expression: Expression) -> bool:
+    return {root.name for root in expression.roots()} == {"answer"}
 
 
 def _is_text_literal(node: _Ast) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from crdt_sync.errors import Malformed
 from gateway.specs.model import Spec
-from gateway.specs.reading import Finding, parse
+from gateway.specs.reading import Finding, Parsed, parse
 from gateway.specs.rules import broken
 from gateway.specs.trial import tried
 
@@ -19,10 +19,7 @@ class Proven:
 
 def findings_of(text: str | bytes) -> list[Finding]:
     """Everything that is wrong with a spec, each with its line. Never raises, whatever the text."""
-    parsed = parse(text)
-    if parsed.spec is None:
-        return list(parsed.findings)
-    return broken(parsed.spec, parsed.lines) or tried(parsed.spec, parsed.lines)
+    return _findings(parse(text))
 
 
 def proven(text: str | bytes, source: str) -> Proven:
@@ -32,7 +29,7 @@ def proven(text: str | bytes, source: str) -> Proven:
         Malformed: something is wrong with it (code `spec`); the message has the first finding.
     """
     parsed = parse(text)
-    found = findings_of(text)
+    found = _findings(parsed)
     if found or parsed.spec is None:
         raise Malformed(
             f"The channel spec cannot be used: {found[0].to_text(source)}",
@@ -40,3 +37,9 @@ def proven(text: str | bytes, source: str) -> Proven:
             advice="`crdt-sync gateway channel lint FILE` lists all that is wrong.",
         )
     return Proven(parsed.spec, parsed.digest)
+
+
+def _findings(parsed: Parsed) -> list[Finding]:
+    if parsed.spec is None:
+        return list(parsed.findings)
+    return broken(parsed.spec, parsed.lines) or tried(parsed.spec, parsed.lines)
