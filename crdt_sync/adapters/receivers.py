@@ -74,8 +74,11 @@ class HttpReceivers:
         found = _URL.fullmatch(url)
         assert found is not None, "it was checked"
         host, port = found[2].strip("[]"), int(found[3] or (443 if found[1] == "https" else 80))
+        is_ours = self._is_ours(found)
+        if found[1] != "https" and not is_ours:
+            return None  # it was, when somebody subscribed
         addresses = await self._resolve(host, port)
-        if not addresses or not (self._is_ours(found) or all(map(is_public, addresses))):
+        if not addresses or not (is_ours or all(map(is_public, addresses))):
             return None
         return f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
 

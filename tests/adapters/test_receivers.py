@@ -150,6 +150,11 @@ async def test_a_host_with_a_private_address_is_never_called(addresses):
     assert 0 == server.connections
 
 
+async def test_an_origin_that_the_operator_has_withdrawn_is_not_called_in_the_clear():
+    way = HttpReceivers(ManualClock(), resolve=resolving())  # nobody is even looked up
+    assert Reply("address") == await post(way, "http://crm.example/")
+
+
 async def test_the_address_that_was_judged_is_called_under_the_name_of_its_host(monkeypatch):
     """A second answer of the name server would lead elsewhere, and the certificate is the host's."""
     monkeypatch.setattr(receivers, "is_public", lambda address: address == "127.0.0.1")
