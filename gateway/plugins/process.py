@@ -98,6 +98,7 @@ class PluginProcess:
         self._calls[number] = answered = asyncio.get_running_loop().create_future()
         self._writer.write(frames.encoded({"id": number, "hook": hook, "items": items}))
         deadline_ms = self._settings.deadline_ms * (1 + (len(items) - 1) / 10)
+        began_s = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(deadline_ms / 1000):
                 answers = await answered
@@ -109,6 +110,7 @@ class PluginProcess:
         if len(answers) != len(items):
             return nothing
         self._count(hook, len(items))
+        self._count(f"{hook}_us", round((asyncio.get_running_loop().time() - began_s) * 1e6))
         return [_wish(answer) for answer in answers]
 
     def _fail(self, reason: Reason) -> None:
@@ -169,14 +171,17 @@ class PluginProcess:
             str(certificate.absolute()) if certificate is not None else None,
             str(data.absolute()),
         )
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "gateway.plugins.worker", told.spelt()),
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gateway.plugins.worker"),
             stdin=asyncio.subprocess.PIPE,  # ends with this process
             stdout=asyncio.subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
             env=_environment(self._settings),
             start_new_session=True,  # a terminal's Ctrl-C is for the gateway
         )
+        assert process.stdin is not None, "it was made a pipe"
+        process.stdin.write(told.spelt().encode() + b"\n")
+        return process
 
     async def _hear(self, reader: asyncio.StreamReader) -> Reason:
         """Take what it says until it ends; return why it is to be ended."""

@@ -37,7 +37,7 @@ class PluginSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a process is told on its command line, as JSON."""
+    """What a process is told on the first line of its input, as JSON: others can read a command line."""
 
     settings: PluginSettings
     socket: int

@@ -193,14 +193,14 @@ def _bound(memory_mb: int) -> None:
 
 
 def _end_with_the_gateway() -> None:
-    """The gateway writes nothing and holds the other end for as long as it lives: a spinning plugin ends with it."""
+    """The gateway writes no more and holds the other end for as long as it lives: a spinning plugin ends with it."""
     os.read(sys.stdin.fileno(), 1)
     os._exit(0)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main() -> int:
     """Run until the gateway hangs up; 1 if the plugin was at fault."""
-    start = Start.read(arguments[0])
+    start = Start.read(sys.stdin.readline())
     _bound(start.settings.memory_mb)
     structlog.configure(
         processors=[  # no values of variables: secrets may be among them
@@ -220,4 +220,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

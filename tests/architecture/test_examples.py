@@ -28,6 +28,13 @@ def test_examples_import_the_public_interface_alone():
     assert set() == foreign
 
 
+def test_what_examples_stand_on_stands_alone():
+    """Whatever else a gateway needs, the interface of plugins imports none of it."""
+    files = [ROOT.joinpath(*name.split(".")).with_suffix(".py") for name in (*PUBLIC[:2], "gateway.plugins.breaker")]
+    own = {name for path in files for name in imported(path) if name.startswith(("gateway", "crdt_sync"))}
+    assert set() == {name for name in own if not name.startswith((*PUBLIC[:2], "gateway.plugins.breaker"))}
+
+
 def test_each_example_is_installed_with_its_entry_points():
     told = [tomllib.loads(path.read_text("utf-8"))["project"]["entry-points"][GROUP] for path in EXAMPLES]
     installed = {one.name: one.value for one in entry_points(group=GROUP)}

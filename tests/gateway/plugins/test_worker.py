@@ -47,8 +47,10 @@ def test_spinning_process_ends_with_the_gateway(tmp_path):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         start = Start(PluginSettings(name="spinner"), theirs.fileno(), "core:1", None, str(tmp_path))
-        command = [sys.executable, "-m", "gateway.plugins.worker", start.spelt()]
+        command = [sys.executable, "-m", "gateway.plugins.worker"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(theirs.fileno(),)) as process:
+            process.stdin.write(start.spelt().encode() + b"\n")
+            process.stdin.flush()
             try:
                 while not (tmp_path / "spinning").exists():
                     assert process.poll() is None
