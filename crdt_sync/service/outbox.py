@@ -14,7 +14,7 @@ import structlog
 
 from crdt_sync.domain import access, message
 from crdt_sync.domain.access import Principal
-from crdt_sync.domain.delivery import OPEN, DeliveryState, Window
+from crdt_sync.domain.delivery import DeliveryState, Window
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.ids import ActorId, TicketId
 from crdt_sync.domain.message import Message
@@ -22,11 +22,12 @@ from crdt_sync.domain.service_desk import NO_DESK, ServiceDesk
 from crdt_sync.errors import TicketSyncError, TooMany, Unavailable
 from crdt_sync.ports import Clock, Ids, Store, StoreUnavailable
 from crdt_sync.ports.meter import Meter, OutboxLevels
-from crdt_sync.ports.outbox import Claim, OpenDeliveries, OutboxFilter, StoredDelivery
+from crdt_sync.ports.outbox import Claim, OutboxFilter, StoredDelivery
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.heard import UNHEARD, Heard, Told, told_of
 from crdt_sync.service.joining import WAITING_MAX, Join, waiting
 from crdt_sync.service.leases import Lease, Leases
+from crdt_sync.service.outbox_counts import OutboxCounts
 from crdt_sync.service.sending import Bury, Report, TakeReport, is_held
 from crdt_sync.wire.status import Wire
 
@@ -58,7 +59,7 @@ class Outbox:
         self._store = store
         self._meter = meter
         self._kept_ms = kept_days * 86_400_000
-        self._open: Sequence[OpenDeliveries] = ()
+        self._counts = OutboxCounts(store, clock)
         self._tended_ms: int | None = None
         self._service_desk = service_desk
         self.leases = leases
@@ -85,6 +86,10 @@ class Outbox:
 
     def notice(self) -> None:
         """Hear that something may be sent."""
+        self._counts.moved()
+        self._wake()
+
+    def _wake(self) -> None:
         for claiming in self._claimers.values():
             claiming.wake()
 
@@ -137,6 +142,7 @@ class Outbox:
         taking = TakeReport(principal, report, LEASE_MS)
         self._committer.enqueue(taking)
         row = await taking.outcome
+        self._counts.moved()
         if taking.settles:
             self._meter.settled(row.state)
         claiming = self._claimers.get(row.owner)
@@ -153,6 +159,8 @@ class Outbox:
             claimed = await self._store.claim(asked)
         except StoreUnavailable as error:
             raise Unavailable("What is to be sent could not be read.", advice="Claim again in a moment.") from error
+        if claimed.rows:
+            self._counts.moved()
         return claimed.rows, claimed.next_ms
 
     async def joined(self, row: StoredDelivery) -> StoredDelivery | None:
@@ -253,25 +261,23 @@ class Outbox:
                     self._committer.enqueue(Join(group, None, self._meter))
         except StoreUnavailable as error:
             _log.warning("outbox not read", reason=str(error))
-        self.notice()
+        self._wake()
 
     async def tend(self) -> None:
-        """Now and then count what is to be sent, and forget what was settled long ago."""
+        """Now and then count what is to be sent, if that may have changed, and forget what was settled long ago."""
         now_ms = self.clock.now_ms()
         if self._tended_ms is not None and 0 <= now_ms - self._tended_ms < TEND_MS:
             return
         self._tended_ms = now_ms
         try:
-            self._open = await self._store.open_deliveries()
+            await self._counts.count()
             await self._store.prune_deliveries(now_ms - self._kept_ms, limit=PRUNED_AT_ONCE)
         except StoreUnavailable as error:
             _log.warning("outbox not tended", reason=str(error))
 
     def levels(self) -> OutboxLevels:
         """Return what there was to be sent some seconds ago at most, and how old the oldest of it is now."""
-        parts = dict.fromkeys(OPEN, 0) | {each.state: each.count for each in self._open}
-        oldest_ms = min((each.oldest_ms for each in self._open), default=None)
-        return OutboxLevels(parts, 0.0 if oldest_ms is None else max(0, self.clock.now_ms() - oldest_ms) / 1000)
+        return self._counts.levels()
 
     async def _keep_looking(self) -> None:
         while True:

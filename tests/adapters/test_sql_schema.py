@@ -137,6 +137,15 @@ async def test_a_claim_walks_what_it_takes_and_nothing_that_waits(migrated, quer
     assert not [step for step in plan if "TEMP B-TREE" in step]
 
 
+async def test_what_is_open_is_counted_by_an_index_alone(migrated):
+    connection = sqlite3.connect(migrated)
+    query = outbox_rows.LEVELS.compile(dialect=sqlite.dialect())
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+    connection.close()
+
+    assert "SCAN outbox USING COVERING INDEX outbox_open" == plan[0]
+
+
 async def test_heads_that_were_there_before_their_mark_are_found(tmp_path):
     with older(tmp_path / "old.db", "0013") as connection:
         for place, state in enumerate(["sent", "pending", "pending"], 32):

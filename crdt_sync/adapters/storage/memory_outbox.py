@@ -115,7 +115,7 @@ class MemoryOutbox:
         """Look through all of them."""
         self._check_open()
         found = {state: [row.at_ms for row in self._ordered() if row.state is state] for state in sorted(OPEN)}
-        return [OpenDeliveries(state, len(times), min(times)) for state, times in found.items() if times]
+        return [OpenDeliveries(state, len(times), times[0]) for state, times in found.items() if times]
 
     async def prune_deliveries(self, before_ms: int, *, limit: int = 1000) -> int:
         """Look through all of them, the oldest first."""

@@ -213,11 +213,20 @@ def _implied(state: DeliveryState) -> Sequence[ColumnElement[bool] | TextClause]
     return [tables.OPEN] if state in OPEN else []
 
 
+LEVELS = (
+    select(_COLUMNS.state, func.count(), func.min(_COLUMNS.place))
+    .where(tables.OPEN)
+    .group_by(_COLUMNS.state)
+    .order_by(_COLUMNS.state)
+)
+
+
 def open_rows(connection: Connection) -> Sequence[OpenDeliveries]:
-    """Count what is open."""
-    columns = (_COLUMNS.state, func.count(), func.min(_COLUMNS.at_ms))
-    found = connection.execute(select(*columns).where(tables.OPEN).group_by(_COLUMNS.state).order_by(_COLUMNS.state))
-    return [OpenDeliveries(DeliveryState(state), count, oldest_ms) for state, count, oldest_ms in found]
+    """Count what is open by its index alone; what stands first was admitted first, and that row alone is read."""
+    found = connection.execute(LEVELS).all()
+    admitted = select(_COLUMNS.place, _COLUMNS.at_ms).where(_COLUMNS.place.in_([first for _, _, first in found]))
+    at_ms = {row.place: row.at_ms for row in connection.execute(admitted)}
+    return [OpenDeliveries(DeliveryState(state), count, at_ms[first]) for state, count, first in found]
 
 
 def settled(connection: Connection, *, before_ms: int, limit: int) -> Mapping[int, bool]:
