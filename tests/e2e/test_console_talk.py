@@ -1,8 +1,10 @@
 """A customer at the widget and a department at its console: what is written, sent, shown and kept as text."""
 
+import grpc
 import pytest
 from playwright.async_api import expect
 
+from crdt_sync.rpc.ticketsync.v1 import gateway_pb2, gateway_pb2_grpc
 from tests.e2e.console_site import WITH_A_WIDGET
 from tests.e2e.test_widget import PICTURE
 from tests.samples import PDF
@@ -62,6 +64,38 @@ async def test_script_in_whatever_people_write_stays_text(site):
     assert [None, 1, 0] == await sales.page.evaluate(RAN)
     assert None is await customer.page.evaluate("window.hit ?? null")
     assert [] == sales.faults + customer.faults
+
+
+async def test_script_that_a_chat_platform_brings_stays_text(site):
+    """A name, a file's name, a place and an event, as a gateway tells them of a platform that checks nothing."""
+    parts = [
+        gateway_pb2.Part(text=SCRIPTS[0]),
+        gateway_pb2.Part(media=gateway_pb2.Media(type="file", platform_id="media-1", name=SCRIPTS[1])),
+        gateway_pb2.Part(location=gateway_pb2.Location(latitude=31.2, longitude=121.4, label=SCRIPTS[2])),
+    ]
+    said = gateway_pb2.CustomerMessage(sender="openid-1", display_name=SCRIPTS[5], parts=parts)
+    told = gateway_pb2.SystemNotice(event=SCRIPTS[6], parts=[gateway_pb2.Part(text=SCRIPTS[7])])
+    keys = {"channel": "wechat", "account": "shop", "conversation": "openid-1", "sent_at": 1}
+    envelopes = [
+        gateway_pb2.Envelope(idempotency_key="k1", customer=said, **keys),
+        gateway_pb2.Envelope(idempotency_key="k2", system=told, **keys),
+    ]
+    token = site.service.token("gateway", roles=["gateway"], accounts=["shop"])
+    async with grpc.aio.insecure_channel(site.service.grpc) as channel:
+        answer = await gateway_pb2_grpc.IngressServiceStub(channel).Ingest(
+            gateway_pb2.IngestRequest(envelopes=envelopes), metadata=[("authorization", f"Bearer {token}")]
+        )
+    ticket = answer.results[0].ticket
+    sales = await site.desk()
+    await sales.sign_in("sales")
+    await sales.page.goto(f"{sales.url}/console/sales/{ticket}")
+    log = sales.page.get_by_role("log")
+    for script in (*SCRIPTS[:3], *SCRIPTS[6:8]):
+        await expect(log).to_contain_text(script)
+    await sales.move("Quote", price="9.00")
+    await sales.lane("Sales", "Quoted")
+    assert [None, 1, 0] == await sales.page.evaluate(RAN)
+    assert [] == sales.faults
 
 
 async def test_customer_is_noticed_answered_with_what_is_ready_and_sent_a_file(site):
