@@ -33,6 +33,27 @@ async def test_call_carries_the_token_on_a_warm_channel_and_is_tried_again_withi
         assert {"Bearer a"} == {each["authorization"] for each in fake.metadata}
 
 
+class Peers(FakeIngress):
+    """Knows on how many connections it was asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.peers = set()
+
+    async def Ingest(self, request, context):  # noqa: N802
+        self.peers.add(context.peer())
+        return await super().Ingest(request, context)
+
+
+async def test_calls_go_round_connections_that_stand_before_the_first():
+    fake = Peers()
+    async with fake.serving() as port, Connector(f"127.0.0.1:{port}", IngressServiceStub, channels=3) as system:
+        assert {grpc.ChannelConnectivity.READY} == {channel.get_state() for channel in system._channels}
+        for _ in range(6):
+            await ingest(system)
+        assert 3 == len(fake.peers)
+
+
 async def test_retries_are_spent_and_then_the_breaker_opens():
     fake = FakeIngress()
     async with fake.serving() as port, Connector(f"127.0.0.1:{port}", IngressServiceStub, channels=1) as system:
