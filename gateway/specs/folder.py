@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from crdt_sync.errors import Malformed
 from crdt_sync.yaml_tree import FILE_BYTES_MAX
-from gateway.accounts import WRITTEN, DescribedAccount
+from gateway.accounts import DescribedAccount
 from gateway.specs.lint import Proven, proven
 
 FILES_MAX = 200
@@ -76,16 +74,5 @@ def page_of(file: Path) -> Page:
     except OSError as error:
         raise Malformed(f"{file} cannot be read: {error.strerror}.", code="spec") from None
     spec = proven(text, file.name)
-    if spec.spec.channel in WRITTEN:
-        raise Malformed(f"{file.name}: the channel {spec.spec.channel} is code, and no spec has its name.", code="spec")
-    return Page(file.name, spec, tuple(_account(file.name, spec, given) for given in spec.spec.accounts))
-
-
-def _account(name: str, spec: Proven, given: object) -> DescribedAccount:
-    assert isinstance(given, dict), "the form of a spec has tables here"
-    try:
-        return DescribedAccount.model_validate({**given, "channel": spec.spec.channel})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise Malformed(f"{name}: an account's {where}: {first['msg']}.", code="account") from None
+    given = ({**one, "channel": spec.spec.channel} for one in spec.spec.accounts)
+    return Page(file.name, spec, tuple(DescribedAccount.model_validate(one) for one in given))

@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from pydantic import ValidationError
+
+from gateway.accounts import WRITTEN, DescribedAccount
 from gateway.specs import model
 from gateway.specs.expressions import Document, Expression, Source, Template
 from gateway.specs.model import Spec
@@ -21,7 +24,7 @@ Found = Iterator[tuple[Place, str, str]]
 
 def broken(spec: Spec, lines: Lines) -> list[Finding]:
     """Every rule that a spec breaks, with its line."""
-    rules = (_secrets, _names, _places, _addresses, _written, _forms)
+    rules = (_secrets, _names, _places, _addresses, _written, _forms, _accounts)
     found = {one for rule in rules for one in rule(spec)}
     return sorted((Finding(lines.of(place), code, message) for place, code, message in found), key=lambda one: one.line)
 
@@ -153,6 +156,35 @@ def _forms(spec: Spec) -> Found:
                 yield ("inbound", "map", "kinds", number, "parts", place), "form", "the part has no content."
     if outbound is not None and outbound.idempotent and not _names_the_delivery(outbound):
         yield ("outbound", "idempotent"), "form", "no request names delivery.uuid or delivery.id."
+
+
+def _accounts(spec: Spec) -> Found:
+    """No spec has the name of code, and the accounts that come with it bring what it asks for."""
+    if spec.channel in WRITTEN:
+        yield ("channel",), "account", f"the channel {spec.channel} is code, and no spec has its name."
+        return
+    names: set[str] = set()
+    for number, given in enumerate(spec.accounts):
+        try:
+            account = DescribedAccount.model_validate({**given, "channel": spec.channel})
+        except ValidationError as error:
+            for one in error.errors():
+                yield ("accounts", number, *one["loc"]), "account", f"{_dotted(one['loc'])}: {one['msg']}."
+            continue
+        place = ("accounts", number)
+        if account.account in names:
+            yield place, "account", f"the account {account.account} stands twice."
+        names.add(account.account)
+        asked = ((account.secrets, spec.secrets), (account.fields, spec.fields))
+        for name in sorted({name for brought, asks in asked for name in brought.keys() ^ set(asks)}):
+            yield place, "account", f"the account and the spec disagree about {name}."
+        own = {name for name, origin in spec.origins.items() if origin is None}
+        for name in sorted((account.origins.keys() - spec.origins.keys()) | (own - account.origins.keys())):
+            yield place, "account", f"the account and the spec disagree about the origin {name}."
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(map(str, place)) or "account"
 
 
 def _names_the_delivery(outbound: model.Outbound) -> bool:

@@ -83,6 +83,39 @@ WRONG = {
 }
 
 
+ACCOUNTS = """
+accounts:
+  - account: friends
+    secrets: {channel_secret: "env:A", channel_token: "env:B"}
+    fields: {bot_id: U1}
+"""
+
+WRONG_ACCOUNTS = {
+    "a secret in place of its reference": ('"env:A"', "drawn-by-chance", 4),
+    "a secret that is missing": (', channel_token: "env:B"', "", 3),
+    "a field that the spec has not": ("{bot_id: U1}", "{bot_id: U1, more: x}", 3),
+    "a host of somebody else": ("    fields", "    origins: {other: https://evil.example}\n    fields", 3),
+    "an unknown key": ("    fields", "    field: {}\n    fields", 5),
+    "no name": ("account: friends", "account: Friends!", 3),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_ACCOUNTS)
+def test_account_that_does_not_fit_its_spec_is_refused_with_its_line(what):
+    good, bad, line = WRONG_ACCOUNTS[what]
+    assert [] == findings_of(LINE + ACCOUNTS)
+    assert good in ACCOUNTS
+    found = findings_of(LINE + ACCOUNTS.replace(good, bad))
+    assert {"account"} == {one.code for one in found}
+    assert [LINE.count("\n") + line] == sorted({one.line for one in found})
+
+
+def test_an_account_twice_and_a_channel_that_is_code_are_refused():
+    twice = ACCOUNTS + ACCOUNTS.replace("\naccounts:\n", "")
+    assert ["account"] == [one.code for one in findings_of(LINE + twice)]
+    assert ["account"] == [one.code for one in findings_of(LINE.replace("channel: line", "channel: wechat"))]
+
+
 @pytest.mark.parametrize("what", WRONG, ids=str)
 def test_what_is_wrong_is_refused_with_its_line(what):
     good, bad, code = WRONG[what]
