@@ -150,11 +150,12 @@ class Courier:
 
     async def _round(self, watch: Watch, fresh: Sequence[Told]) -> None:
         """Send these, and what is due; then write down what became of them."""
+        self._unsent = {told.position: told for told in fresh}
         now_ms = self._means.clock.now_ms()
         if now_ms < self._left_until_ms:
+            await self._settle()  # the machine was told another time while it listened
             return
         self._round_ends_ms, self._tried = now_ms + ROUND_MS, 0
-        self._unsent = {told.position: told for told in fresh}
         due = sorted((rows for rows in self._waiting.values() if rows[0].due_ms <= now_ms), key=_place)
         most = 1 if self.is_away else DUE_MAX
         chains = {rows[0].ticket: [_Item(row.position, row.ticket, row=row) for row in rows] for rows in due[:most]}
@@ -179,7 +180,7 @@ class Courier:
     async def _send_in_order(self, watch: Watch, items: Sequence[_Item], room: asyncio.Semaphore) -> None:
         async with room:
             for item in items:
-                if self._is_over() or not await self._send(watch, item):
+                if watch.has_failed or self._is_over() or not await self._send(watch, item):
                     return
 
     def _is_over(self) -> bool:

@@ -218,6 +218,11 @@ class Watch:
         """Who watches, as the newest token says."""
         return self._lease.identity.principal
 
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether the next page will raise why the watch has ended."""
+        return self._failure is not None
+
     def renew(self, identity: Identity) -> None:
         """Go on with another token.
 

@@ -265,6 +265,44 @@ def test_what_is_taken_from_whoever_subscribed_ends_what_is_told_until_a_colleag
     run(story)
 
 
+def test_what_is_taken_from_whoever_subscribed_ends_a_long_row_of_events_within_two_seconds():
+    async def story(office):
+        hook = await office.node.webhooks.create(SALES, CRM)
+        await asyncio.sleep(1.1)
+        for _ in range(49):
+            await office.tell()
+        office.receivers.answer_s = lambda request: 1
+        await asyncio.sleep(0.5)
+        await office.store.restrict(SALES.actor, lambda known: replace(known, revoked=True), 1)
+        await asyncio.sleep(60)
+        assert 1 <= len(office.taken()) <= 3
+        assert Paused.ACCESS is (await office.stored(hook)).paused
+        office.receivers.answer_s = lambda request: 0
+        await office.node.webhooks.change(replace(SALES, actor="sales-2"), hook.id, paused=False)
+        await asyncio.sleep(10)
+        assert_once_and_in_order(office)
+
+    run(story)
+
+
+def test_nothing_is_lost_when_the_machine_is_told_another_time():
+    async def story(office):
+        hook = await office.node.webhooks.create(SALES, CRM)
+        office.receivers.behave = lambda request: Reply("http_503", 2_000) if request.at_s < 1 else Reply()
+        await office.tell()
+        await asyncio.sleep(10)
+        office.clock.off_ms = -60_000
+        for number in range(5):
+            await office.tell(number)
+        await asyncio.sleep(1)
+        office.clock.off_ms = 86_400_000
+        await asyncio.sleep(60)
+        assert_once_and_in_order(office)
+        assert [] == await office.waiting(hook)
+
+    run(story)
+
+
 def test_of_what_waits_only_that_is_sent_which_may_still_be_heard():
     async def story(office):
         hook = await office.node.webhooks.create(SALES, CRM)
