@@ -24,8 +24,9 @@ from gateway.plugins.settings import PluginSettings, Start
 from gateway.ports import Clock
 from gateway.waiting import woken
 
-START_S = 30.0  # to import what it needs, at a tenth of a busy processor
+START_S = 30.0  # to import what it needs, at a quarter of a busy processor
 SILENCE_S_MAX = 30.0  # without a beat, which comes every second
+LOOK_S = 0.001  # at the deadline, for an answer that came while this process itself was kept waiting
 STOP_S = 1.0  # to end by itself; the gateway has ten seconds in all
 CALLS_MAX = 200  # under way at once; as many answers leave at once
 WAITING_BYTES_MAX = 1_048_576  # that it has not read
@@ -100,13 +101,15 @@ class PluginProcess:
         deadline_ms = self._settings.deadline_ms * (1 + (len(items) - 1) / 10)
         began_s = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(deadline_ms / 1000):
-                answers = await answered
-        except TimeoutError:
+            done, _ = await asyncio.wait((answered,), timeout=deadline_ms / 1000)
+            if not done:
+                done, _ = await asyncio.wait((answered,), timeout=LOOK_S)
+        finally:
+            del self._calls[number]
+        if not done:
             self._fail("timeout")
             return nothing
-        finally:
-            self._calls.pop(number, None)
+        answers = answered.result()
         if len(answers) != len(items):
             return nothing
         self._count(hook, len(items))

@@ -42,7 +42,7 @@ from gateway.plugins.api import (
 from gateway.plugins.follower import Follower
 from gateway.plugins.settings import Start
 
-NICENESS = 10  # a tenth of a processor that is wanted elsewhere, all of one that is not
+NICENESS = 5  # a quarter of a processor that is wanted elsewhere, all of one that is not; in time where it is honest
 BEAT_S = 1.0
 _SECRET: TypeAdapter[object] = TypeAdapter(Secret)
 
