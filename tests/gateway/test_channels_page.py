@@ -16,7 +16,7 @@ def test_accounts_of_the_page_can_be_used_as_they_stand(tmp_path):
     file = tmp_path / "accounts.toml"
     file.write_text(textwrap.dedent(example))
     accounts = GatewaySettings(core_token="env:T", accounts_file=file).accounts
-    assert ["wecom", "dingtalk", "web", "wecom-group"] == [account.channel for account in accounts]
+    assert ["wecom", "dingtalk", "web", "wecom-group", "slack"] == [account.channel for account in accounts]
 
 
 def test_every_kind_of_account_has_its_row():

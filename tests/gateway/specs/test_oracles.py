@@ -36,7 +36,7 @@ def signed_by_us(ours: Verifier, headers: dict[str, str], body: bytes) -> str:
     return ours.rule.signature.prefix + signature
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(secret=TEXTS, body=BODIES)
 def test_slack(secret, body):
     class Now:
@@ -51,7 +51,7 @@ def test_slack(secret, body):
     assert theirs.is_valid(body=body, timestamp=str(NOW_S), signature=signed_by_us(ours, stamp, body.encode()))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(secret=st.binary(min_size=1, max_size=64), body=BODIES)
 def test_standard_webhooks(secret, body):
     whole = f"whsec_{base64.b64encode(secret).decode()}"
@@ -71,7 +71,7 @@ def test_malformed_signature_is_refused_and_never_a_fault(header):
     assert not passes(ours, headers, b"{}")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(secret=TEXTS, body=BODIES)
 def test_whatsapp(secret, body):
     ours = verifier("whatsapp", app_secret=secret)
