@@ -437,6 +437,10 @@ BESIDE = {
         "tests/service/test_conversations.py",
         "test_a_customers_tickets_are_found_across_channels_once_somebody_has_linked_them",
     ),
+    "service.live_ticket.DUPLICATES_FOLLOWED_MAX": (
+        "tests/service/test_duplicates.py",
+        "test_a_word_follows_so_many_marks_and_no_more",
+    ),
     "service.ingest.SEQUENCES_MAX": (
         "tests/service/test_ingest.py",
         "test_a_conversation_has_so_many_tickets_and_no_more",

@@ -1,5 +1,6 @@
 """What it means that a ticket is a duplicate: where its conversation and its work go on, and what undoes it."""
 
+import itertools
 import random
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from crdt_sync.domain.message import decode
 from crdt_sync.errors import Conflict, Forbidden, NotThereYet, Unavailable
 from crdt_sync.ports import TicketFilter
 from crdt_sync.ports.outbox import OutboxFilter
+from crdt_sync.service.live_ticket import DUPLICATES_FOLLOWED_MAX
 from tests.gated_store import GatedStore
 from tests.world import BACKOFFICE, GATEWAY, SALES, STRANGER, SUPPORT, TECH, World, arrival
 
@@ -143,6 +145,15 @@ async def test_a_mark_goes_to_where_the_others_work_goes_on_and_never_in_a_circl
     await world.conversations.clear_duplicate(SALES, three)
     await world.tickets.post_message(SALES, four, text="answer")
     assert ["zhao"] == await sent_to(world)
+
+
+async def test_a_word_follows_so_many_marks_and_no_more(world):
+    chain = [await hear(world, f"customer-{number}") for number in range(DUPLICATES_FOLLOWED_MAX + 1)]
+    for one, other in itertools.pairwise(chain):
+        await world.conversations.mark_duplicate(SALES, one, other)
+
+    assert chain[-1] == await hear(world, "customer-1", "as far as that")
+    assert chain[-2] == await hear(world, "customer-0", "too far")
 
 
 async def test_a_mark_shuts_nobody_out_and_leaves_no_customer_unanswered(world):
