@@ -179,24 +179,22 @@ class Forwarder:
 
     async def _forward(self, stub: IngressServiceStub, rows: Sequence[Waiting]) -> list[Outcome]:
         there = [row for row in rows if row.account in self._channels]  # one may have gone meanwhile; its rows wait
-        mapped = [self._map(row) for row in there if not await self._read_again(row)]
+        mapped = [outcome for row in there if (outcome := await self._read(row)) is not None]
         batch = [item for item in mapped if isinstance(item, _Item)]
         unreadable = [outcome for outcome in mapped if isinstance(outcome, Outcome)]
         if batch and self._route is not None:
             await self._route([item.envelope for item in batch])
         return unreadable + (await self._ingest(stub, batch) if batch else [])
 
-    async def _read_again(self, row: Waiting) -> bool:
-        """Replace a row that could not be read when it came, and is replayed, by what it turns out to be now."""
+    async def _read(self, row: Waiting) -> _Item | Outcome | None:
+        """Map a row; None where it could not be read when it came, is replayed, and was replaced by what it is now."""
         channel: object = self._channels.get(row.account)
         if row.conversation or not isinstance(channel, ReadsAgain):
-            return False
+            return self._map(row)
         try:
             callbacks = channel.read_again(row.raw)
-        except Malformed:
-            return False
-        if any(callback.code is not None for callback in callbacks):
-            return False
+        except Malformed as error:
+            return self._dead(row, error.code)
         now_ms = self._clock.now_ms()
         arrivals = [
             arrival_of(row.account, callback, received_at_ms=now_ms, traceparent=row.traceparent)
@@ -207,7 +205,7 @@ class Forwarder:
         spec = next((callback.spec for callback in callbacks), None)
         _log.info("callback read again", account=row.account, row=row.id, callbacks=len(callbacks), spec=spec)
         self._wake.set()
-        return True
+        return None
 
     def _map(self, row: Waiting) -> _Item | Outcome:
         """Boundary of the channels' code: a row that no code can read is set aside, its content kept."""

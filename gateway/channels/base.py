@@ -130,10 +130,10 @@ class ReadsAgain(Protocol):
     """A channel that may learn to read what it could not read when it came, because its description was mended."""
 
     def read_again(self, content: bytes) -> tuple[Callback, ...]:
-        """The callbacks of a content that was kept without keys and conversation; those with a `code` are no better.
+        """The callbacks of a content that was kept without keys and conversation.
 
         Raises:
-            Malformed: the content is none of this channel's.
+            Malformed: something in it cannot be read still, or it is for another account.
         """
         ...
 

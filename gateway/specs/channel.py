@@ -79,7 +79,7 @@ class Described:
         if answered is not None:
             return answered
         body = self._unproven(body)
-        if not all(rule(self._scope(Told(headers, body, body))) for rule in self.spec.inbound.accept):
+        if not self._accepts(headers, body):
             raise Unverified("receiver")
         return self._read(headers, body)
 
@@ -91,7 +91,18 @@ class Described:
 
     def read_again(self, content: bytes) -> tuple[Callback, ...]:
         """The callbacks of what was kept under another spec: several where that one could not take it apart."""
-        return self._read(*self._kept(content)).callbacks
+        headers, body = self._kept(content)
+        if not self._accepts(headers, body):
+            raise Malformed("What was kept is for another account.")
+        for told in self._heard(self._told(headers, body)):
+            self._envelope(told)  # says what is wrong
+        return self._read(headers, body).callbacks
+
+    def _heard(self, told: Sequence[Told]) -> list[Told]:
+        return [one for one in told if not any(rule(self._scope(one)) for rule in self.spec.inbound.ignore)]
+
+    def _accepts(self, headers: Mapping[str, str], body: Body) -> bool:
+        return all(rule(self._scope(Told(headers, body, body))) for rule in self.spec.inbound.accept)
 
     def told(self, request: Request) -> list[Told]:
         """What a request is taken apart into, without a look at its signature; raises `Malformed`."""
@@ -131,7 +142,7 @@ class Described:
             told = self._told(headers, body)
         except Malformed:
             return self._acknowledged([_dead(Told(headers, body, body).content(), self.digest)])
-        heard = [one for one in told if not any(rule(self._scope(one)) for rule in self.spec.inbound.ignore)]
+        heard = self._heard(told)
         heard.sort(key=self._place)
         return self._acknowledged([self._callback(one) for one in heard], ignored=len(told) - len(heard))
 

@@ -58,6 +58,9 @@ def test_dry_run_shows_what_a_sample_comes_to_and_what_a_recorded_body_would(tmp
     assert ["event7", "1:7"] == json.loads(shown)["callbacks"][0]["keys"]
     _, output = channel("dry-run", file, "--body", body, "--header", f"X-Line-Signature: {signature}")
     assert json.loads(shown) == json.loads(output)
+    body.write_bytes(line_post(line_event(7, timestamp=None), bot="xxxxxxxxxx").body)
+    with pytest.raises(Malformed, match="`sent_at` found no time"):
+        channel("dry-run", file, "--body", body)
 
 
 def test_shipped_specs_are_listed_and_printed():

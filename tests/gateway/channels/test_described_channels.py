@@ -11,8 +11,10 @@ import json
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from crdt_sync.errors import Malformed
 from gateway.accounts import DescribedAccount
 from gateway.channels.base import Unverified
+from gateway.specs.bodies import unread
 from tests.gateway.channels.channel_contract import ChannelContract
 from tests.gateway.platform import T5_NOW_S, Post
 
@@ -81,6 +83,13 @@ class TestLine(ChannelContract):
         assert [["event1", "1:1"], ["event2", "1:2"]] == [list(one.keys) for one in received.callbacks]
         assert 1 == received.ignored
         assert all(b"event3" not in one.content for one in received.callbacks)
+
+    def test_what_was_unread_is_read_again_if_it_is_for_this_account(self, channel):
+        (again,) = channel.read_again(unread({}, self.text(1).body))
+        assert self.receive(channel, self.text(1)) == again
+        for post in (self.for_another(), self.unreadable()):
+            with pytest.raises(Malformed):
+                channel.read_again(unread({}, post.body))
 
     def test_previous_secret_still_signs_while_a_new_one_is_there(self):
         from gateway.registry import channel_of
@@ -314,7 +323,6 @@ def channel_opened(post: Post) -> bytes:
 
 @pytest.mark.parametrize("wrong", [{"secrets": {}}, {"fields": {}}, {"origins": {"other": "https://x.example"}}])
 def test_account_that_lacks_what_its_spec_asks_for_is_refused(wrong):
-    from crdt_sync.errors import Malformed
     from gateway.registry import channel_of
 
     with pytest.raises(Malformed, match="disagree"):
