@@ -1,5 +1,6 @@
 """WeCom's customer service: `sync_msg` to pull what customers wrote, and `send_msg` to answer."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 
@@ -22,6 +23,7 @@ _CLOSED: Mapping[str, str] = {
     "errcode_95013": "session_ended",
     "errcode_95018": "session_state",
 }
+TAKEOVER_S = 15.0  # for three calls more; with the first one below the lease of half a minute
 _BY_INTERFACE, _QUEUED = 1, 2  # `service_state`; 0 is a session that nobody has yet, in which one may write, too
 _STATES: Mapping[int, str] = {3: "session_human", 4: "session_ended"}
 
@@ -79,7 +81,11 @@ class WeComSender:
         outcome = await self._attempt(body)
         if outcome == WindowClosed("session_state"):
             session = {"open_kfid": source, "external_userid": customer}
-            return await self._refusal(session) or await self._attempt(body)
+            try:
+                async with asyncio.timeout(TAKEOVER_S):
+                    return await self._refusal(session) or await self._attempt(body)
+            except TimeoutError:
+                return RetryLater("takeover")  # should it have been sent, WeCom knows its `msgid`
         return outcome
 
     async def _attempt(self, body: Mapping[str, object]) -> Outcome:

@@ -1,5 +1,6 @@
 """WeCom's side: signed and sealed hints, made by wechatpy, and a server that keeps messages until they are pulled."""
 
+import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncIterator
@@ -66,6 +67,8 @@ class WeComServer:
         self.shelf = MediaShelf()
         self.states: dict[str, int] = {}  # of customers' sessions; one may write in 0 and 1
         self.transfers: list[dict[str, object]] = []
+        self.answers_states = asyncio.Event()  # cleared, it is silent when it is asked for one
+        self.answers_states.set()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -125,6 +128,7 @@ class WeComServer:
 
     async def _get_state(self, request: Request) -> JSONResponse:
         body = await request.json()
+        await self.answers_states.wait()
         told = {"errcode": 0, "errmsg": "ok", "service_state": self.states.get(body["external_userid"], 0)}
         return self._refusal(request) or JSONResponse(told)
 

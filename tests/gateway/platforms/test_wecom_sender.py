@@ -6,6 +6,7 @@ import pytest
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery, Part
 from gateway.outbound import Dead, RetryLater, Sent, WindowClosed
+from gateway.platforms import wecom
 from gateway.platforms.http import PlatformHttp
 from gateway.platforms.wecom import WeComSender, wecom_api
 from tests.gateway.fakes import HeldClock
@@ -93,6 +94,19 @@ async def test_a_session_that_cannot_be_taken_over_is_not_written_to(server, sen
     server.errors.extend(errors)
     assert outcome == await sender.send(delivery())
     assert {} == server.sent
+
+
+async def test_a_take_over_that_lasts_ends_before_the_lease_does_and_is_tried_again(server, sender, monkeypatch):
+    monkeypatch.setattr(wecom, "TAKEOVER_S", 0.05)
+    server.states["wm/1"] = 2
+    server.answers_states.clear()
+    try:
+        outcome = await sender.send(delivery())
+    finally:
+        server.answers_states.set()
+    assert RetryLater("takeover") == outcome
+    monkeypatch.undo()
+    assert isinstance(await sender.send(delivery(attempt=2)), Sent)
 
 
 async def test_refused_token_is_replaced(server, sender):
