@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, TypeAlias, TypeGuard
 
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.canonical import digest
 from crdt_sync.domain.delivery import OPEN, DeliveryState, Fate
 from crdt_sync.errors import Conflict, NotFound, TicketSyncError
 from crdt_sync.ports import Committed
@@ -178,10 +179,17 @@ class Bury:
 
 
 def lease_of(row: StoredDelivery) -> str:
-    """Return what names the lease under which a part was given out."""
-    return f"{row.owner}/{row.attempts}"
+    """Return what names the lease under which a part was given out, and of a notice what it said then.
+
+    A commit that joins notices may be kept after its answer was lost and the notice was read: who would say what it
+    said before is not let begin.
+    """
+    lease = f"{row.owner}/{row.attempts}"
+    return f"{lease}/{digest(row.content)[:16]}" if row.is_notice else lease
 
 
 def is_held(stored: StoredDelivery | None, row: StoredDelivery) -> TypeGuard[StoredDelivery]:
     """Tell whether a part that was leased as `row` is so still, and nobody has begun it; its content may be another."""
-    return stored is not None and stored.state is DeliveryState.LEASED and lease_of(stored) == lease_of(row)
+    if stored is None or stored.state is not DeliveryState.LEASED:
+        return False
+    return (stored.owner, stored.attempts) == (row.owner, row.attempts)

@@ -11,9 +11,9 @@ from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain.delivery import Conversation, DeliveryState
 from crdt_sync.domain.group import NO_GROUPS, RED_AFTER_MS, Group, Groups, Notice
 from crdt_sync.domain.identity import Identity
-from crdt_sync.errors import Unavailable
+from crdt_sync.errors import Conflict, Unavailable
 from crdt_sync.ports import Batch, StoreUnavailable
-from crdt_sync.ports.outbox import OutboxFilter
+from crdt_sync.ports.outbox import DeliveryChange, OutboxFilter
 from crdt_sync.ports.owed import OwedChange
 from crdt_sync.service.sending import Report, lease_of
 from crdt_sync.wire import ysync
@@ -411,6 +411,20 @@ async def test_what_leaves_is_what_a_commit_kept_whose_answer_was_lost(world, st
     with monkeypatch.context() as lossy:
         lossy.setattr(store, "commit", lost)
         assert 2 == len(said(await claimed(world)))
+
+
+async def test_what_was_joined_after_it_was_given_out_is_not_begun_and_leaves_with_the_next_lease(world, store):
+    await world.opened()
+    claiming = world.outbox.claim(Identity(GATEWAY_OF_ROBOTS, None), accounts=(), idempotent=(), in_flight_max=0)
+    row = await anext(claiming)
+    says = json.loads(row.content) | {"text": "what was joined late"}
+    late = DeliveryChange(row, replace(row, content=json.dumps(says)))
+    await store.commit(Batch(delivery_changes=[late]))
+
+    with pytest.raises(Conflict, match="lease is another's"):
+        await world.outbox.report(GATEWAY_OF_ROBOTS, Report(row.id, lease_of(row), "begun"))
+    await claiming.close()
+    assert ["what was joined late"] == said(await claimed(world))
 
 
 async def test_a_notice_that_cannot_be_read_after_it_was_joined_is_claimed_anew(world, store, monkeypatch):
