@@ -1,6 +1,7 @@
 """A service and a gateway, whole: what happens to tickets is said in group chats, and what is said there is noted."""
 
 import asyncio
+import hashlib
 import json
 import time
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from tests.gateway.group_server import GroupServer, dingtalk_group, feishu_group
 from tests.gateway.platform import Post
 from tests.gateway.rig import Rig, http, settings
 from tests.replica.loopback import until
+from tests.samples import PNG
 from tests.server.conftest import run_service
 
 DESK = """
@@ -58,9 +60,9 @@ class Floor:
         overdue._red_after_ms = 0
         await overdue.look()
 
-    async def say(self, number, text, conversation="cid-tech=="):
+    async def say(self, number, text, conversation="cid-tech==", **more):
         """Somebody writes to the robot in a group."""
-        told = said(number, conversationId=conversation, conversationType="2", text={"content": text})
+        told = said(number, conversationId=conversation, conversationType="2", text={"content": text}, **more)
         post: Post = signed(json.dumps(told).encode(), now_s=time.time())
         assert 200 == (await self.rig.post(post, "robot")).status_code
         await self.rig.forwarded()
@@ -150,6 +152,24 @@ async def test_what_is_said_in_a_bound_group_is_a_note_for_its_department_and_go
     assert [] == messages.json()["messages"]
     assert not [text for _, text in floor.groups.shown if "cable" in text]
     assert [] == floor.robots.sends
+
+
+async def test_a_picture_from_a_bound_group_is_opened_by_whoever_reads_its_note_and_by_nobody_else(floor):
+    await floor.withdrawn()
+    floor.robots.shelf.kept["code-1"] = PNG
+    parts = [{"text": f"#{floor.ticket[:8]} cable cut"}, {"type": "picture", "downloadCode": "code-1"}]
+    await floor.say(1, "", msgtype="richText", content={"richText": parts})
+    async with asyncio.timeout(20):
+        while "sha256:" not in (notes := (await floor.notes()).json()["notes"]):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+
+    digest = hashlib.sha256(PNG).hexdigest()
+    assert notes.endswith(f"    [image] (image/png, {len(PNG)} bytes, sha256:{digest})\n")
+    address = f"/{floor.ticket}/media/{digest}"
+    assert PNG == (await floor.ask("tech", "GET", address)).content
+    assert [404] * 3 == [
+        (await floor.ask(other, "GET", address)).status_code for other in ("sales", "support", "backoffice")
+    ]
 
 
 async def test_a_group_hears_where_a_message_without_a_code_went_and_that_one_went_nowhere(floor):
