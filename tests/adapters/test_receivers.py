@@ -176,6 +176,8 @@ GOOD = [
     "https://crm.example",
     "https://crm.example:8443/a?b=c&d=%20",
     "https://[2606:4700::1]/",
+    "https://203.119.1.1/",
+    "https://localhost.example/",
 ]
 WRONG = [
     "http://crm.example/",
@@ -194,12 +196,24 @@ WRONG = [
     "https://crm.example/" + "a" * URL_CHARACTERS_MAX,
     "http://crm.internal/",
     "http://crm.internal:8080.evil.example/",
+    "https://127.0.0.1/e",
+    "https://127.1/e",
+    "https://0x7f000001/e",
+    "https://2130706433/e",
+    "https://10.0.0.1:8443/e",
+    "https://169.254.169.254/e",
+    "https://[::1]/e",
+    "https://[::ffff:127.0.0.1]/e",
+    "https://[:::]/e",
+    "https://localhost/e",
+    "https://LocalHost./e",
+    "https://crm.localhost/e",
 ]
 
 
-@pytest.mark.parametrize("url", [*GOOD, "http://crm.internal:8080/events"])
+@pytest.mark.parametrize("url", [*GOOD, "http://crm.internal:8080/events", "https://[::1]/events"])
 def test_a_url_that_events_may_be_sent_to(url):
-    assert HttpReceivers(ManualClock(), ["http://crm.internal:8080"]).check(url) is None
+    assert HttpReceivers(ManualClock(), ["http://crm.internal:8080", "https://[::1]"]).check(url) is None
 
 
 @pytest.mark.parametrize("url", WRONG)
