@@ -1,6 +1,7 @@
 /** Keys of a page. */
 
 import { useEffect, useRef } from "preact/hooks";
+import { isComposed } from "./input_method.ts";
 
 /** Hear keys of the whole page that nobody types into a field, a dialog or a control of its own. */
 export function useKeys(hear: (key: string) => boolean): void {
@@ -10,7 +11,7 @@ export function useKeys(hear: (key: string) => boolean): void {
     const pressed = (event: KeyboardEvent): void => {
       const target = event.target instanceof Element ? event.target : document.body;
       const isTaken = target.closest("input, textarea, select, button, summary, dialog, [role=menu]") !== null;
-      const isOther = event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented;
+      const isOther = event.ctrlKey || event.metaKey || event.altKey || isComposed(event) || event.defaultPrevented;
       const isLink = event.key === "Enter" && target.closest("a") !== null;
       const isFree = !isTaken && !isOther && !isLink && document.querySelector("dialog[open]") === null;
       if (isFree && latest.current(event.key)) {

@@ -4,6 +4,7 @@ import type { JSX, TargetedKeyboardEvent } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { TicketRow } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
+import { isComposed } from "../input_method.ts";
 import { NewTicket } from "../new_ticket.tsx";
 import { ticketPath } from "../places.ts";
 import { useLanguage, useWords } from "../preferences.ts";
@@ -89,7 +90,7 @@ function emptiness(rows: readonly TicketRow[], isComplete: boolean): "list_none"
 
 /** Escape and Enter give the keys back to the list. */
 function leave(event: TargetedKeyboardEvent<HTMLInputElement>): void {
-  if ((event.key === "Escape" || event.key === "Enter") && !event.isComposing) {
+  if ((event.key === "Escape" || event.key === "Enter") && !isComposed(event)) {
     event.currentTarget.blur();
   }
 }

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { useDesk } from "../context.ts";
 import { Dialog } from "../dialog.tsx";
+import { isComposed } from "../input_method.ts";
 import { EVERYTHING_OPEN, type Filter, fitting, VIEWS } from "../list/filters.ts";
 import { listPath, ticketPath } from "../places.ts";
 import { prefer, preferences, useLanguage, useWords, type Words } from "../preferences.ts";
@@ -28,9 +29,10 @@ interface Command {
 export function Palette({ close, ...actions }: Props): JSX.Element {
   const words = useWords();
   const [query, setQuery] = useState("");
-  const [index, setIndex] = useState(0);
+  // Nothing is chosen until somebody types or goes to it: Enter alone must not make a move that ends a ticket.
+  const [index, setIndex] = useState<number | null>(null);
   const found = useFound(query, actions);
-  const current = Math.min(index, found.length - 1);
+  const current = index === null ? -1 : Math.min(index, found.length - 1);
   const run = (command: Command | undefined): void => {
     if (command !== undefined) {
       close();
@@ -38,13 +40,13 @@ export function Palette({ close, ...actions }: Props): JSX.Element {
     }
   };
   const pressed = (event: KeyboardEvent): void => {
-    if (event.isComposing) {
+    if (isComposed(event)) {
       return;
     }
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      const step = event.key === "ArrowDown" ? 1 : -1;
-      setIndex((current + step + found.length) % Math.max(1, found.length));
+      const next = event.key === "ArrowDown" ? current + 1 : Math.max(current, 0) - 1;
+      setIndex((next + found.length) % Math.max(1, found.length));
     } else if (event.key === "Enter") {
       event.preventDefault();
       run(found[current]);
@@ -56,13 +58,13 @@ export function Palette({ close, ...actions }: Props): JSX.Element {
         role="combobox"
         aria-expanded="true"
         aria-controls="palette-found"
-        aria-activedescendant={found.length > 0 ? `palette-${current}` : undefined}
+        aria-activedescendant={current >= 0 ? `palette-${current}` : undefined}
         aria-label={words("palette_hint")}
         placeholder={words("palette_hint")}
         value={query}
         onInput={(event) => {
           setQuery(event.currentTarget.value);
-          setIndex(0);
+          setIndex(event.currentTarget.value.trim() ? 0 : null);
         }}
         onKeyDown={pressed}
       />

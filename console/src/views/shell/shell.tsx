@@ -3,6 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { useDesk } from "../context.ts";
+import { isComposed } from "../input_method.ts";
 import type { Filter } from "../list/filters.ts";
 import { NewTicket } from "../new_ticket.tsx";
 import { listPath } from "../places.ts";
@@ -64,7 +65,7 @@ export function Shell({ setFilter, children }: Props): JSX.Element {
 function usePaletteKey(open: () => void): void {
   useEffect(() => {
     const pressed = (event: KeyboardEvent): void => {
-      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !event.isComposing) {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !isComposed(event)) {
         event.preventDefault();
         open();
       }

@@ -6,6 +6,7 @@
 import type { JSX, TargetedKeyboardEvent } from "preact";
 import { useState } from "preact/hooks";
 import type { Scalar } from "../../store/types.ts";
+import { isComposed } from "../input_method.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
 import { fieldText, SHOWN_MAX } from "./field_text.ts";
 
@@ -28,7 +29,7 @@ export function Field({ label, value, save, readOnly = false, list }: Props): JS
     setTyped(null);
   };
   const pressed = (event: TargetedKeyboardEvent<HTMLInputElement>): void => {
-    if (event.key === "Enter" && !event.isComposing) {
+    if (event.key === "Enter" && !isComposed(event)) {
       event.currentTarget.blur();
     } else if (event.key === "Escape" && typed !== null) {
       event.stopPropagation();
