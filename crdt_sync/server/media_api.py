@@ -68,7 +68,6 @@ def _headers(content: Content) -> dict[str, str]:
     media = content.media
     return {
         "Accept-Ranges": "bytes",
-        "Cache-Control": "private, max-age=31536000, immutable",  # what has a digest never changes
         "Content-Disposition": f'attachment; filename="{media.digest[:16]}.{EXTENSIONS[media.type]}"',
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "ETag": f'"{media.digest}"',

@@ -133,3 +133,24 @@ async def test_customer_is_noticed_answered_with_what_is_ready_and_sent_a_file(s
     assert PDF == (await (await downloading.value).path()).read_bytes()
     await sales.saved()
     assert [] == sales.faults + customer.faults
+
+
+async def test_what_somebody_was_shown_is_not_to_be_had_by_whoever_uses_the_browser_next(site):
+    await site.ticket("An offer")
+    sales = await site.desk()
+    await sales.sign_in("sales")
+    asked = []
+    sales.page.on("request", lambda one: asked.append(one.url) if one.method == "GET" else None)
+    await sales.open("An offer")
+    await sales.attach("offer.pdf", PDF, "Our offer")
+    await sales.saved()
+    async with sales.page.expect_download():
+        await sales.page.get_by_role("log").get_by_role("button", name="offer.pdf").click()
+    await sales.page.get_by_label("Menu of sales").click()
+    await sales.page.get_by_role("button", name="remove my data").click()
+    await sales.page.get_by_role("heading", name="Sign in").wait_for()
+
+    urls = [url for url in asked if "/api/tickets" in url]
+    assert any("/media/" in url for url in urls)
+    fetched = "(urls) => Promise.all(urls.map((url) => fetch(url, {cache: 'force-cache'}).then((told) => told.status)))"
+    assert {401} == set(await sales.page.evaluate(fetched, urls))

@@ -45,7 +45,8 @@ export class Api {
       headers.set("content-type", "application/json");
     }
     const sent = content ?? (body === undefined ? null : JSON.stringify(body));
-    return reached(fetch(`${this.#origin}${path}`, { method, headers, body: sent }));
+    // The browser keeps nothing of its own: whoever uses it next could have it without a token.
+    return reached(fetch(`${this.#origin}${path}`, { method, headers, body: sent, cache: "no-store" }));
   }
 }
 
