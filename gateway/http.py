@@ -62,7 +62,7 @@ class Intake:
         try:
             channel = self._channel(request.path_params["account"])
             received = await (self._callback if request.method == "POST" else self._handshake)(channel, request)
-        except (Unauthenticated, NotFound, TooLarge, Unavailable) as error:
+        except (Unauthenticated, NotFound, TooLarge, Malformed, Unavailable) as error:
             reason = error.reason if isinstance(error, Unverified) else error.code
             self._counts.add(f"callback.refused.{reason}")
             _log.info("callback refused", reason=reason)

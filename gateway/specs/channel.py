@@ -2,20 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from crdt_sync.errors import Malformed
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Envelope
 from gateway.channels.base import Callback, Received, Request, Unverified
 from gateway.specs.bodies import Body, Told, decoded, kept, taken_apart, unread, without
-from gateway.specs.expressions import Source, text_of
+from gateway.specs.expressions import Expression, Scope, Source, text_of
 from gateway.specs.mapping import envelope_of, reading_of, scope_of
 from gateway.specs.model import Handshake, Spec
 from gateway.specs.signature import Signed, Verifier
 from gateway.specs.walk import compiled, expressions
 
 _ORDERED = {True: 0, False: 1}  # numbers before texts
+
+_Place = list[tuple[int, float, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Described:
     tolerance_s: int
     headers: tuple[str, ...] = field(init=False)
     _proofs: tuple[str, ...] = field(init=False, repr=False)
+    _receivers: tuple[Expression, ...] = field(init=False, repr=False)
     _verifier: Verifier = field(init=False, repr=False)
     _handshakes: tuple[tuple[Handshake, Verifier | None], ...] = field(init=False, repr=False)
 
@@ -50,6 +54,8 @@ class Described:
         proofs = [one.name for _, one in compiled(needs) if isinstance(one, Source) and one.place == "body"]
         object.__setattr__(self, "headers", tuple(sorted(headers)))
         object.__setattr__(self, "_proofs", tuple(proofs))
+        receivers = tuple(one for rule in inbound.accept for one in rule.compared_with("account"))
+        object.__setattr__(self, "_receivers", receivers)
         object.__setattr__(self, "_verifier", Verifier(inbound.verify, self.secrets, self.tolerance_s))
         object.__setattr__(self, "_handshakes", handshakes)
 
@@ -75,13 +81,12 @@ class Described:
         headers = self._kept_headers(request)
         if body is None:
             return self._acknowledged([_dead(unread(headers, request.body), self.digest)])
-        answered = self._answered(request, "POST", body, proven=True, now_ms=now_ms)
-        if answered is not None:
-            return answered
-        body = self._unproven(body)
-        if not self._accepts(headers, body):
-            raise Unverified("receiver")
-        return self._read(headers, body)
+        own = self._unproven(body)
+        try:
+            answered = self._answered(request, "POST", body, proven=True, now_ms=now_ms)
+            return answered if answered is not None else self._read(headers, own)
+        except Malformed:  # the platform changed what it sends: whoever mends the spec finds it
+            return self._acknowledged([_dead(Told(headers, own, own).content(), self.digest)])
 
     def envelope(self, content: bytes) -> Envelope:
         """The typed envelope of a callback; raises `Malformed`."""
@@ -92,17 +97,28 @@ class Described:
     def read_again(self, content: bytes) -> tuple[Callback, ...]:
         """The callbacks of what was kept under another spec: several where that one could not take it apart."""
         headers, body = self._kept(content)
-        if not self._accepts(headers, body):
-            raise Malformed("What was kept is for another account.")
-        for told in self._heard(self._told(headers, body)):
-            self._envelope(told)  # says what is wrong
+        try:
+            self._check_receiver(headers, body)
+        except Unverified:
+            raise Malformed("What was kept is for another account.") from None
+        for told in self._told(headers, body):
+            if not self._is_ignored(told):
+                self._place(told)
+                self._envelope(told)  # says what is wrong
         return self._read(headers, body).callbacks
 
-    def _heard(self, told: Sequence[Told]) -> list[Told]:
-        return [one for one in told if not any(rule(self._scope(one)) for rule in self.spec.inbound.ignore)]
+    def _is_ignored(self, told: Told) -> bool:
+        return any(rule(self._scope(told)) for rule in self.spec.inbound.ignore)
 
-    def _accepts(self, headers: Mapping[str, str], body: Body) -> bool:
-        return all(rule(self._scope(Told(headers, body, body))) for rule in self.spec.inbound.accept)
+    def _check_receiver(self, headers: Mapping[str, str], body: Body) -> None:
+        """Raise `Unverified` if it names another account, and `Malformed` if it names none."""
+        scope = self._scope(Told(headers, body, body))
+        if all(rule(scope) for rule in self.spec.inbound.accept):
+            return
+        named = [name for one in self._receivers for name in _texts(one(scope))]
+        if set(named) - set(self.fields.values()):
+            raise Unverified("receiver")
+        raise Malformed("The rules under `accept` found no account.")
 
     def told(self, request: Request) -> list[Told]:
         """What a request is taken apart into, without a look at its signature; raises `Malformed`."""
@@ -138,22 +154,27 @@ class Described:
         return envelope_of(self.spec.inbound, scope, channel=self.spec.channel, account=self.account)
 
     def _read(self, headers: Mapping[str, str], body: Body) -> Received:
-        try:
-            told = self._told(headers, body)
-        except Malformed:
-            return self._acknowledged([_dead(Told(headers, body, body).content(), self.digest)])
-        heard = self._heard(told)
-        heard.sort(key=self._place)
-        return self._acknowledged([self._callback(one) for one in heard], ignored=len(told) - len(heard))
+        """The callbacks of a body; raises `Unverified` or `Malformed` where it is as a whole not for this account."""
+        self._check_receiver(headers, body)
+        told = self._told(headers, body)
+        heard: list[tuple[_Place, Callback]] = []
+        for one in told:
+            try:
+                if not self._is_ignored(one):
+                    heard.append((self._place(one), self._callback(one)))
+            except Malformed:
+                heard.append(([], _dead(one.content(), self.digest)))
+        heard.sort(key=itemgetter(0))
+        return self._acknowledged([callback for _, callback in heard], ignored=len(told) - len(heard))
 
     def _callback(self, told: Told) -> Callback:
-        """The callback of one thing. It is mapped whole, so that what cannot be is known before the acknowledgement."""
+        """The callback of one thing; raises `Malformed`.
+
+        It is mapped whole, so that what cannot be is known before the acknowledgement.
+        """
         content = told.content()
-        try:
-            self._envelope(told)
-            reading = reading_of(self.spec.inbound, self._scope(told))
-        except Malformed:
-            return _dead(content, self.digest)
+        self._envelope(told)
+        reading = reading_of(self.spec.inbound, self._scope(told))
         return Callback(
             content,
             reading.keys,
@@ -163,7 +184,7 @@ class Described:
             spec=self.digest,
         )
 
-    def _place(self, told: Told) -> list[tuple[int, float, str]]:
+    def _place(self, told: Told) -> _Place:
         found = [one(self._scope(told)) for one in self.spec.inbound.order]
         numbers = [one if isinstance(one, int | float) else None for one in found]
         return [
@@ -189,13 +210,28 @@ class Described:
             "account": self.fields,
         }
         for rule, verifier in self._handshakes:
-            if (verifier is None) is proven and rule.when(scope):
+            if (verifier is None) is proven and _holds(rule.when, scope):
                 if verifier is not None:
                     verifier.check(Signed(request, self.fields, body), now_ms=now_ms)
                 text = (rule.text.filled(scope) or "") if rule.text is not None else ""
                 answer, media_type = _answer(text, rule.json_.value(scope) if rule.json_ is not None else None)
                 return Received(answer, media_type=media_type)
         return None
+
+
+def _holds(rule: Expression, scope: Scope) -> bool:
+    """Whether a rule holds; one that cannot be applied to what came does not."""
+    try:
+        return bool(rule(scope))
+    except Malformed:
+        return False
+
+
+def _texts(value: object) -> Iterator[str]:
+    """The texts that were found: one, or those of a list."""
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, str) and one:
+            yield one
 
 
 def _answer(text: str, json_: object) -> tuple[bytes, str]:

@@ -93,6 +93,16 @@ class Expression:
         """What it looks up in its scope."""
         return _roots(self._parsed.parsed)
 
+    def compared_with(self, name: str) -> Iterator["Expression"]:
+        """What it compares for equality with something that is looked up as `name`, or searches for it."""
+        for node in _nodes(self._parsed.parsed):
+            if (node["type"], node.get("value")) in _EQUATES:
+                sides = [(one, {root.name for root in _roots(one)}) for one in node["children"]]
+                if any(roots == {name} for _, roots in sides):
+                    for one, roots in sides:
+                        if roots and name not in roots:
+                            yield Expression(self.text, ParsedResult(self.text, one))
+
     def literals(self) -> Iterator[str]:
         """The texts that stand in it."""
         return (node["value"] for node in _nodes(self._parsed.parsed) if _is_text_literal(node))
@@ -227,6 +237,7 @@ def _nodes(tree: _Ast, depth: int = 0) -> Iterator[_Ast]:
             yield from _nodes(child, depth + 1)
 
 
+_EQUATES = (("comparator", "eq"), ("function_expression", "contains"))
 _FIRST_ONLY = frozenset({"subexpression", "projection", "filter_projection", "value_projection", "pipe", "flatten"})
 
 
