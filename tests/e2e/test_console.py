@@ -25,7 +25,7 @@ async def test_what_sales_does_tech_sees_and_goes_on_with(site):
 
     await tech.open("Fibre for the corner shop")
     await tech.stage("Ready to start")
-    await expect(sales.page.get_by_text("Also here: tech (tech)")).to_be_visible()
+    await expect(sales.page.get_by_text("Also here: tech (Field engineering)")).to_be_visible()
     await tech.move("Start")
     await tech.stage("In delivery")
     await sales.stage("In delivery")
@@ -223,7 +223,7 @@ async def test_identity_providers_are_offered_by_name_and_a_refusal_is_told(site
     await desk.page.goto(f"{site.service.http}/console/sales?refused=provider_denied")
     link = desk.page.get_by_role("link", name="Sign in with The Firm")
     await expect(link).to_have_attribute("href", "/api/session/providers/firm?next=%2Fconsole%2Fsales")
-    await expect(desk.page.get_by_role("alert")).to_contain_text("provider_denied")
+    await expect(desk.page.get_by_role("alert")).to_contain_text("The provider did not sign you in.")
 
 
 async def test_who_signs_out_and_forgets_leaves_nothing_behind(site):
@@ -270,4 +270,4 @@ async def test_refusal_of_a_provider_is_told_where_somebody_is_remembered(site):
     await desk.sign_in("sales")
     await desk.context.clear_cookies()
     await desk.page.goto(f"{desk.url}/?refused=provider_unreachable")
-    await expect(desk.page.get_by_role("alert")).to_contain_text("provider_unreachable")
+    await expect(desk.page.get_by_role("alert")).to_contain_text("The provider cannot be reached now.")

@@ -146,7 +146,7 @@ async def test_step_that_is_refused_comes_back_with_the_reason_and_is_done_again
     await lead.lane("Sales", "Quoted")
     await asyncio.to_thread(site.service.start)
     refused = lead.page.get_by_role("region", name="Needs attention")
-    await expect(refused).to_contain_text("Move: Quote The reason: role_not_held.")
+    await expect(refused).to_contain_text("Move: Quote You do not hold the role for it now.")
     await lead.lane("Sales", "Lead")
     await lead.saved("1 refused")
 

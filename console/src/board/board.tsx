@@ -4,6 +4,7 @@ import "./style.css";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Console, Person } from "../store/types.ts";
+import { useLabels } from "../views/labels.ts";
 import { useReadable } from "../views/use.ts";
 import { useNow } from "../views/use_now.ts";
 import { type Figures, figuresOf } from "./figures.ts";
@@ -41,6 +42,7 @@ export function OperationsBoard({ console, person }: Props): JSX.Element {
 
 function Shown({ board, console, person }: Props & { readonly board: Board }): JSX.Element {
   const words = useBoardWords();
+  const label = useLabels(console);
   const picture = useReadable(board.picture);
   const now = useNow();
   const [quietDays, setQuietDays] = useState(3);
@@ -49,7 +51,7 @@ function Shown({ board, console, person }: Props & { readonly board: Board }): J
     <main class="board">
       <header class="board-head">
         <h1>{words("board")}</h1>
-        <span class="quiet">{words("of_department", { department: person.department })}</span>
+        <span class="quiet">{words("of_department", { department: label(person.department) })}</span>
       </header>
       <State board={board} />
       {picture.isHeard ? (
@@ -60,9 +62,9 @@ function Shown({ board, console, person }: Props & { readonly board: Board }): J
             <FlowByDay figures={figures} />
             <ObligationsByAge figures={figures} console={console} />
             <StuckTickets {...{ figures, console, person, now, quietDays, setQuietDays }} />
-            <Responses figures={figures} />
+            <Responses figures={figures} console={console} />
             <Channels figures={figures} />
-            <ServicePanel service={board.service} department={person.department} />
+            <ServicePanel service={board.service} department={label(person.department)} />
           </div>
         </>
       ) : (

@@ -3,10 +3,10 @@
 import type { JSX } from "preact";
 import type { StageKind } from "../lifecycle/model.ts";
 import type { Console } from "../store/types.ts";
+import { useLabels } from "../views/labels.ts";
 import { useLanguage } from "../views/preferences.ts";
 import type { ChannelDay, Figures, Responses as ResponsesOfDay } from "./figures.ts";
 import { duration } from "./format.ts";
-import { useLabels } from "./labels.ts";
 import { Panel } from "./panel.tsx";
 import { Bars, Columns, type Tone } from "./plots.tsx";
 import { type BoardWord, useBoardWords } from "./words.ts";
@@ -111,12 +111,13 @@ export function ObligationsByAge({ figures: { obligations }, console }: Labelled
   );
 }
 
-export function Responses({ figures: { responses, flow } }: Props): JSX.Element {
+export function Responses({ figures: { responses, flow }, console }: LabelledProps): JSX.Element {
   const words = useBoardWords();
+  const label = useLabels(console);
   const language = useLanguage();
   const time = (ms: number): string => duration(ms, language);
   const minutes = (count: number): string => time(count * MINUTE_MS);
-  const name = (department: string): string => department || words("on_platform");
+  const name = (department: string): string => (department === "" ? words("on_platform") : label(department));
   const days = daysFrom(flow, responses);
   const departments = [...new Set(responses.map(({ department }) => department))].sort();
   const medianOn = (day: string, department: string): number =>

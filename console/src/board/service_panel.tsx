@@ -1,7 +1,10 @@
 /** Whether the service can commit, and who of the department is connected to it. */
 
 import type { JSX } from "preact";
+import type { Language } from "../lifecycle/model.ts";
 import type { Readable } from "../store/types.ts";
+import { useLanguage } from "../views/preferences.ts";
+import { reason } from "../views/reasons.ts";
 import { useReadable } from "../views/use.ts";
 import type { Service } from "./open.ts";
 import { Panel } from "./panel.tsx";
@@ -14,6 +17,7 @@ interface Props {
 
 export function ServicePanel({ service, department }: Props): JSX.Element {
   const words = useBoardWords();
+  const language = useLanguage();
   const told = useReadable(service);
   const wires = (people: Service["people"][number]): string =>
     Object.entries(people.wires)
@@ -30,15 +34,17 @@ export function ServicePanel({ service, department }: Props): JSX.Element {
         { name: words("connections"), value: wires },
       ]}
     >
-      <p class={told?.ready ? "" : "bad"}>{readiness(told, words)}</p>
+      <p class={told?.ready ? "" : "bad"}>{readiness(told, words, language)}</p>
       {told !== null && <p class="quiet">{words("connected", { count: told.count, department })}</p>}
     </Panel>
   );
 }
 
-function readiness(told: Service | null, words: ReturnType<typeof useBoardWords>): string {
+function readiness(told: Service | null, words: ReturnType<typeof useBoardWords>, language: Language): string {
   if (told === null) {
     return words("no_answer");
   }
-  return told.ready ? words("ready") : words("not_ready", { message: told.problem?.detail ?? "" });
+  return told.ready
+    ? words("ready")
+    : words("not_ready", { message: reason(language, told.problem?.code ?? "unavailable") });
 }

@@ -3,13 +3,13 @@
 import type { JSX } from "preact";
 import type { Console, Person } from "../store/types.ts";
 import { ago } from "../views/dates.ts";
+import { useLabels } from "../views/labels.ts";
 import { ticketPath } from "../views/places.ts";
 import { useLanguage } from "../views/preferences.ts";
 import { Link } from "../views/router.tsx";
 import { useReadable } from "../views/use.ts";
 import type { Figures } from "./figures.ts";
 import { duration } from "./format.ts";
-import { useLabels } from "./labels.ts";
 import { Panel } from "./panel.tsx";
 import { useBoardWords } from "./words.ts";
 

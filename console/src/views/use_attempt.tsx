@@ -3,7 +3,8 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Problem } from "../store/types.ts";
-import { useWords } from "./preferences.ts";
+import { useLanguage, useWords } from "./preferences.ts";
+import { reason } from "./reasons.ts";
 
 interface Attempts {
   readonly attempt: (what: () => Promise<unknown>) => void;
@@ -18,7 +19,7 @@ export async function allDone(): Promise<void> {
   await Promise.all(underWay);
 }
 
-/** Whatever fails is told: an error of the store by its sentence, any other by its own. */
+/** Whatever fails is told: by the words for its code. */
 export function useAttempt(): Attempts {
   const [problem, setProblem] = useState<Problem | null>(null);
   const [isBusy, setBusy] = useState(false);
@@ -41,7 +42,8 @@ export function useAttempt(): Attempts {
 
 export function Failure({ problem }: { readonly problem: Problem | null }): JSX.Element | null {
   const words = useWords();
-  return problem && <p role="alert">{words("failed", { message: problem.message || problem.code })}</p>;
+  const language = useLanguage();
+  return problem && <p role="alert">{words("failed", { message: reason(language, problem.code) })}</p>;
 }
 
 function problemOf(error: unknown): Problem {

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { useDesk } from "../context.ts";
 import { forget } from "../kept.ts";
+import { useLabels } from "../labels.ts";
 import { type Preferences, prefer, preferences, useWords } from "../preferences.ts";
 import { go } from "../router.tsx";
 import { useReadable } from "../use.ts";
@@ -15,6 +16,7 @@ const LANGUAGES = { en: "English", zh: "中文" };
 export function Menu({ showKeys }: { readonly showKeys: () => void }): JSX.Element {
   const { console, person } = useDesk();
   const words = useWords();
+  const label = useLabels(console);
   const { language, theme } = useReadable(preferences);
   const [mayAsk, setMayAsk] = useState(mayAskToNotify);
   const [openings, setOpenings] = useState(0);
@@ -37,7 +39,7 @@ export function Menu({ showKeys }: { readonly showKeys: () => void }): JSX.Eleme
     <details class="menu" onToggle={() => setOpenings(openings + 1)}>
       <summary aria-label={words("menu", { actor: person.actor })}>{person.actor}</summary>
       <div class="menu-body">
-        <p>{words("of_department", { ...person })}</p>
+        <p>{words("of_department", { actor: person.actor, department: label(person.department) })}</p>
         <label>
           {words("language")}
           <select

@@ -4,6 +4,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { useDesk } from "../context.ts";
 import { isComposed } from "../input_method.ts";
+import { useLabels } from "../labels.ts";
 import type { Filter } from "../list/filters.ts";
 import { NewTicket } from "../new_ticket.tsx";
 import { listPath } from "../places.ts";
@@ -21,7 +22,8 @@ interface Props {
 }
 
 export function Shell({ setFilter, children }: Props): JSX.Element {
-  const { person } = useDesk();
+  const { console, person } = useDesk();
+  const label = useLabels(console);
   const words = useWords();
   const [open, setOpen] = useState<"palette" | "keys" | "new" | null>(null);
   const close = (): void => setOpen(null);
@@ -40,7 +42,7 @@ export function Shell({ setFilter, children }: Props): JSX.Element {
     <div class="shell">
       <header class="head">
         <Link to={listPath(person.department)} class="brand">
-          {words("tickets")} <span class="department">{person.department}</span>
+          {words("tickets")} <span class="department">{label(person.department)}</span>
         </Link>
         <Link to="/board">{words("board")}</Link>
         <button type="button" class="palette-button" onClick={() => setOpen("palette")}>

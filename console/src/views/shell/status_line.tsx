@@ -3,19 +3,21 @@
 import type { JSX } from "preact";
 import type { Saved } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
-import { useWords, type Words } from "../preferences.ts";
+import { useLanguage, useWords, type Words } from "../preferences.ts";
+import { reason } from "../reasons.ts";
 import { useReadable } from "../use.ts";
 
 export function StatusLine(): JSX.Element {
   const { console } = useDesk();
   const words = useWords();
+  const language = useLanguage();
   const saved = useReadable(console.saved);
   const { status, problem } = useReadable(console.connection);
   const state = status === "stopped" ? "bad" : status;
   return (
     <p class="status-line" role="status">
       <span class={`lamp ${state}`} aria-hidden="true" />
-      <span>{words(status, { message: problem?.message ?? "" })}</span>
+      <span>{words(status, { message: problem === null ? "" : reason(language, problem.code) })}</span>
       <span class={saved.here === "failed" ? "bad" : ""}>{savedWords(saved, words)}</span>
       {saved.refused > 0 && <span class="bad">{words("refused_count", { count: saved.refused })}</span>}
     </p>

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Person, Problem } from "../../store/types.ts";
 import { useLanguage, useWords } from "../preferences.ts";
+import { reason } from "../reasons.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
 import {
   type Developer,
@@ -25,6 +26,7 @@ interface Props {
 
 export function SignIn({ done }: Props): JSX.Element {
   const words = useWords();
+  const language = useLanguage();
   const ways = useWays(done);
   const refused = refusedCode();
   const { attempt, problem, isBusy } = useAttempt();
@@ -32,7 +34,7 @@ export function SignIn({ done }: Props): JSX.Element {
   return (
     <div class="sign-in">
       <h1>{words("sign_in")}</h1>
-      {refused !== null && <p role="alert">{words("sign_in_refused", { code: refused })}</p>}
+      {refused !== null && <p role="alert">{words("sign_in_refused", { why: reason(language, refused) })}</p>}
       {ways === null && <p role="status">{words("loading")}</p>}
       {ways !== null && !("password" in ways) && <p role="status">{words("service_away")}</p>}
       {ways !== null && "password" in ways && (

@@ -4,7 +4,8 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Digest } from "../../lifecycle/ids.ts";
 import type { Media, OpenTicket } from "../../store/types.ts";
-import { useWords } from "../preferences.ts";
+import { useLanguage, useWords } from "../preferences.ts";
+import { reason } from "../reasons.ts";
 import { saveFile } from "../save_file.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
 
@@ -23,12 +24,13 @@ interface Props {
 
 export function Attachment({ ticket, type, name, media }: Props): JSX.Element {
   const words = useWords();
+  const language = useLanguage();
   const title = name || words(type);
   if (media === null) {
     return <p class="quiet">{`${title}: ${words("media_waits")}`}</p>;
   }
   if ("code" in media) {
-    return <p class="quiet">{`${title}: ${words("media_absent", { code: media.code })}`}</p>;
+    return <p class="quiet">{`${title}: ${words("media_absent", { why: reason(language, media.code) })}`}</p>;
   }
   return <Content ticket={ticket} type={type} title={title} media={media} />;
 }

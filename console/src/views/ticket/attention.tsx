@@ -4,9 +4,9 @@ import type { JSX } from "preact";
 import { type Lifecycle, label } from "../../lifecycle/model.ts";
 import type { OpenTicket, RefusedWork, TicketView } from "../../store/types.ts";
 import { movesLabel } from "../owed.ts";
-import { useLanguage, useWords, type Words } from "../preferences.ts";
+import { useLanguage, useWords } from "../preferences.ts";
+import { reason } from "../reasons.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
-import { isWord } from "../words.ts";
 import { type Question, questionsOf, waysOn } from "./questions.ts";
 
 interface Props {
@@ -17,6 +17,7 @@ interface Props {
 
 export function Attention({ ticket, view, lifecycle }: Props): JSX.Element | null {
   const words = useWords();
+  const language = useLanguage();
   const questions = questionsOf(view);
   if (questions.length + view.refused.length + view.problems.length === 0) {
     return null;
@@ -31,9 +32,9 @@ export function Attention({ ticket, view, lifecycle }: Props): JSX.Element | nul
         <Refused key={work.id} ticket={ticket} work={work} lifecycle={lifecycle} />
       ))}
       {view.problems.length > 0 && <p>{words("problems")}</p>}
-      {view.problems.map(({ code, message }) => (
+      {view.problems.map(({ code }) => (
         <p key={code} class="quiet">
-          {message || code}
+          {reason(language, code)}
         </p>
       ))}
     </section>
@@ -79,7 +80,7 @@ function Refused({ ticket, work, lifecycle }: RefusedProps): JSX.Element {
   return (
     <div class="told">
       <p>
-        {words("refused_kind", { kind: words(`kind_${work.kind}`), label: name })} {reasonOf(work.code, words)}
+        {words("refused_kind", { kind: words(`kind_${work.kind}`), label: name })} {reason(language, work.code)}
       </p>
       <Failure problem={problem} />
       <div class="buttons">
@@ -94,9 +95,4 @@ function Refused({ ticket, work, lifecycle }: RefusedProps): JSX.Element {
       </div>
     </div>
   );
-}
-
-function reasonOf(code: string, words: Words): string {
-  const word = `because_${code}`;
-  return isWord(word) ? words(word) : words("because_other", { code });
 }

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import type { ChatMessage, MessagePart, OpenTicket, TicketRow } from "../../store/types.ts";
 import { clock, exactly } from "../dates.ts";
 import { useLanguage, useWords } from "../preferences.ts";
+import { reason } from "../reasons.ts";
 import { Attachment } from "./attachment.tsx";
 import { deliveryWord } from "./delivery_word.ts";
 
@@ -45,12 +46,15 @@ interface PartProps {
 
 function Part({ ticket, part }: PartProps): JSX.Element {
   const words = useWords();
+  const language = useLanguage();
   switch (part.type) {
     case "text":
       return (
         <>
           <p class="text">{part.text}</p>
-          {part.refusal !== undefined && <p class="bad">{words("refused_to_send", { code: part.refusal })}</p>}
+          {part.refusal !== undefined && (
+            <p class="bad">{words("refused_to_send", { why: reason(language, part.refusal) })}</p>
+          )}
         </>
       );
     case "location":

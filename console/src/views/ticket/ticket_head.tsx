@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import type { TicketView } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
+import { useLabels } from "../labels.ts";
 import { listPath } from "../places.ts";
 import { useWords } from "../preferences.ts";
 import { Link } from "../router.tsx";
@@ -13,10 +14,11 @@ interface Props {
 }
 
 export function TicketHead({ view, stage }: Props): JSX.Element {
-  const { person } = useDesk();
+  const { console, person } = useDesk();
+  const label = useLabels(console);
   const words = useWords();
   const others = view.present.filter(({ isHere }) => !isHere);
-  const who = others.map(({ actor, department }) => `${actor} (${department})`).join(", ");
+  const who = others.map(({ actor, department }) => `${actor} (${label(department)})`).join(", ");
   return (
     <header class="ticket-head">
       <Link to={listPath(person.department)} class="button" aria-label={words("back")}>

@@ -1,8 +1,8 @@
-/** The words that lifecycle files have for stages and lanes. */
+/** The words that lifecycle files have for departments, stages and lanes. */
 
 import type { Console } from "../store/types.ts";
-import { useLanguage } from "../views/preferences.ts";
-import { useReadable } from "../views/use.ts";
+import { useLanguage } from "./preferences.ts";
+import { useReadable } from "./use.ts";
 
 /** Return what says a name in the words of the first lifecycle that has any for it, else the name. */
 export function useLabels(console: Console): (name: string) => string {
