@@ -38,9 +38,15 @@ export function exactly(at: number, language: Language): string {
   return at === 0 ? "" : format(language, options).format(at);
 }
 
-/** Say the time of day. */
-export function clock(at: number, language: Language): string {
-  return format(language, { timeStyle: "short" }).format(at);
+/** Say the day. */
+export function day(at: number, language: Language): string {
+  return format(language, { weekday: "short", day: "numeric", month: "short", year: "numeric" }).format(at);
+}
+
+/** Say the time of day, with the date unless that is the one of `now`. */
+export function clock(at: number, now: number, language: Language): string {
+  const isToday = day(at, language) === day(now, language);
+  return format(language, { timeStyle: "short", ...(!isToday && { dateStyle: "medium" }) }).format(at);
 }
 
 function format(language: Language, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {

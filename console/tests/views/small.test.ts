@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import type { ChatMessage } from "../../src/store/types.ts";
-import { ago } from "../../src/views/dates.ts";
+import { ago, clock, day } from "../../src/views/dates.ts";
 import { owedLines } from "../../src/views/owed.ts";
 import { placeOf } from "../../src/views/places.ts";
 import { newlyUnread } from "../../src/views/shell/newly_unread.ts";
@@ -50,6 +50,12 @@ test("times near are told by how long ago, far ones by their day, unknown ones n
     "",
   ]);
   expect("13 Apr 2026").toBe(told(48 * 3_600_000));
+});
+
+test("a time of day has its date unless that is today's", () => {
+  const now = new Date(2026, 3, 15, 12, 5).getTime();
+  expect(["12:05", "13 Apr 2026, 12:05"]).toEqual([0, 48].map((hours) => clock(now - hours * 3_600_000, now, "en")));
+  expect(["Wed, 15 Apr 2026", "2026年4月15日周三"]).toEqual([day(now, "en"), day(now, "zh")]);
 });
 
 test("what is owed is told in the words of the file", () => {

@@ -1,10 +1,12 @@
 /** The conversation with the customer, oldest first, kept at its end unless somebody reads above. */
 
 import type { JSX } from "preact";
+import { Fragment } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { OpenTicket, TicketView } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
-import { useWords } from "../preferences.ts";
+import { day } from "../dates.ts";
+import { useLanguage, useWords } from "../preferences.ts";
 import { Composer } from "./composer.tsx";
 import { TicketLink } from "./duplicate.tsx";
 import { Message } from "./message.tsx";
@@ -20,6 +22,7 @@ interface Props {
 export function Conversation({ ticket, view }: Props): JSX.Element {
   const { person } = useDesk();
   const words = useWords();
+  const language = useLanguage();
   const box = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
   const told = useThread(ticket, view);
@@ -60,9 +63,16 @@ export function Conversation({ ticket, view }: Props): JSX.Element {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key */}
       <div class="messages" ref={box} role="log" tabIndex={0} onScroll={(event) => scrolled(event.currentTarget)}>
         {count === 0 && <p class="empty">{words("conversation_none")}</p>}
-        {told.map(({ said, ticket: of, duplicate }) => (
-          <Message key={said.message.id} ticket={of} message={said.message} duplicate={duplicate} />
-        ))}
+        {told.map(({ said: { message }, ticket: of, duplicate }, place) => {
+          const date = day(message.at, language);
+          const before = told[place - 1];
+          return (
+            <Fragment key={message.id}>
+              {(before === undefined || day(before.said.message.at, language) !== date) && <p class="day">{date}</p>}
+              <Message ticket={of} message={message} duplicate={duplicate} />
+            </Fragment>
+          );
+        })}
       </div>
       {view.row.duplicateOf === null ? (
         <Composer key={person.actor} ticket={ticket} />

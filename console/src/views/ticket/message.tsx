@@ -24,7 +24,7 @@ export function Message({ ticket, message, duplicate }: Props): JSX.Element {
       <header>
         <b>{message.author || words("customer")}</b>{" "}
         <time dateTime={new Date(message.at).toISOString()} title={exactly(message.at, language)}>
-          {clock(message.at, language)}
+          {clock(message.at, Date.now(), language)}
         </time>
       </header>
       {duplicate !== null && (
