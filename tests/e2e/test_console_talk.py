@@ -46,9 +46,10 @@ async def test_script_in_whatever_people_write_stays_text(site):
     await sales.page.get_by_label("Value", exact=True).fill(SCRIPTS[6])
     await sales.page.locator(".add-field").get_by_role("button", name="Save").click()
     await expect(sales.page.get_by_label("colour")).to_have_value(SCRIPTS[6])
-    await sales.attach(f"{SCRIPTS[2]}.pdf", PDF, text)
+    answer = f"{text}\nand an answer"  # what the customer wrote is shown there, too
+    await sales.attach(f"{SCRIPTS[2]}.pdf", PDF, answer)
     await expect(log.get_by_role("button", name=SCRIPTS[2])).to_be_visible()
-    await customer.shows(text)
+    await customer.shows(answer)
     await sales.move("Quote", price="9.00")
     await sales.move("Sign", contract=SCRIPTS[5])
     await expect(sales.page.locator(".form")).to_contain_text(SCRIPTS[5])
