@@ -6,6 +6,7 @@ Owns the promise that no message waits for a plugin longer than its deadline, an
 import asyncio
 import itertools
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -180,7 +181,7 @@ class PluginProcess:
             stdout=asyncio.subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
             env=_environment(self._settings),
-            start_new_session=True,  # a terminal's Ctrl-C is for the gateway
+            start_new_session=True,  # a terminal's Ctrl-C is for the gateway; and what it begins ends with it
         )
         assert process.stdin is not None, "it was made a pipe"
         process.stdin.write(told.spelt().encode() + b"\n")
@@ -230,7 +231,7 @@ class PluginProcess:
 
 
 async def _reaped(process: asyncio.subprocess.Process, *, at_once: bool) -> None:
-    """Give it a moment to end, then end it; its input was held open until here."""
+    """Give it a moment to end, then end it, and what it has begun; its input was held open until here."""
     try:
         async with asyncio.timeout(0 if at_once else STOP_S):
             await process.wait()
@@ -238,6 +239,8 @@ async def _reaped(process: asyncio.subprocess.Process, *, at_once: bool) -> None
         process.kill()
         await process.wait()
     finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         assert process.stdin is not None, "it was made a pipe"
         process.stdin.close()
         with suppress(ConnectionError):

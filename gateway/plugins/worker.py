@@ -7,6 +7,7 @@ is at fault ends it, with the reason told first; to begin it anew is the gateway
 import asyncio
 import os
 import resource
+import signal
 import socket
 import sys
 import threading
@@ -45,6 +46,7 @@ from gateway.plugins.settings import Start
 NICENESS = 5  # a quarter of a processor that is wanted elsewhere, all of one that is not; in time where it is honest
 BEAT_S = 1.0
 _SECRET: TypeAdapter[object] = TypeAdapter(Secret)
+_PAGES = Path("/proc/self/statm")  # of Linux
 
 _log = structlog.get_logger(__name__)
 
@@ -54,6 +56,7 @@ class Worker:
 
     def __init__(self, start: Start) -> None:
         self._start = start
+        self._resident_max = _resident_bytes() + start.settings.memory_mb * 1024 * 1024
         self._counted: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -102,8 +105,13 @@ class Worker:
         self._say({"id": call["id"], "answers": answers})
 
     async def _beat(self) -> None:
-        """Say that the event loop turns, and what was counted."""
+        """Say that the event loop turns, and what was counted; look whether memory was mapped beside what is bounded.
+
+        A bound of addresses would have gRPC wait for ever for threads, whose stacks and heaps only reserve them.
+        """
         while True:
+            if _resident_bytes() > self._resident_max:
+                raise MemoryError
             counted, self._counted = self._counted, Counter()
             self._say({"beat": counted})
             await asyncio.sleep(BEAT_S)
@@ -183,6 +191,11 @@ def _reason(errors: BaseExceptionGroup[BaseException]) -> str:
     return "memory" if memory is not None else "raised"
 
 
+def _resident_bytes() -> int:
+    """What the process holds of the machine's memory, shared or not; 0 where the system does not tell."""
+    return int(_PAGES.read_text().split()[1]) * resource.getpagesize() if _PAGES.exists() else 0
+
+
 def _bound(memory_mb: int) -> None:
     """Take what the process may have, before anything of the plugin runs."""
     bytes_max = memory_mb * 1024 * 1024
@@ -193,9 +206,12 @@ def _bound(memory_mb: int) -> None:
 
 
 def _end_with_the_gateway() -> None:
-    """The gateway writes no more and holds the other end for as long as it lives: a spinning plugin ends with it."""
+    """The gateway writes no more and holds the other end for as long as it lives: a spinning plugin ends with it.
+
+    So does what it has begun: the gateway gave it a session of its own.
+    """
     os.read(sys.stdin.fileno(), 1)
-    os._exit(0)
+    os.killpg(os.getpid(), signal.SIGKILL)
 
 
 def main() -> int:

@@ -1,20 +1,30 @@
 """A plugin that does what a message tells it to."""
 
 import asyncio
+import mmap
 import os
 import signal
+import subprocess
 import sys
+from pathlib import Path
 
 from gateway.plugins.api import Refusal, Route, TryLater
 
 
+def begin(held):
+    """Begin a process that would live for long, and whose output is a file that is to be written."""
+    with held.open("w") as output:
+        return subprocess.Popen(["sleep", "600"], stdout=output)
+
+
 class Spinner:
-    """Never gives its event loop a turn, from the first on."""
+    """Never gives its event loop a turn, from the first on, and has a child."""
 
     api_version = 1
 
     def __init__(self, context):
         self.sign = context.data / "spinning"
+        self.child = begin(context.data / "held")
 
     async def run(self):
         self.sign.touch()
@@ -44,10 +54,14 @@ class Faulty:
                 raise ValueError(text)
             case ["allocate"]:
                 return str(len(bytearray(500 * 1024 * 1024)))
+            case ["map"]:
+                self.mapped = mmap.mmap(-1, 500 * 1024 * 1024)
+                self.mapped[:: mmap.PAGESIZE] = bytes(len(self.mapped) // mmap.PAGESIZE)
+            case ["begin", held]:
+                self.child = begin(Path(held))
+                return "begun"
             case ["die"]:
                 os.kill(os.getpid(), signal.SIGKILL)
-            case ["babble"]:
-                os.write(int(self.context.options["socket"]), b"\xff" * 8)
             case ["later"]:
                 raise TryLater("what it needs is away")
             case ["print"]:

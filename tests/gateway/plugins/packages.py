@@ -19,6 +19,25 @@ def installed(folder: Path, monkeypatch, **plugins: str) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(ROOT)]))
 
 
+class Held:
+    """Tells whether any process that was begun with this file as its output lives."""
+
+    def __init__(self, place: Path) -> None:
+        os.mkfifo(place)
+        self._end = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
+
+    def lives(self) -> bool:
+        """Whether one does."""
+        try:
+            return os.read(self._end, 1) != b""
+        except BlockingIOError:
+            return True
+
+    def close(self) -> None:
+        """Look no more."""
+        os.close(self._end)
+
+
 def said(text: str) -> Envelope:
     """What a customer said."""
     envelope = Envelope(idempotency_key=text, channel="wechat", account="shop", conversation="openid")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 
 import pytest
@@ -14,7 +14,7 @@ from gateway.plugins.process import Host
 from gateway.plugins.settings import PluginSettings
 from tests.gateway.fakes import FakeIngress, SteppingClock
 from tests.gateway.platform import Platform, notice
-from tests.gateway.plugins.packages import answered, installed, said
+from tests.gateway.plugins.packages import Held, answered, installed, said
 from tests.gateway.rig import running
 from tests.replica.loopback import until
 
@@ -73,6 +73,26 @@ async def test_every_fault_lets_the_message_go_on_and_is_counted_and_four_turn_t
             assert "" == await it.rule("say sales"), "nobody waits for a plugin that is at fault"
             await until(partial(it.has, fault, before + 1))
         assert (FAULTS_MAX, 1) == (it.counts["plugin.faulty.start"], it.counts["plugin.faulty.off"])
+
+
+async def test_memory_that_is_mapped_is_bounded_as_well(tmp_path):
+    async with house(tmp_path, faulty()) as it:
+        await it.ready()
+        assert "" == await it.rule("map")
+        await until(lambda: it.counts["plugin.faulty.fault.memory"] == 1)
+
+
+@pytest.mark.parametrize("end", ["hang", "die", "of the gateway"])
+async def test_what_a_plugin_has_begun_ends_with_it(tmp_path, end):
+    with closing(Held(tmp_path / "held")) as held:
+        async with house(tmp_path, faulty()) as it:
+            await it.ready()
+            assert "begun" == await it.rule(f"begin {tmp_path / 'held'}")
+            assert held.lives()
+            if end != "of the gateway":
+                assert "" == await it.rule(end)
+                await until(lambda: not held.lives())
+        await until(lambda: not held.lives())
 
 
 async def test_hundred_long_messages_are_one_question(tmp_path):

@@ -1,7 +1,9 @@
+import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -9,7 +11,7 @@ from crdt_sync.errors import Malformed
 from gateway.plugins import worker
 from gateway.plugins.api import Context
 from gateway.plugins.settings import PluginSettings, Start
-from tests.gateway.plugins.packages import installed
+from tests.gateway.plugins.packages import Held, installed
 
 
 def context(**options):
@@ -42,20 +44,25 @@ def test_what_a_process_is_told_is_read_back():
     assert start == Start.read(start.spelt())
 
 
-def test_spinning_process_ends_with_the_gateway(tmp_path):
+def test_spinning_process_and_its_child_end_with_the_gateway(tmp_path):
     """The gateway's death is the end of what it holds open; it can ask for nothing any more."""
     ours, theirs = socket.socketpair()
-    with ours, theirs:
+    with ours, theirs, closing(Held(tmp_path / "held")) as held:
         start = Start(PluginSettings(name="spinner"), theirs.fileno(), "core:1", None, str(tmp_path))
         command = [sys.executable, "-m", "gateway.plugins.worker"]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(theirs.fileno(),)) as process:
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, pass_fds=(theirs.fileno(),), start_new_session=True
+        ) as process:
             process.stdin.write(start.spelt().encode() + b"\n")
             process.stdin.flush()
             try:
                 while not (tmp_path / "spinning").exists():
                     assert process.poll() is None
                     time.sleep(0.01)
+                assert held.lives()
                 process.stdin.close()
-                assert 0 == process.wait(20)
+                assert -signal.SIGKILL == process.wait(20)
+                while held.lives():
+                    time.sleep(0.01)
             finally:
                 process.kill()
