@@ -27,3 +27,52 @@ async def test_palette_does_nothing_that_was_not_chosen(site):
     assert before == await desk.lanes()
     await desk.page.keyboard.press("Enter")
     await desk.lane("Sales", "Lost")
+
+
+async def test_list_keeps_the_ticket_one_stands_on(site):
+    titles = [f"Row {number:02d}" for number in range(40)]
+    for title in titles:
+        await site.ticket(title)
+    desk = await site.desk(viewport={"width": 1280, "height": 600})
+    page = desk.page
+    await desk.sign_in("sales")
+    await page.get_by_role("link", name="Row 39").wait_for()
+    current, focused = page.locator(".row.current .title"), page.locator(".row a:focus .title")
+    await page.get_by_role("button", name="To be done by us").focus()
+    for _ in range(25):
+        await page.keyboard.press("j")
+    await expect(focused).to_have_text("Row 14")
+    scrolled = await page.locator(".windowed").evaluate("(list) => list.scrollTop")
+    assert scrolled > 0
+
+    await page.keyboard.press("Enter")
+    await page.get_by_role("heading", name="Row 14", level=1).wait_for()
+    await page.get_by_label("Answer the customer").press("Escape")
+    await expect(focused).to_have_text("Row 14")
+    assert scrolled == await page.locator(".windowed").evaluate("(list) => list.scrollTop")
+    count = int((await page.locator(".count").inner_text()).split()[0])
+    await site.ticket("Came meanwhile")
+    await expect(page.locator(".count")).to_have_text(f"{count + 1} tickets")
+    await expect(current).to_have_text("Row 14")
+
+    await page.get_by_role("link", name="Row 16").focus()
+    await page.keyboard.press("j")
+    await expect(current).to_have_text("Row 15")
+    await expect(focused).to_have_text("Row 15")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("heading", name="Row 15", level=1).wait_for()
+
+
+async def test_escape_leaves_the_search_and_what_it_had_left_out_is_back(site):
+    for title in ("Found", "Left out"):
+        await site.ticket(title)
+    desk = await site.desk()
+    await desk.sign_in("sales")
+    left_out = desk.page.get_by_role("link", name="Left out")
+    await left_out.wait_for()
+    await desk.page.keyboard.press("/")
+    await desk.page.keyboard.insert_text("Found")
+    await expect(left_out).to_have_count(0)
+    await desk.page.keyboard.press("Escape")
+    await expect(desk.page.get_by_role("searchbox")).to_have_value("")
+    await expect(left_out).to_be_visible()

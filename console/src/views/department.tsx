@@ -1,11 +1,12 @@
 /** A department's console: the list, or one ticket, in the shell that both have. */
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { BoardPage } from "./board_page.tsx";
 import { useDesk } from "./context.ts";
 import { EVERYTHING_OPEN, type Filter } from "./list/filters.ts";
 import { ListPage } from "./list/list_page.tsx";
+import { atTop } from "./list/window.ts";
 import { Guard } from "./shell/guard.tsx";
 import { useNotices } from "./shell/notices.ts";
 import { Shell } from "./shell/shell.tsx";
@@ -19,6 +20,7 @@ interface Props {
 export function Department({ ticket, isBoard }: Props): JSX.Element {
   const { console } = useDesk();
   const [filter, setFilter] = useState<Filter>(EVERYTHING_OPEN);
+  const cursor = useMemo(atTop, [filter]); // outlives a visit to a ticket, and begins anew with another filter
   useNotices(console);
   return (
     <Shell setFilter={setFilter}>
@@ -26,7 +28,7 @@ export function Department({ ticket, isBoard }: Props): JSX.Element {
         {isBoard ? (
           <BoardPage />
         ) : ticket === null ? (
-          <ListPage filter={filter} setFilter={setFilter} />
+          <ListPage filter={filter} cursor={cursor} setFilter={setFilter} />
         ) : (
           <TicketPage id={ticket} />
         )}

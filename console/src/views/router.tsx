@@ -40,6 +40,7 @@ interface LinkProps {
   readonly class?: string;
   readonly "aria-label"?: string;
   readonly "aria-current"?: "true" | undefined;
+  readonly tabIndex?: number;
 }
 
 /** A link of ours: a plain click goes there at once, and any other is the browser's. */

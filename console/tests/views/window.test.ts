@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { ROW_PX, revealed, sliceOf } from "../../src/views/list/window.ts";
+import { atTop, indexOf, ROW_PX, revealed, sliceOf } from "../../src/views/list/window.ts";
 
 test.each([
   [0, 600, 5_000],
@@ -24,4 +24,11 @@ test("a row is brought into sight, and one in sight stays where it is", () => {
   expect(0).toBe(revealed(0, 500, 600));
   expect(500).toBe(revealed(13, 500, 600));
   expect(101 * ROW_PX - 600).toBe(revealed(100, 500, 600));
+});
+
+test("a cursor follows what it stands on, and stays in its place if that leaves the list", () => {
+  const cursor = { key: "b", index: 1, scrolledPx: 0 };
+  const at = (...items: string[]): number => indexOf(cursor, items, (item) => item);
+  expect([at("a", "b", "c"), at("new", "a", "b", "c"), at("a", "c"), at("a"), at()]).toEqual([1, 2, 1, 0, 0]);
+  expect(0).toBe(indexOf(atTop(), ["a", "b"], (item) => item));
 });

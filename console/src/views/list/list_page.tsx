@@ -15,14 +15,16 @@ import { useNow } from "../use_now.ts";
 import { FilterBar } from "./filter_bar.tsx";
 import { type Filter, fitting } from "./filters.ts";
 import { Row } from "./row.tsx";
+import type { Cursor } from "./window.ts";
 import { Windowed } from "./windowed.tsx";
 
 interface Props {
   readonly filter: Filter;
+  readonly cursor: Cursor;
   readonly setFilter: (filter: Filter) => void;
 }
 
-export function ListPage({ filter, setFilter }: Props): JSX.Element {
+export function ListPage({ filter, cursor, setFilter }: Props): JSX.Element {
   const { console, person } = useDesk();
   const words = useWords();
   const language = useLanguage();
@@ -42,6 +44,17 @@ export function ListPage({ filter, setFilter }: Props): JSX.Element {
     search.current?.focus();
     return true;
   });
+  /** Escape and Enter give the keys back to the list; Escape as it was before the search. */
+  const leave = (event: TargetedKeyboardEvent<HTMLInputElement>): void => {
+    if ((event.key !== "Escape" && event.key !== "Enter") || isComposed(event)) {
+      return;
+    }
+    if (event.key === "Escape") {
+      event.preventDefault(); // the browser would empty the field alone
+      setFilter({ ...filter, query: "" });
+    }
+    event.currentTarget.blur();
+  };
   return (
     <div class="list-page">
       <FilterBar filter={filter} setFilter={setFilter} rows={rows} />
@@ -55,7 +68,7 @@ export function ListPage({ filter, setFilter }: Props): JSX.Element {
             placeholder={words("search_hint")}
             value={filter.query}
             onInput={(event) => setFilter({ ...filter, query: event.currentTarget.value })}
-            onKeyDown={(event) => leave(event)}
+            onKeyDown={leave}
           />
           <span class="count" role="status">
             {words("list_count", { count: new Intl.NumberFormat(language).format(shown.length) })}
@@ -68,10 +81,12 @@ export function ListPage({ filter, setFilter }: Props): JSX.Element {
         {shown.length === 0 && <p class="empty">{words(emptiness(rows, isComplete))}</p>}
         <Windowed
           items={shown}
+          isComplete={isComplete}
+          cursor={cursor}
           keyOf={(row) => row.id}
           label={words("tickets")}
-          draw={(row, isCurrent) => (
-            <Row row={row} lifecycle={lifecycles.get(row.lifecycle)} now={now} isCurrent={isCurrent} />
+          draw={(row, isCurrent, isStop) => (
+            <Row row={row} lifecycle={lifecycles.get(row.lifecycle)} now={now} isCurrent={isCurrent} isStop={isStop} />
           )}
           enter={(row) => go(ticketPath(person.department, row.id))}
         />
@@ -86,11 +101,4 @@ function emptiness(rows: readonly TicketRow[], isComplete: boolean): "list_none"
     return "list_none";
   }
   return isComplete ? "list_empty" : "loading";
-}
-
-/** Escape and Enter give the keys back to the list. */
-function leave(event: TargetedKeyboardEvent<HTMLInputElement>): void {
-  if ((event.key === "Escape" || event.key === "Enter") && !isComposed(event)) {
-    event.currentTarget.blur();
-  }
 }

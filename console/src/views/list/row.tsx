@@ -15,9 +15,10 @@ interface Props {
   readonly lifecycle: Lifecycle | undefined;
   readonly now: number;
   readonly isCurrent: boolean;
+  readonly isStop: boolean;
 }
 
-export function Row({ row, lifecycle, now, isCurrent }: Props): JSX.Element {
+export function Row({ row, lifecycle, now, isCurrent, isStop }: Props): JSX.Element {
   const { person } = useDesk();
   const words = useWords();
   const language = useLanguage();
@@ -28,6 +29,7 @@ export function Row({ row, lifecycle, now, isCurrent }: Props): JSX.Element {
       to={ticketPath(person.department, row.id)}
       class={row.unread > 0 ? "ticket unread" : "ticket"}
       aria-current={isCurrent ? "true" : undefined}
+      tabIndex={isStop ? 0 : -1}
     >
       <span class={`dot ${row.kind ?? "unknown"}`} aria-hidden="true" />
       <span class="title">{row.title || words("untitled")}</span>
