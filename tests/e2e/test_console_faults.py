@@ -8,7 +8,7 @@ import pycrdt
 import pytest
 from playwright.async_api import expect
 
-from crdt_sync.domain import transition
+from crdt_sync.domain import message, transition
 from tests.e2e import copies
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -52,6 +52,8 @@ async def test_documents_that_somebody_has_spoilt_break_no_page_and_what_is_refu
         await expect(sales.page.get_by_label(label, exact=True)).to_have_value(shown)
     notes = sales.page.get_by_label("Internal notes: Sales")
     await expect(notes).to_have_js_property("textLength", len(MUCH))
+    await expect(sales.page.get_by_role("log")).to_contain_text("from the future")
+    await expect(sales.page.locator(".composer")).to_be_visible()
     await sales.move("Quote", price="9.00")
     await sales.lane("Sales", "Quoted")
 
@@ -87,7 +89,7 @@ def long_notes():
 
 
 def forged(ticket, lifecycle):
-    """A step of another department under another's name, in which its author has seen what is not there."""
+    """A step of another department under another's name that follows what is not there, and an answer of no date."""
     doc = pycrdt.Doc()
     made = transition.make(
         ticket=ticket,
@@ -100,6 +102,9 @@ def forged(ticket, lifecycle):
         at=1,
     )
     doc.get("transitions", type=pycrdt.Array).append(made.record)
+    part = {"type": "text", "text": "from the future"}
+    said = message.make(ticket=ticket, kind="agent", author="sales", at=2**53 - 1, parts=[part], salt="0" * 32)
+    doc.get("messages", type=pycrdt.Array).append(said.record)
     return doc
 
 

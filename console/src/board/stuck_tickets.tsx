@@ -1,6 +1,7 @@
 /** The tickets that wait for somebody for too long, each with a way to it. */
 
 import type { JSX } from "preact";
+import { instant } from "../store/instants.ts";
 import type { Console, Person } from "../store/types.ts";
 import { ago } from "../views/dates.ts";
 import { useLabels } from "../views/labels.ts";
@@ -57,8 +58,8 @@ export function StuckTickets({
         { name: words("owed_by"), value: ({ lanes }) => lanes.map(label).join(words("or")) },
         {
           name: words("since"),
-          value: ({ since }) => new Date(since).toISOString(),
-          shown: ({ since }) => <time dateTime={new Date(since).toISOString()}>{ago(since, now, language)}</time>,
+          value: ({ since }) => instant(since),
+          shown: ({ since }) => <time dateTime={instant(since)}>{ago(since, now, language)}</time>,
         },
         { name: words("overdue"), value: ({ isOverdue }) => words(isOverdue ? "yes" : "no") },
       ]}

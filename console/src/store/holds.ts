@@ -2,12 +2,12 @@
 
 import type { LaneId } from "../lifecycle/ids.ts";
 import { type Language, type Lifecycle, label } from "../lifecycle/model.ts";
+import { instant } from "./instants.ts";
 import type { Holder, Scalar } from "./types.ts";
 
 const KEY = /^hold\.([a-z][a-z0-9_]*)\.([ -~]{1,128})$/;
 const VALUE = /^(0|[1-9][0-9]{0,15}) (taken|(?:least_busy|round_robin|sticky) [a-z0-9_-]{1,64})$/;
 const ASSIGNEE = /^assignee\.([a-z][a-z0-9_]*)$/;
-const INSTANT_MS_MAX = 253_402_300_799_999; // the last millisecond of the year 9999
 
 type Card = ReadonlyMap<string, Scalar>;
 
@@ -72,7 +72,7 @@ function how(holder: Holder | undefined, language: Language): string {
     return WORDS[language].set;
   }
   const [way = "", rule = ""] = holder.how.split(" ", 2);
-  const at = new Date(Math.min(holder.since, INSTANT_MS_MAX)).toISOString();
+  const at = instant(holder.since);
   return filled(WORDS[language][way as "taken"], { at, rule });
 }
 

@@ -1,6 +1,7 @@
 /** Times as people read them, in their own zone: near ones by how long ago, others by day. */
 
 import type { Language } from "../lifecycle/model.ts";
+import { INSTANT_MS_MAX } from "../store/instants.ts";
 import { say } from "./words.ts";
 
 const MINUTE_MS = 60_000;
@@ -29,29 +30,30 @@ export function ago(at: number, now: number, language: Language): string {
   if (passed < DAY_MS) {
     return relative.format(-Math.floor(passed / HOUR_MS), "hour");
   }
-  return format(language, { dateStyle: "medium" }).format(at);
+  return format(at, language, { dateStyle: "medium" });
 }
 
 /** Say the whole time, with its zone. */
 export function exactly(at: number, language: Language): string {
   const options = { dateStyle: "medium", timeStyle: "long" } as const;
-  return at === 0 ? "" : format(language, options).format(at);
+  return at === 0 ? "" : format(at, language, options);
 }
 
 /** Say the day. */
 export function day(at: number, language: Language): string {
-  return format(language, { weekday: "short", day: "numeric", month: "short", year: "numeric" }).format(at);
+  return format(at, language, { weekday: "short", day: "numeric", month: "short", year: "numeric" });
 }
 
 /** Say the time of day, with the date unless that is the one of `now`. */
 export function clock(at: number, now: number, language: Language): string {
   const isToday = day(at, language) === day(now, language);
-  return format(language, { timeStyle: "short", ...(!isToday && { dateStyle: "medium" }) }).format(at);
+  return format(at, language, { timeStyle: "short", ...(!isToday && { dateStyle: "medium" }) });
 }
 
-function format(language: Language, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+/** Whoever writes a document claims any time: one that is no date is shown as the last of the year 9999. */
+function format(at: number, language: Language, options: Intl.DateTimeFormatOptions): string {
   const key = `${language} ${JSON.stringify(options)}`;
   const known = formats.get(key) ?? new Intl.DateTimeFormat(LOCALES[language], options);
   formats.set(key, known);
-  return known;
+  return known.format(Math.min(at, INSTANT_MS_MAX));
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 
+import { instant } from "../../src/store/instants.ts";
 import type { ChatMessage } from "../../src/store/types.ts";
-import { ago, clock, day } from "../../src/views/dates.ts";
+import { ago, clock, day, exactly } from "../../src/views/dates.ts";
 import { owedLines } from "../../src/views/owed.ts";
 import { placeOf } from "../../src/views/places.ts";
 import { newlyUnread } from "../../src/views/shell/newly_unread.ts";
@@ -96,3 +97,15 @@ test("a field edits no value that it shows in part", () => {
   expect(fieldText(long)).toEqual({ text: long, isWhole: true });
   expect(fieldText(`${long}y`)).toEqual({ text: long, isWhole: false });
 });
+
+test.each([253_402_300_800_000, 9_000_000_000_000_000, Number.MAX_SAFE_INTEGER])(
+  "%i, which is no date, is shown as the last of the year 9999",
+  (at) => {
+    expect("9999-12-31T23:59:59.999Z").toBe(instant(at));
+    expect(exactly(253_402_300_799_999, "en")).toBe(exactly(at, "en"));
+    expect(clock(253_402_300_799_999, 1, "zh")).toBe(clock(at, 1, "zh"));
+    expect(day(253_402_300_799_999, "zh")).toBe(day(at, "zh"));
+    expect("now").toBe(ago(at, 1, "en"));
+    expect(ago(253_402_300_799_999, 2 * at, "en")).toBe(ago(at, 2 * at, "en"));
+  },
+);

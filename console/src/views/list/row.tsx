@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { type Lifecycle, label } from "../../lifecycle/model.ts";
+import { instant } from "../../store/instants.ts";
 import type { TicketRow } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { ago, exactly } from "../dates.ts";
@@ -50,7 +51,7 @@ export function Row({ row, lifecycle, now, isCurrent, isStop }: Props): JSX.Elem
       </span>
       <span class="who">{[...new Set(row.assignees.values())].join(", ")}</span>
       <time
-        dateTime={row.updatedAt === 0 ? undefined : new Date(row.updatedAt).toISOString()}
+        dateTime={row.updatedAt === 0 ? undefined : instant(row.updatedAt)}
         title={exactly(row.updatedAt, language)}
       >
         {ago(row.updatedAt, now, language)}

@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { type Lifecycle, label } from "../../lifecycle/model.ts";
+import { instant } from "../../store/instants.ts";
 import type { OpenTicket, Step, TicketView } from "../../store/types.ts";
 import { ago, exactly } from "../dates.ts";
 import { useLanguage, useWords } from "../preferences.ts";
@@ -62,7 +63,7 @@ function HistoryLine({ step, lifecycle }: LineProps): JSX.Element {
       <span class="quiet">
         {step.delivery === "saved" ? words(step.status.status) : words(`step_${step.delivery}`)}
       </span>
-      <time dateTime={new Date(step.at).toISOString()} title={exactly(step.at, language)}>
+      <time dateTime={instant(step.at)} title={exactly(step.at, language)}>
         {ago(step.at, now, language)}
       </time>
     </li>

@@ -1,6 +1,7 @@
 /** One message: who, when, its parts as text or as what was fetched for it, and how far it got. */
 
 import type { JSX } from "preact";
+import { instant } from "../../store/instants.ts";
 import type { ChatMessage, MessagePart, OpenTicket, TicketRow } from "../../store/types.ts";
 import { clock, exactly } from "../dates.ts";
 import { useLanguage, useWords } from "../preferences.ts";
@@ -23,7 +24,7 @@ export function Message({ ticket, message, duplicate }: Props): JSX.Element {
     <article class={`message ${isAside ? "aside" : side}`}>
       <header>
         <b>{message.author || words("customer")}</b>{" "}
-        <time dateTime={new Date(message.at).toISOString()} title={exactly(message.at, language)}>
+        <time dateTime={instant(message.at)} title={exactly(message.at, language)}>
           {clock(message.at, Date.now(), language)}
         </time>
       </header>
