@@ -86,7 +86,7 @@ class Expression:
         """What it finds, None if nothing; raises `Malformed` where a function is given what it cannot take."""
         try:
             return self._parsed.search(scope)
-        except (JMESPathError, TypeError, RecursionError):
+        except Exception:  # noqa: BLE001 - JMESPath documents what it raises, and raises more
             raise Malformed(f"The expression {self.text} cannot be applied.") from None
 
     def roots(self) -> Iterator[Root]:

@@ -7,6 +7,9 @@ good is `gateway.specs.reload`'s.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
+
+import structlog
 
 from crdt_sync.errors import Malformed
 from crdt_sync.yaml_tree import FILE_BYTES_MAX
@@ -14,6 +17,8 @@ from gateway.accounts import DescribedAccount
 from gateway.specs.lint import Proven, proven
 
 FILES_MAX = 200
+
+_log = structlog.get_logger(__name__)
 
 _Stamp = tuple[int, int, int]
 
@@ -40,8 +45,9 @@ class Folder:
         now = dict(self._stamps())
         gone = [Page(name) for name in self._seen if name not in now]
         changed = [name for name, stamp in now.items() if self._seen.get(name) != stamp]
+        pages = [*gone, *(self._page(name) for name in changed)]
         self._seen = now
-        return [*gone, *(self._page(name) for name in changed)]
+        return pages
 
     def _stamps(self) -> Iterator[tuple[str, _Stamp]]:
         try:
@@ -53,13 +59,17 @@ class Folder:
                 found = file.stat()
             except OSError:
                 continue
-            yield file.name, (found.st_mtime_ns, found.st_size, found.st_ino)
+            if S_ISREG(found.st_mode):  # to open a pipe would wait for whoever writes into it
+                yield file.name, (found.st_mtime_ns, found.st_size, found.st_ino)
 
     def _page(self, name: str) -> Page:
         try:
             return page_of(self._path / name)
         except Malformed as error:
             return Page(name, refused=error.message)
+        except Exception as error:  # noqa: BLE001 - a boundary: no file keeps another from being taken
+            _log.exception("channel spec could not be read", file=name)
+            return Page(name, refused=f"{name} ends in a {type(error).__name__}.")
 
 
 def page_of(file: Path) -> Page:

@@ -51,7 +51,8 @@ class Reloader:
         self._changed = changed
         self._counts = counts
         self._pages: dict[str, Page] = {}  # those that are in use, by file
-        self._refused: set[str] = set()
+        self._refused: dict[str, tuple[Page, str]] = {}  # with the reason, by file
+        self._looking = asyncio.Lock()
         self.news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -64,14 +65,25 @@ class Reloader:
         await ended(self._task)
 
     async def look(self) -> None:
-        """Take what changed since the last look."""
-        pages = await asyncio.to_thread(self._folder.changes)
-        for page in pages:
-            try:
-                self._take(page)
-            except Malformed as error:
-                self._refuse(page.name, error.message)
-        if pages:
+        """Take what changed since the last look, and what was refused only because of something else."""
+        async with self._looking:
+            pages = await asyncio.to_thread(self._folder.changes)
+            taken = [self._tried(page) for page in pages]
+            # A name that was taken is free, or a secret is there: that is no change of the file.
+            taken += [self._tried(page) for page, _ in list(self._refused.values()) if page.spec is not None]
+            self._tell(bool(pages) or any(taken))
+
+    def _tried(self, page: Page) -> bool:
+        """Whether the page is taken now; one fault is counted and logged once."""
+        try:
+            self._take(page)
+        except Malformed as error:
+            self._refuse(page, error.message)
+            return False
+        return True
+
+    def _tell(self, news: bool) -> None:
+        if news:
             self._changed()
             self.news.set()
         self._counts.show("channel.specs_refused", len(self._refused))
@@ -89,7 +101,6 @@ class Reloader:
     def _take(self, page: Page) -> None:
         if page.refused:
             raise Malformed(page.refused, code="spec")
-        self._refused.discard(page.name)
         before = self._pages.get(page.name)
         if page.spec is None:
             self._pages.pop(page.name, None)
@@ -103,6 +114,7 @@ class Reloader:
             self._lines.drop(account)
         for name, (channel, line) in made.items():
             self._lines.put(name, channel, line)
+        self._refused.pop(page.name, None)
         self._counts.add("channel.spec_taken")
         digest = page.spec.digest if page.spec is not None else None
         _log.info("channel spec taken", file=page.name, spec=digest, accounts=sorted(made))
@@ -138,7 +150,10 @@ class Reloader:
         if len(listed) != len(set(listed)) or settled & set(listed):
             raise Malformed(f"{page.name}: an account's name stands twice.")
 
-    def _refuse(self, name: str, reason: str) -> None:
-        self._refused.add(name)
+    def _refuse(self, page: Page, reason: str) -> None:
+        known, why = self._refused.get(page.name, (None, ""))
+        if known is page and why == reason:
+            return
+        self._refused[page.name] = page, reason
         self._counts.add("channel.spec_refused")
-        _log.error("channel spec refused; what was there before goes on", file=name, reason=reason)
+        _log.error("channel spec refused; what was there before goes on", file=page.name, reason=reason)

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import os
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
 from gateway.specs.book import shipped_texts
+from gateway.specs.folder import page_of
 from gateway.specs.reload import Reloader
 from tests.gateway.channels.test_described_channels import SECRET, line_account, line_event, line_post, line_signed
 from tests.gateway.fakes import FakeIngress, HeldClock
@@ -128,6 +130,58 @@ async def test_bad_file_keeps_what_was_there_and_shows_it(tmp_path, folder):
         put(folder, "other.yaml", good.replace("account: friends", "account: others"))
         await specs(rig).look()
         assert 404 == (await rig.post(line_post(line_event(1)), "others")).status_code, "a channel stands in one file"
+
+
+async def test_good_file_beside_bad_ones_is_taken(tmp_path, folder):
+    async with serving(tmp_path) as rig:
+        bad = LINE.replace("order: [item.timestamp]", 'order: ["body.events[::0]"]').replace(
+            "channel: line", "channel: bad"
+        )
+        put(folder, "a.yaml", bad)
+        os.mkfifo(folder / "b.yaml")
+        put(folder, "c.yaml", with_accounts(LINE, tmp_path, "friends"))
+        await specs(rig).look()
+        assert 200 == (await rig.post(line_post(line_event(1)), "friends")).status_code
+        assert (1, 1) == (rig.gateway.counts["channel.spec_refused"], rig.gateway.counts["channel.specs_refused"])
+
+
+async def test_file_that_breaks_the_reader_is_refused_and_the_next_is_taken(tmp_path, folder, monkeypatch):
+    def broken(file):
+        if file.name == "a.yaml":
+            raise ZeroDivisionError
+        return page_of(file)
+
+    monkeypatch.setattr("gateway.specs.folder.page_of", broken)
+    async with serving(tmp_path) as rig:
+        put(folder, "a.yaml", LINE)
+        put(folder, "c.yaml", with_accounts(LINE, tmp_path, "friends"))
+        await specs(rig).look()
+        assert 200 == (await rig.post(line_post(line_event(1)), "friends")).status_code
+        assert 1 == rig.gateway.counts["channel.specs_refused"]
+
+
+async def test_refused_file_is_taken_when_what_it_waits_for_is_there(tmp_path, folder):
+    async with serving(tmp_path) as rig:
+        good = with_accounts(LINE, tmp_path, "friends")
+        put(folder, "a.yaml", good)
+        await specs(rig).look()
+        put(folder, "b.yaml", good)  # renamed, as an editor does that copies first
+        for _ in range(3):
+            await specs(rig).look()
+        assert 1 == rig.gateway.counts["channel.spec_refused"], "one fault is counted once"
+        (folder / "a.yaml").unlink()
+        await specs(rig).look()
+        assert 200 == (await rig.post(line_post(line_event(1)), "friends")).status_code
+        assert 0 == rig.gateway.counts["channel.specs_refused"]
+
+        other = LINE.replace("channel: line", "channel: later")
+        put(folder, "c.yaml", with_accounts(other, tmp_path, "later").replace("/channel-token", "/not-yet"))
+        await specs(rig).look()
+        assert 1 == rig.gateway.counts["channel.specs_refused"]
+        (tmp_path / "not-yet").write_text("token")
+        await specs(rig).look()
+        assert 200 == (await rig.post(line_post(line_event(1)), "later")).status_code
+        assert 0 == rig.gateway.counts["channel.specs_refused"]
 
 
 async def test_file_that_goes_takes_its_accounts_along_and_leaves_those_of_the_settings_to_what_ships(tmp_path, folder):
