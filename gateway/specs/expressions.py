@@ -103,6 +103,10 @@ class Expression:
                         if roots and name not in roots:
                             yield Expression(self.text, ParsedResult(self.text, one))
 
+    def lookups(self) -> Iterator["Expression"]:
+        """The plain paths in it, such as `item.mode` in a comparison."""
+        return (Expression(self.text, ParsedResult(self.text, one)) for one in _lookups(self._parsed.parsed))
+
     def literals(self) -> Iterator[str]:
         """The texts that stand in it."""
         return (node["value"] for node in _nodes(self._parsed.parsed) if _is_text_literal(node))
@@ -260,6 +264,20 @@ def _roots(tree: _Ast) -> Iterator[Root]:
             for child in children:
                 if isinstance(child, Mapping):
                     yield from _roots(child)
+
+
+def _lookups(tree: _Ast) -> Iterator[_Ast]:
+    if tree["type"] in {"field", "subexpression"} and all(
+        one["type"] in {"field", "subexpression", "index", "index_expression"} for one in _nodes(tree)
+    ):
+        yield tree
+        return
+    if tree["type"] in _FIRST_ONLY or tree["type"] == "index_expression":
+        yield from _lookups(tree["children"][0])  # what follows looks at what that found
+        return
+    for child in tree["children"]:
+        if isinstance(child, Mapping):
+            yield from _lookups(child)
 
 
 def _is_answer(expression: Expression) -> bool:

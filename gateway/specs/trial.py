@@ -64,8 +64,7 @@ def tried(spec: Spec, lines: Lines) -> list[Finding]:
         found += [(place, "sample", f"{sent.name}: {fault}") for fault in _sending_faults(spec, sent)]
     if spec.outbound is not None and not spec.samples.sent:
         found.append((("samples",), "sample", "no sample shows an answer that is sent."))
-    if not found:
-        found += _unshown(channel)
+    found += _unshown(channel)
     return [Finding(lines.of(place), code, message) for place, code, message in found]
 
 
@@ -119,7 +118,11 @@ def _callback(channel: Described, callback: Callback) -> Mapping[str, object]:
 
 
 def _faults(channel: Described, received: samples.Received) -> Iterator[str]:
-    came, expected = shown(channel, received), received.expect
+    try:
+        came, expected = shown(channel, received), received.expect
+    except Malformed as error:
+        yield error.message
+        return
     if came.refused != expected.refused:
         if came.refused == "signature":
             yield f"its signature does not hold; it would be {signature_hint(channel, received)}."
@@ -132,9 +135,33 @@ def _faults(channel: Described, received: samples.Received) -> Iterator[str]:
         yield f"ignored: expected {expected.ignored}, came to {came.ignored}."
     wanted = [_expected(one) for one in expected.callbacks]
     if [_comparable(one) for one in came.callbacks] != wanted:
-        yield f"callbacks: came to {came.as_json()}"
+        yield f"callbacks: {_difference(came, received)}came to {came.as_json()}"
     if received.method == "POST" and came.callbacks and _passes_unsigned(channel, received):
         yield "it passes without its headers and its query: anybody could send it."
+
+
+def _difference(came: Shown, received: samples.Received) -> str:
+    """The first value that is not what the sample says, before all that it came to."""
+    wanted = [one.model_dump(exclude_none=True, exclude_defaults=True) for one in received.expect.callbacks]
+    if not wanted:
+        return ""
+    return next(_differing(wanted, list(came.callbacks), "callbacks"), "")
+
+
+def _differing(wanted: object, came: object, path: str) -> Iterator[str]:
+    match wanted, came:
+        case Mapping(), Mapping():
+            for name in dict.fromkeys([*wanted, *came]):
+                yield from _differing(wanted.get(name), came.get(name), f"{path}.{name}")
+        case (list() | tuple(), list() | tuple()) if len(wanted) == len(came):
+            for number, (one, other) in enumerate(zip(wanted, came, strict=True)):
+                yield from _differing(one, other, f"{path}[{number}]")
+        case _ if wanted != came:
+            yield f"{path} is {_short(came)} where the sample says {_short(wanted)}; "
+
+
+def _short(value: object) -> str:
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)[:80]
 
 
 def _passes_unsigned(channel: Described, received: samples.Received) -> bool:
@@ -231,8 +258,10 @@ def _unshown(channel: Described) -> Iterator[tuple[Place, str, str]]:
     for name in ("conversation", "sender", "name", "sent_at", "type", "reply"):
         for place, one in expressions(getattr(inbound.map, name), ("inbound", "map", name)):
             yield from _lacking(place, one, scopes)
-    for place, one in expressions(inbound.keys, ("inbound", "keys")):
-        yield from _lacking(place, one, scopes)
+    for name in ("keys", "fingerprint", "order"):
+        for place, one in expressions(getattr(inbound, name), ("inbound", name)):
+            yield from _lacking(place, one, scopes)
+    yield from _unruled(inbound, scopes)
     for number, kind in enumerate(inbound.map.kinds):
         place = ("inbound", "map", "kinds", number)
         of_kind = [scope for scope in scopes if kind_of(inbound, scope) is kind]
@@ -248,9 +277,26 @@ def _unshown(channel: Described) -> Iterator[tuple[Place, str, str]]:
                 yield from _lacking(at, one, of_kind)
 
 
+def _unruled(inbound: model.Inbound, scopes: list[Scope]) -> Iterator[tuple[Place, str, str]]:
+    """The rules that cannot be applied to a sample, and what they compare that no sample has."""
+    for name in ("accept", "ignore", "order"):
+        for place, rule in expressions(getattr(inbound, name), ("inbound", name)):
+            yield from _inapplicable(place, rule, scopes)
+            for one in rule.lookups() if name != "order" else ():
+                yield from _lacking(place, one, scopes)
+
+
 def _lacking(place: Place, expression: Expression, scopes: list[Scope]) -> Iterator[tuple[Place, str, str]]:
     if not any(_has(expression, scope) for scope in scopes):
         yield place, "field_missing", f"no sample has what {expression.text} looks for."
+
+
+def _inapplicable(place: Place, expression: Expression, scopes: list[Scope]) -> Iterator[tuple[Place, str, str]]:
+    try:
+        for scope in scopes:
+            expression(scope)
+    except Malformed as error:
+        yield place, "expression", f"to a sample: {error.message}"
 
 
 def _has(expression: Expression, scope: Scope) -> bool:

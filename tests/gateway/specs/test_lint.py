@@ -27,7 +27,7 @@ WRONG = {
     "a field that no sample has": (
         "parts: [{text: item.message.text}]",
         "parts: [{text: item.message.words}]",
-        "sample",  # the sample's envelope is not what it was
+        "field_missing",
     ),
     "a field beside others that no sample has": (
         "parts: [{text: item.message.text}]",
@@ -35,7 +35,11 @@ WRONG = {
         "field_missing",
     ),
     "a kind that no sample is of": ("item.type == 'follow'\"", "item.type == 'unfollow'\"", "sample"),
-    "a key that is not there": ("    - [item.message.id]", "    - [item.message.uid]", "sample"),
+    "a key that is not there": ("    - [item.message.id]", "    - [item.message.uid]", "field_missing"),
+    "a time that no sample has": ("{value: item.timestamp", "{value: item.time", "field_missing"),
+    "an order that no sample has": ("order: [item.timestamp]", "order: [item.time]", "field_missing"),
+    "a rule about what no sample has": ('ignore: ["item.mode', 'ignore: ["item.mod', "field_missing"),
+    "an account that no sample names": ("body.destination ==", "body.destinaton ==", "field_missing"),
     "a secret that is compared": ("ignore: [", 'ignore: ["secret.channel_secret == body.secret", ', "secret_compared"),
     "a secret among the fields": ("fields: [bot_id]", "fields: [bot_id, bot_token]", "secret_written"),
     "a secret in the file": (
@@ -144,6 +148,14 @@ def test_a_spec_that_anybody_could_sign_is_refused():
     assert "nothing secret is in it" in " ".join(one.message for one in findings_of(text))
 
 
+def test_a_sample_that_comes_to_something_else_is_told_with_what_differs():
+    found = findings_of(LINE.replace("text: item.message.text}", "text: item.message.id}"))
+    first = next(one for one in found if one.code == "sample")
+    assert line_number(LINE, "a text to the account") == first.line
+    differs = 'parts[0].text is "14353798921116" where the sample says "Hello, world"'
+    assert differs in first.message
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_no_damage_of_a_spec_breaks_the_lint(data):
@@ -155,6 +167,21 @@ def test_no_damage_of_a_spec_breaks_the_lint(data):
     for one in findings_of("\n".join(lines)):
         assert one.line >= 1
         assert one.code
+
+
+PLACES = {
+    "order": ("  order: [item.timestamp]", "  order: [{}]"),
+    "ignore": ("  ignore: [\"item.mode == 'standby'\"]", "  ignore: [{}]"),
+    "conversation": ('    conversation: "item.source', '    conversation: {} # "item.source'),
+}
+
+
+@pytest.mark.parametrize("bad", ["body.events[::0]", "merge(item, body.destination)", "contains(item.gone, 'x')"])
+@pytest.mark.parametrize("place", PLACES)
+def test_an_expression_that_cannot_be_applied_is_refused_at_its_line(bad, place):
+    good, form = PLACES[place]
+    text = LINE.replace(good, form.format(f'"{bad}"'), 1)
+    assert line_number(LINE, good) in {one.line for one in findings_of(text)}
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff", b"[]", b"a", b"x" * 300_000, b"a: &a [*a]"])
