@@ -43,6 +43,10 @@ class Faulty:
     async def on_answer(self, answer):
         return Refusal(code) if (code := await self._obey(answer.text)) else None
 
+    def _map(self):
+        self.mapped = mmap.mmap(-1, 500 * 1024 * 1024)
+        self.mapped[:: mmap.PAGESIZE] = bytes(len(self.mapped) // mmap.PAGESIZE)
+
     async def _obey(self, text):
         match text.split():
             case ["hang"]:
@@ -55,8 +59,7 @@ class Faulty:
             case ["allocate"]:
                 return str(len(bytearray(500 * 1024 * 1024)))
             case ["map"]:
-                self.mapped = mmap.mmap(-1, 500 * 1024 * 1024)
-                self.mapped[:: mmap.PAGESIZE] = bytes(len(self.mapped) // mmap.PAGESIZE)
+                asyncio.get_running_loop().call_soon(self._map)  # behind the answer, which has a deadline
             case ["begin", held]:
                 self.child = begin(Path(held))
                 return "begun"
