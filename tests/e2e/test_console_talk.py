@@ -155,3 +155,28 @@ async def test_what_somebody_was_shown_is_not_to_be_had_by_whoever_uses_the_brow
     assert any("/media/" in url for url in urls)
     fetched = "(urls) => Promise.all(urls.map((url) => fetch(url, {cache: 'force-cache'}).then((told) => told.status)))"
     assert {401} == set(await sales.page.evaluate(fetched, urls))
+
+
+async def test_chosen_file_is_taken_back_and_a_picture_comes_once_there_is_a_network_again(site):
+    sales, customer = await site.desk(), await site.customer()
+    await sales.sign_in("sales")
+    await customer.write("This is the door")
+    await customer.choose("door.png", "image/png", PICTURE)
+    await sales.page.get_by_role("link", name="unread").first.click()
+    picture = sales.page.get_by_role("log").get_by_role("img", name="Picture")
+    await expect(picture).to_be_visible()
+    attached = sales.page.get_by_text("Attached: offer.pdf")
+    chooser = sales.page.locator(".composer input[type=file]")
+    for _ in range(2):
+        await chooser.set_input_files({"name": "offer.pdf", "mimeType": "application/pdf", "buffer": PDF})
+        await expect(attached).to_be_visible()
+        assert "" == await chooser.input_value(), "the same file may be chosen again"
+        await sales.page.get_by_role("button", name="Remove offer.pdf").click()
+        await expect(attached).to_have_count(0)
+
+    await sales.offline()
+    await sales.page.reload()
+    await expect(sales.page.get_by_role("log").get_by_role("alert")).to_be_visible()
+    await sales.online()
+    await expect(picture).to_be_visible()
+    await expect(sales.page.get_by_role("log").get_by_role("alert")).to_have_count(0)

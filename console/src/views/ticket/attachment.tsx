@@ -4,9 +4,11 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Digest } from "../../lifecycle/ids.ts";
 import type { Media, OpenTicket } from "../../store/types.ts";
+import { useDesk } from "../context.ts";
 import { useLanguage, useWords } from "../preferences.ts";
 import { reason } from "../reasons.ts";
 import { saveFile } from "../save_file.ts";
+import { useReadable } from "../use.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
 
 /** What a browser draws and never runs; anything else is a download. */
@@ -43,7 +45,9 @@ interface ContentProps {
 }
 
 function Content({ ticket, type, title, media }: ContentProps): JSX.Element {
+  const { console } = useDesk();
   const words = useWords();
+  const isOnline = useReadable(console.connection).status === "online";
   const [url, setUrl] = useState<string | null>(null);
   const { attempt, problem, isBusy } = useAttempt();
   const isPlayed = type === "voice" || type === "video";
@@ -51,10 +55,10 @@ function Content({ ticket, type, title, media }: ContentProps): JSX.Element {
   const isSmall = media.size !== null && media.size <= BY_ITSELF_BYTES_MAX;
   const show = (): void => attempt(async () => setUrl(URL.createObjectURL(await ticket.media(media.digest))));
   useEffect(() => {
-    if (type === "image" && isShown && isSmall && url === null) {
+    if (type === "image" && isShown && isSmall && url === null && !isBusy) {
       show();
     }
-  }, [media.digest]);
+  }, [media.digest, isOnline]); // what did not come without a network is asked for again with one
   useEffect(() => () => (url === null ? undefined : URL.revokeObjectURL(url)), [url]);
   const download = (): void =>
     attempt(async () => {

@@ -61,6 +61,13 @@ export function Composer({ ticket }: { readonly ticket: OpenTicket }): JSX.Eleme
         placeholder={words("answer_hint")}
         value={text}
         onInput={(event) => setText(event.currentTarget.value)}
+        onPaste={(event) => {
+          const pasted = event.clipboardData?.files[0];
+          if (pasted !== undefined) {
+            event.preventDefault();
+            setFile(pasted);
+          }
+        }}
         onKeyDown={(event) => {
           if (isSend(event)) {
             event.preventDefault();
@@ -68,7 +75,19 @@ export function Composer({ ticket }: { readonly ticket: OpenTicket }): JSX.Eleme
           }
         }}
       />
-      {file !== null && <p class="quiet">{words("attached", { name: file.name })}</p>}
+      {file !== null && (
+        <p class="quiet">
+          {words("attached", { name: file.name })}{" "}
+          <button
+            type="button"
+            class="icon"
+            aria-label={words("remove", { name: file.name })}
+            onClick={() => setFile(null)}
+          >
+            ×
+          </button>
+        </p>
+      )}
       <Failure problem={problem} />
       <div class="buttons">
         <Replies ticket={ticket} insert={(reply) => setText(text ? `${text}\n${reply}` : reply)} />
@@ -77,7 +96,10 @@ export function Composer({ ticket }: { readonly ticket: OpenTicket }): JSX.Eleme
           <input
             type="file"
             class="visually-hidden"
-            onChange={(event) => setFile(event.currentTarget.files?.[0] ?? null)}
+            onChange={(event) => {
+              setFile(event.currentTarget.files?.[0] ?? null);
+              event.currentTarget.value = ""; // the same file may be chosen again
+            }}
           />
         </label>
         <button type="submit" class="primary">
