@@ -103,6 +103,14 @@ class Expression:
                         if roots and name not in roots:
                             yield Expression(self.text, ParsedResult(self.text, one))
 
+    def comparisons(self) -> Iterator[tuple[frozenset[str], bool]]:
+        """Of each comparison the fields that are in it, and whether these are held against a text or the account."""
+        for node in _nodes(self._parsed.parsed):
+            if node["type"] == "comparator" or (node["type"], node.get("value")) in _SEARCHES:
+                inner = list(_nodes(node))
+                fields = frozenset(one["value"] for one in inner if one["type"] == "field")
+                yield fields, "account" in fields or any(_is_text_literal(one) for one in inner)
+
     def lookups(self) -> Iterator["Expression"]:
         """The plain paths in it, such as `item.mode` in a comparison."""
         return (Expression(self.text, ParsedResult(self.text, one)) for one in _lookups(self._parsed.parsed))
@@ -242,6 +250,7 @@ def _nodes(tree: _Ast, depth: int = 0) -> Iterator[_Ast]:
 
 
 _EQUATES = (("comparator", "eq"), ("function_expression", "contains"))
+_SEARCHES = tuple(("function_expression", name) for name in ("contains", "starts_with", "ends_with"))
 _FIRST_ONLY = frozenset({"subexpression", "projection", "filter_projection", "value_projection", "pipe", "flatten"})
 
 

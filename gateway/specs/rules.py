@@ -45,6 +45,9 @@ def _secrets(spec: Spec) -> Found:
         for _, one in expressions(found, place):
             if any(root.name in {"secret", "secrets", "@"} for root in one.roots()) and not (writes and one.is_lookup):
                 yield place, "secret_compared", "a secret is compared in `verify` alone, which takes constant time."
+            for fields, held in one.comparisons():
+                if held and any(_SECRETIVE.search(name.replace("-", "_")) for name in fields):
+                    yield place, "secret_compared", "this looks like a secret: `verify` alone compares one."
     for name in sorted(used - set(spec.secrets)):
         yield ("secrets",), "secret_unknown", f"the secret {name} is used, and not declared."
     for name in sorted(set(spec.secrets) - used):

@@ -41,6 +41,17 @@ WRONG = {
     "a rule about what no sample has": ('ignore: ["item.mode', 'ignore: ["item.mod', "field_missing"),
     "an account that no sample names": ("body.destination ==", "body.destinaton ==", "field_missing"),
     "a secret that is compared": ("ignore: [", 'ignore: ["secret.channel_secret == body.secret", ', "secret_compared"),
+    "a word that is compared": (
+        "accept: [",
+        "accept: [\"not_null(body.token, 'hunter2') == 'hunter2'\", ",
+        "secret_compared",
+    ),
+    "a header that is compared": (
+        "ignore: [",
+        "ignore: ['headers.\"x-api-key\" == account.bot_id', ",
+        "secret_compared",
+    ),
+    "a password that is searched for": ("ignore: [", "ignore: [\"contains(body.password, 'x')\", ", "secret_compared"),
     "a secret among the fields": ("fields: [bot_id]", "fields: [bot_id, bot_token]", "secret_written"),
     "a secret in the file": (
         'Bearer {secret.channel_token}"\n        X',
