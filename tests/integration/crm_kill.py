@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from tests.integration.gateway_process import GatewayProcess, lasting_port
 PATIENCE_S = 120.0
 CUSTOMERS, CHANGES = 4, 8  # of a round, and of each
 AGAIN_S = 0.05
+AWAY_S = 3.0  # that the CRM is down: longer than it takes to be asked more seldom, while tickets go on
 _PASSING = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.NOT_FOUND}
 VICTIMS = ("service", "crm", "plugin", "gateway")
 
@@ -151,6 +152,7 @@ class World:
                 self.core.start()
             case "crm":
                 self.crm.kill()
+                time.sleep(AWAY_S)
                 self.crm.start()
             case "gateway":
                 self.gateway.kill()
@@ -178,19 +180,36 @@ class World:
 
     async def _seen(self) -> Seen:
         with closing(sqlite3.connect(self.crm._data, timeout=20)) as connection:
-            outcomes = [row[0] for row in connection.execute("SELECT outcome FROM change")]
+            changes = connection.execute("SELECT id, ticket, amount, outcome FROM change").fetchall()
         with closing(sqlite3.connect(self.core.data / "crdt-sync.db", timeout=20)) as connection:
-            told = connection.execute("SELECT data FROM events WHERE type = 'transitioned'")
-            quotes = sum(json.loads(data)["name"] == "quote" for (data,) in told)
+            told = connection.execute("SELECT ticket, data FROM events WHERE type = 'transitioned'").fetchall()
+            results = connection.execute("SELECT key, result FROM results WHERE key LIKE 'crm-change-%'").fetchall()
+        quotes = [(ticket, json.loads(data)) for ticket, data in told]
+        missed, doubled = compared(
+            {f"crm-change-{id_}": ticket for id_, ticket, _, _ in changes},
+            {key: json.loads(result)["transition"] for key, result in results},
+            [(ticket, data["transition"]) for ticket, data in quotes if data["name"] == "quote"],
+        )
+        made = len({(ticket, amount) for _, ticket, amount, _ in changes})
         return Seen(
             dict(self.killed),
             changes=self._changes,
-            made=len(outcomes),
-            missed=max(0, self._changes - quotes),
-            doubled=max(0, quotes - self._changes),
-            refused=sum(outcome != "done" for outcome in outcomes),
+            made=made,
+            missed=missed,
+            doubled=doubled + len(changes) - made,
+            refused=sum(outcome != "done" for *_, outcome in changes),
             stale=await self._stale(),
         )
+
+
+def compared(changes: Mapping[str, str], made: Mapping[str, str], told: Iterable[tuple[str, str]]) -> tuple[int, int]:
+    """Count changes without their transition, and transitions without their change.
+
+    `changes` are the tickets of keys, `made` the transitions that were answered to them, `told` those of events.
+    """
+    wanted = Counter((ticket, made.get(key, "")) for key, ticket in changes.items())
+    there = Counter(told)
+    return (wanted - there).total(), (there - wanted).total()
 
 
 def plugins_of(pid: int) -> list[int]:
