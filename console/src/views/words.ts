@@ -79,7 +79,7 @@ export const WORDS = {
   filter_all: { en: "All", zh: "全部" },
   stage: { en: "Stage", zh: "阶段" },
   any_stage: { en: "Any stage", zh: "所有阶段" },
-  save_filter: { en: "Save this filter", zh: "保存此筛选" },
+  save_filter: { en: "Filter name", zh: "筛选名称" },
   filter_name: { en: "Name of the filter", zh: "筛选名称" },
   saved_filters: { en: "Saved filters", zh: "已保存的筛选" },
   remove: { en: "Remove {name}", zh: "删除 {name}" },

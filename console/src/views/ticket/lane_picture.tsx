@@ -14,7 +14,7 @@ const WIDTH = 110;
 const HEIGHT = 30;
 const GAP_X = 24;
 const GAP_Y = 14;
-const SHRINKS_TO = 0.65; // of its own size; the words of states are 9 pixels high then
+const SHRINKS_TO = 0.58; // of its own size; the words of states are 9 pixels high then
 
 interface Props {
   readonly lifecycle: Lifecycle;
@@ -31,6 +31,7 @@ export function LanePicture({ lifecycle, lane, value, moves }: Props): JSX.Eleme
   const places = new Map(states.map((placed) => [placed.state, placed]));
   const width = columns * (WIDTH + GAP_X) - GAP_X;
   const height = rows * (HEIGHT + GAP_Y) - GAP_Y;
+  const head = `head-${lane.id}`;
   const enabled = new Set(moves.filter(({ why }) => why === null).map(({ name }) => name));
   const isLive = ({ name, from }: Arrow): boolean => enabled.has(name) && members.has(from);
   return (
@@ -46,10 +47,14 @@ export function LanePicture({ lifecycle, lane, value, moves }: Props): JSX.Eleme
         }}
       >
         <svg viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
+          <marker id={head} viewBox="0 0 6 6" refX="6" refY="3" markerWidth="5" markerHeight="5" orient="auto">
+            <path class="arrow-head" d="M0 0 L6 3 L0 6 z" />
+          </marker>
           {arrows.map((arrow) => (
             <path
               key={`${arrow.name} ${arrow.from}`}
-              d={pathOf(places.get(arrow.from), places.get(arrow.to))}
+              d={pathOf(places.get(arrow.from), places.get(arrow.to), states)}
+              marker-end={`url(#${head})`}
               class={isLive(arrow) ? "arrow live" : "arrow"}
             />
           ))}
@@ -84,17 +89,32 @@ function top({ row }: Placed): number {
   return row * (HEIGHT + GAP_Y);
 }
 
-/** From the middle of an edge to the middle of the other's; back, and within a column, in a curve around. */
-function pathOf(from: Placed | undefined, to: Placed | undefined): string {
+/**
+ * From the middle of an edge to the middle of the other's, along a row in which no state stands between them. Straight
+ * within a column; back, and where no row is free, in a curve around.
+ */
+function pathOf(from: Placed | undefined, to: Placed | undefined, states: readonly Placed[]): string {
   if (from === undefined || to === undefined) {
     return "";
   }
   const middle = HEIGHT / 2;
   const [x1, y1, x2, y2] = [left(from) + WIDTH, top(from) + middle, left(to), top(to) + middle];
-  if (to.column > from.column) {
+  const [start, end] = [left(from) + WIDTH / 2, left(to) + WIDTH / 2];
+  const between = states.filter(({ column }) => column > from.column && column < to.column);
+  const isFree = (row: number): boolean => between.every((placed) => placed.row !== row);
+  const [down, up] = to.row > from.row ? [HEIGHT, 0] : [0, HEIGHT];
+  if (to.column > from.column && isFree(from.row) && isFree(to.row)) {
     return `M${x1} ${y1} C${x1 + GAP_X} ${y1} ${x2 - GAP_X} ${y2} ${x2} ${y2}`;
   }
+  if (to.column > from.column && isFree(to.row)) {
+    return `M${start} ${top(from) + down} Q${start} ${y2} ${start + GAP_X} ${y2} L${x2} ${y2}`;
+  }
+  if (to.column > from.column && isFree(from.row)) {
+    return `M${x1} ${y1} L${end - GAP_X} ${y1} Q${end} ${y1} ${end} ${top(to) + up}`;
+  }
+  if (to.column === from.column) {
+    return `M${start} ${top(from) + down} L${end} ${top(to) + up}`;
+  }
   const bottom = Math.max(top(from), top(to)) + HEIGHT;
-  const [start, end] = [left(from) + WIDTH / 2, left(to) + WIDTH / 2];
   return `M${start} ${top(from) + HEIGHT} C${start} ${bottom + GAP_Y} ${end} ${bottom + GAP_Y} ${end} ${top(to) + HEIGHT}`;
 }

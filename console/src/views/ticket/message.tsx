@@ -23,7 +23,7 @@ export function Message({ ticket, message, duplicate }: Props): JSX.Element {
   return (
     <article class={`message ${isAside ? "aside" : side}`}>
       <header>
-        <b>{message.author || words("customer")}</b>{" "}
+        <b title={message.author}>{message.author || words("customer")}</b>{" "}
         <time dateTime={instant(message.at)} title={exactly(message.at, language)}>
           {clock(message.at, Date.now(), language)}
         </time>
