@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import type { Digest } from "../../src/lifecycle/ids.ts";
-import type { TicketRow } from "../../src/store/types.ts";
+import type { TicketId, TicketRow } from "../../src/store/types.ts";
 import { EVERYTHING_OPEN, filterOf, fits, fitting, stagesOf, type View } from "../../src/views/list/filters.ts";
 import { LIFECYCLE } from "./lifecycle.ts";
 import { row, SALES } from "./rows.ts";
@@ -29,6 +29,11 @@ describe("a search", () => {
     ["[", []],
   ])("for %s finds what holds all of its words, in any language", (query, titles) => {
     expect(titles).toEqual(found(query, fibre, router));
+  });
+
+  test("looks into no id, but for the beginning of one", () => {
+    const two = row({ title: "Two", id: `b7${"a".repeat(50)}` as TicketId });
+    expect([[], [], ["Two"], []]).toEqual(["7", "b7aaa", "B7AAAA", "aaaaaaa"].map((query) => found(query, two)));
   });
 
   test("looks into the labels of the lifecycle as soon as it is here", () => {

@@ -15,6 +15,8 @@ export interface Filter {
 
 export type Lifecycles = ReadonlyMap<Digest, Lifecycle>;
 
+const ID_BEGINNING_MIN = 6; // of 32 letters each: one in a thousand million
+
 export const EVERYTHING_OPEN: Filter = { view: "open", stage: null, query: "" };
 
 /** Return the rows that fit, in their order. */
@@ -32,7 +34,7 @@ export function fitting(
       (row.unread > 0 || !there.has(row.duplicateOf ?? "")) &&
       fits(row, filter.view, department) &&
       (filter.stage === null || row.stage === filter.stage) &&
-      words.every((word) => textOf(row, lifecycles).includes(word)),
+      words.every((word) => textOf(row, lifecycles).includes(word) || isBeginningOf(row.id, word)),
   );
 }
 
@@ -78,12 +80,17 @@ function textOf(row: TicketRow, lifecycles: Lifecycles): string {
   const lifecycle = lifecycles.get(row.lifecycle);
   const stages = row.stage === null ? [] : [row.stage, ...Object.values(lifecycle?.labels.get(row.stage) ?? {})];
   const people = [...row.assignees.values()];
-  const parts = [row.title, row.customer, row.id, ...row.tags, ...people, ...stages];
+  const parts = [row.title, row.customer, ...row.tags, ...people, ...stages];
   const text = normal(parts.join("\n"));
   if (lifecycle !== undefined) {
     texts.set(row, text);
   }
   return text;
+}
+
+/** Ids are random: only what is long enough to be no chance says which ticket somebody means. */
+function isBeginningOf(id: string, word: string): boolean {
+  return word.length >= ID_BEGINNING_MIN && id.startsWith(word);
 }
 
 /** Full-width and half-width, upper and lower case are one. */
