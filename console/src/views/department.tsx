@@ -18,10 +18,10 @@ interface Props {
 }
 
 export function Department({ ticket, isBoard }: Props): JSX.Element {
-  const { console } = useDesk();
+  const { console, person } = useDesk();
   const [filter, setFilter] = useState<Filter>(EVERYTHING_OPEN);
   const cursor = useMemo(atTop, [filter]); // outlives a visit to a ticket, and begins anew with another filter
-  useNotices(console);
+  useNotices(console, person.department);
   return (
     <Shell setFilter={setFilter}>
       <Guard key={ticket ?? ""}>

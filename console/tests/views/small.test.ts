@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { instant } from "../../src/store/instants.ts";
-import type { ChatMessage } from "../../src/store/types.ts";
+import type { ChatMessage, TicketList, TicketRow } from "../../src/store/types.ts";
 import { ago, clock, day, exactly } from "../../src/views/dates.ts";
 import { owedLines } from "../../src/views/owed.ts";
 import { placeOf } from "../../src/views/places.ts";
@@ -65,10 +65,13 @@ test("what is owed is told in the words of the file", () => {
   expect(["销售：请复核 销售"]).toEqual(owedLines(LIFECYCLE, [{ ...owed, moves: ["review"] }], "zh"));
 });
 
-test("a ticket that came is told once it has more unread messages than it had", () => {
+test("a ticket is told once it has more unread messages than it had, and a new one with its first", () => {
   const [one, other] = [row({ unread: 1 }), row({ id: "b".repeat(52) as never, unread: 3 })];
   const more = { ...one, unread: 2 };
-  expect([more]).toEqual(newlyUnread([one], [more, other]));
+  const list = (...rows: TicketRow[]): TicketList => ({ rows, isComplete: true });
+  expect([more, other]).toEqual(newlyUnread(list(one), list(more, other)));
+  expect([]).toEqual(newlyUnread(list(more), list(one)));
+  expect([]).toEqual(newlyUnread({ rows: [one], isComplete: false }, list(more, other)));
 });
 
 describe("the delivery of an answer", () => {

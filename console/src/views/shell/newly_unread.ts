@@ -1,9 +1,12 @@
 /** Which tickets a notice is for. Pure. */
 
-import type { TicketRow } from "../../store/types.ts";
+import type { TicketList, TicketRow } from "../../store/types.ts";
 
-/** Return the tickets that have more unread messages than before; one that nobody had before was not missed. */
-export function newlyUnread(before: readonly TicketRow[], after: readonly TicketRow[]): readonly TicketRow[] {
-  const known = new Map(before.map((row) => [row.id, row.unread]));
-  return after.filter((row) => row.unread > (known.get(row.id) ?? row.unread));
+/** Return the tickets that have more unread messages than before; a list that was not whole yet has missed nothing. */
+export function newlyUnread(before: TicketList, after: TicketList): readonly TicketRow[] {
+  if (!before.isComplete) {
+    return [];
+  }
+  const known = new Map(before.rows.map((row) => [row.id, row.unread]));
+  return after.rows.filter((row) => row.unread > (known.get(row.id) ?? 0));
 }
