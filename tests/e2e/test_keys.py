@@ -76,3 +76,17 @@ async def test_escape_leaves_the_search_and_what_it_had_left_out_is_back(site):
     await desk.page.keyboard.press("Escape")
     await expect(desk.page.get_by_role("searchbox")).to_have_value("")
     await expect(left_out).to_be_visible()
+
+
+async def test_menu_closes_by_escape_and_by_a_press_elsewhere(site):
+    ticket = await site.ticket("Under the menu")
+    desk = await site.desk()
+    await desk.sign_in("sales")
+    await desk.open("Under the menu")
+    menu = desk.page.locator(".menu-body")
+    for close in (lambda: desk.page.keyboard.press("Escape"), desk.page.get_by_role("heading", level=1).click):
+        await desk.page.get_by_label("Menu of sales").click()
+        await expect(menu).to_be_visible()
+        await close()
+        await expect(menu).to_be_hidden()
+        assert desk.page.url.endswith(ticket)

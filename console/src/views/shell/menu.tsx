@@ -1,8 +1,9 @@
 /** The person's menu: language, appearance, notifications, leaving. */
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { useDesk } from "../context.ts";
+import { isComposed } from "../input_method.ts";
 import { forget } from "../kept.ts";
 import { useLabels } from "../labels.ts";
 import { type Preferences, prefer, preferences, useWords } from "../preferences.ts";
@@ -20,6 +21,8 @@ export function Menu({ showKeys }: { readonly showKeys: () => void }): JSX.Eleme
   const { language, theme } = useReadable(preferences);
   const [mayAsk, setMayAsk] = useState(mayAskToNotify);
   const [openings, setOpenings] = useState(0);
+  const menu = useRef<HTMLDetailsElement>(null);
+  useClosing(menu);
   const ask = async (): Promise<void> => {
     await Notification.requestPermission();
     setMayAsk(mayAskToNotify());
@@ -36,7 +39,7 @@ export function Menu({ showKeys }: { readonly showKeys: () => void }): JSX.Eleme
     go("/");
   };
   return (
-    <details class="menu" onToggle={() => setOpenings(openings + 1)}>
+    <details class="menu" ref={menu} onToggle={() => setOpenings(openings + 1)}>
       <summary aria-label={words("menu", { actor: person.actor })}>{person.actor}</summary>
       <div class="menu-body">
         <p>{words("of_department", { actor: person.actor, department: label(person.department) })}</p>
@@ -82,4 +85,29 @@ export function Menu({ showKeys }: { readonly showKeys: () => void }): JSX.Eleme
       </div>
     </details>
   );
+}
+
+/** Have Escape and a press elsewhere close a menu, as they close any other. */
+function useClosing(menu: { readonly current: HTMLDetailsElement | null }): void {
+  useEffect(() => {
+    const escaped = (event: KeyboardEvent): void => {
+      const isOver = document.querySelector("dialog[open]") !== null;
+      if (menu.current?.open && event.key === "Escape" && !isComposed(event) && !isOver) {
+        event.preventDefault(); // the page under it stays
+        menu.current.open = false;
+        menu.current.querySelector("summary")?.focus();
+      }
+    };
+    const pressed = ({ target }: Event): void => {
+      if (menu.current?.open && target instanceof Node && !menu.current.contains(target)) {
+        menu.current.open = false;
+      }
+    };
+    document.addEventListener("keydown", escaped, true);
+    document.addEventListener("pointerdown", pressed, true);
+    return () => {
+      document.removeEventListener("keydown", escaped, true);
+      document.removeEventListener("pointerdown", pressed, true);
+    };
+  }, []);
 }
