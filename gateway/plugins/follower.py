@@ -19,6 +19,9 @@ from gateway.plugins.api import Context, Event, OnEvent, TryLater
 from gateway.plugins.connector import open_channel
 
 RETRY_S_MIN, RETRY_S_MAX = 0.2, 10.0
+FAULTS_MAX = (
+    10  # of one event: with four in ten minutes a plugin is off, so nothing is set aside within a short trouble
+)
 DELAY_S_MAX = 60.0  # of what a plugin asks for: it finds what was away within a minute
 
 _log = structlog.get_logger(__name__)
@@ -33,14 +36,14 @@ class Follower:
         self._deadline_s = deadline_s
         self._count = count
         self._file = context.data / "position"
+        self._faults_file = context.data / "faults"
         self._said: asyncio.Queue[pb.WatchRequest] = asyncio.Queue()
 
     async def run(self) -> None:
         """Follow for ever; a service that is away is looked for again.
 
         Raises:
-            Exception: the plugin raised it.
-            TimeoutError: the plugin took too long over an event.
+            RuntimeError: the plugin raised something, or took too long over an event.
 
         """
         wait_s = RETRY_S_MIN
@@ -92,6 +95,21 @@ class Follower:
                 self._count("later")
                 _log.warning("event is tried later", position=event.position, why=str(later))
                 await asyncio.sleep(min(later.delay_s, DELAY_S_MAX))
+            except Exception as error:
+                faults = await asyncio.to_thread(self._faults, event.position)
+                if faults < FAULTS_MAX:
+                    # Not as it is: a call that the plugin made may have failed as the watch does.
+                    raise RuntimeError(f"event {event.position} was not handled, {faults} times") from error
+                self._count("set_aside")
+                _log.exception("event is set aside", position=event.position, ticket=event.ticket)
+                return await asyncio.to_thread(write, self._file, event.position)
+
+    def _faults(self, position: int) -> int:
+        """Count one more fault of an event, over all lives of the process; return how many it has had."""
+        before = self._faults_file.read_text().split() if self._faults_file.exists() else []
+        faults = int(before[1]) + 1 if before[:1] == [str(position)] else 1
+        self._faults_file.write_text(f"{position} {faults}")
+        return faults
 
 
 def event_of(text: str) -> Event:

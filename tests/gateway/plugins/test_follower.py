@@ -49,6 +49,9 @@ class Service(events_pb2_grpc.EventServiceServicer):
             await server.stop(None)
 
 
+REFUSED = grpc.aio.AioRpcError(grpc.StatusCode.INVALID_ARGUMENT, None, None)  # of a call that a plugin made
+
+
 def told(position):
     return json.dumps(
         {"position": str(position), "type": "ticketsync.ticket.opened.v1", "subject": "t", "time": "T", "data": {}}
@@ -84,7 +87,7 @@ async def following(core, data, plugin):
         yield counted
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError, ZeroDivisionError):
+        with suppress(asyncio.CancelledError, RuntimeError):
             await task
 
 
@@ -126,6 +129,24 @@ async def test_what_a_plugin_raises_ends_it_and_the_event_comes_again(tmp_path):
         async with following(core, tmp_path, plugin):
             await until(lambda: follower.read(tmp_path / "position") == 3)
     assert [1, 2, 1, 2, 3] == plugin.heard, "nothing is left out; a page whose end was not reached comes again"
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("error", [ZeroDivisionError(), TimeoutError(), REFUSED])
+async def test_event_that_raises_each_time_is_set_aside_after_ten(tmp_path, error):
+    service, plugin = Service(4), Hearing()
+    async with service.serving() as core:
+        for life in range(follower.FAULTS_MAX):
+            plugin.script = {1: error}
+            async with following(core, tmp_path, plugin) as counted:
+                faults = f"1 {life + 1}"
+                await until(
+                    lambda faults=faults: (tmp_path / "faults").exists() and (tmp_path / "faults").read_text() == faults
+                )
+                if life == follower.FAULTS_MAX - 1:
+                    await until(lambda: follower.read(tmp_path / "position") == 4)
+    assert [1] * follower.FAULTS_MAX + [2, 3, 4] == plugin.heard
+    assert 1 == counted["set_aside"]
 
 
 @pytest.mark.usefixtures("quick")
