@@ -41,9 +41,8 @@ def described(account: DescribedAccount, spec: Proven, tolerance_s: int) -> Desc
             advice=f"`secrets` are {_listed(spec.spec.secrets)}, and `fields` {_listed(spec.spec.fields)}.",
         )
     origins_of(spec.spec, account.origins)
-    current = {name: read() for name, read in account.secrets.items()}
-    previous = {name: read() for name, read in account.previous_secrets.items()}
-    secrets = (current, {**current, **previous}) if previous else (current,)
+    secrets = secrets_of(account)
+    current = secrets[0]
     for given in secrets:
         _check_keys(spec.spec, given)
     if spec.spec.samples.secrets.items() & current.items():
@@ -54,6 +53,13 @@ def described(account: DescribedAccount, spec: Proven, tolerance_s: int) -> Desc
         )
     fields = {**account.fields, "id": account.account}
     return Described(account.account, spec.spec, spec.digest, secrets, fields, tolerance_s)
+
+
+def secrets_of(account: DescribedAccount) -> tuple[dict[str, str], ...]:
+    """The sets of an account's secrets as they are now, the current first; raises `Malformed` if one is not there."""
+    current = {name: read() for name, read in account.secrets.items()}
+    previous = {name: read() for name, read in account.previous_secrets.items()}
+    return (current, {**current, **previous}) if previous else (current,)
 
 
 def described_line(

@@ -15,7 +15,9 @@ from gateway.channels.base import Channel
 from gateway.counts import Counts
 from gateway.lines import Lines
 from gateway.registry import Line
+from gateway.specs.account import secrets_of
 from gateway.specs.book import shipped
+from gateway.specs.channel import Described
 from gateway.specs.folder import Folder, Page
 from gateway.specs.lint import Proven
 from gateway.waiting import ended
@@ -71,7 +73,20 @@ class Reloader:
             taken = [self._tried(page) for page in pages]
             # A name that was taken is free, or a secret is there: that is no change of the file.
             taken += [self._tried(page) for page, _ in list(self._refused.values()) if page.spec is not None]
+            turned = await asyncio.to_thread(lambda: [page for page in self._pages.values() if self._is_turned(page)])
+            taken += [self._tried(page) for page in turned]
             self._tell(bool(pages) or any(taken))
+
+    def _is_turned(self, page: Page) -> bool:
+        """Whether an account of the file has other secrets now. While one cannot be read, the old one goes on."""
+        for account in page.accounts:
+            channel = self._lines.channels.get(account.account)
+            try:
+                if isinstance(channel, Described) and secrets_of(account) != channel.secrets:
+                    return True
+            except Malformed as error:
+                _log.warning("a channel's secret cannot be read", account=account.account, reason=error.message)
+        return False
 
     def _tried(self, page: Page) -> bool:
         """Whether the page is taken now; one fault is counted and logged once."""

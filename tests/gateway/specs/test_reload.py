@@ -184,6 +184,19 @@ async def test_refused_file_is_taken_when_what_it_waits_for_is_there(tmp_path, f
         assert 0 == rig.gateway.counts["channel.specs_refused"]
 
 
+async def test_secret_that_is_changed_counts_from_the_next_look(tmp_path, folder):
+    async with serving(tmp_path) as rig:
+        put(folder, "line.yaml", with_accounts(LINE, tmp_path, "friends"))
+        await specs(rig).look()
+        old, new = line_post(line_event(1)), line_post(line_event(2), secret="another secret")
+        (tmp_path / "channel-secret").write_text("another secret")
+        await specs(rig).look()
+        assert [401, 200] == [(await rig.post(post, "friends")).status_code for post in (old, new)]
+        (tmp_path / "channel-secret").unlink()
+        await specs(rig).look()
+        assert 200 == (await rig.post(line_post(line_event(3), secret="another secret"), "friends")).status_code
+
+
 async def test_file_that_goes_takes_its_accounts_along_and_leaves_those_of_the_settings_to_what_ships(tmp_path, folder):
     accounts = (account(), line_account(account="settled"))
     async with serving(tmp_path, accounts=accounts) as rig:
