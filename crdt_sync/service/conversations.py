@@ -177,7 +177,8 @@ class Conversations:
             Forbidden: the department does not take part in both conversations, or the caller may only read.
             Conflict: it is a duplicate of another one (`duplicate`); the other's work goes on in this one (`circular`);
                 a department would not take part in the other one (`other_departments`); a customer could not be
-                answered there (`no_chat`).
+                answered there (`no_chat`), would be read by more departments (`more_readers`), or is another one than
+                the one who writes there (`other_customer`).
 
         """
         people_only(principal)

@@ -2,7 +2,8 @@
 
 A duplicate keeps everything: its documents, its journal, its conversation. From then on its work goes on in the other
 ticket: what its customer writes goes there (`Ingest`), and nothing of it is owed. Nothing is copied. Whoever sees the
-duplicate sees the other ticket, and whoever is in its conversation is in the other one: a mark shuts nobody out.
+duplicate sees the other ticket, and whoever is in its conversation is in the other one: a mark shuts nobody out. What a
+customer writes gets no other readers by it, and an answer to one customer never goes to another one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,6 +52,7 @@ class MarkDuplicate(_OnDuplicate):
     of: str
     _way: Sequence[LiveTicket] = field(init=False, default=())  # from the other ticket on
     _former: LiveTicket | None = field(init=False, default=None)
+    _customers: frozenset[str] = field(init=False, default=frozenset())  # of both
 
     async def load(self, desk: Desk, draft: Draft) -> None:
         """Load both, and where their work goes on."""
@@ -62,6 +64,7 @@ class MarkDuplicate(_OnDuplicate):
             raise denial.error()
         self._way = await desk.goes_on(other)
         self._former = (await desk.goes_on(self.live))[-1] if self.live.duplicate_of is not None else None
+        self._customers = frozenset([await desk.store.customer(each.id) for each in (self.live, self._way[-1])])
 
     def change(self, desk: Desk, draft: Draft) -> Mapping[str, Any]:
         """Mark it. Everything that was looked at is written, so that nobody changes it meanwhile."""
@@ -89,11 +92,26 @@ class MarkDuplicate(_OnDuplicate):
         ):
             if out := sorted(set(mine) - set(others)):
                 raise Conflict(f"In the other ticket {', '.join(out)} would not take part.", code="other_departments")
-        if live.customer is not None and into.customer is None:
+        if live.customer is not None:
+            self._check_customer(live, into)
+
+    def _check_customer(self, live: LiveTicket, into: LiveTicket) -> None:
+        """Check that what a customer writes goes to those who read it now, and that answers go back to him."""
+        if into.customer is None:
             raise Conflict(
                 "The customer writes in this ticket, and could not be answered in the other one.",
                 code="no_chat",
                 advice="Mark the other one as a duplicate of this.",
+            )
+        if more := sorted(set(into.lifecycle.talk) - set(live.lifecycle.talk)):
+            raise Conflict(
+                f"In the other ticket {', '.join(more)} would read what the customer writes.", code="more_readers"
+            )
+        if len(self._customers) > 1:
+            raise Conflict(
+                "The two tickets are of different customers.",
+                code="other_customer",
+                advice="If they are one, link the tickets as those of one customer first.",
             )
 
     def request(self) -> Mapping[str, object]:

@@ -185,7 +185,7 @@ async def filled_site(tmp_path):
 async def _post(site, caller, path, json, method="POST"):
     answer = await site.running.http.request(method, path, json=json, headers=site.headers(caller))
     assert answer.is_success, answer.text
-    return answer.json()
+    return answer.json() if answer.content else None
 
 
 async def _open(site):
@@ -294,8 +294,10 @@ async def _delivered(site):
     await stub.Report(report, metadata=site.metadata(GATEWAY))
     claim.cancel()
     await _post(site, OWNER, f"/api/tickets/{site.customer_ticket}/messages", {"text": "wordreply"})
+    await _post(site, OWNER, f"/api/tickets/{ticket}/customer", {"ticket": site.customer_ticket})
     await _post(site, OWNER, f"/api/tickets/{ticket}/duplicate", {"of": site.customer_ticket})
     await _post(site, OWNER, f"/api/tickets/{ticket}/duplicate", None, method="DELETE")
+    await _post(site, OWNER, f"/api/tickets/{ticket}/customer", None, method="DELETE")
 
 
 async def _present(site, stack, part, word):

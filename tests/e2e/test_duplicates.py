@@ -35,6 +35,8 @@ async def test_a_customers_words_go_on_in_the_other_ticket_until_the_mark_is_tak
     await dialog.get_by_role("radio", name="Dead line, by phone").check()
     assert [] == await violations(page, "serious", "critical")
     await dialog.get_by_role("button", name="Mark as a duplicate").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("different customers")
+    await dialog.get_by_role("button", name="It is the same customer").click()
     await dialog.wait_for(state="detached")
     told = page.get_by_role("region", name="Duplicate")
     await expect(told).to_contain_text("Its work goes on in Dead line, by phone")

@@ -63,6 +63,9 @@ async def test_a_duplicate_is_marked_and_cleared(desk):
     one, two = [await gateway.hear_from(f"openid-{n}") for n in range(2)]
 
     path = f"/api/tickets/{one}/duplicate"
+    refused = await desk.http.post(path, json={"of": two}, headers=headers)
+    assert (409, "other_customer") == (refused.status_code, refused.json()["code"])
+    await desk.http.post(f"/api/tickets/{one}/customer", json={"ticket": two}, headers=headers)
     marked = await desk.http.post(path, json={"of": two}, headers={**headers, "idempotency-key": "k"})
     again = await desk.http.post(path, json={"of": two}, headers={**headers, "idempotency-key": "k"})
     assert (200, two, two) == (marked.status_code, marked.json()["duplicate_of"], again.json()["duplicate_of"])

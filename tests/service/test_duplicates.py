@@ -38,6 +38,12 @@ async def hear(world, who, text="hello", **more):
     return made.ticket
 
 
+async def mark(world, ticket, of):
+    """Say that both are of one customer, and mark one as a duplicate of the other."""
+    await world.conversations.link(SALES, ticket, of)
+    return await world.conversations.mark_duplicate(SALES, ticket, of)
+
+
 async def withdrawn(world):
     """A ticket in which tech owes a halt."""
     view = await world.opened()
@@ -65,7 +71,7 @@ async def told(world, ticket, *types):
 
 async def test_what_a_customer_writes_goes_where_the_work_goes_on_and_answers_follow(world):
     wechat, web = await hear(world, "chen"), await hear(world, "visitor", channel="web")
-    marked = await world.conversations.mark_duplicate(SALES, wechat, web)
+    marked = await mark(world, wechat, web)
     assert (web, None) == (marked.duplicate_of, (await world.tickets.get(SALES, web)).duplicate_of)
 
     await world.tickets.post_message(SALES, web, text="first answer")
@@ -85,7 +91,7 @@ async def test_what_a_customer_writes_goes_where_the_work_goes_on_and_answers_fo
 
 async def test_after_it_is_cleared_everything_is_as_it_was(world):
     wechat, web = await hear(world, "chen"), await hear(world, "visitor", channel="web")
-    await world.conversations.mark_duplicate(SALES, wechat, web)
+    await mark(world, wechat, web)
     await hear(world, "chen", "there")
     cleared = await world.conversations.clear_duplicate(SUPPORT, wechat)
 
@@ -104,7 +110,7 @@ async def test_nothing_is_owed_of_a_duplicate_and_nothing_turns_red_until_it_is_
     owing, other = await withdrawn(world), await world.opened()
     kinds = ("obligation_raised", "obligation_discharged", "obligation_overdue")
     before = await told(world, owing.id, *kinds)
-    marked = await world.conversations.mark_duplicate(SALES, owing.id, other.id)
+    marked = await mark(world, owing.id, other.id)
     assert ([], owing.version) == (marked.obligations, marked.version)
     explained = await world.tickets.explain(TECH, owing.id, "en")
     said_first = f"It is a duplicate: its work goes on in ticket {other.id}, and nothing is owed here."
@@ -129,17 +135,17 @@ async def test_nothing_is_owed_of_a_duplicate_and_nothing_turns_red_until_it_is_
 
 async def test_a_mark_goes_to_where_the_others_work_goes_on_and_never_in_a_circle(world):
     one, two, three = [await hear(world, who) for who in ("chen", "li", "wang")]
-    await world.conversations.mark_duplicate(SALES, two, three)
-    assert three == (await world.conversations.mark_duplicate(SALES, one, two)).duplicate_of
-    assert three == (await world.conversations.mark_duplicate(SALES, one, three)).duplicate_of, "again changes nothing"
+    await mark(world, two, three)
+    assert three == (await mark(world, one, two)).duplicate_of
+    assert three == (await mark(world, one, three)).duplicate_of, "again changes nothing"
     assert 1 == len(await told(world, one, "duplicate_marked"))
     four = await hear(world, "zhao")
     for ticket, of, code in ((three, one, "circular"), (three, three, "circular"), (one, four, "duplicate")):
         with pytest.raises(Conflict) as refused:
-            await world.conversations.mark_duplicate(SALES, ticket, of)
+            await mark(world, ticket, of)
         assert code == refused.value.code
 
-    await world.conversations.mark_duplicate(SALES, three, four)
+    await mark(world, three, four)
     assert four == await hear(world, "chen", "through two")
     assert ["hello", "through two"] == await said(world, four)
     await world.conversations.clear_duplicate(SALES, three)
@@ -150,7 +156,7 @@ async def test_a_mark_goes_to_where_the_others_work_goes_on_and_never_in_a_circl
 async def test_a_word_follows_so_many_marks_and_no_more(world):
     chain = [await hear(world, f"customer-{number}") for number in range(DUPLICATES_FOLLOWED_MAX + 1)]
     for one, other in itertools.pairwise(chain):
-        await world.conversations.mark_duplicate(SALES, one, other)
+        await mark(world, one, other)
 
     assert chain[-1] == await hear(world, "customer-1", "as far as that")
     assert chain[-2] == await hear(world, "customer-0", "too far")
@@ -184,9 +190,26 @@ async def test_a_mark_shuts_nobody_out_and_leaves_no_customer_unanswered(world):
             await denied
 
 
+async def test_a_mark_gives_a_customers_words_no_other_readers_and_answers_to_no_other_customer(world):
+    support_only = next(one for one in world.lifecycles.all() if one.name == "support-only")
+    wechat, web = await hear(world, "chen"), await hear(world, "visitor", channel="web")
+    with pytest.raises(Conflict) as refused:
+        await world.conversations.mark_duplicate(SALES, wechat, web)
+    assert "other_customer" == refused.value.code
+    await world.conversations.link(SALES, wechat, web)
+    assert web == (await world.conversations.mark_duplicate(SALES, wechat, web)).duplicate_of
+
+    world.lifecycles.default = support_only
+    private = await hear(world, "li")
+    await world.conversations.link(SUPPORT, private, web)
+    with pytest.raises(Conflict) as refused:
+        await world.conversations.mark_duplicate(SUPPORT, private, web)
+    assert "more_readers" == refused.value.code
+
+
 async def test_what_a_platform_tells_of_a_conversation_stays_with_it_unless_that_is_answered(world):
     wechat, web = await hear(world, "chen"), await hear(world, "visitor", channel="web")
-    await world.conversations.mark_duplicate(SALES, wechat, web)
+    await mark(world, wechat, web)
     assert wechat == await hear(world, "chen", "session over", kind="system")
     await hear(world, "chen", "again")
     assert web == await hear(world, "chen", "over again", kind="system")
@@ -194,7 +217,7 @@ async def test_what_a_platform_tells_of_a_conversation_stays_with_it_unless_that
 
 async def test_a_customer_whose_work_went_on_in_a_ticket_that_is_over_gets_a_new_one(world):
     wechat, web = await hear(world, "chen"), await hear(world, "visitor", channel="web")
-    await world.conversations.mark_duplicate(SALES, wechat, web)
+    await mark(world, wechat, web)
     view = await world.tickets.get(SALES, web)
     for principal, lane, name in ((SALES, "sales", "lose"), (BACKOFFICE, "case", "close")):
         view = await world.do(principal, view, lane, name)
@@ -223,7 +246,7 @@ async def test_another_node_that_knows_no_better_is_told_by_the_commit(store, wo
             assert "retry_later" == made.status
         return made.ticket
 
-    await world.conversations.mark_duplicate(SALES, wechat, web)
+    await mark(world, wechat, web)
     assert web == await tried("second")
     with pytest.raises(Unavailable):
         await world.conversations.clear_duplicate(SALES, wechat)  # the other node has written both since
@@ -240,7 +263,7 @@ async def test_of_two_nodes_that_mark_in_a_circle_the_second_is_told_by_the_comm
     for ticket in (one, two):
         await other.conversations.clear_duplicate(SALES, ticket)  # so that it holds both in memory
 
-    await world.conversations.mark_duplicate(SALES, one, two)
+    await mark(world, one, two)
     for refusal, code in ((Unavailable, "unavailable"), (Conflict, "circular")):
         with pytest.raises(refusal) as refused:
             await other.conversations.mark_duplicate(SALES, two, one)
@@ -266,9 +289,9 @@ async def test_every_word_goes_where_the_marks_lead_and_every_answer_to_whoever_
             case "mark" if ticket in marks or end(into) == ticket:
                 if end(ticket) != end(into):
                     with pytest.raises(Conflict):
-                        await world.conversations.mark_duplicate(SALES, ticket, into)
+                        await mark(world, ticket, into)
             case "mark":
-                await world.conversations.mark_duplicate(SALES, ticket, into)
+                await mark(world, ticket, into)
                 marks[ticket] = end(into)
             case "clear":
                 former = end(ticket)

@@ -263,6 +263,15 @@ export const WORDS = {
     en: "Somebody who takes part in this ticket would not take part in that one.",
     zh: "参与本工单的部门中，有部门不参与该工单。",
   },
+  duplicate_more_readers: {
+    en: "In that ticket more departments would read what this customer writes.",
+    zh: "在该工单中，会有更多部门看到此客户的消息。",
+  },
+  duplicate_other_customer: {
+    en: "These tickets are of different customers. Link them only if you know that they are the same person: answers go to whichever of the two wrote last.",
+    zh: "两张工单属于不同客户。仅在确认是同一人时才可关联：回复将发送给最后发言的一方。",
+  },
+  duplicate_same_customer: { en: "It is the same customer: link and mark", zh: "是同一客户：关联并标记" },
   duplicate_no_chat: {
     en: "The customer writes in this ticket and could not be answered in that one: mark that one as a duplicate of this.",
     zh: "客户在本工单中对话，而该工单无法回复客户：请反过来标记。",

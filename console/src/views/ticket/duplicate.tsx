@@ -73,13 +73,17 @@ function Choice({ ticket, close }: { readonly ticket: OpenTicket; readonly close
   const words = useWords();
   const [query, setQuery] = useState("");
   const [chosen, setChosen] = useState<TicketId | null>(null);
+  const [asked, setAsked] = useState<TicketId | null>(null); // of which one the service has said what is wrong
   const { attempt, problem, isBusy } = useAttempt();
   const found = useFound(query, ticket.id);
-  const told = problem === null ? "" : `duplicate_${problem.code}`;
-  const mark = (event: SubmitEvent): void => {
-    event.preventDefault();
+  const told = problem === null || asked !== chosen ? "" : `duplicate_${problem.code}`;
+  const mark = (isSameCustomer: boolean): void => {
     if (chosen !== null) {
+      setAsked(chosen);
       attempt(async () => {
+        if (isSameCustomer) {
+          await console.link(ticket.id, chosen);
+        }
         await console.markDuplicate(ticket.id, chosen);
         close();
       });
@@ -87,7 +91,12 @@ function Choice({ ticket, close }: { readonly ticket: OpenTicket; readonly close
   };
   return (
     <Dialog label={words("duplicate_mark")} close={close}>
-      <form onSubmit={mark}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          mark(false);
+        }}
+      >
         <h2>{words("duplicate_mark")}</h2>
         <label>
           {words("duplicate_search")}
@@ -106,11 +115,16 @@ function Choice({ ticket, close }: { readonly ticket: OpenTicket; readonly close
           ))}
         </fieldset>
         <p class="quiet">{words("duplicate_told")}</p>
-        {isWord(told) ? <p role="alert">{words(told)}</p> : <Failure problem={problem} />}
+        {isWord(told) ? <p role="alert">{words(told)}</p> : <Failure problem={asked === chosen ? problem : null} />}
         <div class="buttons">
           <button type="button" onClick={close}>
             {words("cancel")}
           </button>
+          {told === "duplicate_other_customer" && (
+            <button type="button" disabled={isBusy} onClick={() => mark(true)}>
+              {words("duplicate_same_customer")}
+            </button>
+          )}
           <button type="submit" class="primary" disabled={isBusy || !found.some(({ id }) => id === chosen)}>
             {words("duplicate_mark")}
           </button>
