@@ -52,6 +52,6 @@ def _print_addresses(settings: Settings, service: Service) -> None:
     typer.echo(f"A page with the chat widget, for a customer: http://127.0.0.1:{service.port}/widget/demo")
     for department in service.lifecycle.departments:
         typer.echo(f"The console of {department}: http://127.0.0.1:{service.port}/console/{department}")
-    typer.echo("Sign in with one of these tokens (good for 12 hours); Ctrl-C ends it.")
+    typer.echo("They let you in by a button for each role; programs take a token (good for 12 hours); Ctrl-C ends it.")
     for person in people(service.lifecycle):
         typer.echo(f"  {person.name}: {token(settings, person)}")

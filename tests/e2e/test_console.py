@@ -225,6 +225,10 @@ async def test_identity_providers_are_offered_by_name_and_a_refusal_is_told(site
     await expect(link).to_have_attribute("href", "/api/session/providers/firm?next=%2Fconsole%2Fsales")
     await expect(desk.page.get_by_role("alert")).to_contain_text("The provider did not sign you in.")
 
+    await desk.page.goto(f"{site.service.http}/console/sales?refused=Call+the+help+desk")
+    await expect(link).to_be_visible()
+    await expect(desk.page.get_by_role("alert")).to_have_count(0)
+
 
 async def test_who_signs_out_and_forgets_leaves_nothing_behind(site):
     await site.ticket("Not for the next one")

@@ -47,7 +47,8 @@ export function providerPath({ url }: Provider): string {
   return `${url}?next=${encodeURIComponent(location.pathname)}`;
 }
 
-let refused = new URLSearchParams(location.search).get("refused"); // read before the page goes to another address
+// Read before the page goes to another address. A code alone: anybody can write what he likes into a link.
+let refused = /[?&]refused=([a-z_]{1,40})(?:&|$)/.exec(location.search)?.[1] ?? null;
 
 /** Why a provider's sign-in came to nothing, as the service wrote it into the address; null once somebody signed in. */
 export function refusedCode(): string | null {
