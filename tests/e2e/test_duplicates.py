@@ -49,8 +49,11 @@ async def test_a_customers_words_go_on_in_the_other_ticket_until_the_mark_is_tak
     await expect(log.locator(".message", has_text="Still dead.")).not_to_contain_text("from the duplicate")
     await sales.say("We are on it.")
     await one.shows("We are on it.")
+    recipient = page.locator(".recipient")
+    whom = await recipient.inner_text()
     await other.write("Thank you.")
     await expect(log).to_contain_text("Thank you.")
+    await expect(recipient).not_to_have_text(whom)
 
     await page.get_by_role("link", name="Back to the list").click()
     await expect(page.get_by_role("link", name="Dead line, by phone")).to_be_visible()

@@ -50,9 +50,9 @@ async def test_list_keeps_the_ticket_one_stands_on(site):
     await page.get_by_label("Answer the customer").press("Escape")
     await expect(focused).to_have_text("Row 14")
     assert scrolled == await page.locator(".windowed").evaluate("(list) => list.scrollTop")
-    count = int((await page.locator(".count").inner_text()).split()[0])
+    count = int((await page.locator(".count").inner_text()).split()[-1])
     await site.ticket("Came meanwhile")
-    await expect(page.locator(".count")).to_have_text(f"{count + 1} tickets")
+    await expect(page.locator(".count")).to_have_text(f"Tickets: {count + 1}")
     await expect(current).to_have_text("Row 14")
 
     await page.get_by_role("link", name="Row 16").focus()

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { OpenTicket, Writing } from "../../store/types.ts";
+import type { ChatMessage, OpenTicket, Writing } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { exactly } from "../dates.ts";
 import { useLanguage, useWords } from "../preferences.ts";
@@ -13,7 +13,12 @@ import { useKeys } from "../use_keys.ts";
 import { Replies } from "./replies.tsx";
 import { isSend } from "./send_key.ts";
 
-export function Composer({ ticket }: { readonly ticket: OpenTicket }): JSX.Element {
+interface Props {
+  readonly ticket: OpenTicket;
+  readonly asked: ChatMessage | null; // what a customer wrote last: an answer goes there
+}
+
+export function Composer({ ticket, asked }: Props): JSX.Element {
   const words = useWords();
   const [{ text = "" }, keepText] = useKept(`draft.${ticket.id}`);
   const setText = (typed: string): void => keepText(typed ? { text: typed } : null);
@@ -53,7 +58,12 @@ export function Composer({ ticket }: { readonly ticket: OpenTicket }): JSX.Eleme
         send();
       }}
     >
-      <MayWrite ticket={ticket} />
+      {asked !== null && asked.author !== "" && (
+        <p class="quiet recipient" title={asked.author}>
+          {words("answer_to", { name: asked.author })}
+        </p>
+      )}
+      <MayWrite ticket={ticket} since={asked?.id ?? ""} />
       <textarea
         ref={area}
         rows={3}
@@ -110,15 +120,15 @@ export function Composer({ ticket }: { readonly ticket: OpenTicket }): JSX.Eleme
   );
 }
 
-/** Whether the platform takes an answer now; nothing while that is not known. */
-function MayWrite({ ticket }: { readonly ticket: OpenTicket }): JSX.Element | null {
+/** Whether the platform takes an answer now, asked with each word of the customer's; nothing while it is not known. */
+function MayWrite({ ticket, since }: { readonly ticket: OpenTicket; readonly since: string }): JSX.Element | null {
   const { console } = useDesk();
   const words = useWords();
   const language = useLanguage();
   const [writing, setWriting] = useState<Writing | null>(null);
   useEffect(() => {
     console.writing(ticket.id).then(setWriting, () => setWriting(null)); // offline nobody knows
-  }, [console, ticket]);
+  }, [console, ticket, since]);
   if (writing === null || !(writing.known || writing.over)) {
     return null;
   }

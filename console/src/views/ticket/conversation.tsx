@@ -27,6 +27,7 @@ export function Conversation({ ticket, view }: Props): JSX.Element {
   const isAtEnd = useRef(true);
   const told = useThread(ticket, view);
   const count = told.length;
+  const asked = told.findLast(({ said: { message } }) => message.kind === "customer")?.said.message ?? null;
   useLayoutEffect(() => {
     const { current } = box;
     if (current !== null && isAtEnd.current) {
@@ -75,7 +76,7 @@ export function Conversation({ ticket, view }: Props): JSX.Element {
         })}
       </div>
       {view.row.duplicateOf === null ? (
-        <Composer key={person.actor} ticket={ticket} />
+        <Composer key={person.actor} ticket={ticket} asked={asked} />
       ) : (
         <p class="notice">
           {words("duplicate_answer")} <TicketLink id={view.row.duplicateOf} />
