@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from crdt_sync.cli.main import app
 from crdt_sync.errors import Malformed, NotFound
 from gateway.specs.book import shipped_texts
-from tests.gateway.channels.test_described_channels import line_account, line_event, line_post
 from tests.gateway.fakes import FakeIngress, HeldClock
+from tests.gateway.line import line_account, line_event, line_post
 from tests.gateway.platform import T5_NOW_S
 from tests.gateway.rig import running
 from tests.replica.loopback import until

@@ -11,8 +11,8 @@ import pytest
 from gateway.specs.book import shipped_texts
 from gateway.specs.folder import page_of
 from gateway.specs.reload import Reloader
-from tests.gateway.channels.test_described_channels import SECRET, line_account, line_event, line_post, line_signed
 from tests.gateway.fakes import FakeIngress, HeldClock
+from tests.gateway.line import SECRET, line_account, line_event, line_post, line_signed
 from tests.gateway.platform import T5_NOW_S, Platform, text
 from tests.gateway.rig import NO_SERVICE, account, running
 

@@ -12,8 +12,8 @@ from gateway.platforms.http import PlatformHttp
 from gateway.specs.account import described, described_line
 from gateway.specs.book import shipped
 from gateway.specs.lint import Proven, proven
-from tests.gateway.channels.test_described_channels import line_account
 from tests.gateway.fakes import HeldClock
+from tests.gateway.line import line_account
 from tests.gateway.platform import T5_NOW_S
 from tests.gateway.rig import free_port
 from tests.gateway.specs.recording import Recording
