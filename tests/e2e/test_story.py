@@ -186,6 +186,7 @@ async def test_lifecycle_of_one_department_which_the_console_has_never_heard_of(
         await clerk.stage("已完成")
         await lead.move("Ask again")
         await lead.fill("Priority", "urgent")
+        await lead.saved("Saved here, 2 on the way to the server")  # before that a page that ends may take it along
         await lead.page.reload()
         await lead.stage("To answer")
         await held.set_form("request", {"parcel": "P-9"})
