@@ -63,7 +63,7 @@ TYPED = """(text) => {
 
 async def frames_ms(page: Page, tickets: int) -> list[float]:
     """Scroll the list from its first row to its last; each frame's time."""
-    await page.get_by_text(re.compile(rf"^{tickets:,} tickets$")).wait_for()
+    await page.get_by_text(re.compile(rf"^Tickets: {tickets:,}$")).wait_for()
     await page.locator(".row .ticket").first.wait_for()
     return cast(list[float], await page.evaluate(SCROLL, STEP_PX))
 
