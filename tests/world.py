@@ -18,6 +18,7 @@ from crdt_sync.ports import Store
 from crdt_sync.protocol.collab_dialect import CollabDialect
 from crdt_sync.protocol.dialect import Dialect
 from crdt_sync.protocol.yjs_dialect import YjsDialect
+from crdt_sync.service.arrival import Arrival
 from crdt_sync.service.audit import Audit
 from crdt_sync.service.committer import Committer
 from crdt_sync.service.compaction import Compactor
@@ -25,7 +26,6 @@ from crdt_sync.service.connection import Connection
 from crdt_sync.service.connections import Connections
 from crdt_sync.service.conversations import Conversations
 from crdt_sync.service.events import Events
-from crdt_sync.service.ingest import Arrival
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import Desk

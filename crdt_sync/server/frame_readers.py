@@ -4,35 +4,16 @@ A reader belongs to nobody while it holds no part of a frame, so idle sockets sh
 """
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal
 
 import structlog
 
 from crdt_sync.errors import Unavailable
+from crdt_sync.server.frame_reader import FrameReader
 
 Choice = Literal["auto", "picows", "websockets"]
-Sink = Callable[[int, bool, bytes], None]  # opcode, fin, payload; must not raise
 
 _log = structlog.get_logger(__name__)
-
-
-class FrameReader(Protocol):
-    """Finds frames. Made for one socket at a time; after an error it is thrown away."""
-
-    @property
-    def spent(self) -> bool:
-        """Tell whether a reader that holds nothing is to be thrown away all the same."""
-        ...
-
-    def feed(self, data: bytes, sink: Sink) -> bool:
-        """Give each whole frame to `sink`, in order; return whether part of another one is held.
-
-        Raises:
-            Violation: what comes next is no frame that a client may send.
-            TooLarge: it is over the limit (`frame_size`); its payload is not waited for.
-
-        """
-        ...
 
 
 class FrameReaders:

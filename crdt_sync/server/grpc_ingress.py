@@ -11,8 +11,9 @@ from crdt_sync.server.auth import Authenticator
 from crdt_sync.server.grpc_calls import CODE, Call, Servicer, unary
 from crdt_sync.server.handshake_rate import HandshakeRate
 from crdt_sync.server.requests import traceparent_of
+from crdt_sync.service.arrival import Arrival
 from crdt_sync.service.audit import Audit
-from crdt_sync.service.ingest import Arrival, Ingested
+from crdt_sync.service.ingest import Ingested
 from crdt_sync.service.media import Contents, Place
 from crdt_sync.service.tickets import Tickets
 from crdt_sync.wire import limits

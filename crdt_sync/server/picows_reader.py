@@ -12,7 +12,7 @@ import logging
 from picows import WSAutoPingStrategy, WSListener, WSTransport
 from picows.picows import WSFrame, WSProtocol  # type: ignore[attr-defined] # its stub keeps the class to itself
 
-from crdt_sync.server.frame_readers import Sink
+from crdt_sync.server.frame_reader import Sink
 from crdt_sync.wire import limits, websocket
 from crdt_sync.wire.websocket import Violation
 

@@ -12,7 +12,8 @@ import structlog
 
 from crdt_sync.errors import ServiceError, TicketSyncError, TooLarge, Unauthenticated, Unavailable
 from crdt_sync.server.deadlines import Deadlines
-from crdt_sync.server.frame_readers import FrameReader, FrameReaders
+from crdt_sync.server.frame_reader import FrameReader
+from crdt_sync.server.frame_readers import FrameReaders
 from crdt_sync.server.partial_messages import PartialMessages
 from crdt_sync.service.connection import Connection
 from crdt_sync.wire import limits, websocket

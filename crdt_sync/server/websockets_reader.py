@@ -10,7 +10,7 @@ from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.frames import Frame
 from websockets.streams import StreamReader
 
-from crdt_sync.server.frame_readers import Sink
+from crdt_sync.server.frame_reader import Sink
 from crdt_sync.wire import limits, websocket
 from crdt_sync.wire.websocket import Violation
 

@@ -18,7 +18,7 @@ from crdt_sync.domain.access import GATEWAY, Principal
 from crdt_sync.domain.canonical import dumps
 from crdt_sync.domain.delivery import SESSION_OVER, Conversation, DeliveryState, Fate, as_fate
 from crdt_sync.domain.ids import ActorId, MessageId, Role, TicketId
-from crdt_sync.domain.message import Message, MessageKind, Part
+from crdt_sync.domain.message import Message
 from crdt_sync.domain.service_desk import Rule
 from crdt_sync.domain.transition import Undecodable
 from crdt_sync.errors import CallerError, Forbidden, NotFound, TicketSyncError, Unavailable
@@ -26,6 +26,7 @@ from crdt_sync.ports import Committed
 from crdt_sync.ports.outbox import OutboxFilter, StoredDelivery
 from crdt_sync.protocol.room import Room
 from crdt_sync.service.admission import MESSAGES_PER_TICKET_MAX, judge_transition
+from crdt_sync.service.arrival import Arrival
 from crdt_sync.service.draft import SERVICE, Draft
 from crdt_sync.service.live_ticket import CHAT, Desk, LiveTicket
 from crdt_sync.service.notes import Note
@@ -34,25 +35,6 @@ from crdt_sync.service.reception import Given, Reception
 SEQUENCES_MAX = 10_000  # tickets that one conversation may have had; each look-up is one indexed row
 
 IngestStatus = Literal["accepted", "duplicate", "rejected", "retry_later"]
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """One thing that a chat platform told a gateway."""
-
-    key: str
-    channel: str
-    account: str
-    conversation: str
-    sender: str
-    kind: MessageKind
-    parts: Sequence[Part]
-    sent_at_ms: int
-    display_name: str = ""
-    trace: str | None = None
-    hears_events: bool = False
-    rule: str = ""  # which receives it, if it begins a conversation and the desk has it
-    about: str = ""  # the delivery of whose ticket it is told, whatever the conversation's newest ticket is
 
 
 @dataclass(frozen=True, slots=True)

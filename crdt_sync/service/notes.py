@@ -6,7 +6,7 @@ key, so that a replay writes nothing.
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from crdt_sync.domain import group as groups
 from crdt_sync.domain import message, notice
@@ -18,12 +18,10 @@ from crdt_sync.domain.media import MEDIA_PARTS
 from crdt_sync.errors import Conflict
 from crdt_sync.ports import NewResult, TicketFilter
 from crdt_sync.protocol.room import Room
+from crdt_sync.service.arrival import Arrival
 from crdt_sync.service.draft import SERVICE, Draft
 from crdt_sync.service.live_ticket import Desk, LiveTicket
 from crdt_sync.service.notices import to_group
-
-if TYPE_CHECKING:
-    from crdt_sync.service.ingest import Arrival
 
 NOTES_CHARACTERS_MAX = 200_000  # of a form: a book, and far below what a document may hold
 
@@ -39,7 +37,7 @@ def note_key(origin: MessageId) -> str:
 class Note:
     """What becomes of one message of a bound group; prepared and decided as a job of the committer is."""
 
-    def __init__(self, arrival: "Arrival", group: Group) -> None:
+    def __init__(self, arrival: Arrival, group: Group) -> None:
         self.builds_on: Sequence[Room] = ()
         self._arrival = arrival
         self._group = group

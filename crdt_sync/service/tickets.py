@@ -19,6 +19,7 @@ from crdt_sync.errors import Forbidden, NotThereYet
 from crdt_sync.ports import Clock, Ids, Store, TicketFilter, TicketRow
 from crdt_sync.service import duplicates
 from crdt_sync.service.alarms import check_claims, compared, contradicted, not_diverged
+from crdt_sync.service.arrival import Arrival
 from crdt_sync.service.command import Call, Command
 from crdt_sync.service.commands import (
     MakeTransition,
@@ -29,7 +30,7 @@ from crdt_sync.service.commands import (
     UpdateForm,
 )
 from crdt_sync.service.committer import Committer
-from crdt_sync.service.ingest import Arrival, Ingest, Ingested
+from crdt_sync.service.ingest import Ingest, Ingested
 from crdt_sync.service.lifecycles import Lifecycles
 from crdt_sync.service.live_ticket import LiveTicket, no_ticket
 from crdt_sync.service.look import Look, settled

@@ -8,7 +8,7 @@ from typing import Any
 from crdt_sync.domain import transition
 from crdt_sync.domain.ids import Digest, LaneId, TicketId, TransitionId
 from crdt_sync.replica import Replica
-from crdt_sync.service.ingest import Arrival
+from crdt_sync.service.arrival import Arrival
 from crdt_sync.service.tickets import Tickets
 from property_tests.simulation.cast import GATEWAY, Person, secret_of
 from property_tests.simulation.client import appended

@@ -12,7 +12,7 @@ from crdt_sync.documents.document import Document, Outcome
 from crdt_sync.documents.state_vectors import decode_state_vector
 from crdt_sync.domain.ids import ActorId
 from crdt_sync.errors import TicketSyncError
-from crdt_sync.server.frame_readers import FrameReader
+from crdt_sync.server.frame_reader import FrameReader
 from crdt_sync.server.picows_reader import PicowsReader
 from crdt_sync.server.websockets_reader import WebsocketsReader
 from crdt_sync.wire import limits, websocket
