@@ -46,12 +46,12 @@ class QualityPlugin:
             )
             opening = Replica.open(context.data / "replica.db", url=f"{scheme}://{context.core}", token=context.token())
             async with connector as core, opening as replica:
-                following = asyncio.create_task(self._follow(core, replica))
-                done, _ = await asyncio.wait((following,), timeout=REOPEN_S)
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
-                if done:
-                    following.result()
+                try:
+                    async with asyncio.timeout(REOPEN_S) as lasting:
+                        await self._follow(core, replica)
+                except TimeoutError:
+                    if not lasting.expired():
+                        raise
 
     async def _follow(self, core: Connector[TicketServiceStub], replica: Replica) -> None:
         changed: asyncio.Queue[str] = asyncio.Queue()

@@ -59,6 +59,20 @@ async def test_findings_are_noted_once_on_the_ticket(tmp_path):
         ] == notes
 
 
+async def test_nothing_of_it_goes_on_when_it_is_cancelled(tmp_path):
+    def own():
+        return {task for task in asyncio.all_tasks() if task.get_coro().__qualname__.startswith("QualityPlugin.")}
+
+    async with run_service(tmp_path / "data") as core:
+        headers = core.headers("support")
+        opened = await core.http.post("/api/tickets", json={"title": "Fibre"}, headers=headers)
+        await core.http.post(f"/api/tickets/{opened.json()['id']}/messages", json={"text": "Yes."}, headers=headers)
+        async with inspecting(core, tmp_path) as counted:
+            await until(lambda: counted["found.greeting"] == 1)
+            assert own()
+        assert set() == own()
+
+
 async def test_answer_with_a_forbidden_word_is_refused():
     plugin = QualityPlugin(Context("quality", None, "core:1", None, OPTIONS, token=str, secret=str))
     said = {"ticket": "t", "message": "m", "channel": "wechat", "account": "shop", "conversation": "c"}
