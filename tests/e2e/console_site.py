@@ -45,10 +45,10 @@ class Desk:
         self.faults = faults_of(self.page)
 
     async def sign_in(self, name: str) -> None:
-        """Enter as one of the people of development, and wait for the list."""
+        """Enter as one of the people of development, and wait for the whole list: what comes later is unread."""
         await self.page.goto(self.url)
         await self.page.get_by_role("button", name=name, exact=True).click()
-        await self.page.locator(".shell").wait_for()
+        await self.page.locator(".list-page main[aria-busy=false]").wait_for()
         await self.page.evaluate(STARTED)
 
     async def another_tab(self) -> "Desk":

@@ -58,7 +58,7 @@ export function ListPage({ filter, cursor, setFilter }: Props): JSX.Element {
   return (
     <div class="list-page">
       <FilterBar filter={filter} setFilter={setFilter} rows={rows} />
-      <main>
+      <main aria-busy={!isComplete}>
         <div class="toolbar">
           <h1 class="visually-hidden">{words("tickets")}</h1>
           <input
