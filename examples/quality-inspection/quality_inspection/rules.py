@@ -38,10 +38,9 @@ def forbidden_word(text: str, rules: Rules) -> str | None:
     return next((word for word in rules.forbidden if word in text.lower()), None)
 
 
-def inspect(messages: Sequence[Said], rules: Rules) -> Iterator[Finding]:
-    """Find what is wrong, in the order of the messages."""
+def inspect(messages: Sequence[Said], rules: Rules, *, is_first: bool = True) -> Iterator[Finding]:
+    """Find what is wrong, in the order of the messages: of all, or of those behind an answer (not `is_first`)."""
     waiting: Said | None = None  # the first thing that the customer said and nobody has answered
-    is_first = True
     for said in messages:
         if said.by == "customer":
             waiting = waiting or said

@@ -31,3 +31,14 @@ def test_first_answer_greets():
 
 def test_what_is_not_asked_for_is_not_found():
     assert [] == found(("customer", 0, "a"), ("agent", 999, "guarantee"), rules=Rules())
+
+
+def test_what_is_behind_an_answer_is_inspected_alone():
+    told = [("customer", 0, "a"), ("agent", 61, "guarantee"), ("customer", 70, "b"), ("customer", 80, "c")]
+    told += [("agent", 131, "hello"), ("agent", 132, "guarantee"), ("customer", 200, "d")]
+    said = [Said(f"m{number}", by, at_s * 1000, text) for number, (by, at_s, text) in enumerate(told)]
+    whole = list(inspect(said, RULES))
+    for done, (by, _, _) in enumerate(told, 1):
+        if by == "agent":
+            before = list(inspect(said[:done], RULES))
+            assert whole == before + list(inspect(said[done:], RULES, is_first=False))
