@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from crdt_sync.adapters.lifecycle_files import load, load_accepted, read, shipped
+from crdt_sync.domain.access import GATEWAY
 from crdt_sync.domain.lifecycle.stories import folded
 from crdt_sync.errors import Malformed
 from crdt_sync.yaml_tree import DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX
@@ -132,6 +133,8 @@ def test_the_digest_is_taken_over_what_decides_as_written():
         ("inbound_after_close: new_ticket", "inbound_after_close: reopen"),
         ("    labels:\n      done: {en: Done, zh: 完成}\n", ""),
         ("labels:\n  over: {en: Over, zh: 结束}\n", "labels:\n  busy: {en: Busy}\n"),
+        ("      done: {en: Done, zh: 完成}\n", "      note: {en: Note, zh: 备注}\n"),
+        ("  over: {en: Over, zh: 结束}\n", "  boss: {en: Head of the desk, zh: 主管}\n"),
         ("  finished:\n", "  completed:\n"),
         ("lifecycle: small-desk\nversion: 1\n", 'version: 1 # a comment\n"lifecycle": "small-desk"\n'),
     ],
@@ -165,13 +168,27 @@ def test_labels_are_found_by_their_key():
     assert "dropped" == lifecycle.label("work.dropped", "en")
 
 
+def test_fields_of_payloads_and_roles_have_labels_where_they_are_declared():
+    text = SOUND.replace("      done: {en", "      note: {en: Note, zh: 备注}\n      done: {en")
+    lifecycle = load(text.replace("  over: {en", "  boss: {zh: 主管}\n  over: {en"))
+    assert ("备注", "主管") == (lifecycle.label("work.note", "zh"), lifecycle.label("boss", "zh"))
+    refused = text.replace("      note: {en", "      nota: {en").replace(
+        "  over: {en", "  note: {en: Note}\n  over: {en"
+    )
+    assert ['"nota" is not declared here.', '"note" is not declared here.'] == sorted(messages(refused))
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("name", shipped())
 def test_a_shipped_lifecycle_has_a_label_for_everything_that_it_names(name, language):
     lifecycle = load(shipped()[name])
     names = [row.stage for row in lifecycle.stages] + list(lifecycle.lanes) + list(lifecycle.departments)
+    names += [role for role in lifecycle.open_by if role != GATEWAY]
     for lane in lifecycle.lanes.values():
         names += [f"{lane.id}.{name}" for name in (*lane.states, *lane.conflicts.values(), *lane.transitions)]
+        for transition in lane.transitions.values():
+            names += [f"{lane.id}.{field}" for field in transition.payload]
+            names += [role for role in transition.by if role != GATEWAY]
     assert language in lifecycle.title
     assert [] == [name for name in names if language not in lifecycle.labels.get(name, {})]
 

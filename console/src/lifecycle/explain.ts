@@ -145,14 +145,17 @@ class Explanation {
   #owedIn(owes: Owed): readonly string[] {
     return [...owes].map(([lane, names]) => {
       const declared = known(this.#lifecycle.lanes, lane).transitions;
-      const roles = new Set(names.flatMap((name) => known(declared, name).by));
+      const roles = [...new Set(names.flatMap((name) => known(declared, name).by))];
       return this.#say("owed_in", {
         names: this.#join(
           "or",
           names.map((name) => this.#label(`${lane}.${name}`)),
         ),
         lane: this.#label(lane),
-        roles: this.#join("or", roles),
+        roles: this.#join(
+          "or",
+          roles.map((role) => this.#role(role)),
+        ),
       });
     });
   }
@@ -194,8 +197,14 @@ class Explanation {
     return {
       actor,
       lane: this.#label(id),
-      roles: this.#join("comma", roles),
-      allowed: this.#join("or", spec.by),
+      roles: this.#join(
+        "comma",
+        roles.map((role) => this.#role(role)),
+      ),
+      allowed: this.#join(
+        "or",
+        spec.by.map((role) => this.#role(role)),
+      ),
       state: this.#stateName(id, known(this.#fold.stateAt(after).lanes, id)),
       sources: this.#join(
         "or",
@@ -268,6 +277,11 @@ class Explanation {
 
   #label(key: string): string {
     return label(this.#lifecycle, key, this.#language);
+  }
+
+  /** The label of a role, else the whole of it: a record may carry roles that no file names. */
+  #role(role: string): string {
+    return this.#lifecycle.labels.get(role)?.[this.#language] ?? role;
   }
 
   #join(glue: Phrase, parts: Iterable<string>): string {

@@ -91,9 +91,14 @@ export function unnamed(states: Iterable<string>): string {
   return [...states].sort().join("|");
 }
 
-/** The label of a stage, a lane or `lane.name`, or its bare name. */
+/** The label of a stage, a lane, a role or `lane.name`, or its bare name. */
 export function label(lifecycle: Lifecycle, key: string, language: Language): string {
   return lifecycle.labels.get(key)?.[language] ?? key.slice(key.lastIndexOf(".") + 1);
+}
+
+/** The label of a field of a payload, or its bare name: a forged payload may have fields of any name. */
+export function fieldLabel(lifecycle: Lifecycle, lane: LaneId, field: string, language: Language): string {
+  return lifecycle.labels.get(`${lane}.${field}`)?.[language] ?? field;
 }
 
 /** Return what a map holds for a key that is known to be there; its absence is our own mistake. */

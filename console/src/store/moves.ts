@@ -101,7 +101,7 @@ function reason(
   const sources = [...spec.sources, ...(spec.settles === null ? [] : [spec.settles])];
   return filled(WORDS[language][why], {
     owner: label(lifecycle, lane.owner, language),
-    roles: spec.by.join(phrases.or),
+    roles: spec.by.map((role) => label(lifecycle, role, language)).join(phrases.or),
     lane: label(lifecycle, lane.id, language),
     state: stateName(lane.id, state.lanes.get(lane.id) ?? lane.initial),
     sources: sources.map((source) => stateName(lane.id, source)).join(phrases.or),

@@ -6,7 +6,7 @@ reads a fold and decides nothing; the words themselves stand in `phrases`.
 
 from collections.abc import Iterable, Iterator
 
-from crdt_sync.domain.ids import LaneId, TransitionId
+from crdt_sync.domain.ids import LaneId, Role, TransitionId
 from crdt_sync.domain.lifecycle.fold import Fold
 from crdt_sync.domain.lifecycle.model import Lifecycle, Pattern
 from crdt_sync.domain.lifecycle.phrases import PHRASES, Language
@@ -122,7 +122,7 @@ class _Explanation:
             "owed_in",
             names=self._join("or", (self._label(f"{lane}.{name}") for name in names)),
             lane=self._label(lane),
-            roles=self._join("or", roles),
+            roles=self._join("or", map(self._role, roles)),
         )
 
     def _ineffective(self, lane: LaneId, transition: Transition, status: Status) -> Iterator[str]:
@@ -142,8 +142,8 @@ class _Explanation:
                 f"inert_{code.value}",
                 actor=transition.actor,
                 lane=self._label(lane.id),
-                roles=self._join("comma", transition.roles),
-                allowed=self._join("or", spec.by),
+                roles=self._join("comma", map(self._role, transition.roles)),
+                allowed=self._join("or", map(self._role, spec.by)),
                 state=self._state_name(lane.id, self._fold.state_at(transition.after).lanes[lane.id]),
                 sources=self._join("or", (self._state_name(lane.id, name) for name in sources)),
                 conditions=self._conditions(spec.conditions),
@@ -192,6 +192,10 @@ class _Explanation:
 
     def _label(self, key: str) -> str:
         return self._lifecycle.label(key, self._language)
+
+    def _role(self, role: Role) -> str:
+        """The label of a role, else the whole of it: a record may carry roles that no file names."""
+        return self._lifecycle.labels.get(role, {}).get(self._language) or role
 
     def _join(self, glue: str, parts: Iterable[str]) -> str:
         return self._phrases[glue].join(parts)

@@ -133,7 +133,7 @@ class Lifecycle:
     lanes: Mapping[LaneId, Lane]  # in the order of the file
     stages: tuple[StageRow, ...]
     stories: tuple[Story, ...]
-    labels: Mapping[str, Mapping[str, str]]  # stage, lane or department id, or "lane.name" -> language -> text
+    labels: Mapping[str, Mapping[str, str]]  # stage, lane, department, role, or "lane.name" -> language -> text
     stages_line: int = 0
 
     @property
@@ -147,5 +147,5 @@ class Lifecycle:
         return tuple(dict.fromkeys(lane.owner for lane in self.lanes.values()))
 
     def label(self, key: str, language: str) -> str:
-        """The label of `key` (a stage, a lane, or `lane.name`) in `language`, or its bare name."""
+        """The label of `key` (a stage, a lane, a role, or `lane.name`) in `language`, or its bare name."""
         return self.labels.get(key, {}).get(language) or key.rpartition(".")[2]

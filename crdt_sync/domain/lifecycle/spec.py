@@ -316,15 +316,16 @@ def _check_event(file: _File, where: str, line: int, event: StoryEvent, before: 
     sketch = file.outlines[event.lane]
     what = f"a transition of {event.lane}"
     if file.reader.is_known(Name(event.name, line), where, sketch.transitions, what) and event.payload:
-        declared = _payload_fields(sketch.transitions[event.name])
+        declared = _names(sketch.transitions[event.name], "payload")
         for name in event.payload_fields:
             file.reader.is_known(Name(name, line), where, declared, f"in the payload of {event.name}")
 
 
-def _payload_fields(transition: Field) -> tuple[str, ...]:
-    data = plain(transition.node)
-    payload = data.get("payload") if isinstance(data, dict) else None
-    return tuple(payload) if isinstance(payload, dict) else ()
+def _names(entry: Field, key: str) -> tuple[str, ...]:
+    """The names that stand under `key` as written, be they sound or not: `by` of a role, or fields of a payload."""
+    data = plain(entry.node)
+    names = data.get(key) if isinstance(data, dict) else None
+    return tuple(name for name in (names if isinstance(names, dict | list) else [names]) if isinstance(name, str))
 
 
 def _expectations(file: _File, where: str, node: Node, events: Mapping[str, StoryEvent]) -> dict[str, object]:
@@ -364,10 +365,14 @@ def _labels(reader: Reader, entry: Field, where: str) -> dict[str, str]:
 
 def _all_labels(file: _File) -> dict[str, Mapping[str, str]]:
     labels: dict[str, Mapping[str, str]] = {}
-    known = (*file.declared.stages, *file.outlines, *file.declared.departments)
+    transitions = [entry for sketch in file.outlines.values() for entry in sketch.transitions.values()]
+    doers = [*transitions, *([file.fields["open"]] if "open" in file.fields else [])]
+    roles = dict.fromkeys(role for entry in doers for role in _names(entry, "by"))
+    known = tuple(dict.fromkeys((*file.declared.stages, *file.outlines, *file.declared.departments, *roles)))
     _label_table(file, "labels", file.fields.get("labels"), known, labels, prefix="")
     for sketch in (sketch for sketch in file.outlines.values() if sketch.readable):
-        names = (*sketch.values, *sketch.transitions)
+        fields = dict.fromkeys(name for entry in sketch.transitions.values() for name in _names(entry, "payload"))
+        names = (*sketch.values, *sketch.transitions, *fields)
         entry = sketch.fields.get("labels")
         _label_table(file, f"{sketch.id}.labels", entry, names, labels, prefix=f"{sketch.id}.")
     return labels

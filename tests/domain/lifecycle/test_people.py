@@ -1,5 +1,6 @@
 """Who takes part, read off the shipped lifecycles and off small ones."""
 
+import re
 from dataclasses import replace
 
 from crdt_sync.adapters.lifecycle_files import load, shipped
@@ -43,6 +44,6 @@ def test_those_open_who_hold_one_of_the_roles():
 
 
 def test_two_departments_with_a_role_of_one_name_have_people_of_two_names():
-    text = shipped()["connect-order"].replace("sales_lead", "lead_of_all").replace("tech_lead", "lead_of_all")
-    names = [person.name for person in people(load(text))]
+    unlabelled = re.sub(r"\n +(sales|tech)_lead: .*", "", shipped()["connect-order"])
+    names = [person.name for person in people(load(re.sub("(sales|tech)_lead", "lead_of_all", unlabelled)))]
     assert ["backoffice", "sales", "sales-lead_of_all", "tech", "tech-lead_of_all", "support"] == names

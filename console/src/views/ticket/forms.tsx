@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { type Lifecycle, label } from "../../lifecycle/model.ts";
+import { fieldLabel, type Lifecycle, label } from "../../lifecycle/model.ts";
 import type { Form, OpenTicket, TicketView } from "../../store/types.ts";
 import { useLanguage, useWords } from "../preferences.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
@@ -42,14 +42,14 @@ function FormBlock({ ticket, form, lifecycle }: FormProps): JSX.Element {
       <h2>{name}</h2>
       {payloads.map(([field, value], place) => (
         <p key={place} class="payload">
-          <span class="field-name">{label(lifecycle, field, language)}</span> {String(value)}
+          <span class="field-name">{fieldLabel(lifecycle, form.lane, field, language)}</span> {String(value)}
         </p>
       ))}
       {form.fields.size + payloads.length === 0 && <p class="quiet">{words("form_none")}</p>}
       {[...form.fields].map(([field, value]) => (
         <Field
           key={field}
-          label={label(lifecycle, field, language)}
+          label={field}
           value={value}
           readOnly={!form.canWrite}
           save={(text) => ticket.setForm(form.lane, { [field]: text || null })}

@@ -1,7 +1,7 @@
 /** What a move carries, asked for field by field as the lifecycle declares it: all of the fields, or none of them. */
 
 import type { InputHTMLAttributes, JSX } from "preact";
-import { type Lifecycle, label, type PayloadType } from "../../lifecycle/model.ts";
+import { fieldLabel, type Lifecycle, label, type PayloadType } from "../../lifecycle/model.ts";
 import type { Move, OpenTicket } from "../../store/types.ts";
 import { Dialog } from "../dialog.tsx";
 import { useLanguage, useWords } from "../preferences.ts";
@@ -38,7 +38,7 @@ export function MoveDialog({ ticket, lifecycle, move, close }: Props): JSX.Eleme
         <h2>{name}</h2>
         {[...move.payload].map(([field, type]) => (
           <label key={field}>
-            {label(lifecycle, field, language)} <span class="quiet">({words(type)})</span>
+            {fieldLabel(lifecycle, move.lane, field, language)} <span class="quiet">({words(type)})</span>
             <input
               required={isFilled}
               {...inputOf(type)}
