@@ -8,6 +8,7 @@ import itertools
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -85,11 +86,9 @@ class Connector(Generic[S]):
 
     async def __aenter__(self) -> Self:
         """Warm every channel, for two seconds at most: a system that is away is no reason not to start."""
-        ready = [asyncio.ensure_future(channel.channel_ready()) for channel in self._channels]
-        _, late = await asyncio.wait(ready, timeout=WARM_S_MAX)
-        for each in late:
-            each.cancel()
-        await asyncio.gather(*ready, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WARM_S_MAX):
+                await asyncio.gather(*(channel.channel_ready() for channel in self._channels), return_exceptions=True)
         return self
 
     async def __aexit__(

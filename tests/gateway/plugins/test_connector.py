@@ -13,6 +13,8 @@ from gateway.plugins.breaker import FAILURES_MAX
 from gateway.plugins.connector import Connector
 from tests.gateway.fakes import FakeIngress
 from tests.gateway.plugins.packages import said
+from tests.gateway.rig import free_port
+from tests.replica.loopback import until
 
 AWAY = grpc.StatusCode.UNAVAILABLE
 
@@ -52,6 +54,17 @@ async def test_calls_go_round_connections_that_stand_before_the_first():
         for _ in range(6):
             await ingest(system)
         assert 3 == len(fake.peers)
+
+
+async def test_nothing_goes_on_when_warming_is_cancelled():
+    before = asyncio.all_tasks()
+    system = Connector(f"127.0.0.1:{free_port()}", IngressServiceStub, channels=2)
+    warming = asyncio.ensure_future(system.__aenter__())
+    await until(lambda: len(asyncio.all_tasks() - before) == 3)
+    warming.cancel()
+    await asyncio.gather(warming, return_exceptions=True)
+    assert before == asyncio.all_tasks()
+    await system.__aexit__(None, None, None)
 
 
 async def test_retries_are_spent_and_then_the_breaker_opens():
