@@ -8,6 +8,7 @@ import { useLanguage, useWords } from "../preferences.ts";
 import { reason } from "../reasons.ts";
 import { Attachment } from "./attachment.tsx";
 import { deliveryWord } from "./delivery_word.ts";
+import { piecesOf } from "./links.ts";
 
 interface Props {
   readonly ticket: OpenTicket;
@@ -52,7 +53,17 @@ function Part({ ticket, part }: PartProps): JSX.Element {
     case "text":
       return (
         <>
-          <p class="text">{part.text}</p>
+          <p class="text">
+            {piecesOf(part.text).map(({ text, href }, place) =>
+              href === null ? (
+                text
+              ) : (
+                <a key={place} href={href} target="_blank" rel="noopener noreferrer nofollow">
+                  {text}
+                </a>
+              ),
+            )}
+          </p>
           {part.refusal !== undefined && (
             <p class="bad">{words("refused_to_send", { why: reason(language, part.refusal) })}</p>
           )}
