@@ -1,8 +1,8 @@
 """What the gateway and a plugin's process say to each other: JSON objects behind their length, on a socket.
 
 A call is `{"id", "hook", "items"}` and its answer `{"id", "answers"}`, one answer an item, null for no wish. The
-process says `{"hooks": [...]}` once it is ready, `{"beat": {name: count}}` every second, and `{"fault": reason}` before
-it ends.
+process says `{"hooks": [...]}` once it is ready, `{"beat": {name: count}}` five times a second, and `{"fault": reason}`
+before it ends.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """The gateway's side of one plugin: its process, the calls into it, and what becomes of it after a fault.
 
-Owns the promise that no message waits for a plugin longer than its deadline, and none at all while it is not there.
+Owns the promise that no message waits for a plugin longer than its deadline, and none at all while it is not there, or
+was late and has not shown since that it answers.
 """
 
 import asyncio
@@ -21,12 +22,15 @@ from crdt_sync.errors import Malformed
 from gateway.counts import Counts
 from gateway.plugins import frames
 from gateway.plugins.faults import Faults
+from gateway.plugins.priority import yield_always
 from gateway.plugins.settings import PluginSettings, Start
 from gateway.ports import Clock
 from gateway.waiting import woken
 
 START_S = 30.0  # to import what it needs, at a quarter of a busy processor
-SILENCE_S_MAX = 30.0  # without a beat, which comes every second
+SILENCE_S_MAX = 30.0  # without a beat, of which five come a second
+LATE_S = 0.5  # without one, and it runs behind everybody else for the rest of its life: it may be spinning
+PROOFS = 3  # calls that it has to answer in time, after one that it did not, before anybody waits for it again
 LOOK_S = 0.001  # at the deadline, for an answer that came while this process itself was kept waiting
 STOP_S = 1.0  # to end by itself; the gateway has ten seconds in all
 CALLS_MAX = 200  # under way at once; as many answers leave at once
@@ -65,6 +69,8 @@ class PluginProcess:
         self._numbers = itertools.count(1)
         self._calls: dict[int, asyncio.Future[Sequence[object]]] = {}
         self._hooks: frozenset[str] = frozenset()  # empty while it is not ready
+        self._owed = 0  # of `PROOFS`
+        self._unheeded: set[asyncio.Task[Sequence[str | None]]] = set()
         self._writer: asyncio.StreamWriter | None = None
         self._failing: asyncio.Future[Reason] | None = None
         self._own: set[str] = set()
@@ -88,7 +94,15 @@ class PluginProcess:
         await self._ready.wait()
 
     async def ask(self, hook: str, items: Sequence[Mapping[str, object]]) -> Sequence[str | None]:
-        """Ask a hook about each; None where it has no wish, or none in time, or is not there."""
+        """Ask a hook about each; None where it has no wish, or none that counts, or none in time, or is not there."""
+        if not self._owed:
+            return await self._asked(hook, items)
+        asking = asyncio.create_task(self._asked(hook, items), name="plugin proving itself")
+        self._unheeded.add(asking)
+        asking.add_done_callback(self._unheeded.discard)
+        return [None] * len(items)
+
+    async def _asked(self, hook: str, items: Sequence[Mapping[str, object]]) -> Sequence[str | None]:
         nothing = [None] * len(items)
         if hook not in self._hooks or self._writer is None:
             return nothing
@@ -113,6 +127,7 @@ class PluginProcess:
         answers = answered.result()
         if len(answers) != len(items):
             return nothing
+        self._owed = max(0, self._owed - 1)
         self._count(hook, len(items))
         self._count(f"{hook}_us", round((asyncio.get_running_loop().time() - began_s) * 1e6))
         return [_wish(answer) for answer in answers]
@@ -137,6 +152,8 @@ class PluginProcess:
                 reason = "start"
             if self._stopping.is_set():
                 return
+            if reason in _STUCK:
+                self._owed = PROOFS
             rest_ms = self._faults.add(self._clock.now_ms())
             self._count(f"fault.{reason}")
             self._counts.show(f"plugin.{self._settings.name}.off", int(self._faults.is_off))
@@ -151,7 +168,7 @@ class PluginProcess:
         with theirs:
             process = await self._spawned(theirs)
         reader, self._writer = await asyncio.open_connection(sock=ours)
-        hearing = asyncio.create_task(self._hear(reader), name="plugin hearing")
+        hearing = asyncio.create_task(self._hear(reader, process.pid), name="plugin hearing")
         try:
             await asyncio.wait((hearing, self._failing), return_when=asyncio.FIRST_COMPLETED)
             if not self._failing.done():
@@ -176,23 +193,26 @@ class PluginProcess:
             str(data.absolute()),
         )
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "gateway.plugins.worker"),
+            *(sys.executable, "-m", "gateway.plugins"),
             stdin=asyncio.subprocess.PIPE,  # ends with this process
             stdout=asyncio.subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
             env=_environment(self._settings),
-            start_new_session=True,  # a terminal's Ctrl-C is for the gateway; and what it begins ends with it
+            # A terminal's Ctrl-C is for the gateway; and what it begins ends with it. In a session of its own it would
+            # have as much of a processor as the gateway, whatever its niceness: Linux divides by sessions first.
+            process_group=0,
         )
         assert process.stdin is not None, "it was made a pipe"
         process.stdin.write(told.spelt().encode() + b"\n")
         return process
 
-    async def _hear(self, reader: asyncio.StreamReader) -> Reason:
+    async def _hear(self, reader: asyncio.StreamReader, pid: int) -> Reason:
         """Take what it says until it ends; return why it is to be ended."""
-        silence_s = START_S
+        loop = asyncio.get_running_loop()
         while True:
+            late = loop.call_later(LATE_S, self._put_last, pid) if self._ready.is_set() else None
             try:
-                async with asyncio.timeout(silence_s):
+                async with asyncio.timeout(SILENCE_S_MAX if late else START_S):
                     frame = await frames.read(reader, frames.ANSWER_BYTES_MAX)
             except TimeoutError:
                 return "silent"
@@ -200,9 +220,12 @@ class PluginProcess:
                 return "died"
             except Malformed:
                 return "frame"
+            finally:
+                if late:
+                    late.cancel()
             match frame:
                 case {"hooks": list(hooks)}:
-                    self._hooks, silence_s = frozenset(map(str, hooks)), SILENCE_S_MAX
+                    self._hooks = frozenset(map(str, hooks))
                     self._ready.set()
                     self._count("start")
                     self._counts.show(f"plugin.{self._settings.name}.off", 0)
@@ -218,6 +241,12 @@ class PluginProcess:
                     return "raised"
                 case _:
                     return "frame"
+
+    def _put_last(self, pid: int) -> None:
+        self._count("late")
+        _log.warning("plugin is late and runs behind everybody else", plugin=self._settings.name)
+        with suppress(ProcessLookupError):
+            yield_always(pid)
 
     def _take_counts(self, counted: Mapping[str, object]) -> None:
         for name, count in counted.items():

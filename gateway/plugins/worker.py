@@ -1,7 +1,7 @@
-"""`python -m gateway.plugins.worker`: the process of one plugin, begun by the gateway and never by hand.
+"""What the process of one plugin does once `python -m gateway.plugins` has loaded it.
 
-Owns the bounds of the process: its memory, its place behind everybody else, its end with the gateway's. Whatever in it
-is at fault ends it, with the reason told first; to begin it anew is the gateway's business.
+Owns the bounds of the process: its memory, and its end with the gateway's. Whatever in it is at fault ends it, with the
+reason told first; to begin it anew is the gateway's business.
 """
 
 import asyncio
@@ -43,8 +43,7 @@ from gateway.plugins.api import (
 from gateway.plugins.follower import Follower
 from gateway.plugins.settings import Start
 
-NICENESS = 5  # a quarter of a processor that is wanted elsewhere, all of one that is not; in time where it is honest
-BEAT_S = 1.0
+BEAT_S = 0.2
 _SECRET: TypeAdapter[object] = TypeAdapter(Secret)
 _PAGES = Path("/proc/self/statm")  # of Linux
 
@@ -201,14 +200,13 @@ def _bound(memory_mb: int) -> None:
     bytes_max = memory_mb * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_DATA, (bytes_max, bytes_max))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(NICENESS)
     threading.Thread(target=_end_with_the_gateway, daemon=True).start()
 
 
 def _end_with_the_gateway() -> None:
     """The gateway writes no more and holds the other end for as long as it lives: a spinning plugin ends with it.
 
-    So does what it has begun: the gateway gave it a session of its own.
+    So does what it has begun: the gateway gave it a process group of its own.
     """
     os.read(sys.stdin.fileno(), 1)
     os.killpg(os.getpid(), signal.SIGKILL)
@@ -233,7 +231,3 @@ def main() -> int:
         _log.exception("plugin at fault", plugin=start.settings.name)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

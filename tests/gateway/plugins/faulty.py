@@ -5,7 +5,6 @@ import mmap
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from gateway.plugins.api import Refusal, Route, TryLater
@@ -27,7 +26,7 @@ class Spinner:
         self.child = begin(context.data / "held")
 
     async def run(self):
-        self.sign.touch()
+        self.sign.write_text(str(os.getpid()))
         while True:
             pass
 
@@ -75,7 +74,7 @@ class Faulty:
             case ["secret"]:
                 return self.context.secret("password")
             case ["limits"]:
-                return f"{os.nice(0)} {sys.argv[0]}"
+                return f"{os.nice(0)} {os.sched_getscheduler(0)}"
             case ["say", word]:
                 return word
         return None

@@ -1,6 +1,7 @@
 """Whatever a plugin does, the message in question goes on, the fault is counted, and the plugin is begun anew."""
 
 import asyncio
+import os
 import time
 from contextlib import asynccontextmanager, closing
 from functools import partial
@@ -10,7 +11,7 @@ import pytest
 from gateway.counts import Counts
 from gateway.plugins.faults import FAULTS_MAX
 from gateway.plugins.hooks import Plugins
-from gateway.plugins.process import Host
+from gateway.plugins.process import PROOFS, Host
 from gateway.plugins.settings import PluginSettings
 from tests.gateway.fakes import FakeIngress, SteppingClock
 from tests.gateway.platform import Platform, notice
@@ -19,7 +20,7 @@ from tests.gateway.rig import running
 from tests.replica.loopback import until
 
 DEADLINE_MS = 500  # of a test, whose machine may be busy with others
-FAULTS = {"hang": "timeout", "raise": "raised", "allocate": "memory", "die": "died"}
+FAULTS = {"raise": "raised", "allocate": "memory", "die": "died", "hang": "timeout"}
 
 
 class House:
@@ -55,7 +56,8 @@ async def house(tmp_path, *settings):
 
 @pytest.fixture(autouse=True)
 def package(tmp_path, monkeypatch):
-    installed(tmp_path, monkeypatch, **dict.fromkeys(("faulty", "second"), "tests.gateway.plugins.faulty:Faulty"))
+    places = dict.fromkeys(("faulty", "second"), "tests.gateway.plugins.faulty:Faulty")
+    installed(tmp_path, monkeypatch, spinner="tests.gateway.plugins.faulty:Spinner", **places)
 
 
 def faulty(name="faulty", **changes):
@@ -73,6 +75,29 @@ async def test_every_fault_lets_the_message_go_on_and_is_counted_and_four_turn_t
             assert "" == await it.rule("say sales"), "nobody waits for a plugin that is at fault"
             await until(partial(it.has, fault, before + 1))
         assert (FAULTS_MAX, 1) == (it.counts["plugin.faulty.start"], it.counts["plugin.faulty.off"])
+
+
+async def test_nobody_waits_for_a_plugin_that_was_late_until_it_has_answered_three_times(tmp_path):
+    async with house(tmp_path, faulty()) as it:
+        await it.ready()
+        assert "" == await it.rule("hang")
+        await until(partial(it.has, "plugin.faulty.fault.timeout", 1))
+        await it.ready()
+        assert "" == await it.rule("spin")
+        assert 1 == it.counts["plugin.faulty.fault.timeout"], "nobody has waited for the deadline"
+        await until(partial(it.has, "plugin.faulty.fault.timeout", 2))
+        await it.ready()
+        for answers in range(PROOFS):
+            assert "" == await it.rule("say sales")
+            await until(partial(it.has, "plugin.faulty.message", answers + 1))
+        assert "sales" == await it.rule("say sales")
+
+
+async def test_plugin_that_spins_beside_its_hooks_runs_behind_everybody_else(tmp_path):
+    async with house(tmp_path, faulty("spinner")) as it:
+        await until(partial(it.has, "plugin.spinner.late", 1), 20)
+        spinner = int((tmp_path / "plugins" / "spinner" / "spinning").read_text())
+        assert os.SCHED_IDLE == os.sched_getscheduler(spinner)
 
 
 async def test_memory_that_is_mapped_is_bounded_as_well(tmp_path):
@@ -147,7 +172,7 @@ async def test_plugin_is_told_no_secret_but_its_own_and_stands_behind_others(tmp
         await it.ready()
         assert "for this one" == await it.rule("secret")
         assert ["True", "False"] == [await it.rule(f"knows {name}") for name in ("OWN_PASSWORD", "GATEWAY_PASSWORD")]
-        assert (await it.rule("limits")).startswith("5 ")
+        assert f"5 {os.SCHED_OTHER}" == await it.rule("limits"), "but only while it loads behind all of them"
 
 
 async def test_message_reaches_the_service_past_a_spinning_plugin(tmp_path):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -44,15 +45,17 @@ def test_what_a_process_is_told_is_read_back():
     assert start == Start.read(start.spelt())
 
 
-def test_spinning_process_and_its_child_end_with_the_gateway(tmp_path):
+IMPATIENT = "import sys, gateway.plugins.__main__ as begin; begin.IDLE_S_MAX = 0; sys.exit(begin.main())"
+
+
+@pytest.mark.parametrize("begun", [("-m", "gateway.plugins"), ("-c", IMPATIENT)], ids=["idle", "at once"])
+def test_spinning_process_and_its_child_end_with_the_gateway(tmp_path, begun):
     """The gateway's death is the end of what it holds open; it can ask for nothing any more."""
     ours, theirs = socket.socketpair()
     with ours, theirs, closing(Held(tmp_path / "held")) as held:
         start = Start(PluginSettings(name="spinner"), theirs.fileno(), "core:1", None, str(tmp_path))
-        command = [sys.executable, "-m", "gateway.plugins.worker"]
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, pass_fds=(theirs.fileno(),), start_new_session=True
-        ) as process:
+        command = [sys.executable, *begun]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(theirs.fileno(),), process_group=0) as process:
             process.stdin.write(start.spelt().encode() + b"\n")
             process.stdin.flush()
             try:
@@ -60,6 +63,7 @@ def test_spinning_process_and_its_child_end_with_the_gateway(tmp_path):
                     assert process.poll() is None
                     time.sleep(0.01)
                 assert held.lives()
+                assert "-c" not in begun or b"--at-once" in Path(f"/proc/{process.pid}/cmdline").read_bytes()
                 process.stdin.close()
                 assert -signal.SIGKILL == process.wait(20)
                 while held.lives():
