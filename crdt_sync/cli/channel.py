@@ -39,8 +39,7 @@ def lint(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Ch
             typer.echo(escaped(one.to_text(file.name)))
         if not found:
             spec = _spec(file)
-            count = len(spec.samples.received) + len(spec.samples.sent)
-            typer.echo(f"{file.name}: nothing wrong; {count} samples hold; spec {parse(text).digest}")
+            typer.echo(f"{file.name}: nothing wrong; {spec.samples.count} samples hold; spec {parse(text).digest}")
     if wrong:
         raise typer.Exit(EXIT_FINDINGS)
 

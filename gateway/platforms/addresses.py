@@ -65,13 +65,11 @@ class ToldAddresses:
     async def located(self, url: str) -> Located:
         """Where a call to an address goes; raises `Refused` (`media_address`) where it may not, and `NotSent`."""
         found = _ADDRESS.fullmatch(url)
-        if found is None:
+        if found is None or not is_allowed(url, self._origins):
             raise Refused("media_address")
         scheme, host, port, path = found.groups()
         if f"{scheme}://{host}{port or ''}" in self._origins:
             return Located(url)
-        if port or not any(_covers(origin, scheme, host) for origin in self._origins):
-            raise Refused("media_address")
         address = f"{scheme}://{await self._public(host)}{path}"
         return Located(address, {"host": host}, host if scheme == "https" else None)
 
@@ -81,6 +79,16 @@ class ToldAddresses:
         if not addresses or not all(map(is_public, addresses)):
             raise Refused("media_address")
         return f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+
+
+def is_allowed(url: str, origins: Collection[str]) -> bool:
+    """Whether an address leads to one of the origins."""
+    found = _ADDRESS.fullmatch(url)
+    if found is None:
+        return False
+    scheme, host, port, _ = found.groups()
+    named = f"{scheme}://{host}{port or ''}" in origins
+    return named or (not port and any(_covers(origin, scheme, host) for origin in origins))
 
 
 def _covers(origin: str, scheme: str, host: str) -> bool:

@@ -202,13 +202,7 @@ class Described:
 
         What was `proven` by the channel's own signature is asked of no rule that has one in its place, and the reverse.
         """
-        scope = {
-            "method": method,
-            "query": dict(request.query),
-            "headers": dict(request.headers),
-            "body": body,
-            "account": self.fields,
-        }
+        scope = asking_scope(request, method, body, self.fields)
         for rule, verifier in self._handshakes:
             if (verifier is None) is proven and _holds(rule.when, scope):
                 if verifier is not None:
@@ -217,6 +211,12 @@ class Described:
                 answer, media_type = _answer(text, rule.json_.value(scope) if rule.json_ is not None else None)
                 return Received(answer, media_type=media_type)
         return None
+
+
+def asking_scope(request: Request, method: str, body: Body, account: Mapping[str, str]) -> Scope:
+    """What the expressions of a handshake see."""
+    told = {"query": dict(request.query), "headers": dict(request.headers), "body": body}
+    return {"method": method, "account": account, **told}
 
 
 def _holds(rule: Expression, scope: Scope) -> bool:

@@ -112,8 +112,9 @@ class Expression:
                 yield fields, "account" in fields or any(_is_text_literal(one) for one in inner)
 
     def lookups(self) -> Iterator["Expression"]:
-        """The plain paths in it, such as `item.mode` in a comparison."""
-        return (Expression(self.text, ParsedResult(self.text, one)) for one in _lookups(self._parsed.parsed))
+        """The paths in it, such as `item.mode` in a comparison."""
+        paths = ((_path(one) or self.text, one) for one in _lookups(self._parsed.parsed))
+        return (Expression(path, ParsedResult(path, one)) for path, one in paths)
 
     def literals(self) -> Iterator[str]:
         """The texts that stand in it."""
@@ -192,9 +193,9 @@ class Document:
         """The JSON."""
         return _filled(self.tree, scope)
 
-    def templates(self) -> Iterator[Template]:
-        """Its templates."""
-        return _templates(self.tree)
+    def templates(self) -> Iterator[tuple[tuple[str | int, ...], Template]]:
+        """Its templates, each with its place in it."""
+        return _templates(self.tree, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,17 +277,29 @@ def _roots(tree: _Ast) -> Iterator[Root]:
 
 
 def _lookups(tree: _Ast) -> Iterator[_Ast]:
-    if tree["type"] in {"field", "subexpression"} and all(
-        one["type"] in {"field", "subexpression", "index", "index_expression"} for one in _nodes(tree)
-    ):
+    if _path(tree) is not None:
         yield tree
-        return
-    if tree["type"] in _FIRST_ONLY or tree["type"] == "index_expression":
+    elif tree["type"] in _FIRST_ONLY or tree["type"] == "index_expression":
         yield from _lookups(tree["children"][0])  # what follows looks at what that found
-        return
-    for child in tree["children"]:
-        if isinstance(child, Mapping):
-            yield from _lookups(child)
+        yield tree
+    else:
+        for child in tree["children"]:
+            if isinstance(child, Mapping):
+                yield from _lookups(child)
+
+
+def _path(tree: _Ast) -> str | None:
+    """A plain path as it is written, None if it is none."""
+    match tree["type"]:
+        case "field":
+            return str(tree["value"])
+        case "index":
+            return f"[{tree['value']}]"
+        case "subexpression" | "index_expression" as kind:
+            paths = [_path(child) for child in tree["children"]]
+            return None if None in paths else ("." if kind == "subexpression" else "").join(map(str, paths))
+        case _:
+            return None
 
 
 def _is_answer(expression: Expression) -> bool:
@@ -322,15 +335,15 @@ def _filled(tree: object, scope: Scope) -> object:
             return tree
 
 
-def _templates(tree: object) -> Iterator[Template]:
+def _templates(tree: object, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Template]]:
     match tree:
         case Template():
-            yield tree
+            yield place, tree
         case dict():
-            for value in tree.values():
-                yield from _templates(value)
+            for name, value in tree.items():
+                yield from _templates(value, (*place, name))
         case list():
-            for value in tree:
-                yield from _templates(value)
+            for number, value in enumerate(tree):
+                yield from _templates(value, (*place, number))
         case _:
             return

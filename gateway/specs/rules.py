@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import ValidationError
 
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery
 from gateway.accounts import WRITTEN, DescribedAccount
 from gateway.specs import model
+from gateway.specs.answers import delivery_scope
 from gateway.specs.expressions import Document, Expression, Source, Template
 from gateway.specs.model import Spec
 from gateway.specs.reading import Finding, Lines
@@ -18,13 +20,14 @@ _ASKED = frozenset({"headers", "body", "item", "piece", "account"})
 _ANSWERED = frozenset({"status", "headers", "body"})
 _SENT = frozenset({"delivery", "reply", "account", "auth", "origin", "now_ms", "in_a_minute_ms"})
 _FETCHED = frozenset({"media", "account", "auth", "origin", "answer"})
+_KNOWN = {"delivery": frozenset(delivery_scope(Delivery())), "media": {"id", "parts", "type"}, "auth": {"token"}}
 
 Found = Iterator[tuple[Place, str, str]]
 
 
 def broken(spec: Spec, lines: Lines) -> list[Finding]:
     """Every rule that a spec breaks, with its line."""
-    rules = (_secrets, _names, _places, _addresses, _written, _forms, _accounts)
+    rules = (_secrets, _names, _places, _addresses, _written, _forms, _calls, _accounts)
     found = {one for rule in rules for one in rule(spec)}
     return sorted((Finding(lines.of(place), code, message) for place, code, message in found), key=lambda one: one.line)
 
@@ -65,6 +68,13 @@ def _names(spec: Spec) -> Found:
                 yield place, "field_unknown", f"account.{root.field} is not among `fields`."
             if root.name == "origin" and root.field not in spec.origins:
                 yield place, "host", f"origin.{root.field} is not among `origins`."
+            known = _KNOWN.get(root.name)
+            if known is not None and root.field is not None and root.field not in known:
+                yield (
+                    place,
+                    "field_unknown",
+                    f"{root.name}.{root.field} is nothing; there are {', '.join(sorted(known))}.",
+                )
             if root.name == "reply" and root.field not in spec.inbound.map.reply:
                 yield place, "field_unknown", f"reply.{root.field} is not among `map.reply`."
     for place, found in compiled(spec):
@@ -76,8 +86,10 @@ def _places(spec: Spec) -> Found:
     """An expression looks at nothing that is not there where it stands."""
     inbound, outbound, media = spec.inbound, spec.outbound, spec.media
     yield from _only(_ASKED | {"method", "query"}, inbound.handshake, ("inbound", "handshake"))
-    for name in ("accept", "ignore", "keys", "fingerprint", "order", "map", "ack"):
+    for name in ("accept", "ignore", "keys", "fingerprint", "order", "map"):
         yield from _only(_ASKED, getattr(inbound, name), ("inbound", name))
+    for at, _ in expressions(inbound.ack, ("inbound", "ack")):
+        yield at, "name_unknown", "the acknowledgement is the same for all that comes: it looks at nothing."
     if outbound is not None:
         for name in ("success", "message_id", "classify", "retry_after"):
             yield from _only(_ANSWERED, getattr(outbound, name), ("outbound", name))
@@ -134,7 +146,7 @@ def _written(spec: Spec) -> Found:
 
 def _forms(spec: Spec) -> Found:
     """Things that only make sense together."""
-    inbound, outbound = spec.inbound, spec.outbound
+    inbound = spec.inbound
     rules: list[tuple[Place, model.Verify]] = [(("inbound", "verify"), inbound.verify)]
     for number, one in enumerate(inbound.handshake):
         if one.verify is not None:
@@ -157,8 +169,15 @@ def _forms(spec: Spec) -> Found:
         for place, part in enumerate(kind.parts):
             if not part.model_fields_set - {"each", "name"}:
                 yield ("inbound", "map", "kinds", number, "parts", place), "form", "the part has no content."
+
+
+def _calls(spec: Spec) -> Found:
+    """What makes sense of an answer and of a content."""
+    outbound, media = spec.outbound, spec.media
     if outbound is not None and outbound.idempotent and not _names_the_delivery(outbound):
         yield ("outbound", "idempotent"), "form", "no request names delivery.uuid or delivery.id."
+    if media is not None and media.download.method != "GET":
+        yield ("media", "download", "method"), "form", "a content is downloaded by GET."
 
 
 def _accounts(spec: Spec) -> Found:
@@ -228,7 +247,7 @@ def _literals(found: object) -> Iterator[str]:
         case Template(pieces=pieces):
             yield from (piece for piece in pieces if isinstance(piece, str))
         case Document():
-            for template in found.templates():
+            for _, template in found.templates():
                 yield from _literals(template)
         case _:
             return

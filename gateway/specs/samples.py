@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from gateway.channels.base import Request
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
@@ -48,6 +50,11 @@ class Received(Table):
     body: str = ""
     expect: Expected
 
+    @property
+    def request(self) -> Request:
+        """The request as it arrives: with names of headers in lower case."""
+        return Request(self.query, {name.lower(): value for name, value in self.headers.items()}, self.body.encode())
+
 
 class Said(Table):
     """An answer of ours that is to be sent."""
@@ -56,11 +63,14 @@ class Said(Table):
     text: str
     reply: Mapping[str, Any] | None = None
     id: str = "delivery1"
+    ticket: str = ""
+    author: str = ""
 
 
 class ExpectedRequest(Table):
-    """What is to be sent for it."""
+    """What the platform is to be asked."""
 
+    method: Literal["POST", "PUT", "GET"] = "POST"
     url: str
     query: Mapping[str, str] = {}
     headers: Mapping[str, str] = {}
@@ -68,12 +78,17 @@ class ExpectedRequest(Table):
     form: Mapping[str, str] | None = None
 
 
-class Answered(Table):
-    """What the platform answers, and what that means."""
+class Answer(Table):
+    """What the platform answers."""
 
     status: int = Field(ge=100, le=599)
     headers: Mapping[str, str] = {}
     body: str = ""
+
+
+class Answered(Answer):
+    """What the platform answers, and what that means."""
+
     outcome: Literal["sent", "busy", "window_closed", "unknown", "dead", "token"]
     code: str = ""
 
@@ -89,6 +104,29 @@ class Sent(Table):
     answers: tuple[Answered, ...] = Field(min_length=1)
 
 
+class Granted(Table):
+    """A token that is fetched. It is the one in the other samples."""
+
+    recorded: str = Field(min_length=1)
+    request: ExpectedRequest
+    answer: Answer
+    token: str
+    lives_s: int
+
+
+class Fetched(Table):
+    """A content that is fetched: what it is known by, and the requests that come to be made for it."""
+
+    name: str = Field(min_length=1)
+    recorded: str = Field(min_length=1)
+    id: str = Field(min_length=1)
+    type: Literal["image", "voice", "video", "file"]
+    ask: ExpectedRequest | None = None
+    answer: Answer | None = None
+    """To `ask`."""
+    download: ExpectedRequest
+
+
 class Samples(Table):
     """Recorded requests, and the secrets that these are signed with: published or made up, never an account's own."""
 
@@ -96,3 +134,10 @@ class Samples(Table):
     fields: Mapping[Name, str] = {}
     received: tuple[Received, ...] = Field(min_length=3)
     sent: tuple[Sent, ...] = ()
+    token: Granted | None = None
+    fetched: tuple[Fetched, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.received) + len(self.sent) + len(self.fetched) + (self.token is not None)

@@ -7,22 +7,18 @@ from dataclasses import dataclass
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 
 from crdt_sync.errors import Malformed
-from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery, Envelope
-from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Part as EnvelopePart
+from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Envelope
 from gateway.channels.base import Callback, Request, Unverified
-from gateway.outbound import Dead, Outcome, RetryLater, Sent, Unknown, WindowClosed
-from gateway.specs import model, samples
-from gateway.specs.answers import Call, Reply, call_of, chosen, delivery_scope, outcome_of, times
+from gateway.specs import samples
 from gateway.specs.bodies import unread
+from gateway.specs.calls import ACCOUNT, fetching_faults, granting_faults, sending_faults
 from gateway.specs.channel import Described
-from gateway.specs.expressions import Expression, Scope, text_of
-from gateway.specs.mapping import kind_of, part_scopes, scope_of
+from gateway.specs.coverage import unshown
 from gateway.specs.model import Spec
 from gateway.specs.reading import Finding, Lines
 from gateway.specs.signature import Signed, Verifier
-from gateway.specs.walk import Place, expressions
+from gateway.specs.walk import Place
 
-ACCOUNT = "sample"
 _PATIENT_S = 86_400
 _SAID = ("idempotency_key", "channel", "account", "conversation")  # of an envelope, by the callback already
 
@@ -61,25 +57,21 @@ def tried(spec: Spec, lines: Lines) -> list[Finding]:
         found += [(place, "sample", f"{received.name}: {fault}") for fault in _faults(channel, received)]
     for number, sent in enumerate(spec.samples.sent):
         place = ("samples", "sent", number)
-        found += [(place, "sample", f"{sent.name}: {fault}") for fault in _sending_faults(spec, sent)]
+        found += [(place, "sample", f"{sent.name}: {fault}") for fault in sending_faults(spec, sent)]
+    if (granted := spec.samples.token) is not None:
+        found += [(("samples", "token"), "sample", f"the token: {fault}") for fault in granting_faults(spec, granted)]
+    for number, fetched in enumerate(spec.samples.fetched):
+        place = ("samples", "fetched", number)
+        found += [(place, "sample", f"{fetched.name}: {fault}") for fault in fetching_faults(spec, fetched)]
     if spec.outbound is not None and not spec.samples.sent:
         found.append((("samples",), "sample", "no sample shows an answer that is sent."))
-    found += _unshown(channel)
+    found += unshown(channel)
     return [Finding(lines.of(place), code, message) for place, code, message in found]
-
-
-def request_of(received: samples.Received) -> Request:
-    """The request that was recorded."""
-    return Request(received.query, _headers(received), received.body.encode())
-
-
-def _headers(received: samples.Received) -> dict[str, str]:
-    return {name.lower(): value for name, value in received.headers.items()}
 
 
 def shown(channel: Described, received: samples.Received) -> Shown:
     """What a recorded request comes to."""
-    request = request_of(received)
+    request = received.request
     try:
         if received.method == "GET":
             return Shown(None, channel.handshake(request, now_ms=received.at_ms).decode(), 0, ())
@@ -92,7 +84,7 @@ def shown(channel: Described, received: samples.Received) -> Shown:
 
 def unsigned(channel: Described, received: samples.Received) -> Shown:
     """What a recorded body would come to if its signature held."""
-    told = channel.read_again(unread(_headers(received), received.body.encode()))
+    told = channel.read_again(unread(received.request.headers, received.body.encode()))
     return Shown(None, None, 0, tuple(_callback(channel, one) for one in told))
 
 
@@ -103,7 +95,7 @@ def signature_hint(channel: Described, received: samples.Received) -> str:
         body = json.loads(received.body)
     except ValueError:
         body = None
-    expected = verifier.expected(Signed(request_of(received), channel.fields, body), channel.secrets[0])
+    expected = verifier.expected(Signed(received.request, channel.fields, body), channel.secrets[0])
     return channel.spec.inbound.verify.signature.prefix + expected.decode(errors="replace")
 
 
@@ -190,127 +182,3 @@ def _expected(callback: samples.ExpectedCallback) -> object:
     except (ParseError, TypeError, ValueError) as error:
         return str(error)
     return {**told, "envelope": envelope}
-
-
-def _sending_faults(spec: Spec, sent: samples.Sent) -> Iterator[str]:
-    outbound = spec.outbound
-    if outbound is None:
-        yield "the spec has no `outbound`."
-        return
-    try:
-        call = _sample_call(spec, outbound, sent)
-        if call is None:
-            yield "no request is made for it."
-            return
-        made = (call.url, dict(call.query), dict(call.headers), call.json, call.form)
-        form = None if sent.request.form is None else dict(sent.request.form)
-        wanted = (sent.request.url, dict(sent.request.query), dict(sent.request.headers), sent.request.json_, form)
-        for name, one, other in zip(("url", "query", "headers", "json", "form"), wanted, made, strict=True):
-            if one != other:
-                yield f"{name}: expected {one}, came to {other}."
-        for answered in sent.answers:
-            reply = Reply.of(answered.status, answered.headers, answered.body.encode())
-            if outbound.auth is not None and outbound.auth.refused(reply.scope):
-                came = ("token", "")
-            else:
-                came = _named(outcome_of(outbound, reply))
-            if came != (answered.outcome, answered.code):
-                expected = f"{answered.outcome} {answered.code}".strip()
-                yield f"answer {answered.status}: expected {expected}, came to {' '.join(came)}."
-    except Malformed as error:
-        yield error.message
-
-
-def _sample_call(spec: Spec, outbound: model.Outbound, sent: samples.Sent) -> Call | None:
-    said = sent.delivery
-    delivery = Delivery(id=said.id, conversation=said.conversation, part=EnvelopePart(text=said.text))
-    scope = {
-        "delivery": delivery_scope(delivery),
-        "reply": said.reply,
-        "account": {**spec.samples.fields, "id": ACCOUNT},
-        "secret": spec.samples.secrets,
-        "auth": {"token": "sample-token"},
-        "origin": {name: value or "https://own.example" for name, value in spec.origins.items()},
-        **times(sent.at_ms),
-    }
-    request = chosen(outbound.requests, scope)
-    return None if request is None else call_of(request, scope)
-
-
-def _named(outcome: Outcome) -> tuple[str, str]:
-    match outcome:
-        case Sent():
-            return "sent", ""
-        case RetryLater(code=code):
-            return "busy", code
-        case Unknown(code=code):
-            return "unknown", code
-        case WindowClosed(code=code):
-            return "window_closed", code
-        case Dead(code=code):
-            return "dead", code
-
-
-def _unshown(channel: Described) -> Iterator[tuple[Place, str, str]]:
-    """What the spec maps, and no sample has."""
-    inbound = channel.spec.inbound
-    scopes = [one for received in channel.spec.samples.received for one in _scopes(channel, received)]
-    for name in ("conversation", "sender", "name", "sent_at", "type", "reply"):
-        for place, one in expressions(getattr(inbound.map, name), ("inbound", "map", name)):
-            yield from _lacking(place, one, scopes)
-    for name in ("keys", "fingerprint", "order"):
-        for place, one in expressions(getattr(inbound, name), ("inbound", name)):
-            yield from _lacking(place, one, scopes)
-    yield from _unruled(inbound, scopes)
-    for number, kind in enumerate(inbound.map.kinds):
-        place = ("inbound", "map", "kinds", number)
-        of_kind = [scope for scope in scopes if kind_of(inbound, scope) is kind]
-        if not of_kind:
-            yield place, "field_missing", "no sample is of this kind."
-            continue
-        for each, part in enumerate(kind.parts):
-            pieces = [piece for scope in of_kind for piece in part_scopes(part, scope)]
-            for at, one in expressions(part.model_copy(update={"each": None}), (*place, "parts", each)):
-                yield from _lacking(at, one, pieces)
-        if kind.notice is not None:
-            for at, one in expressions(kind.notice, (*place, "notice")):
-                yield from _lacking(at, one, of_kind)
-
-
-def _unruled(inbound: model.Inbound, scopes: list[Scope]) -> Iterator[tuple[Place, str, str]]:
-    """The rules that cannot be applied to a sample, and what they compare that no sample has."""
-    for name in ("accept", "ignore", "order"):
-        for place, rule in expressions(getattr(inbound, name), ("inbound", name)):
-            yield from _inapplicable(place, rule, scopes)
-            for one in rule.lookups() if name != "order" else ():
-                yield from _lacking(place, one, scopes)
-
-
-def _lacking(place: Place, expression: Expression, scopes: list[Scope]) -> Iterator[tuple[Place, str, str]]:
-    if not any(_has(expression, scope) for scope in scopes):
-        yield place, "field_missing", f"no sample has what {expression.text} looks for."
-
-
-def _inapplicable(place: Place, expression: Expression, scopes: list[Scope]) -> Iterator[tuple[Place, str, str]]:
-    try:
-        for scope in scopes:
-            expression(scope)
-    except Malformed as error:
-        yield place, "expression", f"to a sample: {error.message}"
-
-
-def _has(expression: Expression, scope: Scope) -> bool:
-    try:
-        found = expression(scope)
-    except Malformed:
-        return False
-    return isinstance(found, float) or text_of(found) not in {None, ""} or isinstance(found, dict | list | bool)
-
-
-def _scopes(channel: Described, received: samples.Received) -> list[Scope]:
-    if received.method == "GET" or received.expect.refused is not None or received.expect.answer is not None:
-        return []
-    try:
-        return [scope_of(told, channel.fields) for told in channel.told(request_of(received))]
-    except Malformed:
-        return []

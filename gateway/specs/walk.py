@@ -37,6 +37,7 @@ def expressions(value: object, place: Place = ()) -> Iterator[tuple[Place, Expre
             case Template():
                 yield from ((at, one) for one in found.expressions())
             case Document():
-                yield from ((at, one) for template in found.templates() for one in template.expressions())
+                for inner, template in found.templates():
+                    yield from (((*at, *inner), one) for one in template.expressions())
             case Source():
                 pass

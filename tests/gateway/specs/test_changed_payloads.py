@@ -14,7 +14,7 @@ from gateway.specs.book import shipped, shipped_texts
 from gateway.specs.channel import Described
 from gateway.specs.model import Spec
 from gateway.specs.signature import Signed, Verifier
-from gateway.specs.trial import request_of, sample_channel
+from gateway.specs.trial import sample_channel
 
 GONE = object()
 OTHERS = (GONE, None, 7, "of tomorrow", ["of tomorrow"], {"of": "tomorrow"}, [])
@@ -57,7 +57,7 @@ def posts(channel: Described) -> Iterator[tuple[Request, dict, bool, int]]:
         unread = any(callback.code for callback in one.expect.callbacks)
         if unread or (own_proof and one.expect.answer is not None):
             continue
-        request = request_of(one)
+        request = one.request
         if one.method == "POST" and one.expect.refused is None and request.body.startswith(b"{"):
             plain = channel.spec.inbound.decode.model_copy(update={"json_strings": ()})
             data = decoded(plain, request.body, channel.secrets)

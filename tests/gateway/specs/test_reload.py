@@ -244,6 +244,7 @@ async def test_platform_that_changes_its_payload_loses_nothing(tmp_path, folder)
 
         mended = LINE.replace("    - [item.webhookEventId]", '    - ["item.webhookEventId || item.eventId"]')
         mended = mended.replace('iterate: ["events[]"]', 'iterate: ["events[]", "items[]"]')
+        mended = mended.replace("  received:\n", "  received:\n" + sample_of_tomorrow(), 1)
         put(folder, "line.yaml", with_accounts(mended, tmp_path, "friends"))
         await specs(rig).look()
         ids = [one.id for one in await rig.gateway.inbox.dead(limit=10)]
@@ -260,6 +261,22 @@ async def test_platform_that_changes_its_payload_loses_nothing(tmp_path, folder)
         assert first != second, "each row says by which spec it was read"
 
 
-def of_another_list(*events):
+def of_another_list(*events, bot="Ubot", secret=SECRET):
+    return line_signed(json.dumps({"destination": bot, "items": events}).encode(), secret)
 
-    return line_signed(json.dumps({"destination": "Ubot", "items": events}).encode())
+
+def sample_of_tomorrow() -> str:
+    """What shows the mended spec: no rule of it is without a sample."""
+    event = renamed(line_event(9), "webhookEventId", "eventId")
+    post = of_another_list(event, bot="xxxxxxxxxx", secret="a-made-up-secret")
+    said = {"sender": "Ucustomer", "parts": [{"text": "text 9"}]}
+    envelope = {"sent_at": str(event["timestamp"]), "customer": said}
+    sample = {
+        "name": "an event of tomorrow",
+        "recorded": "made up",
+        "at_ms": event["timestamp"],
+        "headers": post.headers,
+        "body": post.body.decode(),
+        "expect": {"callbacks": [{"keys": ["event9", "1:9"], "conversation": "Ucustomer", "envelope": envelope}]},
+    }
+    return f"    - {json.dumps(sample)}\n"

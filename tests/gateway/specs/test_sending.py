@@ -130,6 +130,14 @@ TOKEN = """
     lives_s: body.expires_in
     refused: "status == `401`"
 """
+TOKEN_SAMPLE = """  token:
+    recorded: made up
+    request: {url: https://api.line.me/token, json: {secret: a-made-up-token}}
+    answer: {status: 200, body: '{"token":"sample-token","expires_in":7200}'}
+    token: sample-token
+    lives_s: 7200
+  fetched:
+"""
 
 
 async def test_token_is_fetched_once_and_anew_when_it_is_refused(http, platform):
@@ -137,6 +145,10 @@ async def test_token_is_fetched_once_and_anew_when_it_is_refused(http, platform)
         "Bearer {secret.channel_token}", "Bearer {auth.token}", 1
     )
     text = text.replace("{Authorization: Bearer a-made-up-token, X", "{Authorization: Bearer sample-token, X")
+    text = text.replace(
+        "outcome: busy, code: busy}", "outcome: busy, code: busy}\n        - {status: 401, outcome: token}"
+    )
+    text = text.replace("  fetched:\n", TOKEN_SAMPLE)
     spec = proven(text, "line.yaml")
     grants = [(200, {}, json.dumps({"token": f"t{number}", "expires_in": 7200}).encode()) for number in (1, 2)]
     platform.answers += [grants[0], SENT, SENT, (401, {}, b"{}"), grants[1], SENT]

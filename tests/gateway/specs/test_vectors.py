@@ -9,7 +9,7 @@ from crdt_sync.errors import Malformed
 from gateway.channels.base import Request, Unverified
 from gateway.specs.book import shipped, shipped_texts
 from gateway.specs.codecs import opened
-from gateway.specs.trial import request_of, sample_channel
+from gateway.specs.trial import sample_channel
 
 # What the platforms, or a tool that is not ours, say: where they stand among the samples of a spec.
 PUBLISHED = {
@@ -34,7 +34,7 @@ def test_published_signature_is_among_the_samples_and_passes(vector):
     ]
     assert received
     sampled = sample_channel(shipped(channel).spec)
-    assert sampled.receive(request_of(received[0]), now_ms=received[0].at_ms)
+    assert sampled.receive(received[0].request, now_ms=received[0].at_ms)
 
 
 def accepted(channel):
@@ -60,7 +60,7 @@ def test_each_byte_of_a_signed_body_counts(name):
     channel = sample_channel(shipped(name).spec)
     judged = 0
     for received in accepted(name):
-        request = request_of(received)
+        request = received.request
         for place, byte in enumerate(request.body):
             changed = request.body[:place] + bytes([byte ^ 1]) + request.body[place + 1 :]
             assert "signature" == outcome(channel, Request(request.query, request.headers, changed), received.at_ms)
@@ -73,7 +73,7 @@ def test_each_byte_of_a_signature_counts(name):
     channel = sample_channel(shipped(name).spec)
     source = channel.spec.inbound.verify.signature.source
     for received in accepted(name):
-        request = request_of(received)
+        request = received.request
         if source.place == "body":
             given = str(json.loads(request.body)[source.name])
             others = {request.body.replace(given.encode(), one.encode()) for one in damaged(given)}
