@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import LargeBinary, event
 
 from crdt_sync.adapters.storage.checksums import CHECKSUMS
-from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.ports import Batch, StoreDamaged, StoreUnavailable
 from crdt_sync.ports.desk import NewParty
 from tests.contracts.batches import AT_MS, compaction, name, owed, update
+from tests.empty_database import empty_store
 
 
 class Crash(OSError):
@@ -18,7 +18,7 @@ class Crash(OSError):
 
 @pytest.fixture
 async def store(tmp_path):
-    store = await SqlStore.open(f"sqlite:///{tmp_path}/log.db")
+    store = await empty_store(tmp_path / "log.db")
     await store.commit(Batch(updates=[update("d", n, b"%d" % n) for n in (1, 2, 3)]))
     await store.compact(compaction("d", 0, 1))
     yield store

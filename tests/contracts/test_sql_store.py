@@ -1,6 +1,5 @@
 import pytest
 
-from crdt_sync.adapters.storage.sql import SqlStore
 from tests.contracts.desk_contract import DeskContract
 from tests.contracts.media_contract import MediaContract
 from tests.contracts.migration_contract import MigrationContract
@@ -9,6 +8,7 @@ from tests.contracts.owed_contract import OwedContract
 from tests.contracts.store_contract import StoreContract
 from tests.contracts.user_contract import UserContract
 from tests.contracts.webhook_contract import WebhookContract
+from tests.empty_database import empty_store
 
 
 class TestSqlStore(
@@ -16,7 +16,7 @@ class TestSqlStore(
 ):
     @pytest.fixture
     async def store(self, tmp_path):
-        store = await SqlStore.open(f"sqlite:///{tmp_path}/log.db")
+        store = await empty_store(tmp_path / "log.db")
         yield store
         await store.close()
 

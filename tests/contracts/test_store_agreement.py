@@ -3,13 +3,13 @@
 import asyncio
 import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from crdt_sync.adapters.storage.memory import MemoryStore
-from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.domain.delivery import DeliveryState
 from crdt_sync.domain.ids import ActorId, Department, Digest, MessageId, Position
 from crdt_sync.domain.tripwire import Alarm
@@ -34,6 +34,7 @@ from tests.contracts.batches import (
     transition,
     update,
 )
+from tests.empty_database import empty_store
 
 WORDS = ["one", "two", "three"]  # few, so that batches meet
 LANES = ["sales", "tech"]
@@ -123,8 +124,7 @@ class StoreAgreement(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
-        url = f"sqlite:///{self.folder.name}/log.db"
-        self.sql = self.runner.run(SqlStore.open(url, synchronous="OFF"))
+        self.sql = self.runner.run(empty_store(Path(self.folder.name) / "log.db", synchronous="OFF"))
         self.memory = MemoryStore()
 
     def teardown(self) -> None:

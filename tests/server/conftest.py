@@ -8,7 +8,6 @@ import httpx
 import pytest
 import trustme
 
-from crdt_sync.server import database
 from crdt_sync.server.app import Channels, Parts, create_app
 from crdt_sync.server.auth import TokenAuthenticator, VerificationKey, issue
 from crdt_sync.server.bootstrap import Service
@@ -21,6 +20,7 @@ from crdt_sync.service.events import Events
 from crdt_sync.service.leases import Leases
 from crdt_sync.service.standing import Standing
 from tests.conformance.server_process import FRESH
+from tests.empty_database import lay_out
 from tests.fakes import CountingMeter, ManualClock
 from tests.server.fakes import FakeStore, FakeTickets, audit, lifecycles
 
@@ -123,28 +123,11 @@ def trusting(authority):
     return context
 
 
-EMPTY = []  # a database without a row, once there is one: to make it anew is most of what a service's start costs
-
-
-async def lay_out(data):
-    """Put a database without a row where there is none."""
-    file = data / "crdt-sync.db"
-    if file.exists():
-        return
-    data.mkdir(parents=True, exist_ok=True)
-    if EMPTY:
-        file.write_bytes(EMPTY[0])
-        return
-    store = await database.open_store(f"sqlite:///{file}")
-    await store.close()
-    EMPTY.append(file.read_bytes())
-
-
 @asynccontextmanager
 async def run_service(data, **chosen):
     settings = load(**{"port": 0, "grpc_port": 0, "data": data, "open_documents": True} | chosen)
     if not settings.database_url:
-        await lay_out(data)
+        await lay_out(data / "crdt-sync.db")
     service = Service(settings)
     await service.start()
     try:

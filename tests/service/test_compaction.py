@@ -6,7 +6,6 @@ import hashlib
 import pytest
 
 from crdt_sync.adapters.storage.memory import MemoryStore
-from crdt_sync.adapters.storage.sql import SqlStore
 from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain.access import Principal
@@ -17,13 +16,14 @@ from crdt_sync.service import authorship
 from crdt_sync.service import compaction as compaction_module
 from crdt_sync.service.compaction import NotProven, compact, kind_of
 from crdt_sync.wire import ysync
+from tests.empty_database import empty_store
 from tests.gated_store import GatedStore
 from tests.world import LEAD, SALES, World
 
 
 @pytest.fixture(params=["memory", "sql"])
 async def store(request, tmp_path):
-    inner = MemoryStore() if request.param == "memory" else await SqlStore.open(f"sqlite:///{tmp_path}/l.db")
+    inner = MemoryStore() if request.param == "memory" else await empty_store(tmp_path / "l.db")
     yield GatedStore(inner)
     await inner.close()
 
