@@ -174,7 +174,7 @@ async def _desk(browser: Browser, url: str) -> Page:
     context.set_default_timeout(PATIENCE_MS)
     page = await context.new_page()
     await page.goto(url)
-    await page.get_by_role("button", name="sales", exact=True).click()
+    await page.locator(".developers [value=sales]").click()
     return page
 
 

@@ -49,6 +49,7 @@ class Sessions:
     pending_key: bytes  # signs what a browser keeps while it is at a provider
     secret: Callable[[], str]  # draws one
     people: tuple[Person, ...] = ()
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of their departments and roles
     providers: Mapping[str, VouchedFor] = field(default_factory=dict)
     origins: tuple[str, ...] = ()  # to which people come back from a provider
 
@@ -97,15 +98,24 @@ async def show(request: Request, sessions: SessionsPort) -> Response:
     people = await _development(request, sessions)
     ways = {
         "password": True,
-        "development": [
-            {"name": person.name, "department": person.department, "roles": list(person.roles)} for person in people
-        ],
+        "development": [_listed(person, sessions.labels) for person in people],
         "providers": [
             {"name": name, "label": dict(way.label), "url": f"/api/session/providers/{name}"}
             for name, way in sessions.providers.items()
         ],
     }
     return JSONResponse({"session": None if signed_in is None else _told(signed_in), "ways": ways})
+
+
+def _listed(person: Person, labels: Mapping[str, Mapping[str, str]]) -> dict[str, object]:
+    """Return how a page shows somebody; a label is empty where the lifecycle has none."""
+    return {
+        "name": person.name,
+        "department": person.department,
+        "roles": list(person.roles),
+        "role": person.role,
+        "labels": {name: dict(labels.get(name, {})) for name in (person.department, person.role)},
+    }
 
 
 @router.post("")

@@ -60,6 +60,7 @@ def open_sessions(
         pending_key=hmac.digest(key.key, b"pending sign-in", hashlib.sha256),
         secret=lambda: ids.salt() + ids.salt(),
         people=_developers(settings, lifecycle),
+        labels=lifecycle.labels,
         providers={each.name: _vouched_for(each, clock, client) for each in settings.sign_in},
         origins=settings.sign_in_origins,
     )

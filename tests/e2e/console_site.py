@@ -47,9 +47,13 @@ class Desk:
     async def sign_in(self, name: str) -> None:
         """Enter as one of the people of development, and wait for the whole list: what comes later is unread."""
         await self.page.goto(self.url)
-        await self.page.get_by_role("button", name=name, exact=True).click()
+        await self.enter(name)
         await self.page.locator(".list-page main[aria-busy=false]").wait_for()
         await self.page.evaluate(STARTED)
+
+    async def enter(self, name: str) -> None:
+        """Choose one of the people of development, in whichever language they are shown."""
+        await self.page.locator(f'.developers [value="{name}"]').click()
 
     async def another_tab(self) -> "Desk":
         """A second page of the same person, with the same ticket or list."""

@@ -128,7 +128,7 @@ async def test_sign_in_that_ends_while_work_waits_is_asked_for_and_loses_nothing
     await sales.say("While nobody is signed in")
     await sales.saved("on the way to the server")
     await sales.page.get_by_role("button", name="Sign in again").click()
-    await sales.page.get_by_role("dialog").get_by_role("button", name="sales", exact=True).click()
+    await sales.enter("sales")
     await sales.saved()
     await expect(sales.page.get_by_text("Your sign-in has ended.")).to_have_count(0)
     assert "quoted" == (await site.ask("sales", "GET", f"/api/tickets/{ticket}"))["lanes"]["sales"]
@@ -243,7 +243,7 @@ async def test_work_is_told_as_saved_also_where_one_connection_takes_the_place_o
     await sales.context.set_offline(False)
     await sales.page.get_by_role("button", name="Sign in again").click()
     await sales.page.clock.run_for(100)  # the dialog asks how to sign in
-    await sales.page.get_by_role("dialog").get_by_role("button", name="sales", exact=True).click()
+    await sales.enter("sales")
     await expect(sales.page.locator("footer .lamp.online")).to_be_visible()
     os.kill(site.service.pid, signal.SIGSTOP)
     try:

@@ -252,6 +252,12 @@ async def test_a_believed_proxy_that_encrypts_makes_the_cookie_secure(tmp_path, 
 async def test_out_of_the_box_one_enters_as_somebody_of_each_department(fresh):
     people = (await fresh.http.get("/api/session")).json()["ways"]["development"]
     assert {"backoffice", "sales", "tech", "support"} == {person["department"] for person in people}
+    [lead] = [person for person in people if person["name"] == "sales_lead"]
+    assert {
+        "sales": {"en": "Sales", "zh": "销售"},
+        "sales_lead": {"en": "Sales lead", "zh": "销售主管"},
+    } == lead["labels"]
+    assert ("sales", "sales_lead") == (lead["department"], lead["role"])
     for person in people:
         answer = await fresh.http.post("/api/session", json={"development": person["name"]})
         assert (person["department"], person["roles"], "development") == (

@@ -22,6 +22,7 @@ export const WORDS = {
     zh: "登录未成功。{why}请重试，或联系服务管理员。",
   },
   development: { en: "Development: enter as", zh: "开发环境：以此身份进入" },
+  role_in: { en: "{department}: {role}", zh: "{department}：{role}" },
   of_department: { en: "{actor} of {department}", zh: "{department} 的 {actor}" },
   no_ways: { en: "This service offers no way to sign in.", zh: "此服务没有可用的登录方式。" },
   service_away: {

@@ -8,7 +8,8 @@ import { StoreError } from "../../store/types.ts";
 export interface Developer {
   readonly name: string;
   readonly department: string;
-  readonly roles: readonly string[];
+  readonly role: string; // the department's own name for a plain member
+  readonly labels: Readonly<Record<string, Partial<Record<Language, string>>>>; // of the two
 }
 
 /** Somebody else who says who a person is; `url` is where its sign-in begins. */

@@ -116,6 +116,12 @@ interface DevelopersProps {
 
 function Developers({ people, isBusy, enter }: DevelopersProps): JSX.Element | null {
   const words = useWords();
+  const language = useLanguage();
+  const title = ({ department, role, labels }: Developer): string => {
+    const label = (name: string): string => labels[name]?.[language] ?? name;
+    const both = { department: label(department), role: label(role) };
+    return role === department ? both.department : words("role_in", both);
+  };
   if (people.length === 0) {
     return null;
   }
@@ -123,9 +129,15 @@ function Developers({ people, isBusy, enter }: DevelopersProps): JSX.Element | n
     <section class="developers">
       <h2>{words("development")}</h2>
       <div class="buttons">
-        {people.map(({ name }) => (
-          <button key={name} type="button" disabled={isBusy} onClick={() => enter(() => signInAsDeveloper(name))}>
-            {name}
+        {people.map((person) => (
+          <button
+            key={person.name}
+            type="button"
+            value={person.name}
+            disabled={isBusy}
+            onClick={() => enter(() => signInAsDeveloper(person.name))}
+          >
+            {title(person)}
           </button>
         ))}
       </div>
