@@ -67,11 +67,11 @@ class Desk:
         await self.page.get_by_role("link", name=title).click()
         await self.page.get_by_role("heading", name=title, level=1).wait_for()
 
-    async def move(self, name: str, **payload: str) -> None:
-        """Make a move, with what it carries."""
+    async def move(self, name: str, *, ends: bool = False, **payload: str) -> None:
+        """Make a move, with what it carries; the page asks before one with which the ticket `ends`."""
         picture = self.page.locator(".lane.own .moves")
         await picture.get_by_role("button", name=name).click()
-        if payload:
+        if payload or ends:
             dialog = self.page.get_by_role("dialog", name=name)
             for label, value in payload.items():
                 await dialog.get_by_label(label).fill(value)

@@ -209,7 +209,7 @@ async def test_service_that_is_restored_gets_back_what_the_browser_has(site, tmp
     await asyncio.to_thread(site.service.stop)
     await sales.page.get_by_label("Internal notes: Sales").fill("on the stairs")
     await sales.fill("Tags", "made offline")
-    await sales.move("Withdraw")
+    await sales.move("Withdraw", ends=True)
     await sales.stage("Cancelled")
     await site.admin("restore", str(tmp_path / "backup.db"))
     await asyncio.to_thread(site.service.start)

@@ -3,6 +3,8 @@
 import pytest
 from playwright.async_api import expect
 
+from tests.e2e.browser import violations
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 COMPOSED_ENTER = """(input) => input.dispatchEvent(
     new KeyboardEvent("keydown", { key: "Enter", keyCode: 229, bubbles: true, cancelable: true }))"""
@@ -26,7 +28,60 @@ async def test_palette_does_nothing_that_was_not_chosen(site):
     await expect(lost).to_be_visible()
     assert before == await desk.lanes()
     await desk.page.keyboard.press("Enter")
+    asked = desk.page.get_by_role("dialog", name="Mark as lost")
+    await expect(asked).to_contain_text("This ends the ticket for all departments: its stage becomes “Cancelled”")
+    await expect(asked.get_by_role("button", name="Cancel")).to_be_focused()
+    assert [] == await violations(desk.page, "serious", "critical")
+    await desk.page.keyboard.press("Enter")
+    await asked.wait_for(state="detached")
+    assert before == await desk.lanes()
+    await desk.page.locator(".moves").get_by_role("button", name="Mark as lost").click()
+    await desk.page.keyboard.press("Tab")
+    await desk.page.keyboard.press("Enter")
     await desk.lane("Sales", "Lost")
+
+
+async def test_palette_offers_what_the_page_of_a_ticket_does(site):
+    await site.ticket("By keys alone")
+    desk = await site.desk()
+    page = desk.page
+    await desk.sign_in("sales")
+    await desk.open("By keys alone")
+    await page.locator(".lane.own .moves").wait_for()
+
+    async def choose(text: str, name: str) -> None:
+        await page.keyboard.press("Control+k")
+        await page.keyboard.insert_text(text)
+        await expect(page.get_by_role("option", name=name, exact=True)).to_have_attribute("aria-selected", "true")
+        await page.keyboard.press("Enter")
+
+    async def leave(name: str) -> None:
+        dialog = page.get_by_role("dialog", name=name)
+        await expect(dialog).to_be_visible()
+        await page.keyboard.press("Escape")
+        await dialog.wait_for(state="detached")
+
+    await choose("take", "Take it: Sales")
+    await expect(page.locator(".lane.own .holder")).to_have_text("sales")
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("option", name="Hand over: Sales")).to_be_visible()
+    await expect(page.get_by_role("option", name="Take it: Sales")).to_have_count(0)
+    await leave("Commands")
+    await choose("over: sales", "Hand over: Sales")
+    await leave("Hand Sales over to")
+    await choose("duplic", "Mark as a duplicate…")
+    await leave("Mark as a duplicate")
+    await choose("quote", "Quote…")
+    quote = page.get_by_role("dialog", name="Quote")
+    await quote.get_by_label("Price").fill("9.00")
+    await page.keyboard.press("Enter")
+    await quote.wait_for(state="detached")
+    await desk.lane("Sales", "Quoted")
+    await choose("answer", "Answer the customer")
+    await expect(page.get_by_label("Answer the customer")).to_be_focused()
+    await choose("new", "New ticket")
+    await page.get_by_role("dialog", name="New ticket").get_by_label("Title").fill("Kept open")
+    assert [] == desk.faults
 
 
 async def test_list_keeps_the_ticket_one_stands_on(site):

@@ -10,10 +10,12 @@ import {
   matches,
   type Pattern,
   STAGE,
+  type StageKind,
   type TransitionSpec,
 } from "../lifecycle/model.ts";
 import { PHRASES } from "../lifecycle/phrases.ts";
 import type { TicketState } from "../lifecycle/result.ts";
+import { matchStage } from "../lifecycle/stage.ts";
 import type { Move, NotEnabled, Person } from "./types.ts";
 
 const WORDS = {
@@ -49,6 +51,7 @@ export function movesOf(lifecycle: Lifecycle, state: TicketState, person: Person
         payload: spec.payload,
         by: spec.by,
         why,
+        ends: why === null ? endOf(lifecycle, lane, spec, state) : null,
         reason: { en: say("en"), zh: say("zh") },
       };
     }),
@@ -75,6 +78,16 @@ function whyNot(lane: Lane, spec: TransitionSpec, state: TicketState, person: Pe
   const holds = ([key, pattern]: readonly [LaneId | typeof STAGE, Pattern]): boolean =>
     matches(pattern, key === STAGE ? (state.stage ?? "") : known(state.lanes, key));
   return [...spec.conditions].every(holds) ? null : "if";
+}
+
+/** Return the stage after a move if the ticket is then nearer to its end than now: settled, or final for good. */
+function endOf(lifecycle: Lifecycle, lane: Lane, spec: TransitionSpec, state: TicketState): string | null {
+  const row = matchStage(lifecycle, new Map([...state.lanes, [lane.id, spec.to]]))?.row;
+  return row !== undefined && finality(row.kind) > finality(state.kind) ? row.stage : null;
+}
+
+function finality(kind: StageKind | null): number {
+  return kind === "final" ? 2 : Number(kind === "settled");
 }
 
 function reason(

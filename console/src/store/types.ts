@@ -133,6 +133,7 @@ export interface Move {
   readonly payload: ReadonlyMap<string, PayloadType>; // the fields that it takes, all of them or none
   readonly by: readonly string[];
   readonly why: NotEnabled | null; // null: it is enabled
+  readonly ends: string | null; // the stage, settled or final, that an enabled move brings a ticket to which goes on
   /** Why it is not enabled, a sentence in each language; empty if it is. */
   readonly reason: Readonly<Record<Language, string>>;
 }

@@ -14,13 +14,17 @@ interface Props {
 
 export function Dialog({ label, close, children, class: name = "" }: Props): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
+  const isThere = useRef(true);
   useLayoutEffect(() => {
     const element = dialog.current;
     element?.showModal();
-    return () => element?.close();
+    return () => {
+      isThere.current = false; // the browser tells of the end later, when another one may be open
+      element?.close();
+    };
   }, []);
   return (
-    <dialog ref={dialog} class={name} aria-label={label} onClose={close} {...LIGHT}>
+    <dialog ref={dialog} class={name} aria-label={label} onClose={() => isThere.current && close()} {...LIGHT}>
       {children}
     </dialog>
   );

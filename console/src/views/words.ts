@@ -104,6 +104,7 @@ export const WORDS = {
   save: { en: "Save", zh: "保存" },
   palette: { en: "Commands", zh: "命令" },
   palette_hint: { en: "Type a command or a ticket", zh: "输入命令或工单" },
+  command_of: { en: "{command}: {what}", zh: "{command}：{what}" },
   palette_none: { en: "Nothing fits.", zh: "没有匹配项。" },
   keys: { en: "Keys", zh: "快捷键" },
   key_move: { en: "Next and previous ticket", zh: "下一个、上一个工单" },
@@ -132,6 +133,10 @@ export const WORDS = {
   lifecycle: { en: "Lifecycle", zh: "流程" },
   current: { en: "now", zh: "当前" },
   not_enabled: { en: "Why not: {count} other moves", zh: "其他 {count} 个操作为何不可用" },
+  move_ends: {
+    en: "This ends the ticket for all departments: its stage becomes “{stage}”, and it leaves the list of open tickets.",
+    zh: "此操作将为所有部门结束该工单：阶段变为“{stage}”，工单不再列于未完成工单中。",
+  },
   no_moves: { en: "Nothing can be done here now.", zh: "目前没有可执行的操作。" },
   details: { en: "Details", zh: "详情" },
   why_stage: { en: "Why this stage?", zh: "为什么处于此阶段？" },

@@ -1,7 +1,7 @@
 /** The command palette: what can be done here, and every ticket, by a few letters. */
 
-import type { JSX } from "preact";
-import { useMemo, useState } from "preact/hooks";
+import type { JSX, TargetedEvent } from "preact";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useDesk } from "../context.ts";
 import { Dialog } from "../dialog.tsx";
 import { isComposed } from "../input_method.ts";
@@ -12,7 +12,7 @@ import { go } from "../router.tsx";
 import { useReadable } from "../use.ts";
 import { pageCommands } from "./commands.ts";
 
-const SHOWN_MAX = 12;
+const SHOWN_MAX = 40; // more than a page has commands: of tickets a few letters more find fewer
 
 interface Props {
   readonly close: () => void;
@@ -29,17 +29,20 @@ interface Command {
 export function Palette({ close, ...actions }: Props): JSX.Element {
   const words = useWords();
   const [query, setQuery] = useState("");
-  // Nothing is chosen until somebody types or goes to it: Enter alone must not make a move that ends a ticket.
+  // Nothing is chosen until somebody types or goes to it: Enter alone must not make a move.
   const [index, setIndex] = useState<number | null>(null);
   const found = useFound(query, actions);
   const current = index === null ? -1 : Math.min(index, found.length - 1);
-  const run = (command: Command | undefined): void => {
+  const option = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => option.current?.scrollIntoView({ block: "nearest" }), [current]);
+  const run = (command: Command | undefined, { currentTarget }: TargetedEvent<HTMLElement>): void => {
     if (command !== undefined) {
+      currentTarget.closest("dialog")?.close(); // before the command: it may put the focus where this cannot
       close();
       command.run();
     }
   };
-  const pressed = (event: KeyboardEvent): void => {
+  const pressed = (event: TargetedEvent<HTMLElement, KeyboardEvent>): void => {
     if (isComposed(event)) {
       return;
     }
@@ -49,7 +52,7 @@ export function Palette({ close, ...actions }: Props): JSX.Element {
       setIndex((next + found.length) % Math.max(1, found.length));
     } else if (event.key === "Enter") {
       event.preventDefault();
-      run(found[current]);
+      run(found[current], event);
     }
   };
   return (
@@ -76,7 +79,8 @@ export function Palette({ close, ...actions }: Props): JSX.Element {
             role="option"
             tabIndex={-1}
             aria-selected={place === current}
-            onClick={() => run(command)}
+            ref={place === current ? option : null}
+            onClick={(event) => run(command, event)}
             onKeyDown={pressed}
           >
             {command.label}

@@ -6,6 +6,7 @@ import type { ChatMessage, OpenTicket, Writing } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { exactly } from "../dates.ts";
 import { useLanguage, useWords } from "../preferences.ts";
+import { usePageCommands } from "../shell/commands.ts";
 import { useUnsent } from "../unsent.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
 import { useKept } from "../use_kept.ts";
@@ -25,6 +26,7 @@ export function Composer({ ticket, asked }: Props): JSX.Element {
   const [file, setFile] = useState<File | null>(null);
   useUnsent(file?.name ?? null);
   const area = useRef<HTMLTextAreaElement>(null);
+  const chooser = useRef<HTMLInputElement>(null);
   const { attempt, problem } = useAttempt();
   useKeys((key) => {
     if (key !== "r") {
@@ -33,6 +35,13 @@ export function Composer({ ticket, asked }: Props): JSX.Element {
     area.current?.focus();
     return true;
   });
+  usePageCommands(
+    [
+      { label: words("answer"), run: () => area.current?.focus() },
+      { label: `${words("attach")}…`, run: () => chooser.current?.click() },
+    ],
+    ticket.id,
+  );
   const send = (): void => {
     const said = text.trim();
     if (!said && file === null) {
@@ -105,6 +114,7 @@ export function Composer({ ticket, asked }: Props): JSX.Element {
           {words("attach")}
           <input
             type="file"
+            ref={chooser}
             class="visually-hidden"
             onChange={(event) => {
               setFile(event.currentTarget.files?.[0] ?? null);

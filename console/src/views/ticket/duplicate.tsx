@@ -9,6 +9,7 @@ import { EVERYTHING_OPEN, fitting } from "../list/filters.ts";
 import { ticketPath } from "../places.ts";
 import { useWords } from "../preferences.ts";
 import { Link } from "../router.tsx";
+import { usePageCommands } from "../shell/commands.ts";
 import { useReadable } from "../use.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
 import { isWord } from "../words.ts";
@@ -25,6 +26,9 @@ export function DuplicateOf({ ticket, view }: Props): JSX.Element | null {
   const { console } = useDesk();
   const words = useWords();
   const { attempt, problem, isBusy } = useAttempt();
+  const clear = (): void => attempt(() => console.clearDuplicate(ticket.id));
+  const canClear = view.canConverse && view.row.duplicateOf !== null;
+  usePageCommands(canClear ? [{ label: words("duplicate_clear"), run: clear }] : [], ticket.id);
   if (view.row.duplicateOf === null) {
     return null;
   }
@@ -33,8 +37,8 @@ export function DuplicateOf({ ticket, view }: Props): JSX.Element | null {
       <p>
         {words("duplicate_of")} <TicketLink id={view.row.duplicateOf} />
       </p>
-      {view.canConverse && (
-        <button type="button" disabled={isBusy} onClick={() => attempt(() => console.clearDuplicate(ticket.id))}>
+      {canClear && (
+        <button type="button" disabled={isBusy} onClick={clear}>
           {words("duplicate_clear")}
         </button>
       )}
@@ -55,13 +59,16 @@ export function TicketLink({ id }: { readonly id: TicketId }): JSX.Element {
 export function MarkDuplicate({ ticket, view }: Props): JSX.Element | null {
   const words = useWords();
   const [isOpen, setOpen] = useState(false);
-  if (!view.canConverse || view.row.duplicateOf !== null) {
+  const canMark = view.canConverse && view.row.duplicateOf === null;
+  const name = `${words("duplicate_mark")}…`;
+  usePageCommands(canMark ? [{ label: name, run: () => setOpen(true) }] : [], ticket.id);
+  if (!canMark) {
     return null;
   }
   return (
     <>
       <button type="button" onClick={() => setOpen(true)}>
-        {words("duplicate_mark")}…
+        {name}
       </button>
       {isOpen && <Choice ticket={ticket} close={() => setOpen(false)} />}
     </>

@@ -7,6 +7,7 @@ import type { OpenTicket, TicketView } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { Dialog } from "../dialog.tsx";
 import { useLanguage, useWords } from "../preferences.ts";
+import { usePageCommands } from "../shell/commands.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
 import { useKept } from "../use_kept.ts";
 
@@ -20,11 +21,22 @@ interface Props {
 export function Holders({ ticket, view, lifecycle, lane }: Props): JSX.Element {
   const { person } = useDesk();
   const words = useWords();
+  const language = useLanguage();
   const [isHanding, setHanding] = useState(false);
   const { attempt, problem, isBusy } = useAttempt();
   const holders = view.holders.get(lane.id) ?? [];
   const has = holders.find((holder) => holder.has);
   const isOwn = lane.owner === person.department;
+  const canTake = isOwn && has?.actor !== person.actor;
+  const take = (): void => attempt(() => ticket.take(lane.id));
+  const name = label(lifecycle, lane.id, language);
+  usePageCommands(
+    [
+      ...(canTake ? [{ label: words("command_of", { command: words("take"), what: name }), run: take }] : []),
+      { label: words("command_of", { command: words("transfer"), what: name }), run: () => setHanding(true) },
+    ],
+    `${ticket.id} ${lane.id}`,
+  );
   return (
     <div class="holders">
       <span class="holder">{has?.actor ?? words("nobody")}</span>
@@ -35,8 +47,8 @@ export function Holders({ ticket, view, lifecycle, lane }: Props): JSX.Element {
             {words("also_took", { actor })}
           </span>
         ))}
-      {isOwn && has?.actor !== person.actor && (
-        <button type="button" disabled={isBusy} onClick={() => attempt(() => ticket.take(lane.id))}>
+      {canTake && (
+        <button type="button" disabled={isBusy} onClick={take}>
           {words("take")}
         </button>
       )}

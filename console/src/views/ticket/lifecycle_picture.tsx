@@ -1,16 +1,15 @@
 /** The lifecycle as it stands: every lane with its states, what can be done in it, and why the rest cannot. */
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
 import { type Lane, type Lifecycle, label } from "../../lifecycle/model.ts";
 import type { Move, OpenTicket, TicketView } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { useLanguage, useWords } from "../preferences.ts";
+import { usePageCommands } from "../shell/commands.ts";
 import { Failure } from "../use_attempt.tsx";
 import { Holders } from "./holders.tsx";
 import { LanePicture } from "./lane_picture.tsx";
-import { MoveDialog } from "./move_dialog.tsx";
-import { useMove } from "./use_move.ts";
+import { asksFirst, useMoves } from "./use_moves.tsx";
 
 interface Props {
   readonly ticket: OpenTicket;
@@ -78,26 +77,25 @@ interface MovesProps {
 function Moves({ ticket, lifecycle, enabled }: MovesProps): JSX.Element {
   const words = useWords();
   const language = useLanguage();
-  const [asked, setAsked] = useState<Move | null>(null);
-  const { make, problem, isBusy } = useMove(ticket);
+  const { start, problem, isBusy, dialog } = useMoves(ticket, lifecycle);
+  const named = enabled.map((move) => ({
+    move,
+    name: `${label(lifecycle, `${move.lane}.${move.name}`, language)}${asksFirst(move) ? "…" : ""}`,
+  }));
+  const commands = named.map(({ move, name }) => ({ label: name, run: () => start(move) }));
+  usePageCommands(commands, `${ticket.id} ${enabled.map(({ name, ends }) => `${name} ${ends}`).join()}`);
   if (enabled.length === 0) {
     return <p class="quiet">{words("no_moves")}</p>;
   }
   return (
     <div class="moves">
-      {enabled.map((move) => (
-        <button
-          key={move.name}
-          type="button"
-          disabled={isBusy}
-          onClick={() => (move.payload.size > 0 ? setAsked(move) : make(move))}
-        >
-          {label(lifecycle, `${move.lane}.${move.name}`, language)}
-          {move.payload.size > 0 && "…"}
+      {named.map(({ move, name }) => (
+        <button key={move.name} type="button" disabled={isBusy} onClick={() => start(move)}>
+          {name}
         </button>
       ))}
       <Failure problem={problem} />
-      {asked !== null && <MoveDialog ticket={ticket} lifecycle={lifecycle} move={asked} close={() => setAsked(null)} />}
+      {dialog}
     </div>
   );
 }

@@ -1,13 +1,15 @@
-/** What a move carries, asked for field by field as the lifecycle declares it: all of the fields, or none of them. */
+/**
+ * What is asked before a move is made: what it carries, field by field as the lifecycle declares it, all of the fields or
+ * none of them; and whether the ticket shall end. No move can be undone, so the question comes before it.
+ */
 
 import type { InputHTMLAttributes, JSX } from "preact";
 import { fieldLabel, type Lifecycle, label, type PayloadType } from "../../lifecycle/model.ts";
 import type { Move, OpenTicket } from "../../store/types.ts";
 import { Dialog } from "../dialog.tsx";
 import { useLanguage, useWords } from "../preferences.ts";
-import { Failure } from "../use_attempt.tsx";
+import { Failure, useAttempt } from "../use_attempt.tsx";
 import { useKept } from "../use_kept.ts";
-import { useMove } from "./use_move.ts";
 
 interface Props {
   readonly ticket: OpenTicket;
@@ -24,18 +26,22 @@ export function MoveDialog({ ticket, lifecycle, move, close }: Props): JSX.Eleme
     keepValues(null);
     close();
   };
-  const { make, problem, isBusy } = useMove(ticket);
+  const { attempt, problem, isBusy } = useAttempt();
   const isFilled = Object.values(values).some(Boolean);
   const name = label(lifecycle, `${move.lane}.${move.name}`, language);
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     const payload = [...move.payload].map(([field, type]) => [field, fieldValue(type, values[field] ?? "")] as const);
-    make(move, isFilled ? Object.fromEntries(payload) : undefined, end);
+    attempt(async () => {
+      await ticket.move(move.lane, move.name, isFilled ? Object.fromEntries(payload) : undefined);
+      end();
+    });
   };
   return (
     <Dialog label={name} close={close}>
       <form onSubmit={submit}>
         <h2>{name}</h2>
+        {move.ends !== null && <p>{words("move_ends", { stage: label(lifecycle, move.ends, language) })}</p>}
         {[...move.payload].map(([field, type]) => (
           <label key={field}>
             {fieldLabel(lifecycle, move.lane, field, language)} <span class="quiet">({words(type)})</span>

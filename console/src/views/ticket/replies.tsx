@@ -6,6 +6,7 @@ import type { OpenTicket, Reply } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { Dialog } from "../dialog.tsx";
 import { useLanguage, useWords } from "../preferences.ts";
+import { usePageCommands } from "../shell/commands.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
 
 interface Props {
@@ -24,6 +25,7 @@ export function Replies({ ticket, insert }: Props): JSX.Element {
     setOpen(true);
     attempt(async () => setReplies(await console.replies(ticket.id)));
   };
+  usePageCommands([{ label: words("replies"), run: open }], ticket.id);
   const inWords = (texts: Reply["text"]): string => texts[language] ?? Object.values(texts)[0] ?? "";
   const choose = (reply: Reply): void => {
     setOpen(false);

@@ -21,7 +21,6 @@ import { LifecyclePicture } from "./lifecycle_picture.tsx";
 import { Past } from "./past.tsx";
 import { TicketHead } from "./ticket_head.tsx";
 import { Todo } from "./todo.tsx";
-import { useMoveCommands } from "./use_move_commands.ts";
 
 export function TicketPage({ id }: { readonly id: string }): JSX.Element {
   const { console, person } = useDesk();
@@ -55,7 +54,6 @@ function Opened({ ticket }: { readonly ticket: OpenTicket }): JSX.Element {
   const language = useLanguage();
   const view = useReadable(ticket.view);
   const { lifecycle } = view;
-  useMoveCommands(ticket, view, language);
   if (view.status !== "ready") {
     return (
       <main class="page">

@@ -1,14 +1,12 @@
 /** What is owed, as a list to work off: one's own first, each with the moves that discharge it. */
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
 import { known, type Lifecycle, label } from "../../lifecycle/model.ts";
-import type { Move, OpenTicket, TicketView } from "../../store/types.ts";
+import type { OpenTicket, TicketView } from "../../store/types.ts";
 import { movesLabel } from "../owed.ts";
 import { useLanguage, useWords } from "../preferences.ts";
 import { Failure } from "../use_attempt.tsx";
-import { MoveDialog } from "./move_dialog.tsx";
-import { useMove } from "./use_move.ts";
+import { asksFirst, useMoves } from "./use_moves.tsx";
 
 interface Props {
   readonly ticket: OpenTicket;
@@ -19,8 +17,7 @@ interface Props {
 export function Todo({ ticket, view, lifecycle }: Props): JSX.Element {
   const words = useWords();
   const language = useLanguage();
-  const [asked, setAsked] = useState<Move | null>(null);
-  const { make, problem, isBusy } = useMove(ticket);
+  const { start, problem, isBusy, dialog } = useMoves(ticket, lifecycle);
   return (
     <section aria-labelledby="todo-title" class="todo">
       <h2 id="todo-title">{words("todo")}</h2>
@@ -42,13 +39,9 @@ export function Todo({ ticket, view, lifecycle }: Props): JSX.Element {
                     </span>
                   </span>
                   {possible.map((move) => (
-                    <button
-                      key={move.name}
-                      type="button"
-                      disabled={isBusy}
-                      onClick={() => (move.payload.size > 0 ? setAsked(move) : make(move))}
-                    >
+                    <button key={move.name} type="button" disabled={isBusy} onClick={() => start(move)}>
                       {label(lifecycle, `${lane}.${move.name}`, language)}
+                      {asksFirst(move) && "…"}
                     </button>
                   ))}
                 </div>
@@ -58,7 +51,7 @@ export function Todo({ ticket, view, lifecycle }: Props): JSX.Element {
         ))}
       </ul>
       <Failure problem={problem} />
-      {asked !== null && <MoveDialog ticket={ticket} lifecycle={lifecycle} move={asked} close={() => setAsked(null)} />}
+      {dialog}
     </section>
   );
 }
