@@ -1,6 +1,10 @@
-"""The vendors' own libraries sign and ours verifies, ours signs and theirs verify, whatever the secret and the body."""
+"""The vendors' own libraries sign and ours verifies, ours signs and theirs verify, whatever the secret and the body.
+
+Lark's is asked beforehand, see lark.py.
+"""
 
 import base64
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +16,9 @@ from standardwebhooks import Webhook
 
 from gateway.channels.base import Request, Unverified
 from gateway.specs.book import shipped
+from gateway.specs.codecs import opened
 from gateway.specs.signature import Signed, Verifier
+from tests.gateway.specs import lark
 
 NOW_S = 1_731_705_121
 TEXTS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
@@ -81,3 +87,52 @@ def test_whatsapp(secret, body):
     for changed in (body.encode() + b" ", b""):
         theirs = webhook_updates_validator(app_secret=secret, request_body=changed, x_hub_signature=signature)
         assert theirs == passes(ours, {"x-hub-signature-256": signature}, changed)
+
+
+LARK = json.loads(lark.VECTORS.read_text(encoding="utf-8"))
+
+
+def test_what_larks_sdk_judged_is_what_ours_would_send_it_today():
+    """If this fails: python -m tests.gateway.specs.lark."""
+    judged = {
+        "sealed": [{name: value for name, value in one.items() if name != "plain"} for one in LARK["sealed"]],
+        "signed": [{name: value for name, value in one.items() if name != "read"} for one in LARK["signed"]],
+        "changed": LARK["changed"],
+    }
+    assert lark.cases() == judged
+
+
+def test_lark_what_its_sdk_opens_ours_opens():
+    assert len(LARK["sealed"]) > 5
+    for one in LARK["sealed"]:
+        assert one["plain"] == opened("feishu", one["sealed"], one["key"]).decode()
+
+
+def heard(case: dict) -> dict | None:
+    """What ours hears of a request, in the words of the vectors; None if it is refused."""
+    at_ms = int(case["headers"]["x-lark-request-timestamp"]) * 1000
+    request = Request({}, case["headers"], case["body"].encode())
+    try:
+        (callback,) = lark.channel_of(case).receive(request, now_ms=at_ms).callbacks
+    except Unverified:
+        return None
+    event = json.loads(callback.content)["body"]["event"]
+    if "message" not in event:
+        return {"chat_id": event["chat_id"], "person": event["operator_id"]["open_id"]}
+    said = {name: event["message"][name] for name in ("message_id", "chat_id", "content")}
+    return {**said, "person": event["sender"]["sender_id"]["open_id"]}
+
+
+def test_lark_what_its_sdk_takes_is_taken_and_reads_the_same():
+    assert len(LARK["signed"]) > 10
+    for one in LARK["signed"]:
+        read = dict(one["read"])
+        if "content" in read:
+            read["content"] = json.loads(read["content"])
+        assert read == heard(one)
+
+
+def test_lark_whatever_byte_is_changed_both_refuse():
+    changed = lark.changes(LARK)
+    assert len(changed) > 200
+    assert [] == [one for one in changed if heard(one) is not None]
