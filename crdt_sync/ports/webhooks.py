@@ -7,11 +7,14 @@ else.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import ActorId, Department, Position, TicketId
 from crdt_sync.domain.webhook import Paused
+
+if TYPE_CHECKING:
+    from crdt_sync.ports import NewResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,15 @@ class Settlement:
 class WebhookStore(Protocol):
     """The part of the store that knows of webhooks. Every method raises `StoreUnavailable`."""
 
-    async def add_webhook(self, new: Webhook, *, department_max: int, total_max: int) -> bool:
-        """Keep a new subscription; False, and nothing changed, if its department or the service has enough."""
+    async def add_webhook(
+        self, new: Webhook, *, department_max: int, total_max: int, result: "NewResult | None" = None
+    ) -> bool:
+        """Keep a new subscription; False, and nothing changed, if its department or the service has enough.
+
+        Raises:
+            StoreConflict: `result`, which is kept with it, is not the first of its key.
+
+        """
         ...
 
     async def webhook(self, id_: str) -> Webhook | None:

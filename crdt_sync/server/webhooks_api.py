@@ -11,7 +11,7 @@ from crdt_sync.domain.ids import Position
 from crdt_sync.domain.instants import instant
 from crdt_sync.errors import Malformed
 from crdt_sync.ports.webhooks import Webhook, WebhookRow
-from crdt_sync.server.requests import Caller
+from crdt_sync.server.requests import Caller, RequestId
 from crdt_sync.server.tickets_api import Body
 from crdt_sync.service.webhooks import ROWS_PAGE_MAX, Webhooks
 
@@ -57,11 +57,14 @@ _Id = Annotated[str, Path(max_length=64)]
 
 
 @router.post("", status_code=201)
-async def create_webhook(body: NewBody, caller: Caller, webhooks: WebhooksPort) -> Response:
-    """Subscribe a receiver to what the caller's department hears. Its secret is shown here, and never again."""
+async def create_webhook(body: NewBody, caller: Caller, webhooks: WebhooksPort, request_id: RequestId) -> Response:
+    """Subscribe a receiver to what the caller's department hears. Its secret is shown here, and never again.
+
+    The same key and body give the same webhook again, and its secret for an hour, unless somebody changed it.
+    """
     after = None if body.after is None else Position(int(body.after))
-    hook = await webhooks.create(caller, body.url, body.types, after)
-    return JSONResponse({**_told(hook), "secret": hook.secret}, 201, headers=_SECRET)
+    hook = await webhooks.create(caller, body.url, body.types, after, request_id=request_id)
+    return JSONResponse({**_told(hook), "secret": hook.secret or None}, 201, headers=_SECRET)
 
 
 @router.get("")

@@ -119,7 +119,7 @@ class Command(ABC, Generic[R]):
         if first is None:
             return {}
         if first.request != self._request():
-            raise Conflict("This idempotency key was used for another request.", code="idempotency_key_reused")
+            raise key_reused()
         self._position = stored.position if stored else None
         record: Mapping[str, Any] = json.loads(first.result)
         return record
@@ -138,6 +138,11 @@ class OnTicket(Command[R], ABC):
         """Load the ticket."""
         del draft
         self.live = await find_visible(desk, self.call.principal, self.ticket)
+
+
+def key_reused() -> Conflict:
+    """Return the error for a key that comes again with another request."""
+    return Conflict("This idempotency key was used for another request.", code="idempotency_key_reused")
 
 
 async def find_visible(desk: Desk, principal: Principal, ticket: str) -> LiveTicket:

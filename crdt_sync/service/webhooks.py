@@ -4,17 +4,20 @@ A subscription belongs to a department and stands on the access of whoever made 
 address. Each of the department may look after it, unless a token names tickets: then those alone that name no other.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from crdt_sync.domain import access
 from crdt_sync.domain.access import Principal
+from crdt_sync.domain.canonical import digest, dumps
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import Position
 from crdt_sync.domain.webhook import Paused
 from crdt_sync.errors import NotFound, PreconditionUnknown, TooMany
-from crdt_sync.ports import Clock, Ids, Store
+from crdt_sync.ports import Clock, Ids, NewResult, Store, StoreConflict, StoredResult
 from crdt_sync.ports.webhooks import Receivers, Webhook, WebhookRow
+from crdt_sync.service.command import key_reused
 from crdt_sync.service.courier import WAITING_MAX
 from crdt_sync.service.couriers import Couriers
 from crdt_sync.wire import standard_webhooks
@@ -22,6 +25,7 @@ from crdt_sync.wire import standard_webhooks
 PER_DEPARTMENT_MAX = 20  # systems that a department tells of its tickets; each has a courier and some connections
 TOTAL_MAX = 200  # of a service: 800 connections at once at worst, and as many lookups as a machine can bear
 FORMER_SECRET_MS = 86_400_000  # for which a secret that was replaced signs as well: a day to bring the new one out
+SHOWN_AGAIN_MS = 3_600_000  # for which whoever made a webhook and had no answer may ask again, and learn its secret
 ROWS_PAGE_MAX = 200
 
 
@@ -36,17 +40,33 @@ class Webhooks:
         self._ids = ids
 
     async def create(
-        self, principal: Principal, url: str, types: Sequence[EventType] = (), after: Position | None = None
+        self,
+        principal: Principal,
+        url: str,
+        types: Sequence[EventType] = (),
+        after: Position | None = None,
+        *,
+        request_id: str | None = None,
     ) -> Webhook:
         """Subscribe from a position on, None for now. The only answer, with `replace_secret`'s, to show a secret.
+
+        The same request with the same `request_id` gives the subscription that it made first; its secret is empty
+        once that is an hour ago, or somebody has changed the subscription.
 
         Raises:
             Malformed: nothing may be sent to this address.
             PreconditionUnknown: there is no such position yet.
             TooMany: the department or the service has enough.
+            Conflict: the `request_id` came with another request (`idempotency_key_reused`).
+            NotFound: what it made is not there any more.
 
         """
         _check(access.subscribe(principal))
+        request = digest({"webhook": url, "types": types, "after": after, "tickets": principal.tickets})
+        if request_id is not None and (first := await self._store.result(principal.actor, request_id)) is not None:
+            if first.request != request:
+                raise key_reused()
+            return await self._made(principal, first)
         self._receivers.check(url)
         now_ms = self._clock.now_ms()
         newest = await self._store.position()
@@ -66,7 +86,15 @@ class Webhooks:
             newest if after is None else after,
             self._secret(),
         )
-        added = await self._store.add_webhook(hook, department_max=PER_DEPARTMENT_MAX, total_max=TOTAL_MAX)
+        result = None
+        if request_id is not None:
+            result = NewResult(principal.actor, request_id, request, dumps({"webhook": hook.id}), now_ms)
+        try:
+            added = await self._store.add_webhook(
+                hook, department_max=PER_DEPARTMENT_MAX, total_max=TOTAL_MAX, result=result
+            )
+        except StoreConflict:  # it came twice at once, and the other one was first
+            return await self.create(principal, url, types, after, request_id=request_id)
         if not added:
             raise TooMany("There are enough webhooks.", code="webhooks", advice="Delete one that is not needed.")
         self.couriers.notice()
@@ -176,6 +204,12 @@ class Webhooks:
             return replace(hook, position=min(hook.position, after))
 
         return await self._amended(id_, amend, forget_after=after)
+
+    async def _made(self, principal: Principal, first: StoredResult) -> Webhook:
+        """Return what a request made that comes again."""
+        hook = await self.get(principal, json.loads(first.result)["webhook"])
+        is_new = hook.version == 1 and self._clock.now_ms() < hook.created_ms + SHOWN_AGAIN_MS
+        return hook if is_new else replace(hook, secret="")
 
     async def _own(self, principal: Principal, id_: str) -> Webhook:
         """Return one that is to be changed."""

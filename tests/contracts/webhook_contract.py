@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 
 from crdt_sync.domain.event import EventType
-from crdt_sync.domain.ids import ActorId
+from crdt_sync.domain.ids import ActorId, Digest
 from crdt_sync.domain.webhook import Paused
-from crdt_sync.ports import Store
+from crdt_sync.ports import NewResult, Store, StoreConflict, StoredResult
 from crdt_sync.ports.webhooks import Settlement, Webhook, WebhookRow
 
 TICKET, OTHER = "a" * 52, "b" * 51 + "a"
@@ -73,6 +73,25 @@ class WebhookContract:
         hooks = [replace(HOOK, id=f"w{number}") for number in range(4)]
         added = await asyncio.gather(*(add(store, hook, department_max=2) for hook in hooks))
         assert 2 == sum(found for (found,) in added)
+
+    async def test_the_first_result_of_a_key_is_kept_with_its_webhook_and_no_other_is(self, store: Store):
+        limits = {"department_max": 3, "total_max": 9}
+        first = NewResult(ActorId("ann"), "key", Digest("d1"), '{"webhook":"w1"}', 5)
+        hooks = [replace(HOOK, id=f"w{number}") for number in range(3)]
+        added = await asyncio.gather(
+            *(store.add_webhook(hook, **limits, result=first) for hook in hooks), return_exceptions=True
+        )
+        assert [True] == [each for each in added if not isinstance(each, StoreConflict)]
+        assert [("key",)] * 2 == [each.keys for each in added if isinstance(each, StoreConflict)]
+        assert 1 == len(await store.webhooks())
+        position = await store.position()
+        assert StoredResult(Digest("d1"), first.result, position) == await store.result(ActorId("ann"), "key")
+
+        assert await store.add_webhook(replace(HOOK, id="w7"), **limits, result=replace(first, actor=ActorId("bob")))
+        assert not await store.add_webhook(
+            replace(HOOK, id="w8"), department_max=2, total_max=9, result=replace(first, key="other")
+        )
+        assert await store.result(ActorId("ann"), "other") is None
 
     async def test_of_two_who_amend_a_webhook_at_once_neither_is_forgotten(self, store: Store):
         await add(store, HOOK)

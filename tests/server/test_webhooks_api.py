@@ -77,6 +77,23 @@ async def test_a_secret_is_shown_when_it_is_made_and_never_again(running, hook):
         assert "whsec_" not in json.dumps(answer)
 
 
+async def test_a_webhook_that_is_asked_for_again_under_its_key_is_the_same(running, receiver):
+    async def create(url):
+        headers = {**running.headers(), "idempotency-key": "hook-1"}
+        return await running.http.post("/api/webhooks", json={"url": receiver.origin + url}, headers=headers)
+
+    made, again, other = [await create(url) for url in ("/again", "/again", "/other")]
+    assert [201, 201, 409] == [made.status_code, again.status_code, other.status_code]
+    assert [made.json()[name] for name in ("id", "secret")] == [again.json()[name] for name in ("id", "secret")]
+    assert made.json()["secret"].startswith("whsec_")
+    assert "no-store" == again.headers["cache-control"]
+
+    path = f"/api/webhooks/{made.json()['id']}"
+    await running.http.patch(path, json={"types": ["opened"]}, headers=running.headers())
+    assert (await create("/again")).json()["secret"] is None
+    await running.http.delete(path, headers=running.headers())
+
+
 def under_way(running, hook):
     courier = running.service._couriers._running[hook["id"]].courier
     return courier._kept or courier._unsent  # not written down

@@ -11,7 +11,7 @@ from standardwebhooks import Webhook as Oracle
 
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.webhook import AWAY_AFTER, PATIENCE_MS, RETRY_S, Paused
-from crdt_sync.errors import Forbidden, Malformed, NotFound, PreconditionUnknown, TooMany
+from crdt_sync.errors import Conflict, Forbidden, Malformed, NotFound, PreconditionUnknown, TooMany
 from crdt_sync.ports.webhooks import Reply
 from crdt_sync.service import courier, couriers, events, leases, turns, webhooks
 from crdt_sync.service.couriers import LEASE_MS, LOOK_S
@@ -594,6 +594,45 @@ def test_what_cannot_be_is_refused():
         for position in (others, others + 1, 0):
             with pytest.raises(NotFound):
                 await service.send_again(SALES, hook.id, position)
+
+    run(story)
+
+
+def test_a_request_that_comes_again_makes_one_webhook_and_shows_its_secret_for_an_hour():
+    async def story(office):
+        async def create(principal=SALES, url=CRM, **more):
+            return await office.node.webhooks.create(principal, url, request_id="k1", **more)
+
+        made, again = await asyncio.gather(create(), create())
+        assert made == again == await create()
+        assert [made] == list(await office.store.webhooks())
+        for other in (create(url=ERP), create(types=[EventType.OPENED]), create(after=0)):
+            with pytest.raises(Conflict) as caught:
+                await other
+            assert "idempotency_key_reused" == caught.value.code
+        with pytest.raises(Conflict):
+            await create(replace(SALES, tickets=(ticket(1),)))
+        assert made.id != (await create(TECH)).id
+        with pytest.raises(Forbidden):
+            await create(replace(SALES, read_only=True))
+        assert made == await create()
+
+        office.clock.off_ms = webhooks.SHOWN_AGAIN_MS
+        assert replace(made, secret="") == await create()
+
+    run(story)
+
+
+def test_a_webhook_that_was_changed_or_deleted_shows_no_secret_to_a_request_that_comes_again():
+    async def story(office):
+        service = office.node.webhooks
+        made = await service.create(SALES, CRM, request_id="k1")
+        changed = await service.replace_secret(SALES, made.id)
+        assert replace(changed, secret="") == await service.create(SALES, CRM, request_id="k1")
+        await service.remove(SALES, made.id)
+        with pytest.raises(NotFound):
+            await service.create(SALES, CRM, request_id="k1")
+        assert [] == list(await office.store.webhooks())
 
     run(story)
 

@@ -54,7 +54,6 @@ class MemoryStore(MemoryDesk, MemoryMedia, MemoryWebhooks):
 
     def __init__(self) -> None:
         super().__init__()
-        self._position = Position(0)
         self._taken: set[Key] = set()
         self._updates: dict[str, list[StoredUpdate]] = {}
         self._snapshots: dict[str, Snapshot] = {}
@@ -65,7 +64,6 @@ class MemoryStore(MemoryDesk, MemoryMedia, MemoryWebhooks):
         self._events: list[StoredEvent] = []
         self._subjects: dict[str, TicketId] = {}
         self._readable: dict[str, str] = {}
-        self._results: dict[tuple[str, str], StoredResult] = {}
         self._lifecycles: dict[Digest, str] = {}
         self._alarms: list[Alarm] = []
         self._ended: dict[str, frozenset[int]] = {}

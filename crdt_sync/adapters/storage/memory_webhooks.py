@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from crdt_sync.adapters.storage.memory_users import MemoryUsers
 from crdt_sync.domain.ids import Department, Position
+from crdt_sync.ports import NewResult, StoreConflict, StoredResult
 from crdt_sync.ports.webhooks import Settlement, Webhook, WebhookRow
 
 
@@ -16,14 +17,22 @@ class MemoryWebhooks(MemoryUsers):
         self._webhooks: dict[str, Webhook] = {}
         self._webhook_rows: dict[tuple[str, Position], WebhookRow] = {}
         self._leader = ("", 0)
+        self._position = Position(0)
+        self._results: dict[tuple[str, str], StoredResult] = {}
 
-    async def add_webhook(self, new: Webhook, *, department_max: int, total_max: int) -> bool:
+    async def add_webhook(
+        self, new: Webhook, *, department_max: int, total_max: int, result: NewResult | None = None
+    ) -> bool:
         """Count, and keep it."""
         self._check_open()
+        if result is not None and (result.actor, result.key) in self._results:
+            raise StoreConflict([result.key])
         of_department = [kept for kept in self._webhooks.values() if kept.department == new.department]
         if len(self._webhooks) >= total_max or len(of_department) >= department_max:
             return False
         self._webhooks[new.id] = new
+        if result is not None:
+            self._results[result.actor, result.key] = StoredResult(result.request, result.result, self._position)
         return True
 
     async def webhook(self, id_: str) -> Webhook | None:

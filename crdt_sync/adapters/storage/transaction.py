@@ -27,7 +27,7 @@ from crdt_sync.adapters.storage.checksums import CHECKSUMS
 from crdt_sync.adapters.storage.keys import Facet, Key, facets, owing_lanes, unique_keys
 from crdt_sync.domain import canonical
 from crdt_sync.domain.ids import Position, TransitionId
-from crdt_sync.ports import Batch, Committed, NewEvent, NewMessage, NewTransition, TicketWrite
+from crdt_sync.ports import Batch, Committed, NewEvent, NewMessage, NewResult, NewTransition, TicketWrite
 from crdt_sync.ports.stored import Compaction
 
 _KEYS_A_STATEMENT = 512  # far below the variables that any database allows in one statement
@@ -109,9 +109,7 @@ def append(connection: Connection, batch: Batch) -> Committed:
     positions = {row[1]: row[0] for row in written[tables.messages]}
     positions |= {new.id: position for position, new in enumerate(notices, last - len(notices) + 1)}
     written[tables.outbox] = outbox_rows.rows(batch.deliveries, positions)
-    written[tables.results] = [
-        (new.actor, new.key, new.request, new.result, committed.last, new.at_ms) for new in batch.results
-    ]
+    written[tables.results] = _results(batch.results, committed.last)
     written[tables.quarantine] = [(new.document, new.actor, new.code, new.data, new.at_ms) for new in batch.quarantined]
     for table, rows in written.items():
         if rows:
@@ -190,6 +188,15 @@ def _covered(connection: Connection, claimed: Sequence[Key]) -> set[Key]:
         rows = connection.execute(select(columns.document, columns.document_position).where(some))
         covered.update((row.document, row.document_position) for row in rows)
     return {("update", *key) for key in claimed if key[1] <= covered.get(key[0], 0)}
+
+
+def _results(results: Sequence[NewResult], position: Position) -> list[bulk.Row]:
+    return [(new.actor, new.key, new.request, new.result, position, new.at_ms) for new in results]
+
+
+def keep_result(connection: Connection, result: NewResult) -> None:
+    """Keep the first result of a key beside what else this transaction writes, which takes no position."""
+    add_rows(connection, tables.results, _results([result], service_position.newest(connection)))
 
 
 def add_rows(connection: Connection, table: Table, rows: Sequence[bulk.Row]) -> None:

@@ -5,30 +5,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, select, tuple_, update
 
-from crdt_sync.adapters.storage import bulk, service_position
+from crdt_sync.adapters.storage import bulk, service_position, tables, transaction
 from crdt_sync.adapters.storage.database import Database
 from crdt_sync.adapters.storage.webhook_tables import webhook_leader, webhook_rows, webhooks
 from crdt_sync.domain import canonical
 from crdt_sync.domain.event import EventType
 from crdt_sync.domain.ids import Department, Position
 from crdt_sync.domain.webhook import Paused
+from crdt_sync.ports import NewResult, StoreConflict
 from crdt_sync.ports.webhooks import Settlement, Webhook, WebhookRow
 
 _LEADER = 1  # the one row
 _KEY = ("webhook", "position")
 
 
-def add(connection: Connection, *, new: Webhook, department_max: int, total_max: int) -> bool:
+def add(connection: Connection, *, new: Webhook, department_max: int, total_max: int, result: NewResult | None) -> bool:
     """Count under the lock of commits, so that of two who add at once one finds the other."""
     service_position.touch(connection)
+    if result is not None and connection.scalar(_first(result)) is not None:
+        raise StoreConflict([result.key])
     counted = select(func.count()).select_from(webhooks)
     if int(connection.scalar(counted) or 0) >= total_max:
         return False
     if int(connection.scalar(counted.where(webhooks.c.department == new.department)) or 0) >= department_max:
         return False
     connection.execute(insert(webhooks).values(**_values(new)))
+    if result is not None:
+        transaction.keep_result(connection, result)
     return True
 
 
@@ -59,6 +64,11 @@ def remove(connection: Connection, *, id_: str) -> bool:
     service_position.touch(connection)
     connection.execute(delete(webhook_rows).where(webhook_rows.c.webhook == id_))
     return bool(connection.execute(delete(webhooks).where(webhooks.c.id == id_)).rowcount)
+
+
+def _first(result: NewResult) -> Select[tuple[str]]:
+    first = tables.results.c
+    return select(first.key).where(first.actor == result.actor, first.key == result.key)
 
 
 def lead(connection: Connection, *, owner: str, now_ms: int, until_ms: int) -> bool:
@@ -135,9 +145,12 @@ class WebhookQueries:
 
     _database: Database
 
-    async def add_webhook(self, new: Webhook, *, department_max: int, total_max: int) -> bool:
+    async def add_webhook(
+        self, new: Webhook, *, department_max: int, total_max: int, result: NewResult | None = None
+    ) -> bool:
         """Insert, unless there are enough."""
-        return await self._database.write(partial(add, new=new, department_max=department_max, total_max=total_max))
+        work = partial(add, new=new, department_max=department_max, total_max=total_max, result=result)
+        return await self._database.write(work)
 
     async def webhook(self, id_: str) -> Webhook | None:
         """Read by the primary key."""
