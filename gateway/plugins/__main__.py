@@ -22,6 +22,9 @@ def _load() -> None:
 def main() -> int:
     """Load, and be the plugin's process; 1 if the plugin was at fault."""
     if _AT_ONCE not in sys.argv:
+        # A terminal's Ctrl-C is for the gateway; and what it begins ends with it. In a session of its own it would have
+        # as much of a processor as the gateway, whatever its niceness: Linux divides by sessions first.
+        os.setpgid(0, 0)
         os.nice(NICENESS)
         loading = threading.Thread(target=_load, daemon=True)
         loading.start()

@@ -113,6 +113,7 @@ class PluginProcess:
         number = next(self._numbers)
         self._calls[number] = answered = asyncio.get_running_loop().create_future()
         self._writer.write(frames.encoded({"id": number, "hook": hook, "items": items}))
+        self._count("asked", len(items))
         deadline_ms = self._settings.deadline_ms * (1 + (len(items) - 1) / 10)
         began_s = asyncio.get_running_loop().time()
         try:
@@ -198,9 +199,6 @@ class PluginProcess:
             stdout=asyncio.subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
             env=_environment(self._settings),
-            # A terminal's Ctrl-C is for the gateway; and what it begins ends with it. In a session of its own it would
-            # have as much of a processor as the gateway, whatever its niceness: Linux divides by sessions first.
-            process_group=0,
         )
         assert process.stdin is not None, "it was made a pipe"
         process.stdin.write(told.spelt().encode() + b"\n")

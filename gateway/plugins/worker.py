@@ -206,7 +206,7 @@ def _bound(memory_mb: int) -> None:
 def _end_with_the_gateway() -> None:
     """The gateway writes no more and holds the other end for as long as it lives: a spinning plugin ends with it.
 
-    So does what it has begun: the gateway gave it a process group of its own.
+    So does what it has begun, in its process group.
     """
     os.read(sys.stdin.fileno(), 1)
     os.killpg(os.getpid(), signal.SIGKILL)

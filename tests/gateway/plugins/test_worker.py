@@ -55,7 +55,7 @@ def test_spinning_process_and_its_child_end_with_the_gateway(tmp_path, begun):
     with ours, theirs, closing(Held(tmp_path / "held")) as held:
         start = Start(PluginSettings(name="spinner"), theirs.fileno(), "core:1", None, str(tmp_path))
         command = [sys.executable, *begun]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(theirs.fileno(),), process_group=0) as process:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(theirs.fileno(),)) as process:
             process.stdin.write(start.spelt().encode() + b"\n")
             process.stdin.flush()
             try:
