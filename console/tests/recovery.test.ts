@@ -202,6 +202,28 @@ test("edits that were not taken are made again on new copies of cards and forms,
   expect(again.untaken()).toMatchObject(EDITS);
 });
 
+test("what a step carried is brought back to a form that has lost it, also after it was taken, and by one of two tabs", async () => {
+  const outbox = new Outbox();
+  const form = paper();
+  outbox.write(form, { document: FORM, root: "payloads", values: { d1: "{1}", d2: "{2}", d3: "{3}" } });
+  outbox.write(form, { document: FORM, root: "payloads", values: { d3: null } });
+  outbox.write(form, { document: FORM, root: "fields", values: { price: 7 } });
+  outbox.taken(FORM);
+  expect(outbox.untaken()).toEqual([]);
+
+  const place = storage(outbox);
+  for (const _ of [1, 2]) {
+    const fresh = paper();
+    fresh.getMap("payloads").set("d2", "{2}");
+    const copies = { submit: copy(), log: copy(), written: { [CARD]: paper(), [FORM]: fresh } };
+    const tab = () =>
+      recover("t", place.load(), { keep: () => {}, drop: () => {}, open: async () => copies, ...place });
+
+    expect([await tab(), await tab()]).toEqual([1, 0]);
+    expect(fresh.maps).toEqual({ payloads: { d1: "{1}", d2: "{2}" } });
+  }
+});
+
 test("two tabs that store one outbox make each edit again once in each life, and keep those of both", async () => {
   const place = storage(new Outbox({ made: [entry("first")], edits: EDITS }));
   const tabs = [place.load(), place.load()];

@@ -92,8 +92,10 @@ async def test_everybody_comes_back_to_a_restored_service_with_what_it_lacks(nod
 
             code, told = await admin(server, "backup", str(tmp_path / "backup.db"))
             assert 0 == code, told
-            sign, _ = made(names, "sales", "sign", quote.id)
+            sign, contract = made(names, "sales", "sign", quote.id, data={"contract": "C-17"})
+            await edit(sales, names, form, "payloads", values={sign.payload: contract})
             await submit(sales, names, "sales", sign)
+            await acknowledged(sales, names, form)
             await edit(sales, names, names.card, "card", values={"customer": "undone"})
             await acknowledged(sales, names, names.card)
             await sales.until(lambda held: sign.id in ids(held[names.log]["log"]))
@@ -115,13 +117,14 @@ async def test_everybody_comes_back_to_a_restored_service_with_what_it_lacks(nod
             server.start()
             await hear_of_all(sales, since, names.of("sales"))
             await sales.tell("recover", ticket=names.ticket, names=names.of("sales"), token=server.token("sales"))
-            assert 4 == (await sales.hear("recovered"))["count"]
+            assert 5 == (await sales.hear("recovered"))["count"]
             everything = sorted([names.ticket, quote.id, sign.id, amend.id, start, deliver])
             await sales.until(lambda held: everything == sorted(ids(held[names.log]["log"])))
             await tech.synced(SYNC_S)
             await sales.until(lambda held: held[names.card]["card"].get("priority") == 2)
 
             assert everything == journal(server, names.ticket), "each once"
+            assert contract == sales.contents[form]["payloads"][sign.payload]
             assert "customer" not in sales.contents[names.card]["card"], "the restore has undone it"
             assert "made offline" == (await rest.get(f"/api/tickets/{names.ticket}")).json()["card"]["tags"]
             notes = (await rest.get(f"/api/tickets/{names.ticket}/forms/sales")).json()["notes"]

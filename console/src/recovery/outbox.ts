@@ -6,7 +6,8 @@
  * was made here is submitted again: an entry in our name may be somebody else's forgery.
  *
  * Edits of cards and forms are kept until the service has taken them. After a reset they are made again; after a
- * refusal, which closes the document, they are offered to whoever made them, for one of them is what was refused.
+ * refusal, which closes the document, they are offered to whoever made them, for one of them is what was refused. What
+ * transitions carry is kept for good, as they are: named by its digest, it is nothing that a restore could undo.
  *
  * It knows no provider, and of Yjs only the shape of a document.
  */
@@ -62,10 +63,14 @@ export interface Refused extends Entry {
 /** An edit that is kept; made again, it is another one. */
 export type Kept = Edit & { readonly id: string };
 
-/** How an outbox is stored. `remade` are the ids of the edits that were made again, in whichever tab. */
+/** What transitions carry: for each form, sealed texts by their digests. */
+type Payloads = Readonly<Record<string, Readonly<Record<string, Scalar>>>>;
+
+/** How an outbox is stored. `payloads` were taken; `remade` are the ids of the edits that were made again, in whichever tab. */
 export interface Stored {
   readonly made: readonly Entry[];
   readonly edits: readonly (Edit & { readonly id?: string })[];
+  readonly payloads?: Payloads;
   readonly remade?: readonly string[];
 }
 
@@ -87,20 +92,22 @@ export function isReset(closing: Closing): boolean {
 export class Outbox {
   readonly #made: Entry[];
   #edits: readonly Kept[];
+  #payloads: Payloads;
   #remade: readonly string[];
   /** The ids of what was submitted again, by the copy in which that was done. */
   readonly #again = new WeakMap<SharedDocument, ReadonlySet<string>>();
 
   /** An array is what was stored when only entries were kept. */
   constructor(stored: Stored | readonly Entry[] = []) {
-    const { made, edits, remade = [] }: Stored = "made" in stored ? stored : { made: stored, edits: [] };
+    const { made, edits, payloads = {}, remade = [] }: Stored = "made" in stored ? stored : { made: stored, edits: [] };
     this.#made = [...made];
     this.#edits = named(edits);
+    this.#payloads = payloads;
     this.#remade = remade;
   }
 
   toJSON(): Stored {
-    return { made: this.#made, edits: this.#edits, remade: this.#remade };
+    return { made: this.#made, edits: this.#edits, payloads: this.#payloads, remade: this.#remade };
   }
 
   /** Submit an entry; store the outbox with the document. */
@@ -115,9 +122,18 @@ export class Outbox {
     make(document, edit);
   }
 
-  /** Forget the edits of a document: its provider says that the service has taken everything; store the outbox. */
+  /**
+   * Forget the edits of a document, but for payloads: its provider says that the service has taken everything; store the
+   * outbox.
+   */
   taken(name: string): void {
-    this.forget(this.untaken(name));
+    const edits = this.untaken(name);
+    for (const edit of edits) {
+      if (edit.root === "payloads") {
+        this.#payloads = merged(this.#payloads, { [name]: edit.values });
+      }
+    }
+    this.forget(edits);
   }
 
   /** Forget these edits, which `untaken` returned. */
@@ -168,7 +184,8 @@ export class Outbox {
   }
 
   /**
-   * Make the edits again that were not taken, on new copies; return how many. Those of other documents stay.
+   * Make the edits again that were not taken, on new copies, and the payloads that these lack; return how many edits and
+   * payloads that were. Those of other documents stay.
    *
    * `stored` is what is stored of the outbox now. What another tab has made again is that tab's, and is not made a second
    * time; what only it holds is kept here too. Store the outbox before another tab does the same.
@@ -185,8 +202,29 @@ export class Outbox {
     this.#made.push(...stored.made.filter(({ id }) => !this.#made.some((entry) => entry.id === id)));
     this.#edits = [...others, ...own.map((edit) => (again.includes(edit) ? { ...edit, id: freshId() } : edit))];
     this.#remade = [...remade, ...again.map(({ id }) => id)];
-    return again.length;
+    this.#payloads = merged(this.#payloads, stored.payloads ?? {});
+    return again.length + this.#bringPayloads(written);
   }
+
+  #bringPayloads(written: Readonly<Record<string, SharedDocument>>): number {
+    let count = 0;
+    for (const [name, texts] of Object.entries(this.#payloads)) {
+      const map = written[name]?.getMap("payloads");
+      const there = Object(map?.toJSON());
+      for (const [digest, text] of Object.entries(texts)) {
+        if (map !== undefined && text !== null && !Object.hasOwn(there, digest)) {
+          map.set(digest, text);
+          count += 1;
+        }
+      }
+    }
+    return count;
+  }
+}
+
+function merged(one: Payloads, other: Payloads): Payloads {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return Object.fromEntries([...names].map((name) => [name, { ...one[name], ...other[name] }]));
 }
 
 /** What was stored without ids is named by its place: so all tabs that read it name it alike. */
