@@ -7,7 +7,6 @@ none that others wait for.
 """
 
 import asyncio
-import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -20,7 +19,7 @@ import httpx
 from crdt_sync.errors import Malformed
 from crdt_sync.ports import Clock
 from crdt_sync.ports.webhooks import Reply
-from crdt_sync.public_addresses import is_public
+from crdt_sync.public_addresses import called, is_public, place_of
 
 URL_CHARACTERS_MAX = 2_048
 ATTEMPT_S = 10.0  # from the lookup to the last byte of the answer; a receiver is to take first and work afterwards
@@ -28,9 +27,6 @@ ANSWER_BYTES_MAX = 16_384  # of which none is read: it is taken off the line, so
 KEEP_S = 2.0  # for which an idle connection is kept: well below what receivers keep one, which then breaks off a call
 RETRY_AFTER_MS_MAX = 86_400_000  # that an answer may ask for: as long as the longest delay of ours
 LOOKUPS_MAX = 256  # threads, of which one that is idle is used before a new one is made: one a receiver at worst
-
-# Nothing but a plain host may stand before the path, so that no reader of addresses sees another one there.
-_URL = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(/[!-\"$-~]*)?")
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
@@ -54,12 +50,12 @@ class HttpReceivers:
 
     def check(self, url: str) -> None:
         """Judge an address as it stands."""
-        found = _URL.fullmatch(url) if len(url) <= URL_CHARACTERS_MAX else None
-        if found is None or not 0 < int(found[3] or 1) < 65_536:
+        place = place_of(url) if len(url) <= URL_CHARACTERS_MAX else None
+        if place is None or not 0 < int(place.port or 1) < 65_536 or "#" in place.path:
             raise _wrong(f"A webhook's URL reads https://host/path and has at most {URL_CHARACTERS_MAX} characters.")
-        if found[1] != "https" and not self._is_ours(found):
+        if place.scheme != "https" and place.origin not in self._origins:
             raise _wrong("Events travel encrypted.", "Use https, or have the operator name the origin.")
-        if _is_private(found[2]) and not self._is_ours(found):
+        if _is_private(place.host) and place.origin not in self._origins:
             raise _wrong("Events go to public addresses alone.", "Have the operator name the origin.")
 
     def open(self, url: str) -> "HttpReceiver":
@@ -73,16 +69,13 @@ class HttpReceivers:
             OSError: it has none.
 
         """
-        found = _URL.fullmatch(url)
-        assert found is not None, "it was checked"
-        host, port = found[2].strip("[]"), int(found[3] or (443 if found[1] == "https" else 80))
-        is_ours = self._is_ours(found)
-        if found[1] != "https" and not is_ours:
+        place = place_of(url)
+        assert place is not None, "it was checked"
+        is_ours = place.origin in self._origins
+        if place.scheme != "https" and not is_ours:
             return None  # it was, when somebody subscribed
-        addresses = await self._resolve(host, port)
-        if not addresses or not (is_ours or all(map(is_public, addresses))):
-            return None
-        return f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+        port = int(place.port or (443 if place.scheme == "https" else 80))
+        return called(await self._resolve(place.host.strip("[]"), port), is_trusted=is_ours)
 
     def close(self) -> None:
         """Wait for no lookup."""
@@ -98,9 +91,6 @@ class HttpReceivers:
             return 0
         until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
         return min(max(0, int(until.timestamp() * 1_000) - self._clock.now_ms()), RETRY_AFTER_MS_MAX)
-
-    def _is_ours(self, found: re.Match[str]) -> bool:
-        return f"{found[1]}://{found[2]}{':' + found[3] if found[3] else ''}" in self._origins
 
     async def _addresses(self, host: str, port: int) -> list[str]:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _lookup, host, port)

@@ -6,16 +6,14 @@ followed.
 """
 
 import asyncio
-import re
 import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from crdt_sync.public_addresses import is_public
+from crdt_sync.public_addresses import Place, called, place_of
 from gateway.platforms.http import NotSent, PlatformHttp, Refused
 
-# Nothing but a plain host may stand before the path, so that no reader of addresses sees another one there.
-_ADDRESS = re.compile(r"(https?)://([A-Za-z0-9.-]+)(:[0-9]+)?(/[!-~]{0,4000})")
+_URL_CHARACTERS_MAX = 4_096
 
 GONE = {f"http_{status}": "media_expired" for status in (400, 403, 404, 410)}
 """What an address says, as its platform means it, that was good for a while."""
@@ -64,33 +62,31 @@ class ToldAddresses:
 
     async def located(self, url: str) -> Located:
         """Where a call to an address goes; raises `Refused` (`media_address`) where it may not, and `NotSent`."""
-        found = _ADDRESS.fullmatch(url)
-        if found is None or not is_allowed(url, self._origins):
+        place = _place_of(url)
+        if place is None or not is_allowed(url, self._origins):
             raise Refused("media_address")
-        scheme, host, port, path = found.groups()
-        if f"{scheme}://{host}{port or ''}" in self._origins:
+        if place.origin in self._origins:
             return Located(url)
-        address = f"{scheme}://{await self._public(host)}{path}"
-        return Located(address, {"host": host}, host if scheme == "https" else None)
-
-    async def _public(self, host: str) -> str:
-        """Return an address of a host all of whose addresses are public, as it stands in a URL."""
-        addresses = await self._resolve(host)
-        if not addresses or not all(map(is_public, addresses)):
+        address = called(await self._resolve(place.host))
+        if address is None:
             raise Refused("media_address")
-        return f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+        name = place.host if place.scheme == "https" else None
+        return Located(f"{place.scheme}://{address}{place.path}", {"host": place.host}, name)
 
 
 def is_allowed(url: str, origins: Collection[str]) -> bool:
     """Whether an address leads to one of the origins."""
-    found = _ADDRESS.fullmatch(url)
-    if found is None:
+    place = _place_of(url)
+    if place is None:
         return False
-    scheme, host, port, _ = found.groups()
-    named = f"{scheme}://{host}{port or ''}" in origins
-    return named or (not port and any(_covers(origin, scheme, host) for origin in origins))
+    return place.origin in origins or (not place.port and any(_covers(origin, place) for origin in origins))
 
 
-def _covers(origin: str, scheme: str, host: str) -> bool:
+def _place_of(url: str) -> Place | None:
+    place = place_of(url) if len(url) <= _URL_CHARACTERS_MAX else None
+    return place if place is not None and place.path else None
+
+
+def _covers(origin: str, place: Place) -> bool:
     covered, star, domain = origin.partition("://*")
-    return bool(star) and covered == scheme and host.endswith(domain)
+    return bool(star) and covered == place.scheme and place.host.endswith(domain)

@@ -9,6 +9,7 @@ from email.utils import formatdate
 import pytest
 import trustme
 
+from crdt_sync import public_addresses
 from crdt_sync.adapters import receivers
 from crdt_sync.adapters.receivers import ANSWER_BYTES_MAX, URL_CHARACTERS_MAX, HttpReceivers
 from crdt_sync.errors import Malformed
@@ -157,7 +158,7 @@ async def test_an_origin_that_the_operator_has_withdrawn_is_not_called_in_the_cl
 
 async def test_the_address_that_was_judged_is_called_under_the_name_of_its_host(monkeypatch):
     """A second answer of the name server would lead elsewhere, and the certificate is the host's."""
-    monkeypatch.setattr(receivers, "is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(public_addresses, "is_public", lambda address: address == "127.0.0.1")
     authority = trustme.CA()
     serves, trusts = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
     authority.issue_cert("crm.example").configure_cert(serves)

@@ -1,7 +1,6 @@
 """Events reach a plugin at least once and in order, over real gRPC from a service that is a script."""
 
 import asyncio
-import json
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
 
@@ -10,8 +9,9 @@ import pytest
 
 from crdt_sync.rpc.ticketsync.v1 import events_pb2_grpc, sync_pb2
 from crdt_sync.rpc.ticketsync.v1.events_pb2 import WatchResponse
+from crdt_sync.wire import cloudevents
 from gateway.plugins import follower
-from gateway.plugins.api import Context, TryLater
+from gateway.plugins.api import Context, Event, TryLater
 from tests.replica.loopback import until
 
 
@@ -53,9 +53,13 @@ REFUSED = grpc.aio.AioRpcError(grpc.StatusCode.INVALID_ARGUMENT, None, None)  # 
 
 
 def told(position):
-    return json.dumps(
-        {"position": str(position), "type": "ticketsync.ticket.opened.v1", "subject": "t", "time": "T", "data": {}}
+    return cloudevents.encode(
+        position=position, type_="opened", ticket="t", data={"n": position}, at_ms=1_500, traceparent=None
     )
+
+
+def test_an_event_is_read_as_the_service_writes_it():
+    assert Event(5, "opened", "t", "1970-01-01T00:00:01.500Z", {"n": 5}) == follower.event_of(told(5))
 
 
 class Hearing:
