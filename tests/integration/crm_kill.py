@@ -215,5 +215,5 @@ def compared(changes: Mapping[str, str], made: Mapping[str, str], told: Iterable
 def plugins_of(pid: int) -> list[int]:
     """The processes of plugins that a gateway in this process has begun."""
     listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    found = re.findall(rf"(?m)^ *(\d+) +{pid} .*gateway\.plugins\.worker", listed)
+    found = re.findall(rf"(?m)^ *(\d+) +{pid} .*gateway\.plugins\b", listed)
     return [int(each) for each in found]
