@@ -11,7 +11,7 @@ from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Envelope
 from gateway.channels.base import Callback, Received, Request, Unverified
 from gateway.specs.bodies import Body, Told, decoded, kept, taken_apart, unread, without
 from gateway.specs.expressions import Expression, Scope, Source, text_of
-from gateway.specs.mapping import envelope_of, reading_of, scope_of
+from gateway.specs.mapping import Reading, mapped, scope_of
 from gateway.specs.model import Handshake, Spec
 from gateway.specs.signature import Signed, Verifier
 from gateway.specs.walk import compiled, expressions
@@ -92,7 +92,7 @@ class Described:
         """The typed envelope of a callback; raises `Malformed`."""
         headers, body = self._kept(content)
         (told,) = self._told(headers, body)[:1] or [Told(headers, body, None)]
-        return self._envelope(told)
+        return self._mapped(told)[1]
 
     def read_again(self, content: bytes) -> tuple[Callback, ...]:
         """The callbacks of what was kept under another spec: several where that one could not take it apart."""
@@ -104,7 +104,7 @@ class Described:
         for told in self._told(headers, body):
             if not self._is_ignored(told):
                 self._place(told)
-                self._envelope(told)  # says what is wrong
+                self._mapped(told)  # says what is wrong
         return self._read(headers, body).callbacks
 
     def _is_ignored(self, told: Told) -> bool:
@@ -149,9 +149,8 @@ class Described:
     def _scope(self, told: Told) -> dict[str, object]:
         return scope_of(told, self.fields)
 
-    def _envelope(self, told: Told) -> Envelope:
-        scope = self._scope(told)
-        return envelope_of(self.spec.inbound, scope, channel=self.spec.channel, account=self.account)
+    def _mapped(self, told: Told) -> tuple[Reading, Envelope]:
+        return mapped(self.spec.inbound, self._scope(told), channel=self.spec.channel, account=self.account)
 
     def _read(self, headers: Mapping[str, str], body: Body) -> Received:
         """The callbacks of a body; raises `Unverified` or `Malformed` where it is as a whole not for this account."""
@@ -172,11 +171,9 @@ class Described:
 
         It is mapped whole, so that what cannot be is known before the acknowledgement.
         """
-        content = told.content()
-        self._envelope(told)
-        reading = reading_of(self.spec.inbound, self._scope(told))
+        reading, _ = self._mapped(told)
         return Callback(
-            content,
+            told.content(),
             reading.keys,
             reading.conversation,
             reply_to=json.dumps(reading.reply) if reading.reply else None,

@@ -46,8 +46,7 @@ def scope_of(told: Told, account: Mapping[str, str]) -> dict[str, object]:
     return {"headers": told.headers, "body": told.body, "item": told.item, "account": account}
 
 
-def reading_of(inbound: Inbound, scope: Scope) -> Reading:
-    """Keys and conversation of a callback; raises `Malformed` where it has none."""
+def _reading(inbound: Inbound, scope: Scope) -> Reading:
     found = [_key(parts, scope) for parts in inbound.keys]
     if found[0] is None:
         raise Malformed("The mapping `keys` found no key.")
@@ -70,9 +69,9 @@ def kind_of(inbound: Inbound, scope: Scope) -> Kind | None:
     return next((kind for kind in inbound.map.kinds if kind.when(scope)), None)
 
 
-def envelope_of(inbound: Inbound, scope: Scope, *, channel: str, account: str) -> Envelope:
-    """The typed envelope of a callback; raises `Malformed` where its kind says that there is something, and is not."""
-    reading, mapping = reading_of(inbound, scope), inbound.map
+def mapped(inbound: Inbound, scope: Scope, *, channel: str, account: str) -> tuple[Reading, Envelope]:
+    """A callback read and mapped; raises `Malformed` where its kind says that there is something, and is not."""
+    reading, mapping = _reading(inbound, scope), inbound.map
     envelope = Envelope(
         idempotency_key=reading.keys[0],
         channel=channel,
@@ -95,7 +94,7 @@ def envelope_of(inbound: Inbound, scope: Scope, *, channel: str, account: str) -
         envelope.system.CopyFrom(SystemNotice(event=kind.event, parts=list(_parts(kind, scope))))
     else:
         _say(envelope, kind, inbound, scope)
-    return envelope
+    return reading, envelope
 
 
 def part_scopes(part: Part, scope: Scope) -> list[Scope]:
