@@ -1,9 +1,9 @@
 """What people see beside a conversation, over HTTP. No rule is known here."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, cast
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from starlette.responses import JSONResponse
 
@@ -12,8 +12,11 @@ from crdt_sync.domain.instants import instant
 from crdt_sync.server.requests import Caller, ConversationsPort, RequestId, TicketPath, Traceparent
 from crdt_sync.server.tickets_api import Body, ticket_response
 from crdt_sync.service.conversations import PAGE_TICKETS_MAX, Writing
+from crdt_sync.service.events import Events
 
 _Ticket = Annotated[str, Query(pattern=f"^{ID_PATTERN.pattern}$")]
+
+PEOPLE_MAX = 500  # of a department, by name: nobody chooses from more
 
 router = APIRouter(prefix="/api", tags=["conversations"])
 
@@ -39,6 +42,15 @@ async def list_replies(
     """List the replies that the caller's department has ready."""
     replies = await conversations.replies(caller, None if ticket is None else TicketId(ticket))
     return JSONResponse({"replies": [asdict(reply) for reply in replies]})
+
+
+@router.get("/people")
+async def list_people(request: Request, caller: Caller, conversations: ConversationsPort) -> Response:
+    """List who of the caller's own department may be handed something: listed, a user, or connected now."""
+    known = await conversations.colleagues(caller)
+    connected = cast(Events, request.app.state.events).leases.connected(caller.department)
+    people = sorted({*known, *connected})[:PEOPLE_MAX]
+    return JSONResponse({"people": [{"actor": actor, "name": known.get(actor, "")} for actor in people]})
 
 
 @router.get("/tickets/{ticket}/writing")

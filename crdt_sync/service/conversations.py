@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from crdt_sync.domain import access
 from crdt_sync.domain.access import Principal
 from crdt_sync.domain.delivery import Conversation
-from crdt_sync.domain.ids import TicketId
+from crdt_sync.domain.ids import ActorId, TicketId
 from crdt_sync.domain.lifecycle.phrases import Language
 from crdt_sync.domain.service_desk import NO_DESK, ServiceDesk, filled
 from crdt_sync.ports import Ids, Store, TicketRow
@@ -112,6 +112,21 @@ class Conversations:
             ReadyReply(reply.id, reply.title, {tongue: filled(text, known) for tongue, text in reply.text.items()})
             for reply in self._service_desk.replies_of(principal.department)
         ]
+
+    async def colleagues(self, principal: Principal) -> Mapping[ActorId, str]:
+        """Return whom this service knows of the caller's own department, each with the name that customers are shown.
+
+        The name is empty where none is set. Nobody learns of another department's people.
+
+        Raises:
+            Forbidden: the caller is a gateway.
+
+        """
+        people_only(principal)
+        users = [user for user in await self._store.users() if not user.disabled]
+        known = {user.name: "" for user in users if user.department == principal.department}
+        desk = self._service_desk.people
+        return known | {person.actor: person.name for person in desk if person.department == principal.department}
 
     async def past(
         self, principal: Principal, ticket: TicketId, *, after: TicketId | None = None, limit: int = PAGE_TICKETS_MAX

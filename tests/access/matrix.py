@@ -154,6 +154,7 @@ ROUTES = (
     Route("DELETE /api/tickets/{ticket}/duplicate", TALKS),
     Route("GET /api/service", HEARS),  # of people, the caller's own department
     Route("GET /api/replies", SIGNED_IN),  # of the caller's own department
+    Route("GET /api/people", HEARS),  # of the caller's own department
     Route("GET /api/lifecycles", SIGNED_IN),
     Route("GET /api/lifecycles/{digest}", SIGNED_IN, path="/api/lifecycles/{lifecycle}"),
     # Of a department, and of who may hear no less than its webhooks; what those are told, the rows of events say.

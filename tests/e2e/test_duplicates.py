@@ -1,4 +1,4 @@
-"""One matter in two tickets, in a real browser: somebody marks one as a duplicate, and takes it back."""
+"""Tickets and people, chosen and never typed: duplicates, another one of the customer, and who is handed a lane."""
 
 import pytest
 from playwright.async_api import expect
@@ -66,3 +66,50 @@ async def test_a_customers_words_go_on_in_the_other_ticket_until_the_mark_is_tak
     await expect(page.get_by_role("log")).to_contain_text("Here again.")
     assert (await site.ask("sales", "GET", f"/api/tickets/{duplicate}"))["duplicate_of"] is None
     assert [] == sales.faults
+
+
+async def test_ticket_of_the_same_customer_is_found_by_its_title(site):
+    one, other = await site.customer(), await site.customer()
+    sales = await site.desk()
+    page = sales.page
+    await sales.sign_in("sales")
+    await named(site, sales, one, "Is it you?", "First call")
+    second = await named(site, sales, other, "It is me.", "Second call")
+    await sales.open("First call")
+    await page.get_by_text("The customer's other tickets").click()
+    await page.get_by_role("button", name="Same customer as…").click()
+    dialog = page.get_by_role("dialog", name="Same customer as…")
+    await page.keyboard.insert_text("second")
+    await expect(dialog.get_by_role("radio")).to_have_count(1)
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Space")
+    await page.keyboard.press("Enter")
+    await dialog.wait_for(state="detached")
+    await expect(page.locator(".past").get_by_role("link", name="Second call")).to_have_attribute(
+        "href", f"/console/sales/{second}"
+    )
+    assert [] == sales.faults
+
+
+async def test_lane_is_handed_to_somebody_who_is_there(site):
+    ticket = await site.ticket("Yours now")
+    sales = await site.desk()
+    page = sales.page
+    await sales.sign_in("sales")
+    await sales.open("Yours now")
+    await page.locator(".lane.own").get_by_role("button", name="Hand over").click()
+    dialog = page.get_by_role("dialog", name="Hand Sales over to")
+    choices = dialog.get_by_role("combobox").get_by_role("option")
+    await expect(choices).to_have_text(["Choose…", "Ms Sun (sales)", "Ms Li (sales-1)", "nobody: Sales decides"])
+    await dialog.get_by_role("combobox").select_option("Ms Li (sales-1)")
+    assert [] == await violations(page, "serious", "critical")
+    await dialog.get_by_role("button", name="Hand over").click()
+    await expect(page.locator(".lane.own .holder")).to_have_text("sales-1")
+
+    tech = page.locator(".lane").filter(has=page.get_by_role("heading", name="Field engineering"))
+    await tech.get_by_role("button", name="Hand over").click()
+    dialog = page.get_by_role("dialog", name="Hand Field engineering over to")
+    choices = dialog.get_by_role("combobox").get_by_role("option")
+    await expect(choices).to_have_text(["Choose…", "nobody: Field engineering decides"])
+    await sales.saved()
+    assert "sales-1" == (await site.ask("sales", "GET", f"/api/tickets/{ticket}"))["card"]["assignee.sales"]

@@ -26,6 +26,11 @@ async def desk(tmp_path):
         yield running
 
 
+async def test_people_of_the_own_department_are_listed_with_their_names(desk):
+    told = (await desk.http.get("/api/people", headers=desk.headers())).json()
+    assert {"people": [{"actor": "sales-1", "name": "李"}]} == told
+
+
 async def test_what_stands_beside_a_conversation(desk):
     gateway, headers = Gateway(desk), desk.headers()
     one, two = [await gateway.hear_from(f"openid-{n}") for n in range(2)]

@@ -10,6 +10,7 @@ from crdt_sync.domain.delivery import Window
 from crdt_sync.domain.identity import Identity
 from crdt_sync.domain.service_desk import Person, Reply, Rule, ServiceDesk
 from crdt_sync.errors import Forbidden, NotThereYet
+from crdt_sync.ports.users import User
 from crdt_sync.service import conversations, heard
 from crdt_sync.service.conversations import Writing
 from crdt_sync.service.sending import Report, lease_of
@@ -46,6 +47,16 @@ async def claim(world, *accounts, **windows):
     claiming = world.outbox.claim(Identity(GATEWAY, None), accounts=accounts, idempotent=(), in_flight_max=10)
     await world.outbox.keep_windows(claiming, accounts, windows)
     return claiming
+
+
+async def test_people_are_told_of_their_own_department_alone(world, store):
+    for name, department in (("support-2", "support"), ("left", "support"), ("tech-9", "tech")):
+        assert await store.add_user(User(name, department, (department,), "hash", disabled=name == "left"))
+    assert {"support-1": "Anna", "support-2": ""} == await world.conversations.colleagues(SUPPORT)
+    assert {"tech-9": ""} == await world.conversations.colleagues(TECH)
+    assert {} == await world.conversations.colleagues(STRANGER)
+    with pytest.raises(Forbidden):
+        await world.conversations.colleagues(GATEWAY)
 
 
 async def test_an_agent_is_told_until_when_and_how_often_a_customer_may_be_answered(world):

@@ -19,6 +19,7 @@ import { faceOf, NO_MARKS, rowOf } from "./rows.ts";
 import { type AskToken, type Memory, SessionKeeper } from "./session.ts";
 import { Tickets } from "./tickets.ts";
 import {
+  type Colleague,
   type Connection,
   type Console,
   type OpenTicket,
@@ -176,6 +177,10 @@ class PersonConsole implements Console {
   async replies(ticket?: string): Promise<readonly Reply[]> {
     const path = `/api/replies${ticket === undefined ? "" : `?ticket=${ticket}`}`;
     return (await this.#desk.api.json<{ readonly replies: readonly Reply[] }>(path)).replies;
+  }
+
+  async colleagues(): Promise<readonly Colleague[]> {
+    return (await this.#desk.api.json<{ readonly people: readonly Colleague[] }>("/api/people")).people;
   }
 
   async writing(ticket: string): Promise<Writing | null> {

@@ -316,6 +316,12 @@ export interface Reply {
   readonly text: Readonly<Partial<Record<Language, string>>>;
 }
 
+/** Somebody of the own department; `name` is what customers are shown, empty where there is none. */
+export interface Colleague {
+  readonly actor: string;
+  readonly name: string;
+}
+
 /** Whether an answer would be sent now; times are RFC 3339. Null where the ticket is of no chat. */
 export interface Writing {
   readonly known: boolean;
@@ -344,6 +350,8 @@ export interface Console {
   create(title: string, fields?: Readonly<Record<string, Scalar>>): Promise<TicketId>;
   /** The replies that the department has ready, from the service; `ticket` fills in its names. */
   replies(ticket?: string): Promise<readonly Reply[]>;
+  /** Whom the service knows of the own department. */
+  colleagues(): Promise<readonly Colleague[]>;
   /** Whether an answer would be sent now, from the service. */
   writing(ticket: string): Promise<Writing | null>;
   /** The customer's other tickets, from the service. */

@@ -5,7 +5,6 @@ import { useMemo, useState } from "preact/hooks";
 import type { OpenTicket, TicketId, TicketView } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { Dialog } from "../dialog.tsx";
-import { EVERYTHING_OPEN, fitting } from "../list/filters.ts";
 import { ticketPath } from "../places.ts";
 import { useWords } from "../preferences.ts";
 import { Link } from "../router.tsx";
@@ -13,8 +12,7 @@ import { usePageCommands } from "../shell/commands.ts";
 import { useReadable } from "../use.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
 import { isWord } from "../words.ts";
-
-const FOUND_MAX = 8;
+import { TicketChoice } from "./ticket_choice.tsx";
 
 interface Props {
   readonly ticket: OpenTicket;
@@ -78,11 +76,14 @@ export function MarkDuplicate({ ticket, view }: Props): JSX.Element | null {
 function Choice({ ticket, close }: { readonly ticket: OpenTicket; readonly close: () => void }): JSX.Element {
   const { console } = useDesk();
   const words = useWords();
-  const [query, setQuery] = useState("");
   const [chosen, setChosen] = useState<TicketId | null>(null);
   const [asked, setAsked] = useState<TicketId | null>(null); // of which one the service has said what is wrong
   const { attempt, problem, isBusy } = useAttempt();
-  const found = useFound(query, ticket.id);
+  const { rows } = useReadable(console.tickets);
+  const tickets = useMemo(
+    () => rows.filter(({ id, duplicateOf, isLocal }) => id !== ticket.id && duplicateOf === null && !isLocal),
+    [rows, ticket],
+  ); // duplicates are found under the ticket in which their work goes on
   const told = problem === null || asked !== chosen ? "" : `duplicate_${problem.code}`;
   const mark = (isSameCustomer: boolean): void => {
     if (chosen !== null) {
@@ -105,22 +106,14 @@ function Choice({ ticket, close }: { readonly ticket: OpenTicket; readonly close
         }}
       >
         <h2>{words("duplicate_mark")}</h2>
-        <label>
-          {words("duplicate_search")}
-          <input type="search" maxLength={256} value={query} onInput={(event) => setQuery(event.currentTarget.value)} />
-        </label>
-        <fieldset class="choices">
-          <legend>{words("duplicate_choose")}</legend>
-          {found.length === 0 && <p class="quiet">{words("palette_none")}</p>}
-          {found.map(({ id, title, customer }) => (
-            <label key={id}>
-              <input type="radio" name="duplicate-of" checked={id === chosen} onChange={() => setChosen(id)} />
-              <span>
-                {title || words("untitled")} <span class="quiet">{customer}</span>
-              </span>
-            </label>
-          ))}
-        </fieldset>
+        <TicketChoice
+          tickets={tickets}
+          view="open"
+          label={words("duplicate_search")}
+          legend={words("duplicate_choose")}
+          chosen={chosen}
+          choose={setChosen}
+        />
         <p class="quiet">{words("duplicate_told")}</p>
         {isWord(told) ? <p role="alert">{words(told)}</p> : <Failure problem={asked === chosen ? problem : null} />}
         <div class="buttons">
@@ -132,22 +125,11 @@ function Choice({ ticket, close }: { readonly ticket: OpenTicket; readonly close
               {words("duplicate_same_customer")}
             </button>
           )}
-          <button type="submit" class="primary" disabled={isBusy || !found.some(({ id }) => id === chosen)}>
+          <button type="submit" class="primary" disabled={isBusy || chosen === null}>
             {words("duplicate_mark")}
           </button>
         </div>
       </form>
     </Dialog>
   );
-}
-
-/** Of what fits, those that changed last; duplicates are found under the ticket in which their work goes on. */
-function useFound(query: string, own: TicketId): TicketView["row"][] {
-  const { console, person } = useDesk();
-  const { rows } = useReadable(console.tickets);
-  const lifecycles = useReadable(console.lifecycles);
-  return useMemo(() => {
-    const others = rows.filter(({ id, duplicateOf, isLocal }) => id !== own && duplicateOf === null && !isLocal);
-    return fitting(others, { ...EVERYTHING_OPEN, query }, person.department, lifecycles).slice(0, FOUND_MAX);
-  }, [rows, lifecycles, query, own]);
 }

@@ -1,15 +1,17 @@
 /** Who has a lane: seen by all, taken by those whose department owns it, and handed over by everybody who takes part. */
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { type Lane, type Lifecycle, label } from "../../lifecycle/model.ts";
-import type { OpenTicket, TicketView } from "../../store/types.ts";
+import type { Colleague, OpenTicket, TicketView } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { Dialog } from "../dialog.tsx";
 import { useLanguage, useWords } from "../preferences.ts";
 import { usePageCommands } from "../shell/commands.ts";
 import { Failure, useAttempt } from "../use_attempt.tsx";
-import { useKept } from "../use_kept.ts";
+
+const TO = "to:"; // begins what stands for somebody, whatever he is called
+const NOBODY = "nobody";
 
 interface Props {
   readonly ticket: OpenTicket;
@@ -68,27 +70,19 @@ interface HandOverProps {
   readonly close: () => void;
 }
 
+/** Nobody is typed: of the own department the service says who there is, of another one only its cards do. */
 function HandOver({ ticket, lifecycle, lane, close }: HandOverProps): JSX.Element {
-  const { console, person } = useDesk();
   const words = useWords();
   const language = useLanguage();
-  const [{ actor = "" }, keepTyped] = useKept(`hand over.${ticket.id}.${lane.id}`);
-  const end = (): void => {
-    keepTyped(null);
-    close();
-  };
   const { attempt, problem, isBusy } = useAttempt();
-  const { rows } = console.tickets.snapshot();
-  const known = new Set(rows.flatMap((row) => row.assignees.get(lane.id) ?? []));
-  if (lane.owner === person.department) {
-    known.add(person.actor);
-  }
+  const [chosen, setChosen] = useState("");
+  const people = usePeople(lane);
   const name = words("transfer_to", { lane: label(lifecycle, lane.id, language) });
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     attempt(async () => {
-      await ticket.transfer(lane.id, actor.trim() || null);
-      end();
+      await ticket.transfer(lane.id, chosen === NOBODY ? null : chosen.slice(TO.length));
+      close();
     });
   };
   return (
@@ -96,22 +90,23 @@ function HandOver({ ticket, lifecycle, lane, close }: HandOverProps): JSX.Elemen
       <form onSubmit={submit}>
         <label>
           {name}
-          <input
-            list="people"
-            maxLength={128}
-            placeholder={words("nobody")}
-            value={actor}
-            onInput={(event) => keepTyped({ actor: event.currentTarget.value })}
-          />
+          <select required value={chosen} onChange={(event) => setChosen(event.currentTarget.value)}>
+            <option value="" disabled>
+              {words("transfer_choose")}
+            </option>
+            {people.map(({ actor, name: shown }) => (
+              <option key={actor} value={`${TO}${actor}`}>
+                {shown ? words("person_named", { name: shown, actor }) : actor}
+              </option>
+            ))}
+            <option value={NOBODY}>
+              {words("transfer_nobody", { department: label(lifecycle, lane.owner, language) })}
+            </option>
+          </select>
         </label>
-        <datalist id="people">
-          {[...known].map((other) => (
-            <option key={other} value={other} />
-          ))}
-        </datalist>
         <Failure problem={problem} />
         <div class="buttons">
-          <button type="button" onClick={end}>
+          <button type="button" onClick={close}>
             {words("cancel")}
           </button>
           <button type="submit" class="primary" disabled={isBusy}>
@@ -121,4 +116,23 @@ function HandOver({ ticket, lifecycle, lane, close }: HandOverProps): JSX.Elemen
       </form>
     </Dialog>
   );
+}
+
+/** Who may be given a lane: who has one like it in a ticket that is here, and the colleagues if it is one's own. */
+function usePeople(lane: Lane): readonly Colleague[] {
+  const { console, person } = useDesk();
+  const [told, setTold] = useState<readonly Colleague[]>([]);
+  const isOwn = lane.owner === person.department;
+  useEffect(() => {
+    if (isOwn) {
+      console.colleagues().then(setTold, () => undefined); // offline there are those whom the tickets name
+    }
+  }, [console, isOwn]);
+  const { rows } = console.tickets.snapshot();
+  const seen = rows.flatMap((row) => row.assignees.get(lane.id) ?? []);
+  const known = new Map([...(isOwn ? [person.actor] : []), ...seen].map((actor) => [actor, ""]));
+  for (const { actor, name } of told) {
+    known.set(actor, name);
+  }
+  return [...known].map(([actor, name]) => ({ actor, name })).sort((one, other) => (one.actor < other.actor ? -1 : 1));
 }
