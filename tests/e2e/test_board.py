@@ -69,6 +69,8 @@ async def test_figures_follow_events_and_survive_a_reload_and_a_restart(site):
     await asyncio.to_thread(site.service.start)
     await site.ticket("Opened after the restart")
     await expect(total(desk, "Open tickets")).to_have_text("3")
+    flow = desk.page.get_by_role("region", name="Flow by day")
+    await expect(flow.locator(".legend li")).to_have_text(["Opened", "Ended", "Reopened"])
     table = await figures(desk, "Flow by day")
     assert (3, 0) == (sum(int(row["Opened"]) for row in table), sum(int(row["Ended"]) for row in table))
     assert [] == desk.faults

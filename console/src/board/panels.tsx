@@ -75,6 +75,7 @@ export function FlowByDay({ figures: { flow } }: Props): JSX.Element {
         series={[
           { name: words("opened"), values: flow.map(({ opened }) => opened), tone: "accent" },
           { name: words("ended"), values: flow.map(({ ended }) => ended), tone: "good" },
+          { name: words("reopened"), values: flow.map(({ reopened }) => reopened), tone: "warn" },
         ]}
       />
     </Panel>
