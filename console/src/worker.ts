@@ -1,5 +1,6 @@
 /**
- * The service worker: starts the shell where there is no network, and keeps nothing but the shell.
+ * The service worker: starts the shell where there is no network, keeps nothing but the shell, and leads from a notice
+ * on the desktop to its ticket.
  *
  * A page is asked for from the service first, so that a new build is seen at once; what is kept answers when the service
  * does not, or not in time. Files of a build have their hash in their name and are taken from what is kept.
@@ -9,7 +10,12 @@
 interface Scope {
   addEventListener(type: "install" | "activate", listener: (event: Extendable) => void): void;
   addEventListener(type: "fetch", listener: (event: Fetching) => void): void;
-  readonly clients: { claim(): Promise<void> };
+  addEventListener(type: "notificationclick", listener: (event: Clicked) => void): void;
+  readonly clients: {
+    claim(): Promise<void>;
+    matchAll(options: { readonly type: "window" }): Promise<readonly Page[]>;
+    openWindow(address: string): Promise<unknown>;
+  };
   skipWaiting(): Promise<void>;
 }
 
@@ -20,6 +26,16 @@ interface Extendable {
 interface Fetching extends Extendable {
   readonly request: Request;
   respondWith(answer: Promise<Response>): void;
+}
+
+interface Clicked extends Extendable {
+  readonly notification: { readonly data: string; close(): void };
+}
+
+interface Page {
+  readonly url: string;
+  focus(): Promise<unknown>;
+  postMessage(message: { readonly open: string }): void;
 }
 
 declare const __BUILD__: string; // written in when the build is whole, which a name survives and a text might not
@@ -52,6 +68,11 @@ scope.addEventListener("fetch", (event) => {
   }
 });
 
+scope.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(open(event.notification.data));
+});
+
 async function keep(): Promise<void> {
   const cache = await caches.open(KEPT);
   await cache.addAll(FILES.map((name) => new Request(name, { cache: "no-cache" })));
@@ -78,4 +99,12 @@ async function file(request: Request): Promise<Response> {
 
 async function kept(name: string, otherwise: Response): Promise<Response> {
   return (await caches.match(name)) ?? otherwise;
+}
+
+/** Go to a ticket, in a console that is open if there is one. */
+async function open(path: string): Promise<void> {
+  const pages = await scope.clients.matchAll({ type: "window" });
+  const console = pages.find(({ url }) => PAGE.test(new URL(url).pathname));
+  console?.postMessage({ open: path });
+  await (console?.focus() ?? scope.clients.openWindow(path));
 }

@@ -18,39 +18,49 @@ export function useNotices(console: Console, department: string): void {
   }, [unread, words("tickets")]);
   useEffect(() => {
     let before = console.tickets.snapshot();
-    return console.tickets.subscribe(() => {
+    const unsubscribe = console.tickets.subscribe(() => {
       const after = console.tickets.snapshot();
       if (after !== before && document.visibilityState === "hidden") {
         for (const row of newlyUnread(before, after)) {
-          notify(row, department);
+          notify(row, department).catch(reportError);
         }
       }
       before = after;
     });
+    return () => {
+      unsubscribe();
+      closeAll().catch(reportError);
+    };
   }, [console, department]);
+  useEffect(() => {
+    const clicked = ({ data }: MessageEvent<{ readonly open: string }>): void => go(data.open);
+    navigator.serviceWorker?.addEventListener("message", clicked);
+    return () => navigator.serviceWorker?.removeEventListener("message", clicked);
+  }, []);
 }
 
 export function mayAskToNotify(): boolean {
   return "Notification" in globalThis && Notification.permission === "default";
 }
 
-function notify(row: TicketRow, department: string): void {
+/** The worker shows it, since browsers of telephones let no page do so, and hears when it is clicked. */
+async function notify(row: TicketRow, department: string): Promise<void> {
   if (!("Notification" in globalThis) || Notification.permission !== "granted") {
     return;
   }
   const { language } = preferences.snapshot();
-  const body = say(language, "notify_body", { count: row.unread });
-  try {
-    const notice = new Notification(row.title || say(language, "untitled"), { body, tag: row.id });
-    notice.onclick = () => {
-      focus();
-      go(ticketPath(department, row.id));
-      notice.close();
-    };
-  } catch (error) {
-    if (!(error instanceof TypeError)) {
-      throw error;
-    }
-    // Browsers of telephones have the class and let no page use it: there the title alone says so.
+  const worker = await navigator.serviceWorker.ready;
+  await worker.showNotification(row.title || say(language, "untitled"), {
+    body: say(language, "notify_body", { count: row.unread }),
+    tag: row.id, // the next one of the ticket takes its place
+    data: ticketPath(department, row.id),
+  });
+}
+
+/** They outlive the page, and whoever sits here next is nobody whom they are for. */
+async function closeAll(): Promise<void> {
+  const worker = await navigator.serviceWorker.getRegistration();
+  for (const notice of (await worker?.getNotifications()) ?? []) {
+    notice.close();
   }
 }
