@@ -111,14 +111,14 @@ class Described:
         return any(rule(self._scope(told)) for rule in self.spec.inbound.ignore)
 
     def _check_receiver(self, headers: Mapping[str, str], body: Body) -> None:
-        """Raise `Unverified` if it names another account, and `Malformed` if it names none."""
+        """Raise `Unverified` if it names other accounts alone, and `Malformed` if ours or none."""
         scope = self._scope(Told(headers, body, body))
         if all(rule(scope) for rule in self.spec.inbound.accept):
             return
-        named = [name for one in self._receivers for name in _texts(one(scope))]
-        if set(named) - set(self.fields.values()):
+        named = {name for one in self._receivers for name in _texts(one(scope))}
+        if named and named.isdisjoint(self.fields.values()):
             raise Unverified("receiver")
-        raise Malformed("The rules under `accept` found no account.")
+        raise Malformed("The rules under `accept` do not hold, and name no other account.")
 
     def told(self, request: Request) -> list[Told]:
         """What a request is taken apart into, without a look at its signature; raises `Malformed`."""

@@ -213,6 +213,14 @@ class TestWhatsApp(ChannelContract):
         kinds = {channel.envelope(callback.content).WhichOneof("kind") for callback in received.callbacks}
         assert {"customer", "delivery"} == kinds
 
+    def test_batch_that_names_us_too_is_set_aside_if_it_is_of_another_form_and_never_refused(self, channel):
+        told = json.loads(self.text(1).body)
+        told["entry"] += json.loads(self.for_another().body)["entry"]
+        for object_, code in (("whatsapp_business_account", None), ("of tomorrow", "malformed")):
+            post = self.signed(json.dumps({**told, "object": object_}).encode())
+            (callback,) = channel.receive(post.request, now_ms=NOW_MS).callbacks
+            assert code == callback.code
+
     def test_address_is_checked_by_its_own_token(self, channel):
         asked = {"hub.mode": "subscribe", "hub.challenge": "42", "hub.verify_token": "verify_token"}
         assert b"42" == channel.handshake(Post(asked, b"").request, now_ms=NOW_MS)
