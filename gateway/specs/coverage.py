@@ -26,6 +26,8 @@ def unshown(channel: Described) -> Unshown:
     yield from _taken(channel)
     yield from _mapped(spec.inbound, scopes)
     yield from _ruled(spec.inbound, scopes)
+    if spec.inbound.accept and all(one.expect.refused != "receiver" for one in spec.samples.received):
+        yield ("inbound", "accept"), "field_missing", "no sample is for another account: `refused: receiver`."
     if spec.outbound is not None and spec.samples.sent:
         yield from _requested(spec, spec.outbound)
         yield from _answered(spec, spec.outbound)
@@ -90,6 +92,7 @@ def _mapped(inbound: model.Inbound, scopes: Sequence[Scope]) -> Unshown:
             pieces = [piece for scope in of_kind for piece in part_scopes(part, scope)]
             yield from _lacking_below(part.model_copy(update={"each": None}), (*place, "parts", each), pieces)
         yield from _lacking_below(kind.notice, (*place, "notice"), of_kind)
+        yield from _stateless(kind.notice, (*place, "notice"), of_kind)
 
 
 def _ruled(inbound: model.Inbound, scopes: Sequence[Scope]) -> Unshown:
@@ -99,6 +102,16 @@ def _ruled(inbound: model.Inbound, scopes: Sequence[Scope]) -> Unshown:
             yield from _inapplicable(place, rule, scopes)
     for name in ("accept", "ignore"):
         yield from _lacking_below(getattr(inbound, name), ("inbound", name), scopes)
+    for number, rule in enumerate(inbound.ignore):
+        if not any(_holds(rule, scope) for scope in scopes):
+            yield ("inbound", "ignore", number), "field_missing", "no sample is left out by this."
+
+
+def _stateless(notice: model.Notice | None, place: Place, scopes: Sequence[Scope]) -> Unshown:
+    states = {text_of(_found(notice.state, scope)) for scope in scopes} if notice is not None else set()
+    for name in notice.states if notice is not None else ():
+        if name not in states:
+            yield (*place, "states", name), "field_missing", f"no sample has the state {name}."
 
 
 def _requested(spec: model.Spec, outbound: model.Outbound) -> Unshown:
@@ -182,19 +195,20 @@ def _inapplicable(place: Place, expression: Expression, scopes: Sequence[Scope])
         yield place, "expression", f"to a sample: {error.message}"
 
 
-def _has(expression: Expression, scope: Scope) -> bool:
+def _found(expression: Expression, scope: Scope) -> object:
     try:
-        found = expression(scope)
-    except Malformed:
-        return False
+        return expression(scope)
+    except Malformed:  # the sample's own finding says so
+        return None
+
+
+def _has(expression: Expression, scope: Scope) -> bool:
+    found = _found(expression, scope)
     return isinstance(found, float | dict | bool) or text_of(found) not in {None, ""} or found not in (None, "", [])
 
 
 def _holds(rule: Expression, scope: Scope) -> bool:
-    try:
-        return bool(rule(scope))
-    except Malformed:  # the sample's own finding says so
-        return False
+    return bool(_found(rule, scope))
 
 
 def _is_chosen(request: model.Request, outbound: model.Outbound, scope: Scope) -> bool:

@@ -32,7 +32,7 @@ def test_lint_names_line_and_code_and_fails(tmp_path):
     line = LINE[: LINE.index("order:")].count("\n") + 1
     code, output = channel("lint", good, bad)
     assert 1 == code
-    assert output.startswith("good.yaml: nothing wrong; 7 samples hold; spec ")
+    assert output.startswith("good.yaml: nothing wrong; 8 samples hold; spec ")
     assert f"\nbad.yaml:{line} expression: inbound.order.0: this is not JMESPath" in output
     assert 0 == channel("lint", good)[0]
     with pytest.raises(Malformed, match="cannot be read"):

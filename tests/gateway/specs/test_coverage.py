@@ -145,6 +145,15 @@ UNSHOWN = {
         "    forget",
         "field_missing",
     ),
+    "what is left out and no sample is": ("line", "== 'standby'", "== 'standbye'", "  ignore", "field_missing"),
+    "a state that no sample has": (
+        "whatsapp",
+        "failed: failed}",
+        "failed: failed, played: read}",
+        "          states:",
+        "field_missing",
+    ),
+    "no other account": ("line", r"    - name: for another account\n(      .*\n)+", "", "  accept", "field_missing"),
     "an acknowledgement that looks at what came": (
         "line",
         "ack: {json: {}}",
