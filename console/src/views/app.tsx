@@ -56,7 +56,11 @@ function Desk(): JSX.Element {
     await console.close();
     start();
   };
-  return <SignedIn console={console} change={change} leave={() => setConsole(null)} />;
+  const leave = (): void => {
+    go(location.pathname, { replace: true }); // whoever comes next did not search
+    setConsole(null);
+  };
+  return <SignedIn console={console} change={change} leave={leave} />;
 }
 
 interface SignedInProps {
@@ -126,7 +130,11 @@ function Places({ console, person }: PlacesProps): JSX.Element {
   if (isOwn || isBoard || where.page === "start") {
     return (
       <DeskContext.Provider value={desk}>
-        <Department ticket={where.page === "ticket" ? where.ticket : null} isBoard={isBoard} />
+        <Department
+          ticket={where.page === "ticket" ? where.ticket : null}
+          isBoard={isBoard}
+          search={where.page === "list" ? where.search : null}
+        />
       </DeskContext.Provider>
     );
   }

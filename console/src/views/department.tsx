@@ -1,12 +1,14 @@
 /** A department's console: the list, or one ticket, in the shell that both have. */
 
 import type { JSX } from "preact";
-import { useMemo, useState } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { BoardPage } from "./board_page.tsx";
 import { useDesk } from "./context.ts";
-import { EVERYTHING_OPEN, type Filter } from "./list/filters.ts";
+import { type Filter, filterIn, searchOf } from "./list/filters.ts";
 import { ListPage } from "./list/list_page.tsx";
 import { atTop } from "./list/window.ts";
+import { listPath } from "./places.ts";
+import { go } from "./router.tsx";
 import { Guard } from "./shell/guard.tsx";
 import { useNotices } from "./shell/notices.ts";
 import { Shell } from "./shell/shell.tsx";
@@ -15,11 +17,16 @@ import { TicketPage } from "./ticket/ticket_page.tsx";
 interface Props {
   readonly ticket: string | null;
   readonly isBoard: boolean;
+  readonly search: string | null; // the filter as the address of the list says it; null where another page is
 }
 
-export function Department({ ticket, isBoard }: Props): JSX.Element {
+export function Department({ ticket, isBoard, search }: Props): JSX.Element {
   const { console, person } = useDesk();
-  const [filter, setFilter] = useState<Filter>(EVERYTHING_OPEN);
+  const last = useRef("");
+  last.current = search ?? last.current;
+  const filter = useMemo(() => filterIn(last.current), [last.current]);
+  const setFilter = (changed: Filter): void =>
+    go(`${listPath(person.department)}${searchOf(changed)}`, { replace: search !== null });
   const cursor = useMemo(atTop, [filter]); // outlives a visit to a ticket, and begins anew with another filter
   useNotices(console, person.department);
   return (

@@ -3,11 +3,12 @@
 /** Where the page is; `elsewhere` is an address that is none of ours. */
 export type Place =
   | { readonly page: "start" | "board" | "elsewhere" }
-  | { readonly page: "list"; readonly department: string }
+  | { readonly page: "list"; readonly department: string; readonly search: string } // as `?…`, or empty
   | { readonly page: "ticket"; readonly department: string; readonly ticket: string };
 
-/** Read a path. */
-export function placeOf(path: string): Place {
+/** Read a path, and what follows it. */
+export function placeOf(address: string): Place {
+  const [path = "", ...search] = address.split(/(?=\?)/);
   const parts = path.split("/").slice(1).map(decoded);
   const [first, department, ticket, ...more] = parts;
   if (parts.includes(null) || more.length > 0) {
@@ -22,7 +23,7 @@ export function placeOf(path: string): Place {
   if (first !== "console" || !department) {
     return { page: "elsewhere" };
   }
-  return ticket ? { page: "ticket", department, ticket } : { page: "list", department };
+  return ticket ? { page: "ticket", department, ticket } : { page: "list", department, search: search.join("") };
 }
 
 export function listPath(department: string): string {

@@ -2,10 +2,11 @@
 
 import type { ComponentChildren, JSX } from "preact";
 import type { Readable } from "../store/types.ts";
-import { type Place, placeOf } from "./places.ts";
+import { listPath, type Place, placeOf } from "./places.ts";
 
 const listeners = new Set<() => void>();
-let current = placeOf(location.pathname);
+let current = placeOf(here());
+let list = current; // the one that was looked at last
 
 export const place: Readable<Place> = {
   snapshot: () => current,
@@ -15,23 +16,45 @@ export const place: Readable<Place> = {
   },
 };
 
-addEventListener("popstate", arrived);
+addEventListener("popstate", () => arrived(here()));
 
 /** Go to an address of ours. */
-export function go(path: string, { replace = false } = {}): void {
+export function go(address: string, { replace = false } = {}): void {
   if (replace) {
-    history.replaceState(null, "", path);
+    rename(address);
   } else {
-    history.pushState(null, "", path);
+    history.pushState(null, "", address);
   }
-  arrived();
+  arrived(address);
 }
 
-function arrived(): void {
-  current = placeOf(location.pathname);
+/** Return the address of a department's list with its filter as it was left. */
+export function backToList(department: string): string {
+  const search = list.page === "list" && list.department === department ? list.search : "";
+  return `${listPath(department)}${search}`;
+}
+
+/** Browsers bound how often an address changes: whoever types faster has it behind him until he stops. */
+function rename(address: string): void {
+  try {
+    history.replaceState(null, "", address);
+  } catch (error) {
+    if (!(error instanceof DOMException && error.name === "SecurityError")) {
+      throw error;
+    }
+  }
+}
+
+function arrived(address: string): void {
+  current = placeOf(address);
+  list = current.page === "list" ? current : list;
   for (const listener of listeners) {
     listener();
   }
+}
+
+function here(): string {
+  return `${location.pathname}${location.search}`;
 }
 
 interface LinkProps {

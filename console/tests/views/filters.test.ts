@@ -2,7 +2,17 @@ import { describe, expect, test } from "vitest";
 
 import type { Digest } from "../../src/lifecycle/ids.ts";
 import type { TicketId, TicketRow } from "../../src/store/types.ts";
-import { EVERYTHING_OPEN, filterOf, fits, fitting, stagesOf, type View } from "../../src/views/list/filters.ts";
+import {
+  EVERYTHING_OPEN,
+  type Filter,
+  filterIn,
+  filterOf,
+  fits,
+  fitting,
+  searchOf,
+  stagesOf,
+  type View,
+} from "../../src/views/list/filters.ts";
 import { LIFECYCLE } from "./lifecycle.ts";
 import { row, SALES } from "./rows.ts";
 
@@ -80,6 +90,18 @@ test.each([null, "x", {}, { view: "constructor", stage: null, query: "" }, { vie
     expect(null).toBe(filterOf(value));
   },
 );
+
+test.each<[Filter, string]>([
+  [EVERYTHING_OPEN, ""],
+  [{ view: "mine", stage: "presale", query: "光纤 & 1?" }, "?view=mine&stage=presale&q=%E5%85%89%E7%BA%A4+%26+1%3F"],
+])("%j stands in the address as %j, and comes back from there", (filter, search) => {
+  expect(search).toBe(searchOf(filter));
+  expect(filter).toEqual(filterIn(search));
+});
+
+test("an address that somebody else wrote is no filter", () => {
+  expect(EVERYTHING_OPEN).toEqual(filterIn("?view=constructor&q=x"));
+});
 
 test("a filter that was kept comes back", () => {
   expect({ ...EVERYTHING_OPEN }).toEqual(filterOf(JSON.parse(JSON.stringify(EVERYTHING_OPEN))));

@@ -30,7 +30,9 @@ describe("Enter", () => {
 test.each([
   ["/", { page: "start" }],
   ["/board", { page: "board" }],
-  ["/console/sales", { page: "list", department: "sales" }],
+  ["/console/sales", { page: "list", department: "sales", search: "" }],
+  ["/console/sales?q=a%3Fb", { page: "list", department: "sales", search: "?q=a%3Fb" }],
+  ["/board?q=a", { page: "board" }],
   ["/console/field%20work/abc", { page: "ticket", department: "field work", ticket: "abc" }],
   ["/console/", { page: "elsewhere" }],
   ["/console/sales/abc/more", { page: "elsewhere" }],

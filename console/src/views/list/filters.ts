@@ -98,6 +98,23 @@ function normal(text: string): string {
   return text.normalize("NFKC").toLowerCase();
 }
 
+/** Return what an address says of a filter: nothing of what is left as it is. */
+export function searchOf({ view, stage, query }: Filter): string {
+  const said = new URLSearchParams({
+    ...(view === EVERYTHING_OPEN.view ? {} : { view }),
+    ...(stage === null ? {} : { stage }),
+    ...(query === "" ? {} : { q: query }),
+  }).toString();
+  return said && `?${said}`;
+}
+
+/** Read it; what somebody else wrote into an address is as if nothing was there. */
+export function filterIn(search: string): Filter {
+  const said = new URLSearchParams(search);
+  const view = said.get("view") ?? EVERYTHING_OPEN.view;
+  return filterOf({ view, stage: said.get("stage"), query: said.get("q") ?? "" }) ?? EVERYTHING_OPEN;
+}
+
 /** Read a filter that was kept; null for what is none. */
 export function filterOf(value: unknown): Filter | null {
   const { view, stage, query } = Object(value) as Partial<Record<keyof Filter, unknown>>;

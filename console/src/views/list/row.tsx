@@ -9,6 +9,7 @@ import { ago, exactly } from "../dates.ts";
 import { owedLines } from "../owed.ts";
 import { ticketPath } from "../places.ts";
 import { useLanguage, useWords } from "../preferences.ts";
+import { priorityOf } from "../priorities.ts";
 import { Link } from "../router.tsx";
 
 interface Props {
@@ -24,6 +25,8 @@ export function Row({ row, lifecycle, now, isCurrent, isStop }: Props): JSX.Elem
   const words = useWords();
   const language = useLanguage();
   const owed = lifecycle === undefined ? [] : owedLines(lifecycle, row.owed, language);
+  const told = owed.join("; ");
+  const who = [...new Set(row.assignees.values())].join(", ");
   const isOurs = row.owed.some(({ department }) => department === person.department);
   return (
     <Link
@@ -33,23 +36,22 @@ export function Row({ row, lifecycle, now, isCurrent, isStop }: Props): JSX.Elem
       tabIndex={isStop ? 0 : -1}
     >
       <span class={`dot ${row.kind ?? "unknown"}`} aria-hidden="true" />
-      <span class="title">{row.title || words("untitled")}</span>
-      <span class="customer">{row.customer}</span>
+      <span class="title" title={row.title}>
+        {row.title || words("untitled")}
+      </span>
+      <span class="customer" title={row.customer}>
+        {row.customer}
+      </span>
       <span class="stage">
         {row.stage === null || lifecycle === undefined ? words("no_stage_yet") : label(lifecycle, row.stage, language)}
       </span>
-      <span class={isOurs ? "owed ours" : "owed"}>{owed.join("; ")}</span>
-      <span class="marks">
-        {row.duplicateOf !== null && <span class="badge quiet">{words("duplicate")}</span>}
-        {row.unread > 0 && <span class="badge">{words("unread_count", { count: row.unread })}</span>}
-        {row.refused > 0 && <span class="badge bad">{words("refused_count", { count: row.refused })}</span>}
-        {(row.waiting > 0 || row.isLocal) && (
-          <span class="badge quiet" title={words("waiting_count", { count: row.waiting })}>
-            ↑
-          </span>
-        )}
+      <span class={isOurs ? "owed ours" : "owed"} title={told}>
+        {told}
       </span>
-      <span class="who">{[...new Set(row.assignees.values())].join(", ")}</span>
+      <Marks row={row} />
+      <span class="who" title={who}>
+        {who}
+      </span>
       <time
         dateTime={row.updatedAt === 0 ? undefined : instant(row.updatedAt)}
         title={exactly(row.updatedAt, language)}
@@ -57,5 +59,27 @@ export function Row({ row, lifecycle, now, isCurrent, isStop }: Props): JSX.Elem
         {ago(row.updatedAt, now, language)}
       </time>
     </Link>
+  );
+}
+
+function Marks({ row }: Pick<Props, "row">): JSX.Element {
+  const words = useWords();
+  const priority = priorityOf(row.priority, useLanguage());
+  return (
+    <span class="marks">
+      {priority !== null && (
+        <span class={`badge priority ${priority.isHigh ? "bad" : "quiet"}`} title={words("priority")}>
+          {priority.text}
+        </span>
+      )}
+      {row.duplicateOf !== null && <span class="badge quiet">{words("duplicate")}</span>}
+      {row.unread > 0 && <span class="badge">{words("unread_count", { count: row.unread })}</span>}
+      {row.refused > 0 && <span class="badge bad">{words("refused_count", { count: row.refused })}</span>}
+      {(row.waiting > 0 || row.isLocal) && (
+        <span class="badge quiet" title={words("waiting_count", { count: row.waiting })}>
+          ↑
+        </span>
+      )}
+    </span>
   );
 }

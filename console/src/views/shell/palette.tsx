@@ -6,7 +6,7 @@ import { useDesk } from "../context.ts";
 import { Dialog } from "../dialog.tsx";
 import { isComposed } from "../input_method.ts";
 import { EVERYTHING_OPEN, type Filter, fitting, VIEWS } from "../list/filters.ts";
-import { listPath, ticketPath } from "../places.ts";
+import { ticketPath } from "../places.ts";
 import { prefer, preferences, useLanguage, useWords, type Words } from "../preferences.ts";
 import { go } from "../router.tsx";
 import { useReadable } from "../use.ts";
@@ -103,7 +103,7 @@ function useFound(query: string, actions: Actions): readonly Command[] {
   const ofPage = useReadable(pageCommands);
   return useMemo(() => {
     const wanted = query.trim().toLowerCase();
-    const commands = [...ofPage, ...general(person.department, actions, words)];
+    const commands = [...ofPage, ...general(actions, words)];
     const fit = commands.filter(({ label }) => label.toLowerCase().includes(wanted));
     const tickets = wanted
       ? fitting(rows, { ...EVERYTHING_OPEN, view: "all", query }, person.department, lifecycles).map((row) => ({
@@ -115,13 +115,10 @@ function useFound(query: string, actions: Actions): readonly Command[] {
   }, [query, rows, lifecycles, ofPage, language]);
 }
 
-function general(department: string, { setFilter, showKeys, openNew }: Actions, words: Words): readonly Command[] {
+function general({ setFilter, showKeys, openNew }: Actions, words: Words): readonly Command[] {
   const views = VIEWS.map((view) => ({
     label: words(`filter_${view}`),
-    run: () => {
-      setFilter({ ...EVERYTHING_OPEN, view });
-      go(listPath(department));
-    },
+    run: () => setFilter({ ...EVERYTHING_OPEN, view }),
   }));
   const { language } = preferences.snapshot();
   return [

@@ -7,9 +7,8 @@ import { isComposed } from "../input_method.ts";
 import { useLabels } from "../labels.ts";
 import type { Filter } from "../list/filters.ts";
 import { NewTicket } from "../new_ticket.tsx";
-import { listPath } from "../places.ts";
 import { useWords } from "../preferences.ts";
-import { Link } from "../router.tsx";
+import { backToList, Link } from "../router.tsx";
 import { useKeys } from "../use_keys.ts";
 import { Keys } from "./keys.tsx";
 import { Menu } from "./menu.tsx";
@@ -41,7 +40,7 @@ export function Shell({ setFilter, children }: Props): JSX.Element {
   return (
     <div class="shell">
       <header class="head">
-        <Link to={listPath(person.department)} class="brand">
+        <Link to={backToList(person.department)} class="brand">
           {words("tickets")} <span class="department">{label(person.department)}</span>
         </Link>
         <Link to="/board">{words("board")}</Link>

@@ -3,10 +3,10 @@
 import type { JSX } from "preact";
 import type { OpenTicket, Scalar, TicketView } from "../../store/types.ts";
 import { useWords } from "../preferences.ts";
+import { PRIORITIES } from "../priorities.ts";
 import { Field } from "./field.tsx";
 
 const FIELDS = ["title", "customer", "priority", "tags"] as const;
-const PRIORITIES = ["low", "normal", "high", "urgent"];
 
 interface Props {
   readonly ticket: OpenTicket;

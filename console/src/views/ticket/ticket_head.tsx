@@ -4,9 +4,8 @@ import type { JSX } from "preact";
 import type { TicketView } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { useLabels } from "../labels.ts";
-import { listPath } from "../places.ts";
 import { useWords } from "../preferences.ts";
-import { Link } from "../router.tsx";
+import { backToList, Link } from "../router.tsx";
 
 interface Props {
   readonly view: TicketView;
@@ -21,12 +20,14 @@ export function TicketHead({ view, stage }: Props): JSX.Element {
   const who = others.map(({ actor, department }) => `${actor} (${label(department)})`).join(", ");
   return (
     <header class="ticket-head">
-      <Link to={listPath(person.department)} class="button" aria-label={words("back")}>
+      <Link to={backToList(person.department)} class="button" aria-label={words("back")}>
         ←
       </Link>
       <h1>{view.row.title || words("untitled")}</h1>
       <span class={`stage-badge ${view.kind ?? "unknown"}`}>{stage ?? words("no_stage_yet")}</span>
-      <span class="customer">{view.row.customer}</span>
+      <span class="customer" title={view.row.customer}>
+        {view.row.customer}
+      </span>
       <span class="present" role="status">
         {others.length > 0 && words("present", { who })}
       </span>

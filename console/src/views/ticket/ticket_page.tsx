@@ -5,9 +5,8 @@ import { useEffect, useState } from "preact/hooks";
 import { label } from "../../lifecycle/model.ts";
 import type { OpenTicket } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
-import { listPath } from "../places.ts";
 import { useLanguage, useWords } from "../preferences.ts";
-import { go, Link } from "../router.tsx";
+import { backToList, go, Link } from "../router.tsx";
 import { Guard } from "../shell/guard.tsx";
 import { useReadable } from "../use.ts";
 import { useKeys } from "../use_keys.ts";
@@ -35,7 +34,7 @@ export function TicketPage({ id }: { readonly id: string }): JSX.Element {
     if (key !== "Escape") {
       return false;
     }
-    go(listPath(person.department));
+    go(backToList(person.department));
     return true;
   });
   if (ticket === null || ticket.id !== id) {
@@ -58,7 +57,7 @@ function Opened({ ticket }: { readonly ticket: OpenTicket }): JSX.Element {
     return (
       <main class="page">
         <p role="status">{words(view.status === "loading" ? "loading" : "absent")}</p>
-        <Link to={listPath(person.department)}>{words("back")}</Link>
+        <Link to={backToList(person.department)}>{words("back")}</Link>
       </main>
     );
   }
