@@ -68,7 +68,7 @@ async def take(site: Consoles) -> None:
     """Take every picture."""
     light, dark = await site.desk(viewport=WIDE), await site.desk(viewport=NARROW, color_scheme="dark", locale="zh-CN")
     await light.page.goto(light.url)
-    await light.page.get_by_role("button", name="sales_lead").wait_for()
+    await light.page.locator(".developers").wait_for()
     await light.page.screenshot(path=SCREENS / "sign-in.png")
     for desk, kind in ((light, ""), (dark, "-narrow-dark-zh")):
         await desk.sign_in("sales_lead")

@@ -282,7 +282,7 @@ async def test_who_signs_out_while_the_service_is_away_is_out_in_every_tab_and_s
 
     await desk.context.unroute("**/api/session")
     await desk.page.reload()
-    await expect(desk.page.get_by_role("button", name="tech", exact=True)).to_be_visible()
+    await expect(desk.page.get_by_role("heading", name="Development: enter as")).to_be_visible()
     await expect(desk.page.locator(".shell")).to_have_count(0)
 
 
