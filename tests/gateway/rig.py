@@ -92,6 +92,7 @@ async def serving(app: object) -> AsyncIterator[str]:
     config = uvicorn.Config(app, access_log=False, log_level="warning", lifespan="off", ws=VisitorTransport)
     server = _ReadyServer(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as uvloop has it, which the gateway runs on
         task = asyncio.create_task(server.serve(sockets=[listener]))
         await server.ready.wait()
         try:

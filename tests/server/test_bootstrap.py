@@ -16,6 +16,7 @@ from crdt_sync.errors import Malformed, Unavailable
 from crdt_sync.ports import StoreUnavailable
 from crdt_sync.server import bootstrap, health
 from crdt_sync.server.bootstrap import Service
+from crdt_sync.server.listening import bind
 from crdt_sync.server.settings import load
 from crdt_sync.wire import ysync
 from tests.adapters.test_desk_file import EXAMPLE
@@ -57,6 +58,13 @@ async def test_a_rule_may_name_a_lifecycle_by_its_path(tmp_path):
     async with run_service(tmp_path / "data", desk=desk) as running:
         assert 7 == running.service._lifecycles.given(str(own)).version
         assert "connect-order" == running.service.lifecycle.name
+
+
+def test_what_is_said_on_the_port_waits_for_no_receipt():
+    with bind("127.0.0.1", 0, "--port") as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize("which", ["port", "grpc_port"])
