@@ -6,6 +6,7 @@ import json
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+import pytest
 from google.protobuf import json_format
 
 from crdt_sync.adapters import lifecycle_files
@@ -13,7 +14,9 @@ from crdt_sync.documents.card import CardDocument
 from crdt_sync.documents.form import FormDocument
 from crdt_sync.documents.submit import SubmitDocument
 from crdt_sync.domain import transition
+from crdt_sync.domain.ids import Position
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2, gateway_pb2_grpc
+from crdt_sync.service import events
 from crdt_sync.wire import awareness, ysync
 from tests.access.matrix import CALLERS, GATEWAY, GROUPS, NARROW, NOBODY, OTHER, OWNER, READER, STRANGER, TALKER
 from tests.access.wires import metadata_of, sync_socket
@@ -30,6 +33,7 @@ CLAIMS = {
     NARROW: {"department": "sales", "actor": "sales-9", "tickets": ["b" * 51 + "a"]},
     GATEWAY: {"department": "gateway", "actor": "gateway-1", "accounts": ["shop"]},
 }
+HEARTBEAT_S = 0.1  # it tells who hears nothing how far he is; the service's own fifteen seconds would be waited for
 OTHER_GATEWAY = {"department": "gateway", "actor": "gateway-2", "accounts": ["other-shop"]}
 ROBOTS = {"department": "gateway", "actor": "gateway-3", "accounts": list(GROUPS)}
 DESK = "version = 1\n" + "".join(
@@ -82,8 +86,9 @@ class Site:
     refused: dict[str, str]  # department -> the key under which the log names its refused entry
     tokens: dict[str, str | None]
 
-    async def position(self):
-        return await self.running.service._store.position()
+    async def newest(self):
+        """The position of the newest event; of positions behind it nobody who watches is told before a heartbeat."""
+        return (await self.running.service._store.events(Position(0)))[-1].position
 
     async def shown(self):
         answer = await self.running.http.get(f"/api/tickets/{self.ticket}", headers=self.headers(OWNER))
@@ -160,6 +165,7 @@ async def filled_site(tmp_path):
     desk = tmp_path / "desk.toml"
     desk.write_text(DESK, "utf-8")
     async with AsyncExitStack() as stack:
+        stack.enter_context(pytest.MonkeyPatch.context()).setattr(events, "HEARTBEAT_S", HEARTBEAT_S)
         receiver = await stack.enter_async_context(receiving())
         origins = (receiver.origin,)
         service = run_service(

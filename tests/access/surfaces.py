@@ -12,7 +12,7 @@ from tests.access.wires import PATIENCE_S, WATCHES, WIRES, bytes_of
 async def ask_route(site, row, caller, heard):
     """Make the request of a row; return "ok", the code of the refusal, or the status of what is no problem."""
     if row.key == "GET /events":
-        answer = await WATCHES["stream"](site.running, site.tokens[caller], await site.position(), heard)
+        answer = await WATCHES["stream"](site.running, site.tokens[caller], await site.newest(), heard)
         return answer if isinstance(answer, str) else "ok"
     method = "GET" if row.method == "*" else row.method
     answer = await site.running.http.request(
@@ -79,7 +79,7 @@ class Clients:
 
 async def ask_events(site, wire, caller, heard):
     """Hear every event that there is for a caller over a wire; or return the code of the refusal."""
-    return await WATCHES[wire](site.running, site.tokens[caller], await site.position(), heard)
+    return await WATCHES[wire](site.running, site.tokens[caller], await site.newest(), heard)
 
 
 async def ask_document(site, wire, kind, document, caller, heard, clients):
