@@ -1,10 +1,13 @@
 """kill -9 of the service, of the CRM, and of the gateway and its plugin between them, while people work on both sides.
 
+Or the CRM alone is down, for as long as one likes.
+
 Everybody who works repeats what was not answered, under the same id. In the end what the CRM shows must be what the
 tickets are, and every change of the CRM one transition.
 """
 
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -15,8 +18,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import closing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +73,7 @@ class Seen:
     doubled: int
     refused: int
     stale: int  # customers whom the CRM shows otherwise than their tickets are
+    moves: int  # transitions that people made on tickets themselves
 
     @property
     def is_good(self) -> bool:
@@ -92,9 +96,41 @@ class World:
         self.gateway = GatewayProcess(folder / "gateway", self.core, (), settings=settings)
         self.killed: Counter[str] = Counter()
         self._changes = 0
+        self._moves: dict[str, tuple[str, str]] = {}  # of each key its ticket and its transition
+        self._patience_s = PATIENCE_S
 
     async def run(self, rounds: int, chance: random.Random) -> Seen:
         """Work and kill, so many times each; return what is there once all is quiet."""
+        async with self._running():
+            for number in range(rounds):
+                order = chance.sample(VICTIMS, len(VICTIMS))
+                working = asyncio.create_task(self._work(number))
+                for victim in order:
+                    await asyncio.sleep(chance.random())
+                    await asyncio.to_thread(self._kill, victim)
+                await working
+            return await self._quiet()
+
+    async def outage(self, away_s: float) -> Seen:
+        """Have the CRM down for so long while people work on both sides; return what is there once all is quiet."""
+        self._patience_s = PATIENCE_S + away_s
+        async with self._running():
+            opened = [await self._opened(f"away-{number}") for number in range(CUSTOMERS)]
+            await asyncio.gather(*(self._quote_there(ticket, f"before-{ticket}") for ticket in opened))
+            await asyncio.to_thread(self.crm.kill)
+            async with asyncio.TaskGroup() as group:
+                for turn, ticket in itertools.product(range(CHANGES), opened):
+                    group.create_task(self._quote_there(ticket, f"{turn}-{ticket}"))
+                for turn in range(CHANGES):
+                    for ticket in [*opened, await self._opened(f"meanwhile-{turn}")]:
+                        await self._quote_here(ticket, f"move-{turn}-{ticket}")
+                    await asyncio.sleep(away_s / CHANGES)
+                await asyncio.to_thread(self.crm.start)
+            self.killed["crm"] += 1
+            return await self._quiet()
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
         try:
             starting = (self.core.start, self.crm.start, self.gateway.start)
             await asyncio.gather(*(asyncio.to_thread(start) for start in starting))
@@ -103,17 +139,7 @@ class World:
                 grpc.aio.insecure_channel(f"127.0.0.1:{self.crm.port}") as crm,
             ):
                 self._tickets, self._crm = TicketServiceStub(core), CrmServiceStub(crm)
-                for number in range(rounds):
-                    order = chance.sample(VICTIMS, len(VICTIMS))
-                    working = asyncio.create_task(self._work(number))
-                    for victim in order:
-                        await asyncio.sleep(chance.random())
-                        await asyncio.to_thread(self._kill, victim)
-                    await working
-                async with asyncio.timeout(PATIENCE_S):
-                    while not await self._is_quiet():  # noqa: ASYNC110 - files of others tell
-                        await asyncio.sleep(0.1)
-                return await self._seen()
+                yield
         finally:
             self.gateway.kill()
             self.core.kill()
@@ -124,19 +150,32 @@ class World:
         await asyncio.gather(*(self._customer(f"{turn}-{number}") for number in range(CUSTOMERS)))
 
     async def _customer(self, name: str) -> None:
-        opening = tickets.OpenRequest(title=f"order {name}", request_id=f"open-{name}")
-        ticket = (await self._asked(self._tickets.Open, opening)).ticket.id
+        ticket = await self._opened(name)
         for number in range(CHANGES):
-            key = f"quote-{name}-{number}"
-            change = pb.SetStatusRequest(ticket=ticket, status="quoted", amount=f"{number}.50", key=key)
-            await self._asked(self._crm.SetStatus, change)
-            self._changes += 1
+            await self._quote_there(ticket, f"quote-{name}-{number}")
             await asyncio.sleep(AGAIN_S)
+
+    async def _opened(self, name: str) -> str:
+        opening = tickets.OpenRequest(title=f"order {name}", request_id=f"open-{name}")
+        return (await self._asked(self._tickets.Open, opening)).ticket.id
+
+    async def _quote_there(self, ticket: str, key: str) -> None:
+        self._changes += 1
+        amount = f"{self._changes}.50"
+        await self._asked(
+            self._crm.SetStatus, pb.SetStatusRequest(ticket=ticket, status="quoted", amount=amount, key=key)
+        )
+
+    async def _quote_here(self, ticket: str, key: str) -> None:
+        seen = (await self._asked(self._tickets.Get, tickets.GetRequest(id=ticket))).ticket.version
+        request = tickets.TransitionRequest(id=ticket, lane="sales", name="quote", seen=seen, request_id=key)
+        request.payload.update({"price": "1.00"})
+        self._moves[key] = ticket, (await self._asked(self._tickets.Transition, request)).transition
 
     async def _asked(self, call: Callable[..., Awaitable[object]], request: object) -> object:
         """Ask until it is answered; a customer whom the CRM does not have yet comes."""
         headers = (("authorization", f"Bearer {self.core.token('sales')}"),)
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(self._patience_s):
             while True:
                 try:
                     return await call(request, metadata=headers, timeout=5, wait_for_ready=True)
@@ -164,6 +203,12 @@ class World:
                     os.kill(pid, signal.SIGKILL)
         self.killed[victim] += 1
 
+    async def _quiet(self) -> Seen:
+        async with asyncio.timeout(PATIENCE_S):
+            while not await self._is_quiet():  # noqa: ASYNC110 - files of others tell
+                await asyncio.sleep(0.1)
+        return await self._seen()
+
     async def _is_quiet(self) -> bool:
         """Whether the CRM waits for nothing and is as far as the tickets."""
         with closing(sqlite3.connect(self.crm._data, timeout=20)) as connection:
@@ -186,8 +231,10 @@ class World:
             results = connection.execute("SELECT key, result FROM results WHERE key LIKE 'crm-change-%'").fetchall()
         quotes = [(ticket, json.loads(data)) for ticket, data in told]
         missed, doubled = compared(
-            {f"crm-change-{id_}": ticket for id_, ticket, _, _ in changes},
-            {key: json.loads(result)["transition"] for key, result in results},
+            {f"crm-change-{id_}": ticket for id_, ticket, _, _ in changes}
+            | {key: ticket for key, (ticket, _) in self._moves.items()},
+            {key: json.loads(result)["transition"] for key, result in results}
+            | {key: transition for key, (_, transition) in self._moves.items()},
             [(ticket, data["transition"]) for ticket, data in quotes if data["name"] == "quote"],
         )
         made = len({(ticket, amount) for _, ticket, amount, _ in changes})
@@ -199,6 +246,7 @@ class World:
             doubled=doubled + len(changes) - made,
             refused=sum(outcome != "done" for *_, outcome in changes),
             stale=await self._stale(),
+            moves=len(self._moves),
         )
 
 

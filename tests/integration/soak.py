@@ -1,5 +1,5 @@
-"""Fault runs against the real service: kills at chosen points and at random, full disks, failing syncs, a CRM,
-receivers of webhooks.
+"""Fault runs against the real service: kills at chosen points and at random, full disks, failing syncs, a CRM that is
+killed and one that is down for ten minutes, receivers of webhooks.
 
 `python -m tests.integration.soak --kills 30` prints a table and one line of JSON, and exits with 1 if anything was
 lost, doubled or relayed without being kept, or if a point of a commit was never hit.
@@ -29,6 +29,7 @@ from tests.integration.webhook_kill import kills as kills_while_receivers_fail
 
 SIZE = Size(acks=100)
 CRM_ROUNDS = 5  # of four kills each
+CRM_AWAY_S = 600.0
 WEBHOOK_KILLS = 10
 MARKED = (sys.executable, "-m", "tests.integration.marked_serve")
 EAGER = (sys.executable, "-m", "tests.integration.careless_serve", "eager")
@@ -129,11 +130,13 @@ async def main() -> bool:
         good = report(outcomes, troubles, whole=whole, seconds=time.monotonic() - began) and seen
         crm = await CrmWorld(folder / "crm").run(CRM_ROUNDS * chosen.turns, random.Random(chosen.seed))
         print(crm, flush=True)
+        away = await CrmWorld(folder / "crm-away").outage(CRM_AWAY_S)
+        print(away, flush=True)
         chance = random.Random(chosen.seed)
         told = await kills_while_receivers_fail(folder / "webhooks", WEBHOOK_KILLS * chosen.turns, chance)
         print(told, flush=True)
         both = await gateways(folder / "gateways", chosen.turns, random.Random(chosen.seed))
-        return both and good and crm.is_good and told.is_good
+        return both and good and crm.is_good and away.is_good and told.is_good
 
 
 def _row(one: Outcome) -> tuple[int, ...]:

@@ -12,6 +12,14 @@ async def test_no_change_is_missed_or_doubled_by_kills_on_both_sides(tmp_path):
     assert dict.fromkeys(VICTIMS, 1) == seen.killed
 
 
+async def test_no_change_is_missed_or_doubled_while_the_crm_is_down_for_some_seconds(tmp_path):
+    seen = await World(tmp_path).outage(away_s=5)
+
+    assert seen.is_good, seen
+    assert seen.moves
+    assert {"crm": 1} == seen.killed
+
+
 def test_a_change_missed_and_another_doubled_do_not_cancel_out():
     changes, made = {"k1": "a", "k2": "a"}, {"k1": "t1", "k2": "t2"}
     assert (0, 0) == compared(changes, made, [("a", "t1"), ("a", "t2")])
