@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -75,6 +76,40 @@ def test_receivers_that_fail_for_an_hour_get_everything_once_and_in_order_though
         for hook, url in zip(hooks, (CRM, ERP), strict=True):
             assert_once_and_in_order(office, url)
             assert [] == await office.waiting(hook) == await office.waiting(hook, dead=True)
+
+    run(story)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_hour_of_failures_pauses_and_redeliveries_sends_nothing_twice_that_nobody_asked_for(seed):
+    """Its receiver takes nothing for an hour and is paused again and again; people resume it, and send events again."""
+
+    async def story(office):
+        dice, asked, pauses = random.Random(seed), set(), 0
+        hook = await office.node.webhooks.create(SALES, CRM)
+        failures = [DOWN, Reply("unreachable"), Reply("http_429", 7_000), None, Reply("http_410")]
+        office.receivers.behave = lambda request: (
+            dice.choice(failures) if 30 < request.at_s < 30 + HOUR_S and dice.random() < 0.98 else Reply()
+        )
+        for _ in range(300):
+            await asyncio.sleep(dice.expovariate(300 / HOUR_S))
+            await office.tell(dice.randrange(12))
+            if dice.random() < 0.2 and (await office.stored(hook)).paused:
+                pauses += 1
+                await office.node.webhooks.change(SALES, hook.id, paused=False)
+            if dice.random() < 0.05:
+                position, _ = dice.choice(office.made)
+                asked.add(position)
+                await office.node.webhooks.send_again(SALES, hook.id, position)
+        await asyncio.sleep(HOUR_S)
+        await office.node.webhooks.change(SALES, hook.id, paused=False)
+        await asyncio.sleep(HOUR_S)
+
+        assert pauses
+        assert_once_and_in_order(office)
+        taken = Counter(request.id for request in office.receivers.taken)
+        assert {position for position, times in taken.items() if times > 1} <= asked
+        assert [] == await office.waiting(hook) == await office.waiting(hook, dead=True)
 
     run(story)
 
