@@ -20,10 +20,13 @@ VideoOrigin = MediaOrigin | Literal["https://*", "http://*"]
 """As `MediaOrigin`, or every host."""
 
 
+AccountName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+
 class _Account(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    account: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    account: AccountName
     """Our name of it, as in `/channels/{account}` and in the gateway's token."""
 
 

@@ -160,7 +160,7 @@ class Gateway:
             left = await self.inbox.waiting_count()
             channel = open_channel(self._settings)
             stack.push_async_callback(channel.close, None)
-            self.plugins.start()
+            self.plugins.start(self._lines.names())
             stack.push_async_callback(self.plugins.stop)
             self._tokens.start()
             stack.push_async_callback(self._tokens.stop)

@@ -2,7 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+import structlog
 
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery, Envelope, Part
 from gateway.counts import Counts
@@ -14,6 +16,8 @@ TEXT_CHARS_MAX = 8_192  # of a message or an answer, that a plugin is shown
 _RULE_CHARS_MAX = 64  # as the name of a rule
 _CODE = re.compile(r"[a-z0-9_]{1,32}")
 
+_log = structlog.get_logger(__name__)
+
 
 class Plugins:
     """Every plugin that the settings name."""
@@ -22,9 +26,11 @@ class Plugins:
         self.all = {one.name: PluginProcess(one, host, clock=clock, counts=counts) for one in settings}
         self._counts = counts
 
-    def start(self) -> None:
-        """Begin them, in the background."""
-        for process in self.all.values():
+    def start(self, accounts: Collection[str]) -> None:
+        """Begin them, in the background. One that is to see an account beside these sees it once it comes."""
+        for name, process in self.all.items():
+            if missing := process.accounts.difference(accounts):
+                _log.warning("plugin names accounts that are not there", plugin=name, accounts=sorted(missing))
             process.start()
 
     async def stop(self) -> None:
@@ -33,17 +39,25 @@ class Plugins:
 
     async def route(self, envelopes: Sequence[Envelope]) -> None:
         """Let plugins choose the rules of the desk for these; of several that do, the first in the settings counts."""
-        items = [_message(envelope) for envelope in envelopes]
-        asked = await asyncio.gather(*(process.ask("message", items) for process in self.all.values()))
-        for envelope, wishes in zip(envelopes, zip(*asked, strict=True), strict=False):
-            envelope.rule = next((wish[:_RULE_CHARS_MAX] for wish in wishes if wish), "")
+        shown = [
+            (process, theirs)
+            for process in self.all.values()
+            if (theirs := [each for each in envelopes if process.is_asked("message", each.account)])
+        ]
+        asking = (process.ask("message", [_message(each) for each in theirs]) for process, theirs in shown)
+        asked = await asyncio.gather(*asking)
+        for (_, theirs), wishes in zip(reversed(shown), reversed(asked), strict=True):
+            for envelope, wish in zip(theirs, wishes, strict=True):
+                if wish:
+                    envelope.rule = wish[:_RULE_CHARS_MAX]
 
     async def refusal(self, delivery: Delivery) -> str | None:
         """Return why a part is not to be sent, as a code with the plugin's name; None if nobody minds."""
         if not delivery.message:
             return None  # a notice is the service's own word
-        wishes = await asyncio.gather(*(process.ask("answer", [_answer(delivery)]) for process in self.all.values()))
-        for name, (wish,) in zip(self.all, wishes, strict=True):
+        shown = {name: each for name, each in self.all.items() if each.is_asked("answer", delivery.account)}
+        wishes = await asyncio.gather(*(process.ask("answer", [_answer(delivery)]) for process in shown.values()))
+        for name, (wish,) in zip(shown, wishes, strict=True):
             if wish is not None:
                 code = wish if _CODE.fullmatch(wish) else "refused"
                 self._counts.add(f"plugin.{name}.refused")

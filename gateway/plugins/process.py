@@ -22,14 +22,14 @@ from crdt_sync.errors import Malformed
 from gateway.counts import Counts
 from gateway.plugins import frames
 from gateway.plugins.faults import Faults
-from gateway.plugins.priority import yield_always
 from gateway.plugins.settings import PluginSettings, Start
 from gateway.ports import Clock
 from gateway.waiting import woken
 
 START_S = 30.0  # to import what it needs, at a quarter of a busy processor
 SILENCE_S_MAX = 30.0  # without a beat, of which five come a second
-LATE_S = 0.5  # without one, and it runs behind everybody else for the rest of its life: it may be spinning
+LATE_S = 0.5  # without one, and it is held back until the next: it may be spinning
+RUNNING_S, HELD_S = 0.01, 0.19  # in turns then: a niceness alone has the gateway wait for a slice each time it wakes
 PROOFS = 3  # calls that it has to answer in time, after one that it did not, before anybody waits for it again
 LOOK_S = 0.001  # at the deadline, for an answer that came while this process itself was kept waiting
 STOP_S = 1.0  # to end by itself; the gateway has ten seconds in all
@@ -62,6 +62,7 @@ class PluginProcess:
 
     def __init__(self, settings: PluginSettings, host: Host, *, clock: Clock, counts: Counts) -> None:
         self._settings = settings
+        self.accounts = settings.accounts or frozenset()
         self._host = host
         self._clock = clock
         self._counts = counts
@@ -92,6 +93,10 @@ class PluginProcess:
     async def ready(self) -> None:
         """Return when it is ready, which it may never be."""
         await self._ready.wait()
+
+    def is_asked(self, hook: str, account: str) -> bool:
+        """Whether it is there, has the hook, and is shown what belongs to the account."""
+        return hook in self._hooks and (not self.accounts or account in self.accounts)
 
     async def ask(self, hook: str, items: Sequence[Mapping[str, object]]) -> Sequence[str | None]:
         """Ask a hook about each; None where it has no wish, or none that counts, or none in time, or is not there."""
@@ -206,9 +211,8 @@ class PluginProcess:
 
     async def _hear(self, reader: asyncio.StreamReader, pid: int) -> Reason:
         """Take what it says until it ends; return why it is to be ended."""
-        loop = asyncio.get_running_loop()
         while True:
-            late = loop.call_later(LATE_S, self._put_last, pid) if self._ready.is_set() else None
+            late = asyncio.create_task(self._hold_back(pid)) if self._ready.is_set() else None
             try:
                 async with asyncio.timeout(SILENCE_S_MAX if late else START_S):
                     frame = await frames.read(reader, frames.ANSWER_BYTES_MAX)
@@ -240,11 +244,20 @@ class PluginProcess:
                 case _:
                     return "frame"
 
-    def _put_last(self, pid: int) -> None:
+    async def _hold_back(self, pid: int) -> None:
+        """Wait until it is late, and let it run for a twentieth of the time, until this is cancelled."""
+        await asyncio.sleep(LATE_S)
         self._count("late")
-        _log.warning("plugin is late and runs behind everybody else", plugin=self._settings.name)
+        _log.warning("plugin is late and held back", plugin=self._settings.name)
         with suppress(ProcessLookupError):
-            yield_always(pid)
+            try:
+                while True:
+                    os.kill(pid, signal.SIGSTOP)  # the gateway's end continues it, and ends it by SIGHUP
+                    await asyncio.sleep(HELD_S)
+                    os.kill(pid, signal.SIGCONT)
+                    await asyncio.sleep(RUNNING_S)
+            finally:
+                os.kill(pid, signal.SIGCONT)
 
     def _take_counts(self, counted: Mapping[str, object]) -> None:
         for name, count in counted.items():

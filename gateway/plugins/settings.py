@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.accounts import AccountName
 from gateway.plugins.api import Option
 
 Reference = Annotated[str, Field(pattern=r"^(env|file):.+$")]
@@ -23,6 +24,8 @@ class PluginSettings(BaseModel):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
     """Its entry point in the group `crdt_sync.plugins`, and what it is called in counts and logs."""
+    accounts: frozenset[AccountName] | None = Field(None, min_length=1)
+    """Whose messages and answers it is shown; of all accounts if none is named. What it hears is its token's matter."""
     deadline_ms: int = Field(50, ge=1, le=1_000)
     """How long a message may wait for it; of several in one call, a tenth more for each further one."""
     event_deadline_s: int = Field(30, ge=1, le=600)
@@ -47,7 +50,7 @@ class Start:
 
     def spelt(self) -> str:
         """Spell it."""
-        return json.dumps({**asdict(self), "settings": self.settings.model_dump()})
+        return json.dumps({**asdict(self), "settings": self.settings.model_dump(mode="json")})
 
     @classmethod
     def read(cls, text: str) -> "Start":

@@ -83,6 +83,12 @@ def test_two_plugins_of_one_name_are_refused():
         GatewaySettings(core_token="env:T", plugins=[{"name": "crm"}, {"name": "crm"}])
 
 
+@pytest.mark.parametrize("accounts", [[], ["Shop"], ["a b"], "shop", [""]])
+def test_accounts_of_a_plugin_are_names_of_accounts(accounts):
+    with pytest.raises(ValidationError):
+        GatewaySettings(core_token="env:T", plugins=[{"name": "crm", "accounts": accounts}])
+
+
 def test_plugin_is_told_its_secret_by_reference_alone():
     with pytest.raises(ValidationError) as caught:
         GatewaySettings(core_token="env:T", plugins=[{"name": "crm", "token": "the token itself"}])

@@ -46,6 +46,10 @@ class Faulty:
         self.mapped = mmap.mmap(-1, 500 * 1024 * 1024)
         self.mapped[:: mmap.PAGESIZE] = bytes(len(self.mapped) // mmap.PAGESIZE)
 
+    def _block(self):
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self.context.count("blocked")
+
     async def _obey(self, text):
         match text.split():
             case ["hang"]:
@@ -57,8 +61,9 @@ class Faulty:
                 raise ValueError(text)
             case ["allocate"]:
                 return str(len(bytearray(500 * 1024 * 1024)))
-            case ["map"]:
-                asyncio.get_running_loop().call_soon(self._map)  # behind the answer, which has a deadline
+            case ["map" | "block" as what]:
+                then = {"map": self._map, "block": self._block}[what]
+                asyncio.get_running_loop().call_soon(then)  # behind the answer, which has a deadline
             case ["begin", held]:
                 self.child = begin(Path(held))
                 return "begun"

@@ -38,15 +38,15 @@ class Held:
         os.close(self._end)
 
 
-def said(text: str) -> Envelope:
+def said(text: str, account: str = "shop") -> Envelope:
     """What a customer said."""
-    envelope = Envelope(idempotency_key=text, channel="wechat", account="shop", conversation="openid")
+    envelope = Envelope(idempotency_key=text, channel="wechat", account=account, conversation="openid")
     envelope.customer.parts.add().text = text
     return envelope
 
 
-def answered(text: str) -> Delivery:
+def answered(text: str, account: str = "shop") -> Delivery:
     """A part of an answer."""
-    delivery = Delivery(id="d", ticket="t", message="m", channel="wechat", account="shop", conversation="openid")
+    delivery = Delivery(id="d", ticket="t", message="m", channel="wechat", account=account, conversation="openid")
     delivery.part.text = text
     return delivery

@@ -5,8 +5,11 @@ import os
 import time
 from contextlib import asynccontextmanager, closing
 from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import structlog
 
 from gateway.counts import Counts
 from gateway.plugins.faults import FAULTS_MAX
@@ -47,7 +50,7 @@ async def house(tmp_path, *settings):
     counts = Counts()
     host = Host("127.0.0.1:1", None, tmp_path / "plugins")
     plugins = Plugins(settings, host, clock=SteppingClock(1_000), counts=counts)
-    plugins.start()
+    plugins.start(("shop", "more"))
     try:
         yield House(plugins, counts)
     finally:
@@ -93,11 +96,22 @@ async def test_nobody_waits_for_a_plugin_that_was_late_until_it_has_answered_thr
         assert "sales" == await it.rule("say sales")
 
 
-async def test_plugin_that_spins_beside_its_hooks_runs_behind_everybody_else(tmp_path):
+async def test_plugin_that_spins_beside_its_hooks_is_held_back(tmp_path):
     async with house(tmp_path, faulty("spinner")) as it:
         await until(partial(it.has, "plugin.spinner.late", 1), 20)
         spinner = int((tmp_path / "plugins" / "spinner" / "spinning").read_text())
-        assert os.SCHED_IDLE == os.sched_getscheduler(spinner)
+        stat = Path(f"/proc/{spinner}/stat")
+        await until(lambda: " T " in stat.read_text())
+        await until(lambda: " R " in stat.read_text())
+
+
+async def test_plugin_that_goes_on_is_held_back_no_more(tmp_path):
+    async with house(tmp_path, faulty()) as it:
+        await it.ready()
+        assert "" == await it.rule("block")
+        await until(partial(it.has, "plugin.faulty.late", 1))
+        await until(partial(it.has, "plugin.faulty.own.blocked", 1))
+        assert "sales" == await it.rule("say sales")
 
 
 async def test_memory_that_is_mapped_is_bounded_as_well(tmp_path):
@@ -163,6 +177,30 @@ async def test_hooks_are_asked_in_order_and_their_wishes_are_names(tmp_path):
         assert "" == await it.rule("print")
         await until(lambda: it.counts["plugin.faulty.own.printed"] == 1)
         assert (2, 2) == (it.counts["plugin.faulty.refused"], it.counts["plugin.second.answer"] - 1)
+
+
+async def test_plugin_is_shown_what_belongs_to_its_accounts_alone(tmp_path):
+    async with house(tmp_path, faulty(accounts=["shop"]), faulty("second", accounts=["other", "more"])) as it:
+        await it.ready()
+        await it.ready("second")
+        envelopes = [said("say second", "other"), said("say none", "third"), said("say first"), said("", "more")]
+        await it.plugins.route(envelopes)
+        assert ["second", "", "first", ""] == [envelope.rule for envelope in envelopes]
+        refusals = [await it.plugins.refusal(answered("say no", account)) for account in ("shop", "other", "third")]
+        assert ["plugin.faulty.no", "plugin.second.no", None] == refusals
+        assert [2, 3] == [it.counts[f"plugin.{name}.asked"] for name in it.plugins.all]
+
+
+async def test_accounts_that_are_not_there_are_told_of(tmp_path):
+    with structlog.testing.capture_logs() as logs:
+        async with house(tmp_path, faulty(accounts=["shop"]), faulty("second", accounts=["other", "more"])):
+            assert [("second", ["other"])] == [(each["plugin"], each["accounts"]) for each in logs]
+
+
+async def test_nothing_is_read_of_a_message_that_no_plugin_is_shown(tmp_path):
+    async with house(tmp_path, faulty(accounts=["other"])) as it:
+        await it.ready()
+        await it.plugins.route([SimpleNamespace(account="shop")])
 
 
 async def test_plugin_is_told_no_secret_but_its_own_and_stands_behind_others(tmp_path, monkeypatch):

@@ -40,7 +40,11 @@ def test_plugin_that_is_not_there_or_of_another_version_is_refused(name, options
 
 def test_what_a_process_is_told_is_read_back():
     start = Start(
-        PluginSettings(name="crm", token="env:T", options={"a": 1, "b": "file:/x"}), 7, "core:1", None, "data"
+        PluginSettings(name="crm", accounts=["shop"], token="env:T", options={"a": 1, "b": "file:/x"}),
+        7,
+        "core:1",
+        None,
+        "data",
     )
     assert start == Start.read(start.spelt())
 
