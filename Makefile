@@ -97,7 +97,7 @@ bench-gateway: setup ## Measure how long a chat platform waits for its 2xx, and 
 	@$(BIN)/python -m benchmarks.gateway
 
 .PHONY: bench-plugins
-bench-plugins: setup ## Measure what a faulty plugin costs messages; six minutes
+bench-plugins: setup ## Measure what a faulty plugin costs messages; seven minutes
 	@$(BIN)/python -m benchmarks.plugins
 
 .PHONY: compare

@@ -1,8 +1,9 @@
 """What a faulty plugin costs messages: `python -m benchmarks.plugins [--rate 50] [--seconds 8]`.
 
-One gateway after another, each with a plugin of another kind, is posted WeChat's callbacks as in `benchmarks.gateway`.
-The service is a stand-in within this process that notes when each message reached it. Plugins share the gateway's
-processor, as they would on a small machine, and their faults are made at every message.
+Gateways without a plugin and with one take turns, each fresh, so that whatever else the machine does meets both alike;
+each is posted WeChat's callbacks as in `benchmarks.gateway`. The service is a stand-in within this process that notes
+when each message reached it. Plugins share the gateway's processor, as they would on a small machine, and are at fault
+at every turn from the first message on.
 """
 
 import argparse
@@ -14,60 +15,51 @@ import statistics
 import sys
 import tempfile
 import time
+import urllib.request
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
 
 from benchmarks.compare import LOAD_CPU, pinned
-from benchmarks.gateway import Platform, Target, gateway, offered, requests
+from benchmarks.gateway import START_S, Platform, Target, gateway, offered, requests
+from crdt_sync.rpc.ticketsync.v1 import events_pb2, events_pb2_grpc, gateway_pb2_grpc
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2 as pb
-from crdt_sync.rpc.ticketsync.v1 import gateway_pb2_grpc
-from gateway.plugins.api import API_VERSION, GROUP, Context, Message, Route
+from gateway.plugins.api import GROUP
 
-KINDS = ("none", "well", "hang", "raise", "allocate", "spin", "die")
-ALLOCATED_BYTES = 500 * 1024 * 1024
-WARM_S = 3.0  # for a plugin to be ready and the first messages to have gone
-RUNS = 4  # of all kinds, in turn: what else the machine does changes from minute to minute
+KINDS = {
+    "well": "Asked",
+    "hang": "Asked",
+    "raise": "Asked",
+    "allocate": "Asked",
+    "spin": "Asked",
+    "die": "Asked",
+    "spin in run": "Running",
+    "spin in on_event": "Following",
+}
+"""What each does, and its class in `benchmarks.faulty_plugins`."""
+
+NONE = "none"
+SETTLED_S = 1.0  # for the first messages to have gone
+RUNS = 2  # of each
 APART = 1_000_000  # the numbers of two gateways' messages
 _NUMBER = re.compile(r"text (\d+)")
+_COUNT = re.compile(r'(?m)^crdt_sync_gateway_\w+{\w+="plugin\.faulty\.(\S+)"} (\d+)')
+_EVENT = {"position": "1", "type": "ticketsync.ticket.opened.v1", "subject": "t", "time": "T", "data": {}}
 
 Context_ = grpc.aio.ServicerContext[Any, Any]
 
 
-class FaultyPlugin:
-    """Does with every message what its option `kind` says."""
-
-    api_version = API_VERSION
-
-    def __init__(self, context: Context) -> None:
-        self._kind = context.options["kind"]
-
-    async def on_message(self, message: Message) -> Route | None:
-        """Be at fault, or answer at once; in peace while everything is warmed."""
-        found = _NUMBER.fullmatch(message.texts[0])
-        if found is None or int(found[1]) % APART > APART // 2:
-            return None
-        match self._kind:
-            case "hang":
-                await asyncio.Event().wait()
-            case "raise":
-                raise ValueError(len(message.texts))
-            case "allocate":
-                return Route(str(len(bytearray(ALLOCATED_BYTES))))
-            case "die":
-                os._exit(1)
-            case "spin":
-                while True:
-                    pass
-        return None
-
-
-class Core(gateway_pb2_grpc.IngressServiceServicer, gateway_pb2_grpc.EgressServiceServicer):
-    """Takes everything, and notes when."""
+class Core(
+    gateway_pb2_grpc.IngressServiceServicer,
+    gateway_pb2_grpc.EgressServiceServicer,
+    events_pb2_grpc.EventServiceServicer,
+):
+    """Takes everything, notes when, and tells of one event."""
 
     def __init__(self) -> None:
         self.came_s: dict[int, float] = {}
@@ -89,12 +81,21 @@ class Core(gateway_pb2_grpc.IngressServiceServicer, gateway_pb2_grpc.EgressServi
         del request, context
         await asyncio.Event().wait()
 
+    async def Watch(  # noqa: N802
+        self, requests: AsyncIterator[events_pb2.WatchRequest], context: Context_
+    ) -> AsyncIterator[events_pb2.WatchResponse]:
+        """Tell of the one event, and of no more."""
+        del requests, context
+        yield events_pb2.WatchResponse(events=[json.dumps(_EVENT)], position=1)
+        await asyncio.Event().wait()
+
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         """Serve on loopback; HOST:PORT."""
         server = grpc.aio.server()
         gateway_pb2_grpc.add_IngressServiceServicer_to_server(self, server)
         gateway_pb2_grpc.add_EgressServiceServicer_to_server(self, server)
+        events_pb2_grpc.add_EventServiceServicer_to_server(self, server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         try:
@@ -103,16 +104,26 @@ class Core(gateway_pb2_grpc.IngressServiceServicer, gateway_pb2_grpc.EgressServi
             await server.stop(None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Figures:
-    """Of one kind: milliseconds until the platform had its 2xx, and until the service had the message."""
+    """Of one kind: milliseconds until the platform had its 2xx, and until the service had the message.
 
-    answered: Sequence[float]
-    taken: Sequence[float]
+    `counts` are what its gateways counted of the plugin meanwhile; `off` is how many of them had turned it off.
+    """
+
+    answered: list[float] = field(default_factory=list)
+    taken: list[float] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    off: int = 0
 
     def row(self, kind: str, without: "Figures") -> str:
-        """Spell it as a row of the table, with ratios to a gateway without a plugin."""
-        cells = [kind, str(len(self.taken))]
+        """Spell it as a row of the table, with ratios to the gateways without a plugin that it took turns with."""
+        told = ", ".join(
+            f"{count} {name.removeprefix('fault.')}"
+            for name, count in sorted(self.counts.items())
+            if name.startswith(("fault.", "late"))
+        )
+        cells = [kind, str(len(self.taken)), str(self.counts["asked"]), told, str(self.off)]
         for own, other in ((self.answered, without.answered), (self.taken, without.taken)):
             for share in (50, 95, 99):
                 value = _percentile(own, share)
@@ -124,55 +135,78 @@ def _percentile(values: Sequence[float], share: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[share - 1]
 
 
-async def measured(core: Core, target: Target, rate: int, seconds: int, first: int) -> Figures:
-    """Post so many a second for so long, and wait until the stand-in has them."""
-    platform = Platform(target.port)
-    await offered(platform, requests(first - rate, rate), rate)  # what the first ones load is nobody's latency
-    await platform.close()
-    await asyncio.sleep(WARM_S)
+def _counts(target: Target) -> Counter[str]:
+    """What a gateway has counted of its plugin."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{target.port}/metrics", timeout=START_S) as page:
+        return Counter({name: int(count) for name, count in _COUNT.findall(page.read().decode())})
+
+
+async def measured(core: Core, target: Target, figures: Figures, sign: Path, made: Sequence[bytes], rate: int) -> None:
+    """Post so many a second from the sign on, and wait until the stand-in has them."""
     platform = Platform(target.port)  # the gateway forgets connections that were silent for as long
-    made = requests(first, rate * seconds)
+    before = await asyncio.to_thread(_counts, target)
+    first = max(core.came_s) + 1
+    sign.touch()  # noqa: ASYNC240 - an empty file
     began_s = time.perf_counter()
     answered = await offered(platform, made, rate, began_s)
     async with asyncio.timeout(60):
         while not all(first + number in core.came_s for number in range(len(made))):  # noqa: ASYNC110 - as it comes
             await asyncio.sleep(0.01)
     await platform.close()
-    taken = [(core.came_s[first + number] - began_s - number / rate) * 1000 for number in range(len(made))]
-    return Figures([each * 1000 for each in answered], taken)
+    after = await asyncio.to_thread(_counts, target)
+    figures.answered += [each * 1000 for each in answered]
+    figures.taken += [(core.came_s[first + number] - began_s - number / rate) * 1000 for number in range(len(made))]
+    figures.counts += after - before
+    figures.off += after["off"]
 
 
-def settings(kind: str, folder: Path) -> dict[str, str]:
+async def warmed(target: Target, kind: str, first: int, rate: int) -> None:
+    """Return when the plugin is ready, and what the first messages load is nobody's latency any more."""
+    async with asyncio.timeout(START_S):
+        while kind != NONE and not (await asyncio.to_thread(_counts, target))["start"]:  # noqa: ASYNC110 - its page alone tells
+            await asyncio.sleep(0.05)
+    platform = Platform(target.port)
+    await offered(platform, requests(first, rate), rate)
+    await platform.close()
+    await asyncio.sleep(SETTLED_S)
+
+
+def settings(kind: str, folder: Path, sign: Path) -> dict[str, str]:
     """Return what a gateway is told to have a plugin of this kind."""
-    if kind == "none":
+    if kind == NONE:
         return {}
     info = folder / "benchmark_plugins-1.dist-info"
     info.mkdir(exist_ok=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: benchmark-plugins\nVersion: 1\n")
-    (info / "entry_points.txt").write_text(f"[{GROUP}]\nfaulty = benchmarks.plugins:FaultyPlugin\n")
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\nfaulty = benchmarks.faulty_plugins:{KINDS[kind]}\n")
     root = Path(__file__).parents[1]
-    plugin = {"name": "faulty", "options": {"kind": kind}}
+    plugin = {"name": "faulty", "token": "env:BENCH_CORE_TOKEN", "options": {"kind": kind, "sign": str(sign)}}
     return {"CRDT_SYNC_GATEWAY_PLUGINS": json.dumps([plugin]), "PYTHONPATH": f"{folder}{os.pathsep}{root}"}
 
 
-async def table(rate: int, seconds: int, kinds: Sequence[str] = KINDS, runs: int = RUNS) -> str:
-    """Measure all kinds in turn, and return the table; the figures of a kind are those of all its runs together."""
-    figures: dict[str, Figures] = {}
+async def table(rate: int, seconds: int, kinds: Sequence[str] = tuple(KINDS), runs: int = RUNS) -> str:
+    """Measure all kinds, each in turn with none, and return the table; figures are those of all runs together."""
+    figures = {kind: (Figures(), Figures()) for kind in kinds}
     core, first = Core(), 0
     with tempfile.TemporaryDirectory(prefix="plugins-") as name:
         folder = Path(name)
         async with core.serving() as address:
-            for run in range(runs):
-                for kind in kinds:
+            for kind in [*kinds] * runs:
+                for each, into in zip((NONE, kind), figures[kind], strict=True):
                     first += APART
-                    with gateway(address, folder / "core", folder / f"{kind}-{run}", settings(kind, folder)) as target:
-                        one = await measured(core, target, rate, seconds, first)
-                    before = figures.get(kind, Figures((), ()))
-                    figures[kind] = Figures([*before.answered, *one.answered], [*before.taken, *one.taken])
-                    print(kind, file=sys.stderr, flush=True)
+                    sign, data = folder / f"sign-{first}", folder / f"gateway-{first}"
+                    with gateway(address, folder / "core", data, settings(each, folder, sign)) as target:
+                        await warmed(target, each, first, rate)
+                        await measured(core, target, into, sign, requests(first + rate, rate * seconds), rate)
+                print(kind, file=sys.stderr, flush=True)
     columns = [f"{what} p{share} ms" for what in ("answered", "taken") for share in (50, 95, 99)]
-    head = f"| plugin | messages | {' | '.join(columns)} |\n|---|---:|{'---:|' * len(columns)}"
-    return "\n".join([head, *(found.row(kind, figures[kinds[0]]) for kind, found in figures.items())])
+    head = ["plugin", "messages", "asked", "faults", "off", *columns]
+    none = Figures(
+        [ms for one, _ in figures.values() for ms in one.answered],
+        [ms for one, _ in figures.values() for ms in one.taken],
+    )
+    rows = [none.row(NONE, none), *(found.row(kind, without) for kind, (without, found) in figures.items())]
+    return "\n".join([f"| {' | '.join(head)} |", f"|---|---:|---:|---|---:|{'---:|' * len(columns)}", *rows])
 
 
 def main() -> None:
@@ -180,9 +214,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=int, default=50, help="messages a second")
     parser.add_argument("--seconds", type=int, default=8, help="of each run")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=tuple(KINDS), help="which plugins")
     chosen = parser.parse_args()
     with pinned(LOAD_CPU):
-        print(asyncio.run(table(chosen.rate, chosen.seconds)))
+        print(asyncio.run(table(chosen.rate, chosen.seconds, chosen.kinds)))
 
 
 if __name__ == "__main__":
