@@ -17,7 +17,7 @@ TOLD = """async ([patience_ms, expected]) => {  // until these are shown and no 
     const worker = await navigator.serviceWorker.ready;
     const end = Date.now() + patience_ms;
     for (;;) {
-        const shown = (await worker.getNotifications()).map(({ title, body }) => [title, body]);
+        const shown = (await worker.getNotifications()).map(({ title, body }) => [title, body]).sort();
         if (JSON.stringify(shown) === JSON.stringify(expected)) return;
         if (Date.now() > end) throw new Error(JSON.stringify(shown));
         await new Promise((resolve) => setTimeout(resolve, 50));
@@ -71,3 +71,38 @@ async def test_first_message_of_a_customer_is_told_and_a_click_opens_its_ticket(
     await page.get_by_role("heading", name="Sign in").wait_for()
     await page.evaluate(TOLD, [PATIENCE_MS, []])
     assert [] == desk.faults
+
+
+async def test_work_that_becomes_ours_is_told_but_not_what_was_there_nor_what_one_did_oneself(site):
+    there = await disputed(site, "There before")
+    desk = await site.desk()
+    await desk.context.grant_permissions(["notifications"])
+    await desk.sign_in("sales")
+    await desk.page.evaluate(LOOKS_ELSEWHERE)
+    other = await desk.another_tab()
+    await other.page.evaluate(LOOKS_ELSEWHERE)  # of this person's own doing it would tell, if it did not know better
+    own = await site.ticket("My own doing")
+    await other.open("My own doing")
+    await other.page.locator(".lane.own").get_by_role("button", name="Take it").click()
+    await other.move("Quote", price="1.00")
+    await other.saved()
+
+    await disputed(site, "To be ruled")
+    await desk.page.evaluate(TOLD, [PATIENCE_MS, [["To be ruled", "To be done by us"]]])
+    given = await site.ticket("For you")
+    await site.ask("support", "PATCH", f"/api/tickets/{given}/card", {"assignee.sales": "sales"})
+    await site.move(given, "sales", "quote", by="sales", price="1.00")  # by the way the list hears of the card
+    await desk.page.evaluate(TOLD, [PATIENCE_MS, [["For you", "Assigned to me"], ["To be ruled", "To be done by us"]]])
+    await expect(desk.page).to_have_title("Tickets")
+    assert {there, own, given} <= {one["id"] for one in (await site.ask("sales", "GET", "/api/tickets"))["tickets"]}
+    assert [] == desk.faults + other.faults
+
+
+async def disputed(site, title):
+    """A ticket on which somebody of sales has to rule."""
+    ticket = await site.ticket(title)
+    await site.move(ticket, "sales", "quote", price="1.00")
+    seen = (await site.ask("sales", "GET", f"/api/tickets/{ticket}"))["version"]
+    await site.move(ticket, "sales", "lose", seen=seen)
+    await site.move(ticket, "sales", "sign", seen=seen, contract="C-1")
+    return ticket

@@ -1,6 +1,6 @@
 /** A person's console in one page: puts the parts together. Views call `createConsole`, and otherwise read `types.ts`. */
 
-import type { LaneId } from "../lifecycle/ids.ts";
+import type { LaneId, TransitionId } from "../lifecycle/ids.ts";
 import type { Lifecycle } from "../lifecycle/model.ts";
 import { make, OPENING_NAME } from "../lifecycle/transition.ts";
 import { freshId } from "../recovery/outbox.ts";
@@ -145,6 +145,10 @@ class PersonConsole implements Console {
     await this.#open.load();
     this.session.subscribe(() => this.#allow());
     this.#allow();
+  }
+
+  async made(ticket: TicketId): Promise<ReadonlySet<TransitionId>> {
+    return new Set((await this.#desk.database.of("entries", ticket)).map(({ id }) => id as TransitionId));
   }
 
   open(id: string): OpenTicket {

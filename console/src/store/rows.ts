@@ -2,7 +2,7 @@
 
 import type { Digest, LaneId } from "../lifecycle/ids.ts";
 import type { Lifecycle, StageKind } from "../lifecycle/model.ts";
-import type { Flag } from "../lifecycle/result.ts";
+import type { Flag, OpenObligation } from "../lifecycle/result.ts";
 import { holders } from "./holds.ts";
 import type { Owed, Person, Scalar, TicketId, TicketRow } from "./types.ts";
 
@@ -17,7 +17,7 @@ export interface Face {
   readonly kind: StageKind | null;
   readonly lanes: ReadonlyMap<LaneId, string>;
   readonly flags: ReadonlyMap<LaneId, readonly Flag[]>;
-  readonly owes: readonly ReadonlyMap<LaneId, readonly string[]>[];
+  readonly obligations: readonly Pick<OpenObligation, "owes" | "trigger">[];
   readonly card: ReadonlyMap<string, Scalar>;
   readonly subject: string;
   readonly openedAt: number;
@@ -45,7 +45,7 @@ export function blank(id: TicketId, lifecycle: Digest): Face {
     kind: null,
     lanes: new Map(),
     flags: new Map(),
-    owes: [],
+    obligations: [],
     card: new Map(),
     subject: "",
     openedAt: 0,
@@ -65,7 +65,10 @@ export function faceOf(listed: Readonly<Record<string, unknown>>): Face {
     kind: String(listed["kind"]) as StageKind,
     lanes: table(listed["lanes"], (state) => String(state)),
     flags: table(listed["flags"], (flags) => flags as readonly Flag[]),
-    owes: obligations.map(({ owes }: { owes: unknown }) => table(owes, (names) => names as readonly string[])),
+    obligations: obligations.map(({ owes, trigger }: Readonly<Record<string, unknown>>) => ({
+      owes: table(owes, (names) => names as readonly string[]),
+      trigger: Array.isArray(trigger) ? trigger : [],
+    })),
     card: table(listed["card"], (value) => value as Scalar),
     subject: String(listed["subject"]),
     openedAt: Date.parse(String(listed["opened_at"])) || 0,
@@ -78,11 +81,7 @@ export function faceOf(listed: Readonly<Record<string, unknown>>): Face {
 /** Return the row of a ticket. */
 export function rowOf(face: Face, lifecycle: Lifecycle | undefined, person: Person, marks: Marks): TicketRow {
   const { id, stage, kind, lanes, flags, card, subject, openedAt, updatedAt, position, duplicateOf } = face;
-  const assignees = new Map(
-    [...holders(card)].flatMap(([lane, [first]]) =>
-      first === undefined || first.actor === "" ? [] : [[lane, first.actor]],
-    ),
-  );
+  const having = [...holders(card)].flatMap(([lane, [first]]) => (first?.actor ? [{ ...first, lane }] : []));
   return {
     id,
     title: text(card.get("title")),
@@ -96,11 +95,12 @@ export function rowOf(face: Face, lifecycle: Lifecycle | undefined, person: Pers
     kind,
     lanes,
     flags,
-    owed: face.owes.flatMap((owes) =>
-      [...owes].map(([lane, moves]): Owed => ({ lane, moves, department: owner(lifecycle, lane) })),
+    owed: face.obligations.flatMap(({ owes, trigger }) =>
+      [...owes].map(([lane, moves]): Owed => ({ lane, moves, department: owner(lifecycle, lane), trigger })),
     ),
-    assignees,
-    isMine: [...assignees.values()].includes(person.actor),
+    assignees: new Map(having.map(({ lane, actor }) => [lane, actor])),
+    isMine: having.some(({ actor }) => actor === person.actor),
+    isGiven: having.some(({ actor, how }) => actor === person.actor && how !== "taken"),
     isChat: subject.startsWith(CHAT),
     subject,
     lifecycle: face.lifecycle,

@@ -109,7 +109,7 @@ export class Shown {
     const listed = this.#desk.tickets.face(id) ?? blank(id, (known?.lifecycle ?? "") as Face["lifecycle"]);
     const { ticket, stage, kind, lanes, flags, obligations } = state;
     // As long as nothing has arrived, what the service lists is all that is known.
-    const told = ticket === null ? {} : { stage, kind, lanes, flags, owes: obligations.map(({ owes }) => owes) };
+    const told = ticket === null ? {} : { stage, kind, lanes, flags, obligations };
     return { ...listed, ...told, ...(card.size === 0 ? {} : { card }) };
   });
   readonly #rowed = remembered(
@@ -138,7 +138,7 @@ export class Shown {
       position,
       updatedAt,
       duplicateOf,
-      owes: duplicateOf === null ? face.owes : [],
+      obligations: duplicateOf === null ? face.obligations : [],
     }),
   );
 

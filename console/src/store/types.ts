@@ -84,6 +84,7 @@ export interface Owed {
   readonly lane: LaneId;
   readonly moves: readonly string[]; // names of transitions of the lane, or `review`
   readonly department: string; // the lane's owner
+  readonly trigger: readonly TransitionId[]; // what caused it
 }
 
 /** One row of the list. Times are milliseconds since the epoch; 0 where nobody knows. */
@@ -101,6 +102,7 @@ export interface TicketRow {
   readonly owed: readonly Owed[];
   readonly assignees: ReadonlyMap<LaneId, string>; // who has which lane
   readonly isMine: boolean; // a lane of it is with the person who is signed in
+  readonly isGiven: boolean; // and he has not taken it himself
   readonly unread: number; // messages of the customer since it was last read here
   readonly isChat: boolean; // a customer is at the other end
   readonly subject: string;
@@ -344,6 +346,8 @@ export interface Console {
   readonly lifecycles: Readable<ReadonlyMap<Digest, Lifecycle>>;
   /** The lifecycle of new tickets; null until the service was reached once. */
   readonly defaultLifecycle: Readable<Lifecycle | null>;
+  /** The transitions of a ticket that this person made in this browser. */
+  made(ticket: TicketId): Promise<ReadonlySet<TransitionId>>;
   /** Open a ticket's documents; `release` it when its page is left. */
   open(id: string): OpenTicket;
   /** Open a new ticket, offline if need be; resolves with its id when it is durable here. */

@@ -54,7 +54,7 @@ describe("a search", () => {
 });
 
 describe("a view", () => {
-  const owed = { lane: SALES, moves: ["sign"], department: "sales" };
+  const owed = { lane: SALES, moves: ["sign"], department: "sales", trigger: [] };
 
   test.each<[View, Partial<TicketRow>, boolean]>([
     ["open", { kind: "settled" }, false],

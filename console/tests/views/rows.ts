@@ -16,6 +16,7 @@ export function row(changed: Partial<TicketRow> = {}): TicketRow {
     owed: [],
     assignees: new Map(),
     isMine: false,
+    isGiven: false,
     isChat: false,
     unread: 0,
     subject: "",

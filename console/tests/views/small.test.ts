@@ -5,7 +5,7 @@ import type { ChatMessage, TicketList, TicketRow } from "../../src/store/types.t
 import { ago, clock, day, exactly } from "../../src/views/dates.ts";
 import { owedLines } from "../../src/views/owed.ts";
 import { placeOf } from "../../src/views/places.ts";
-import { newlyUnread } from "../../src/views/shell/newly_unread.ts";
+import { isOfOthers, newsOf } from "../../src/views/shell/news.ts";
 import { deliveryWord } from "../../src/views/ticket/delivery_word.ts";
 import { fieldText, SHOWN_MAX } from "../../src/views/ticket/field_text.ts";
 import { isSend } from "../../src/views/ticket/send_key.ts";
@@ -62,7 +62,7 @@ test("a time of day has its date unless that is today's", () => {
 });
 
 test("what is owed is told in the words of the file", () => {
-  const owed = { lane: SALES, moves: ["rule_signed", "rule_lost"], department: "sales" };
+  const owed = { lane: SALES, moves: ["rule_signed", "rule_lost"], department: "sales", trigger: [] };
   expect(["Sales: Rule that it is signed or Rule that it is lost"]).toEqual(owedLines(LIFECYCLE, [owed], "en"));
   expect(["销售：请复核 销售"]).toEqual(owedLines(LIFECYCLE, [{ ...owed, moves: ["review"] }], "zh"));
 });
@@ -71,9 +71,31 @@ test("a ticket is told once it has more unread messages than it had, and a new o
   const [one, other] = [row({ unread: 1 }), row({ id: "b".repeat(52) as never, unread: 3 })];
   const more = { ...one, unread: 2 };
   const list = (...rows: TicketRow[]): TicketList => ({ rows, isComplete: true });
-  expect([more, other]).toEqual(newlyUnread(list(one), list(more, other)));
-  expect([]).toEqual(newlyUnread(list(more), list(one)));
-  expect([]).toEqual(newlyUnread({ rows: [one], isComplete: false }, list(more, other)));
+  const told = (before: TicketList, after: TicketList): readonly TicketRow[] =>
+    newsOf(before, after, "sales").flatMap((news) => (news.isUnread ? [news.row] : []));
+  expect([more, other]).toEqual(told(list(one), list(more, other)));
+  expect([]).toEqual(told(list(more), list(one)));
+  expect([]).toEqual(told({ rows: [one], isComplete: false }, list(more, other)));
+});
+
+test("a ticket is told once it owes something new to the department, or was given to whoever is there", () => {
+  const owed = { lane: SALES, moves: ["rule_signed"], department: "sales", trigger: [] };
+  const [idle, owing, given] = [row(), row({ owed: [owed] }), row({ isMine: true, isGiven: true })];
+  const list = (one: TicketRow): TicketList => ({ rows: [one], isComplete: true });
+  const news = { row: owing, isUnread: false, isGiven: false, owed: [owed] };
+  expect([news]).toEqual(newsOf(list(idle), list(owing), "sales"));
+  expect([]).toEqual(newsOf(list(idle), list(owing), "tech"));
+  expect([]).toEqual(newsOf(list(owing), list(row({ owed: [owed] })), "sales"));
+  expect([{ row: given, isUnread: false, isGiven: true, owed: [] }]).toEqual(newsOf(list(idle), list(given), "sales"));
+  expect([]).toEqual(newsOf(list(row({ isMine: true })), list(given), "sales"));
+});
+
+test("what one has caused alone is no news to him", () => {
+  const [mine, theirs] = ["m".repeat(52), "t".repeat(52)] as unknown as [TicketRow["id"], TicketRow["id"]];
+  const told = (...trigger: TicketRow["id"][]): boolean =>
+    isOfOthers(row(), [{ lane: SALES, moves: ["sign"], department: "sales", trigger }], new Set([mine]));
+  expect([false, true, true, true]).toEqual([told(mine), told(theirs), told(mine, theirs), told()]);
+  expect(false).toBe(isOfOthers(row({ id: mine }), [], new Set()));
 });
 
 describe("the delivery of an answer", () => {

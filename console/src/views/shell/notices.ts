@@ -1,4 +1,7 @@
-/** Says in the title, and on the desktop if that is wished, that customers have written. Never what they wrote. */
+/**
+ * Says in the title that customers have written, and on the desktop, if that is wished, that too and what has become
+ * one's own to do. Never what somebody wrote.
+ */
 
 import { useEffect } from "preact/hooks";
 import type { Console, TicketRow } from "../../store/types.ts";
@@ -7,7 +10,7 @@ import { preferences, useWords } from "../preferences.ts";
 import { go } from "../router.tsx";
 import { useReadable } from "../use.ts";
 import { say } from "../words.ts";
-import { newlyUnread } from "./newly_unread.ts";
+import { isOfOthers, type News, newsOf } from "./news.ts";
 
 export function useNotices(console: Console, department: string): void {
   const words = useWords();
@@ -21,8 +24,8 @@ export function useNotices(console: Console, department: string): void {
     const unsubscribe = console.tickets.subscribe(() => {
       const after = console.tickets.snapshot();
       if (after !== before && document.visibilityState === "hidden") {
-        for (const row of newlyUnread(before, after)) {
-          notify(row, department).catch(reportError);
+        for (const news of newsOf(before, after, department)) {
+          tell(console, news, department).catch(reportError);
         }
       }
       before = after;
@@ -43,15 +46,28 @@ export function mayAskToNotify(): boolean {
   return "Notification" in globalThis && Notification.permission === "default";
 }
 
+async function tell(console: Console, { row, isUnread, isGiven, owed }: News, department: string): Promise<void> {
+  const { language } = preferences.snapshot();
+  const isOurs = owed.length > 0 && isOfOthers(row, owed, await console.made(row.id));
+  const said = [
+    ...(isUnread ? [say(language, "notify_body", { count: row.unread })] : []),
+    ...(isGiven ? [say(language, "filter_mine")] : []),
+    ...(isOurs ? [say(language, "filter_owed")] : []),
+  ];
+  if (said.length > 0) {
+    await notify(row, said.join(" · "), department);
+  }
+}
+
 /** The worker shows it, since browsers of telephones let no page do so, and hears when it is clicked. */
-async function notify(row: TicketRow, department: string): Promise<void> {
+async function notify(row: TicketRow, body: string, department: string): Promise<void> {
   if (!("Notification" in globalThis) || Notification.permission !== "granted") {
     return;
   }
   const { language } = preferences.snapshot();
   const worker = await navigator.serviceWorker.ready;
   await worker.showNotification(row.title || say(language, "untitled"), {
-    body: say(language, "notify_body", { count: row.unread }),
+    body,
     tag: row.id, // the next one of the ticket takes its place
     data: ticketPath(department, row.id),
   });
