@@ -6,7 +6,7 @@ Owns the position: it is written once the plugin has returned from everything up
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import grpc
@@ -36,7 +36,8 @@ class Follower:
         self._deadline_s = deadline_s
         self._count = count
         self._file = context.data / "position"
-        self._faults_file = context.data / "faults"
+        self._faults_file = context.data / "faults.json"
+        self._faults: dict[str, int] = {}  # of events that were begun and not handled, by position, over all lives
         self._said: asyncio.Queue[pb.WatchRequest] = asyncio.Queue()
 
     async def run(self) -> None:
@@ -47,6 +48,7 @@ class Follower:
 
         """
         wait_s = RETRY_S_MIN
+        self._faults = await asyncio.to_thread(_kept, self._faults_file)
         async with open_channel(self._context.core, self._context.core_certificate) as channel:
             while True:
                 try:
@@ -87,29 +89,31 @@ class Follower:
             await asyncio.to_thread(write, self._file, response.position)
 
     async def _handle(self, event: Event) -> None:
-        while True:
+        key = str(event.position)
+        while (faults := self._faults.get(key, 0)) < FAULTS_MAX:
+            # A fault until it is none: one that ends the process, or has the gateway end it, leaves nobody to count it.
+            await self._note(key, faults + 1)
             try:
                 async with asyncio.timeout(self._deadline_s):
-                    return await self._plugin.on_event(event)
+                    await self._plugin.on_event(event)
+                break
             except TryLater as later:
+                await self._note(key, faults)
                 self._count("later")
                 _log.warning("event is tried later", position=event.position, why=str(later))
                 await asyncio.sleep(min(later.delay_s, DELAY_S_MAX))
             except Exception as error:
-                faults = await asyncio.to_thread(self._faults, event.position)
-                if faults < FAULTS_MAX:
-                    # Not as it is: a call that the plugin made may have failed as the watch does.
-                    raise RuntimeError(f"event {event.position} was not handled, {faults} times") from error
-                self._count("set_aside")
-                _log.exception("event is set aside", position=event.position, ticket=event.ticket)
-                return await asyncio.to_thread(write, self._file, event.position)
+                # Not as it is: a call that the plugin made may have failed as the watch does.
+                raise RuntimeError(f"event {event.position} was not handled, {faults + 1} times") from error
+        else:
+            self._count("set_aside")
+            _log.error("event is set aside", position=event.position, ticket=event.ticket)
+            await asyncio.to_thread(write, self._file, event.position)
+        del self._faults[key]  # the file says so with the next event: this one may come again, but its faults were none
 
-    def _faults(self, position: int) -> int:
-        """Count one more fault of an event, over all lives of the process; return how many it has had."""
-        before = self._faults_file.read_text().split() if self._faults_file.exists() else []
-        faults = int(before[1]) + 1 if before[:1] == [str(position)] else 1
-        self._faults_file.write_text(f"{position} {faults}")
-        return faults
+    async def _note(self, key: str, faults: int) -> None:
+        self._faults[key] = faults
+        await asyncio.to_thread(_keep, self._faults_file, self._faults)
 
 
 def event_of(text: str) -> Event:
@@ -134,4 +138,16 @@ def write(path: Path, position: int) -> None:
         file.write(str(position))
         file.flush()
         os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _kept(path: Path) -> dict[str, int]:
+    text = path.read_text() if path.exists() else ""
+    return dict(json.loads(text or "{}"))
+
+
+def _keep(path: Path, faults: Mapping[str, int]) -> None:
+    """Whole or not at all, so that a kill loses none; after a loss of power they are counted anew."""
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps(faults))
     beside.replace(path)

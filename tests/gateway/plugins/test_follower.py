@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import grpc
 import pytest
@@ -71,6 +72,10 @@ class Hearing:
         raised = self.script.pop(event.position, None)
         if raised is not None:
             raise raised
+
+
+def is_heard(plugin, position, times):
+    return plugin.heard.count(position) == times
 
 
 @pytest.fixture
@@ -142,15 +147,51 @@ async def test_event_that_raises_each_time_is_set_aside_after_ten(tmp_path, erro
     async with service.serving() as core:
         for life in range(follower.FAULTS_MAX):
             plugin.script = {1: error}
-            async with following(core, tmp_path, plugin) as counted:
-                faults = f"1 {life + 1}"
-                await until(
-                    lambda faults=faults: (tmp_path / "faults").exists() and (tmp_path / "faults").read_text() == faults
-                )
-                if life == follower.FAULTS_MAX - 1:
-                    await until(lambda: follower.read(tmp_path / "position") == 4)
+            async with following(core, tmp_path, plugin):
+                await until(partial(is_heard, plugin, 1, life + 1))
+        async with following(core, tmp_path, plugin) as counted:
+            await until(lambda: follower.read(tmp_path / "position") == 4)
     assert [1] * follower.FAULTS_MAX + [2, 3, 4] == plugin.heard
     assert 1 == counted["set_aside"]
+
+
+class Lethal(Hearing):
+    """One whose process ends over an event, and nothing of it is left to say so."""
+
+    async def on_event(self, event):
+        await super().on_event(event)
+        if event.position == self.position:
+            await asyncio.Event().wait()
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("position", "before"), [(1, []), (2, [1])])
+async def test_event_that_ends_the_process_each_time_is_set_aside_after_ten(tmp_path, position, before):
+    service, plugin = Service(4), Lethal()
+    plugin.position = position
+    async with service.serving() as core:
+        for life in range(follower.FAULTS_MAX):
+            async with following(core, tmp_path, plugin):
+                await until(partial(is_heard, plugin, position, life + 1))
+        async with following(core, tmp_path, plugin) as counted:
+            await until(lambda: follower.read(tmp_path / "position") == 4)
+    behind = [each for each in (2, 3, 4) if each != position]
+    assert [*before, position] * follower.FAULTS_MAX + before + behind == plugin.heard
+    assert 1 == counted["set_aside"]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_process_that_ends_while_an_event_waits_for_what_is_away_is_no_fault_of_the_event(tmp_path):
+    service, plugin = Service(1), Hearing()
+    async with service.serving() as core:
+        for life in range(2 * follower.FAULTS_MAX):
+            plugin.script = {1: TryLater("away", 60)}
+            async with following(core, tmp_path, plugin) as counted:
+                await until(lambda counted=counted: counted["later"] == 1)
+            assert life + 1 == len(plugin.heard)
+        async with following(core, tmp_path, plugin) as counted:
+            await until(lambda: counted["event"] == 1)
+    assert 0 == counted["set_aside"]
 
 
 @pytest.mark.usefixtures("quick")
