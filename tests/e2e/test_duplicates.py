@@ -85,9 +85,23 @@ async def test_ticket_of_the_same_customer_is_found_by_its_title(site):
     await page.keyboard.press("Space")
     await page.keyboard.press("Enter")
     await dialog.wait_for(state="detached")
-    await expect(page.locator(".past").get_by_role("link", name="Second call")).to_have_attribute(
-        "href", f"/console/sales/{second}"
-    )
+    past = page.locator(".past").get_by_role("link", name="Second call")
+    await expect(past).to_have_attribute("href", f"/console/sales/{second}")
+
+    recipient, log = page.locator(".recipient"), page.get_by_role("log")
+    whom = await recipient.inner_text()
+    await site.ask("sales", "POST", f"/api/tickets/{second}/duplicate", {"of": page.url.rpartition("/")[2]})
+    await expect(log.locator(".message", has_text="It is me.")).to_contain_text("from the duplicate")
+    await expect(recipient).to_have_text(whom)
+    await sales.say("Answered where the work goes on.")
+    await one.shows("Answered where the work goes on.")
+    await other.write("And here I am again.")
+    await expect(log).to_contain_text("And here I am again.")
+    await expect(recipient).not_to_have_text(whom)
+    await sales.say("Answered where you wrote last.")
+    await other.shows("Answered where you wrote last.")
+    assert "Answered where the work goes on." not in await other.page.content()
+    assert "Answered where you wrote last." not in await one.page.content()
     assert [] == sales.faults
 
 

@@ -27,7 +27,8 @@ export function Conversation({ ticket, view }: Props): JSX.Element {
   const isAtEnd = useRef(true);
   const told = useThread(ticket, view);
   const count = told.length;
-  const asked = told.findLast(({ said: { message } }) => message.kind === "customer")?.said.message ?? null;
+  // An answer goes where the customer wrote last in this ticket: of what a duplicate holds, nothing is asked any more.
+  const asked = told.findLast(({ said, duplicate }) => said.message.kind === "customer" && duplicate === null);
   useLayoutEffect(() => {
     const { current } = box;
     if (current !== null && isAtEnd.current) {
@@ -76,7 +77,7 @@ export function Conversation({ ticket, view }: Props): JSX.Element {
         })}
       </div>
       {view.row.duplicateOf === null ? (
-        <Composer key={person.actor} ticket={ticket} asked={asked} />
+        <Composer key={person.actor} ticket={ticket} asked={asked?.said.message ?? null} />
       ) : (
         <p class="notice">
           {words("duplicate_answer")} <TicketLink id={view.row.duplicateOf} />
