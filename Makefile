@@ -122,7 +122,7 @@ KILLS ?= 30
 TURNS ?= 1
 
 .PHONY: soak
-soak: setup ## Kill service and gateway at chosen points, fill a disk, fail its syncs; KILLS=300 TURNS=10 for a night; needs strace
+soak: setup ## Kill service and gateway at chosen points, fill a disk, fail its syncs, have the example CRM down for ten minutes; KILLS=300 TURNS=10 for a night; needs strace
 	@$(BIN)/python -m tests.integration.soak --kills $(KILLS) --turns $(TURNS)
 
 MESSAGES ?= 180000
