@@ -42,6 +42,8 @@ class Asked(Plugin):
                 raise ValueError(len(message.texts))
             case "allocate":
                 return Route(str(len(bytearray(ALLOCATED_BYTES))))
+            case "fill":
+                return Route(str(len(b"\1" * ALLOCATED_BYTES)))
             case "die":
                 os._exit(1)
             case "spin":

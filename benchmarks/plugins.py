@@ -36,12 +36,19 @@ KINDS = {
     "hang": "Asked",
     "raise": "Asked",
     "allocate": "Asked",
+    "fill": "Asked",
     "spin": "Asked",
     "die": "Asked",
     "spin in run": "Running",
     "spin in on_event": "Following",
 }
-"""What each does, and its class in `benchmarks.faulty_plugins`."""
+"""What each does, and its class in `benchmarks.faulty_plugins`.
+
+Memory that may not be had (`allocate`) is refused at once; what may be had is written to (`fill`).
+"""
+
+MEMORY_MB = {"fill": 1024}
+"""What a plugin may have, where it is more than usual."""
 
 NONE = "none"
 SETTLED_S = 1.0  # for the first messages to have gone
@@ -180,7 +187,10 @@ def settings(kind: str, folder: Path, sign: Path) -> dict[str, str]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: benchmark-plugins\nVersion: 1\n")
     (info / "entry_points.txt").write_text(f"[{GROUP}]\nfaulty = benchmarks.faulty_plugins:{KINDS[kind]}\n")
     root = Path(__file__).parents[1]
-    plugin = {"name": "faulty", "token": "env:BENCH_CORE_TOKEN", "options": {"kind": kind, "sign": str(sign)}}
+    plugin: dict[str, object] = {"name": "faulty", "token": "env:BENCH_CORE_TOKEN"}
+    plugin["options"] = {"kind": kind, "sign": str(sign)}
+    if kind in MEMORY_MB:
+        plugin["memory_mb"] = MEMORY_MB[kind]
     return {"CRDT_SYNC_GATEWAY_PLUGINS": json.dumps([plugin]), "PYTHONPATH": f"{folder}{os.pathsep}{root}"}
 
 
@@ -214,10 +224,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=int, default=50, help="messages a second")
     parser.add_argument("--seconds", type=int, default=8, help="of each run")
+    parser.add_argument("--runs", type=int, default=RUNS, help="of each kind")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=tuple(KINDS), help="which plugins")
     chosen = parser.parse_args()
     with pinned(LOAD_CPU):
-        print(asyncio.run(table(chosen.rate, chosen.seconds, chosen.kinds)))
+        print(asyncio.run(table(chosen.rate, chosen.seconds, chosen.kinds, chosen.runs)))
 
 
 if __name__ == "__main__":

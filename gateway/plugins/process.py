@@ -252,12 +252,12 @@ class PluginProcess:
         with suppress(ProcessLookupError):
             try:
                 while True:
-                    os.kill(pid, signal.SIGSTOP)  # the gateway's end continues it, and ends it by SIGHUP
+                    os.killpg(pid, signal.SIGSTOP)  # the gateway's end continues it, and ends it by SIGHUP
                     await asyncio.sleep(HELD_S)
-                    os.kill(pid, signal.SIGCONT)
+                    os.killpg(pid, signal.SIGCONT)
                     await asyncio.sleep(RUNNING_S)
             finally:
-                os.kill(pid, signal.SIGCONT)
+                os.killpg(pid, signal.SIGCONT)
 
     def _take_counts(self, counted: Mapping[str, object]) -> None:
         for name, count in counted.items():
