@@ -5,6 +5,7 @@ answer of a name server can point elsewhere.
 """
 
 import re
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -57,3 +58,19 @@ def is_public(text: str) -> bool:
         elif address.is_site_local:
             return False
     return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def is_private(host: str) -> bool:
+    """Tell whether a host is private as it is written; where a name leads is looked up with each connection."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        # As a lookup reads it: `127.1`, `0x7f000001` and `2130706433` are addresses as well.
+        address = host[1:-1] if host.startswith("[") else socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return False  # a name
+    try:
+        return not is_public(address)
+    except ValueError:
+        return True  # in brackets, and no address

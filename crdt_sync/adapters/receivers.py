@@ -19,7 +19,7 @@ import httpx
 from crdt_sync.errors import Malformed
 from crdt_sync.ports import Clock
 from crdt_sync.ports.webhooks import Reply
-from crdt_sync.public_addresses import called, is_public, place_of
+from crdt_sync.public_addresses import called, is_private, place_of
 
 URL_CHARACTERS_MAX = 2_048
 ATTEMPT_S = 10.0  # from the lookup to the last byte of the answer; a receiver is to take first and work afterwards
@@ -55,7 +55,7 @@ class HttpReceivers:
             raise _wrong(f"A webhook's URL reads https://host/path and has at most {URL_CHARACTERS_MAX} characters.")
         if place.scheme != "https" and place.origin not in self._origins:
             raise _wrong("Events travel encrypted.", "Use https, or have the operator name the origin.")
-        if _is_private(place.host) and place.origin not in self._origins:
+        if is_private(place.host) and place.origin not in self._origins:
             raise _wrong("Events go to public addresses alone.", "Have the operator name the origin.")
 
     def open(self, url: str) -> "HttpReceiver":
@@ -157,22 +157,6 @@ class HttpReceiver:
         return Reply(
             f"http_{response.status_code}", self._receivers.retry_after_ms(response.headers.get("retry-after", ""))
         )
-
-
-def _is_private(host: str) -> bool:
-    """Tell whether a host is private as it is written; where a name leads is looked up with each connection."""
-    name = host.lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        # As a lookup reads it: `127.1`, `0x7f000001` and `2130706433` are addresses as well.
-        address = host[1:-1] if host.startswith("[") else socket.inet_ntoa(socket.inet_aton(host))
-    except OSError:
-        return False  # a name
-    try:
-        return not is_public(address)
-    except ValueError:
-        return True  # in brackets, and no address
 
 
 def _lookup(host: str, port: int) -> list[str]:

@@ -24,7 +24,7 @@ Path = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-
 ListPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(\[\])?(\.[A-Za-z0-9_-]+(\[\])?){0,9}$")]
 """As `Path`, with `[]` behind each name that is a list: `entry[].changes[].value.messages[]`."""
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-Origin = Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(:[0-9]{1,5})?$")]
+Origin = Annotated[str, StringConstraints(pattern=r"^https://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$")]
 ToldOrigin = Annotated[str, StringConstraints(pattern=r"^https://(\*\.)?[a-z0-9.-]+$")]
 
 

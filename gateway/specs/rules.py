@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import ValidationError
 
+from crdt_sync.public_addresses import is_private, place_of
 from crdt_sync.rpc.ticketsync.v1.gateway_pb2 import Delivery
 from gateway.accounts import WRITTEN, DescribedAccount
 from gateway.specs import model
@@ -112,9 +113,18 @@ def _only(names: Iterable[str], value: object, place: Place) -> Found:
 
 
 def _addresses(spec: Spec) -> Found:
-    """Nothing is called but the platform's hosts."""
-    for place, request, told in _requests(spec):
-        at = (*place, "url")
+    """Nothing is called but the platform's hosts, which are none of our network: only an account's own may be."""
+    media = spec.media.told if spec.media is not None else ()
+    outbound = spec.outbound.told if spec.outbound is not None else ()
+    named: list[tuple[Place, str | None]] = [(("origins", name), origin) for name, origin in spec.origins.items()]
+    named += [(("media", "told", number), origin) for number, origin in enumerate(media)]
+    named += [(("outbound", "told", number), origin) for number, origin in enumerate(outbound)]
+    for at, origin in named:
+        place = place_of((origin or "").replace("*.", ""))
+        if place is not None and is_private(place.host):
+            yield at, "host", f"{place.host} is no platform: it is an address of our own network."
+    for call, request, told in _requests(spec):
+        at = (*call, "url")
         first = request.url.pieces[0] if request.url.pieces else ""
         if isinstance(first, str):
             host = first.partition("://")[2].partition("/")[0] or first

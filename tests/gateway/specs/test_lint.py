@@ -167,6 +167,34 @@ def test_a_sample_that_comes_to_something_else_is_told_with_what_differs():
     assert differs in first.message
 
 
+OURS = ["127.0.0.1", "localhost", "api.localhost", "169.254.169.254", "0x7f.1", "10.0.0.1:8443", "[::1]", "[fd00::1]"]
+
+
+@pytest.mark.parametrize("host", OURS)
+def test_a_spec_that_leads_into_our_own_network_is_refused_though_its_samples_agree(host):
+    text = LINE.replace("https://api.line.me", f"https://{host}")
+    found = [(one.line, one.code) for one in findings_of(text)]
+    assert [(line_number(text, f"  api: https://{host}"), "host")] == found
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "*.localhost"])
+def test_a_spec_is_told_no_address_of_our_own_network(host):
+    text = shipped_texts()["slack"].replace("told: [", f"told: ['https://{host}', ")
+    found = [(one.line, one.code) for one in findings_of(text)]
+    assert [(line_number(text, f"told: ['https://{host}', "), "host")] == found
+
+
+def test_an_account_may_have_its_own_server_in_our_network():
+    account = """
+accounts:
+  - account: team
+    secrets: {webhook_token: "env:A", bot_token: "env:B"}
+    fields: {team_id: t, bot_name: b}
+    origins: {server: "https://10.0.0.1"}
+"""
+    assert [] == findings_of(shipped_texts()["mattermost"] + account)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_no_damage_of_a_spec_breaks_the_lint(data):
