@@ -4,7 +4,7 @@ import asyncio
 import socket
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import AbstractContextManager, asynccontextmanager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,21 +76,38 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-class _ReadyServer(uvicorn.Server):
+class _PromptServer(uvicorn.Server):
+    """uvicorn's looks every tenth of a second whether it is to end, and whether it has."""
+
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.ready = asyncio.Event()
+        self.ready, self.over = asyncio.Event(), asyncio.Event()
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+    def capture_signals(self) -> AbstractContextManager[None]:
+        """Leave them to pytest."""
+        return nullcontext()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)  # which makes the headers of every answer
         self.ready.set()
+        await self.over.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in [*self.servers, *(sockets or ())]:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - neither has an event
+            await asyncio.sleep(0.001)
+        for server in self.servers:
+            await server.wait_closed()
 
 
 @asynccontextmanager
 async def serving(app: object) -> AsyncIterator[str]:
     """An application behind a real uvicorn; its address."""
     config = uvicorn.Config(app, access_log=False, log_level="warning", lifespan="off", ws=VisitorTransport)
-    server = _ReadyServer(config)
+    server = _PromptServer(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as uvloop has it, which the gateway runs on
         task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -98,7 +115,7 @@ async def serving(app: object) -> AsyncIterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.over.set()
             await task
 
 
