@@ -14,7 +14,7 @@ export function NewTicket({ close }: { readonly close: () => void }): JSX.Elemen
   const words = useWords();
   const [typed, keepTyped] = useKept("new ticket");
   const { title = "", customer = "" } = typed;
-  const { attempt, problem } = useAttempt();
+  const { attempt, problem, isBusy } = useAttempt();
   const end = (): void => {
     keepTyped(null);
     close();
@@ -53,7 +53,7 @@ export function NewTicket({ close }: { readonly close: () => void }): JSX.Elemen
           <button type="button" onClick={end}>
             {words("cancel")}
           </button>
-          <button type="submit" class="primary" disabled={!title.trim()}>
+          <button type="submit" class="primary" disabled={isBusy || !title.trim()}>
             {words("create")}
           </button>
         </div>

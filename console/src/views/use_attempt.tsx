@@ -1,13 +1,17 @@
 /** Doing something that may not work, and saying so where it was asked for. */
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { Problem } from "../store/types.ts";
 import { useLanguage, useWords } from "./preferences.ts";
 import { reason } from "./reasons.ts";
 
 interface Attempts {
-  readonly attempt: (what: () => Promise<unknown>) => void;
+  /**
+   * Do it, unless something is under way that was begun here: whoever presses twice wants it once. What must not be left
+   * out, as it differs from what is under way, is `beside` it.
+   */
+  readonly attempt: (what: () => Promise<unknown>, when?: "alone" | "beside") => void;
   readonly problem: Problem | null;
   readonly isBusy: boolean;
 }
@@ -23,7 +27,12 @@ export async function allDone(): Promise<void> {
 export function useAttempt(): Attempts {
   const [problem, setProblem] = useState<Problem | null>(null);
   const [isBusy, setBusy] = useState(false);
-  const attempt = (what: () => Promise<unknown>): void => {
+  const own = useRef(0); // how many are under way; a state would be known only once it is drawn
+  const attempt: Attempts["attempt"] = (what, when = "alone") => {
+    if (own.current > 0 && when === "alone") {
+      return;
+    }
+    own.current += 1;
     setBusy(true);
     setProblem(null);
     const done = what()
@@ -33,7 +42,8 @@ export function useAttempt(): Attempts {
       )
       .finally(() => {
         underWay.delete(done);
-        setBusy(false);
+        own.current -= 1;
+        setBusy(own.current > 0);
       });
     underWay.add(done);
   };

@@ -57,7 +57,7 @@ export function Composer({ ticket, asked }: Props): JSX.Element {
         setFile(file);
         throw error;
       }
-    });
+    }, "beside"); // what is sent has left the field already, and the next answer need not wait for a large file
   };
   return (
     <form

@@ -24,7 +24,7 @@ export function Field({ label, value, save, readOnly = false, list }: Props): JS
   const { text: shown, isWhole } = fieldText(value);
   const done = (): void => {
     if (typed !== null && typed !== shown) {
-      attempt(() => save(typed));
+      attempt(() => save(typed), "beside");
     }
     setTyped(null);
   };
