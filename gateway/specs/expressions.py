@@ -104,12 +104,17 @@ class Expression:
                             yield Expression(self.text, ParsedResult(self.text, one))
 
     def comparisons(self) -> Iterator[tuple[frozenset[str], bool]]:
-        """Of each comparison the fields that are in it, and whether these are held against a text or the account."""
+        """Of each comparison the fields that are in it, and whether these are held against a text or the account.
+
+        One about `@` may be about any field of the whole.
+        """
+        every = frozenset(node["value"] for node in _nodes(self._parsed.parsed) if node["type"] == "field")
         for node in _nodes(self._parsed.parsed):
             if node["type"] == "comparator" or (node["type"], node.get("value")) in _SEARCHES:
                 inner = list(_nodes(node))
                 fields = frozenset(one["value"] for one in inner if one["type"] == "field")
-                yield fields, "account" in fields or any(_is_text_literal(one) for one in inner)
+                told = every if any(one["type"] == "current" for one in inner) else fields
+                yield told, "account" in fields or any(_is_text_literal(one) for one in inner)
 
     def lookups(self) -> Iterator["Expression"]:
         """The paths in it, such as `item.mode` in a comparison."""

@@ -15,7 +15,9 @@ from gateway.specs.model import Spec
 from gateway.specs.reading import Finding, Lines
 from gateway.specs.walk import Place, compiled, expressions
 
-_SECRETIVE = re.compile(r"(?i)(secret|token|password|passwd|signature|api_?key|authorization|private)")
+_SECRETIVE = re.compile(r"secret|token|password|passwd|signature|api_?key|authorization|private|credential|passphrase")
+_SECRETIVE_WORD = re.compile(r"(?:^|_)(?:sign|sig|auth|pass|passcode|pwd|pin|hmac)(?:_|$)")
+_WORD_BEGINS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _DRAWN = re.compile(r"[A-Za-z0-9+=_-]{20,}")
 _ASKED = frozenset({"headers", "body", "item", "piece", "account"})
 _ANSWERED = frozenset({"status", "headers", "body"})
@@ -49,15 +51,16 @@ def _secrets(spec: Spec) -> Found:
         for _, one in expressions(found, place):
             if any(root.name in {"secret", "secrets", "@"} for root in one.roots()) and not (writes and one.is_lookup):
                 yield place, "secret_compared", "a secret is compared in `verify` alone, which takes constant time."
+            whole = any(root.name in {"headers", "query"} and root.field is None for root in one.roots())
             for fields, held in one.comparisons():
-                if held and any(_SECRETIVE.search(name.replace("-", "_")) for name in fields):
+                if held and (whole or any(map(_is_secretive, fields))):
                     yield place, "secret_compared", "this looks like a secret: `verify` alone compares one."
     for name in sorted(used - set(spec.secrets)):
         yield ("secrets",), "secret_unknown", f"the secret {name} is used, and not declared."
     for name in sorted(set(spec.secrets) - used):
         yield ("secrets",), "unused", f"the secret {name} is declared, and not used."
     for number, name in enumerate(spec.fields):
-        if _SECRETIVE.search(name):
+        if _is_secretive(name):
             yield ("fields", number), "secret_written", f"{name} sounds like a secret: declare it under `secrets`."
 
 
@@ -150,7 +153,7 @@ def _written(spec: Spec) -> Found:
             given: Mapping[str, Template] = getattr(request, part) or {}
             for name, value in given.items():
                 roots = {root.name for one in value.expressions() for root in one.roots()}
-                if _SECRETIVE.search(name.replace("-", "_")) and not roots & {"secret", "auth"}:
+                if _is_secretive(name) and not roots & {"secret", "auth"}:
                     yield (*place, part, name), "secret_written", f"{name} must be a secret: name it as secret.NAME."
 
 
@@ -263,6 +266,12 @@ def _literals(found: object) -> Iterator[str]:
             return
     for _, one in expressions(found) if isinstance(found, Template) else ():
         yield from one.literals()
+
+
+def _is_secretive(name: str) -> bool:
+    """Whether a name is one that secrets have, written in whatever way."""
+    words = _WORD_BEGINS.sub("_", name).replace("-", "_").lower()
+    return bool(_SECRETIVE.search(words) or _SECRETIVE_WORD.search(words))
 
 
 def _is_drawn(text: str) -> bool:

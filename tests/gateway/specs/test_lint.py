@@ -1,5 +1,6 @@
 """A spec is refused with its line and a code, whatever is wrong with it; a good one has nothing wrong."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,31 @@ def test_a_sample_that_comes_to_something_else_is_told_with_what_differs():
     assert line_number(LINE, "a text to the account") == first.line
     differs = 'parts[0].text is "14353798921116" where the sample says "Hello, world"'
     assert differs in first.message
+
+
+SECRETS = ["sign", "sig", "auth", "x-auth", "pass", "pwd", "pin", "credential", "dbCredentials", "userPin", "apiKey"]
+COMPARED = [
+    "contains(values(headers), 'hunter2')",
+    "to_string(headers) == 'hunter2'",
+    "headers | values(@) | contains(@, 'hunter2')",
+    "headers.*|[?@=='hunter2']",
+    "body.token | @ == 'hunter2'",
+    "[body.password][?@ == 'hunter2']",
+]
+
+
+@pytest.mark.parametrize("compared", [*COMPARED, *(f"body.\"{name}\" == 'hunter2'" for name in SECRETS)])
+def test_a_secret_is_not_compared_by_whatever_name(compared):
+    text = LINE.replace("ignore: [", f"ignore: [{json.dumps(compared)}, ")
+    found = [one.line for one in findings_of(text) if one.code == "secret_compared"]
+    assert [line_number(text, "ignore: [")] == found
+
+
+@pytest.mark.parametrize("name", ["author", "design", "pinned", "passenger", "signal", "Spin"])
+def test_a_name_that_only_has_the_letters_of_one_is_no_secret(name):
+    text = LINE.replace("ignore: [", f"ignore: [\"body.{name} == 'x'\", ")
+    assert text != LINE
+    assert "secret_compared" not in {one.code for one in findings_of(text)}
 
 
 OURS = ["127.0.0.1", "localhost", "api.localhost", "169.254.169.254", "0x7f.1", "10.0.0.1:8443", "[::1]", "[fd00::1]"]
