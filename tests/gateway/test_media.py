@@ -154,7 +154,7 @@ async def test_a_picture_of_a_customer_is_fetched_and_shown(tmp_path, platform):
         assert PNG == await it.content(ticket, part["media"]["digest"])
         assert ["media-1"] == it.server.shelf.asked
         counts = it.rig.gateway.counts
-        assert (1, len(PNG)) == (counts["media.fetched"], counts["media.bytes"])
+        await until(lambda: (1, len(PNG)) == (counts["media.fetched"], counts["media.bytes"]))
 
 
 async def test_a_message_waits_for_no_picture(wecom):
@@ -187,7 +187,7 @@ async def test_a_picture_that_is_a_page_is_refused_by_its_bytes(wecom):
     _, (part,) = await wecom_hears(wecom)
 
     assert {"code": "media_type"} == part["media"]
-    assert 1 == wecom.rig.gateway.counts["media.refused.media_type"]
+    await until(lambda: 1 == wecom.rig.gateway.counts["media.refused.media_type"])
 
 
 async def test_a_voice_that_is_a_picture_is_refused(wecom):
