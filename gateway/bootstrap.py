@@ -37,6 +37,7 @@ from gateway.specs.account import described
 from gateway.specs.folder import Folder
 from gateway.specs.lint import Proven
 from gateway.specs.reload import Reloader
+from gateway.specs.taken import Taken
 from gateway.visitor_log import VisitorLog
 from gateway.waiting import ended
 from gateway.widget.http import Widget
@@ -141,7 +142,7 @@ class Gateway:
             refusal=self.plugins.refusal if settings.plugins else None,
         )
         self.specs = _reloader(settings, self._lines, around, self._dispatcher.renew)
-        self.app = _app(settings, self._lines, around)
+        self.app = _app(settings, self._lines, self.specs, around)
         self._clock = clock
         self._warm = asyncio.Event()
         self._running = AsyncExitStack()
@@ -247,10 +248,11 @@ def _reloader(settings: GatewaySettings, lines: Lines, around: Surroundings, cha
 
     folder = Folder(settings.channels if settings.channels is not None else settings.data / "channels")
     settled = [one for one in settings.accounts if isinstance(one, DescribedAccount)]
-    return Reloader(folder, lines, settled, build=build, changed=changed, counts=around.counts)
+    taken = Taken(settings.data / "channels-taken")
+    return Reloader(folder, taken, lines, settled, build=build, changed=changed, counts=around.counts)
 
 
-def _app(settings: GatewaySettings, lines: Lines, around: Surroundings) -> Starlette:
+def _app(settings: GatewaySettings, lines: Lines, specs: Reloader, around: Surroundings) -> Starlette:
     """Lay out the addresses: callbacks are posted to every account but those whose visitors hold a socket."""
     sites = {
         one.account: Site(one, channel, around)
@@ -261,6 +263,7 @@ def _app(settings: GatewaySettings, lines: Lines, around: Surroundings) -> Starl
         lambda name: lines.channels.get(name) if name not in sites else None,
         around.keeper,
         {name: feed for name, feed in lines.feeds.items() if isinstance(feed, Puller)},
+        is_awaited=lambda name: name not in sites and specs.is_awaited(name),
         body_bytes_max=settings.body_bytes_max,
         clock=around.clock,
         counts=around.counts,

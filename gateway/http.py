@@ -34,7 +34,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Intake:
-    """What stands between the network and the inbox. `channel_of` is asked for each request, and not before."""
+    """What stands between the network and the inbox. `channel_of` is asked for each request, and not before.
+
+    An account without a channel that `is_awaited` is answered 503, so that its platform comes again, and any other 404.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class Intake:
         keeper: Keeper,
         pullers: Mapping[str, Puller],
         *,
+        is_awaited: Callable[[str], bool],
         body_bytes_max: int,
         clock: Clock,
         counts: Counts,
@@ -49,6 +53,7 @@ class Intake:
         self._channel_of = channel_of
         self._keeper = keeper
         self._pullers = pullers
+        self._is_awaited = is_awaited
         self._body_bytes_max = body_bytes_max
         self._clock = clock
         self._counts = counts
@@ -75,6 +80,8 @@ class Intake:
 
     def _channel(self, account: str) -> Channel:
         channel = self._channel_of(account)
+        if channel is None and self._is_awaited(account):
+            raise Unavailable("The account waits for its channel's spec.", code="spec")
         if channel is None:
             raise NotFound("There is no such account here.")
         return channel

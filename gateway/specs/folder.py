@@ -4,8 +4,8 @@ A file that is bad leaves what stood there before as it was. Owns no running acc
 good is `gateway.specs.reload`'s.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 
@@ -14,7 +14,7 @@ import structlog
 from crdt_sync.errors import Malformed
 from crdt_sync.yaml_tree import FILE_BYTES_MAX
 from gateway.accounts import DescribedAccount
-from gateway.specs.lint import Proven, proven
+from gateway.specs.lint import Proven, proven, proven_before
 
 FILES_MAX = 200
 
@@ -31,6 +31,7 @@ class Page:
     spec: Proven | None = None
     accounts: tuple[DescribedAccount, ...] = ()
     refused: str = ""
+    text: bytes = field(default=b"", repr=False)
 
 
 class Folder:
@@ -39,6 +40,10 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: dict[str, _Stamp] = {}
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Files that were there before this process: one that is not there now is a change."""
+        self._seen = dict.fromkeys(names, (0, 0, 0)) | self._seen
 
     def changes(self) -> list[Page]:
         """What changed since the last look, in the order of the names. Blocks; takes a moment for each changed file."""
@@ -63,16 +68,25 @@ class Folder:
                 yield file.name, (found.st_mtime_ns, found.st_size, found.st_ino)
 
     def _page(self, name: str) -> Page:
-        try:
-            return page_of(self._path / name)
-        except Malformed as error:
-            return Page(name, refused=error.message)
-        except Exception as error:  # noqa: BLE001 - a boundary: no file keeps another from being taken
-            _log.exception("channel spec could not be read", file=name)
-            return Page(name, refused=f"{name} ends in a {type(error).__name__}.")
+        return _page(self._path / name, proven)
 
 
-def page_of(file: Path) -> Page:
+def page_as_taken(file: Path) -> Page:
+    """The page of a text that was proven when it was taken, by a release whose rules may have been others."""
+    return _page(file, proven_before)
+
+
+def _page(file: Path, judge: Callable[[bytes, str], Proven]) -> Page:
+    try:
+        return page_of(file, judge)
+    except Malformed as error:
+        return Page(file.name, refused=error.message)
+    except Exception as error:  # noqa: BLE001 - a boundary: no file keeps another from being taken
+        _log.exception("channel spec could not be read", file=file.name)
+        return Page(file.name, refused=f"{file.name} ends in a {type(error).__name__}.")
+
+
+def page_of(file: Path, judge: Callable[[bytes, str], Proven] = proven) -> Page:
     """A file's spec, and the accounts in it.
 
     Raises:
@@ -83,6 +97,6 @@ def page_of(file: Path) -> Page:
             text = opened.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         raise Malformed(f"{file} cannot be read: {error.strerror}.", code="spec") from None
-    spec = proven(text, file.name)
+    spec = judge(text, file.name)
     given = ({**one, "channel": spec.spec.channel} for one in spec.spec.accounts)
-    return Page(file.name, spec, tuple(DescribedAccount.model_validate(one) for one in given))
+    return Page(file.name, spec, tuple(DescribedAccount.model_validate(one) for one in given), text=text)

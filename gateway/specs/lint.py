@@ -1,5 +1,6 @@
 """Whether a spec may be used: its form, its rules, its samples. The one way from a text to a spec that runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crdt_sync.errors import Malformed
@@ -29,7 +30,20 @@ def proven(text: str | bytes, source: str) -> Proven:
         Malformed: something is wrong with it (code `spec`); the message has the first finding.
     """
     parsed = parse(text)
-    found = _findings(parsed)
+    return _proven(parsed, _findings(parsed), source)
+
+
+def proven_before(text: str | bytes, source: str) -> Proven:
+    """The spec of a text that was proven once: its form alone is asked for, since later rules are for later texts.
+
+    Raises:
+        Malformed: it has no longer the form of a spec (code `spec`).
+    """
+    parsed = parse(text)
+    return _proven(parsed, parsed.findings, source)
+
+
+def _proven(parsed: Parsed, found: Sequence[Finding], source: str) -> Proven:
     if found or parsed.spec is None:
         raise Malformed(
             f"The channel spec cannot be used: {found[0].to_text(source)}",

@@ -1,15 +1,18 @@
 """A spec is taken into a running gateway, and out of it; a bad one changes nothing; what was unread is replayed."""
 
 import asyncio
+import errno
 import json
 import os
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.specs.book import shipped_texts
 from gateway.specs.folder import page_of
+from gateway.specs.reading import Finding
 from gateway.specs.reload import Reloader
 from tests.gateway.fakes import FakeIngress, HeldClock
 from tests.gateway.line import SECRET, line_account, line_event, line_post, line_signed
@@ -129,7 +132,107 @@ async def test_bad_file_keeps_what_was_there_and_shows_it(tmp_path, folder):
         assert 0 == rig.gateway.counts["channel.specs_refused"]
         put(folder, "other.yaml", good.replace("account: friends", "account: others"))
         await specs(rig).look()
-        assert 404 == (await rig.post(line_post(line_event(1)), "others")).status_code, "a channel stands in one file"
+        answers = [(await rig.post(line_post(line_event(1)), name)).status_code for name in ("others", "nobody")]
+        assert [503, 404] == answers, "a channel stands in one file, and its platform comes again"
+
+
+@pytest.mark.parametrize("why", ["a typo", "a later rule", "a secret that is to come"])
+async def test_refused_file_is_served_after_a_restart_as_it_was_taken_last(tmp_path, folder, monkeypatch, why):
+    good = with_accounts(LINE, tmp_path, "friends")
+    async with serving(tmp_path) as rig:
+        put(folder, "line.yaml", good)
+        await specs(rig).look()
+    match why:
+        case "a typo":
+            put(folder, "line.yaml", good.replace("inbound:", "inbuond:"))
+        case "a later rule":
+            later = [Finding(1, "field_missing", "no sample has what a later release asks for.")]
+            monkeypatch.setattr("gateway.specs.lint.tried", lambda spec, lines: later)
+        case _:
+            put(folder, "line.yaml", good.replace("/channel-token", "/not-yet"))
+    with capture_logs() as logs:
+        async with serving(tmp_path) as rig:
+            posts = [(await rig.post(line_post(line_event(1)), name)).status_code for name in ("friends", "nobody")]
+            assert [200, 404 if why == "a secret that is to come" else 503] == posts
+            assert 1 == rig.gateway.counts["channel.specs_refused"]
+    refused = [entry["event"] for entry in logs if entry["log_level"] == "error"]
+    assert ["channel spec refused; what was taken before goes on"] == refused
+
+
+async def test_refused_file_has_new_secrets_in_what_was_taken_last_until_it_is_mended(tmp_path, folder):
+    good = with_accounts(LINE, tmp_path, "friends")
+    async with serving(tmp_path) as rig:
+        put(folder, "line.yaml", good)
+        await specs(rig).look()
+    put(folder, "line.yaml", good.replace("inbound:", "inbuond:"))
+    (tmp_path / "channel-secret").write_text("another secret")
+    async with serving(tmp_path) as rig:
+        assert 200 == (await rig.post(line_post(line_event(3), secret="another secret"), "friends")).status_code
+        (tmp_path / "channel-secret").write_text("a third secret")
+        await specs(rig).look()
+        assert 200 == (await rig.post(line_post(line_event(3), secret="a third secret"), "friends")).status_code
+        assert 1 == rig.gateway.counts["channel.specs_refused"], "the file is no better for it"
+    put(folder, "line.yaml", with_accounts(LINE, tmp_path, "friends", "family"))
+    async with serving(tmp_path) as rig:
+        assert 200 == (await rig.post(line_post(line_event(4)), "family")).status_code
+        assert 0 == rig.gateway.counts["channel.specs_refused"]
+
+
+async def test_refused_file_that_was_never_taken_has_its_platform_come_again(tmp_path, folder):
+    put(folder, "line.yaml", with_accounts(LINE, tmp_path, "friends").replace("inbound:", "inbuond:"))
+    with capture_logs() as logs:
+        async with serving(tmp_path) as rig:
+            answer = await rig.post(line_post(line_event(1)), "friends")
+            assert (503, "2", "spec") == (answer.status_code, answer.headers["Retry-After"], answer.json()["code"])
+    (refused,) = [entry["event"] for entry in logs if entry["log_level"] == "error"]
+    assert "nothing of the file is in use" in refused
+
+
+async def test_what_was_taken_waits_for_its_secret(tmp_path, folder):
+    good = with_accounts(LINE, tmp_path, "friends")
+    async with serving(tmp_path) as rig:
+        put(folder, "line.yaml", good)
+        await specs(rig).look()
+    put(folder, "line.yaml", good[: len(good) // 2])
+    (tmp_path / "channel-secret").unlink()
+    async with serving(tmp_path) as rig:
+        assert 503 == (await rig.post(line_post(line_event(1)), "friends")).status_code
+        (tmp_path / "channel-secret").write_text(SECRET)
+        await specs(rig).look()
+        assert 200 == (await rig.post(line_post(line_event(1)), "friends")).status_code
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+async def test_file_that_goes_is_forgotten(tmp_path, folder, is_running):
+    good = with_accounts(LINE, tmp_path, "friends")
+    async with serving(tmp_path) as rig:
+        put(folder, "line.yaml", good)
+        await specs(rig).look()
+        if is_running:
+            (folder / "line.yaml").unlink()
+            await specs(rig).look()
+    (folder / "line.yaml").unlink(missing_ok=True)
+    async with serving(tmp_path) as rig:
+        assert 404 == (await rig.post(line_post(line_event(1)), "friends")).status_code
+    put(folder, "line.yaml", good.replace("inbound:", "inbuond:"))
+    async with serving(tmp_path) as rig:
+        assert 503 == (await rig.post(line_post(line_event(1)), "friends")).status_code
+
+
+async def test_disk_that_is_full_keeps_no_file_from_being_taken(tmp_path, folder, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    good = with_accounts(LINE, tmp_path, "friends")
+    async with serving(tmp_path) as rig:
+        put(folder, "line.yaml", good)
+        with monkeypatch.context() as patched:
+            patched.setattr("gateway.specs.taken.os.fsync", full)
+            await specs(rig).look()
+            assert 200 == (await rig.post(line_post(line_event(1)), "friends")).status_code
+            assert [] == list(tmp_path.glob("channels-taken/*.yaml"))
+        await specs(rig).look()
+        assert [good] == [file.read_text() for file in tmp_path.glob("channels-taken/*.yaml")]
 
 
 async def test_good_file_beside_bad_ones_is_taken(tmp_path, folder):
@@ -146,10 +249,10 @@ async def test_good_file_beside_bad_ones_is_taken(tmp_path, folder):
 
 
 async def test_file_that_breaks_the_reader_is_refused_and_the_next_is_taken(tmp_path, folder, monkeypatch):
-    def broken(file):
+    def broken(file, judge):
         if file.name == "a.yaml":
             raise ZeroDivisionError
-        return page_of(file)
+        return page_of(file, judge)
 
     monkeypatch.setattr("gateway.specs.folder.page_of", broken)
     async with serving(tmp_path) as rig:
@@ -217,7 +320,7 @@ async def test_file_that_goes_takes_its_accounts_along_and_leaves_those_of_the_s
 async def test_account_of_the_settings_waits_for_its_spec(tmp_path, folder):
     later = line_account(channel="later")
     async with serving(tmp_path, accounts=(later,)) as rig:
-        assert 404 == (await rig.post(line_post(line_event(1)), "friends")).status_code
+        assert 503 == (await rig.post(line_post(line_event(1)), "friends")).status_code
         assert 1 == rig.gateway.counts["channel.accounts_without_spec"]
         put(folder, "later.yaml", LINE.replace("channel: line", "channel: later"))
         await specs(rig).look()
