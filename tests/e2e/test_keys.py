@@ -133,6 +133,38 @@ async def test_escape_leaves_the_search_and_what_it_had_left_out_is_back(site):
     await expect(left_out).to_be_visible()
 
 
+async def test_page_that_one_comes_to_has_the_focus_and_gives_the_tab_its_title(site):
+    hostile = "</title><img src=x onerror=alert(1)>"
+    ticket = await site.ticket(hostile)
+    desk = await site.desk()
+    page = desk.page
+    await desk.sign_in("sales")
+
+    async def arrived(name: str, title: str = "") -> None:
+        await expect(page.get_by_role("heading", name=name, level=1, exact=True)).to_be_focused()
+        await expect(page).to_have_title(title or name)
+
+    await arrived("Tickets")
+    await page.get_by_role("link", name=hostile).click()
+    await arrived(hostile)
+    await desk.fill("Title", "Renamed")
+    await expect(page).to_have_title("Renamed")
+    await page.get_by_role("link", name="Board").click()
+    await arrived("Operations board", "Board")
+    await page.go_back()
+    await arrived("Renamed")
+    await page.keyboard.press("Escape")
+    await expect(page.locator(".row.current a")).to_be_focused()  # where one was, which says more
+    await expect(page).to_have_title("Tickets")
+    await page.goto(f"{desk.url}/console/sales/{ticket}")
+    await arrived("Renamed")
+    await page.get_by_label("Menu of sales").click()
+    await page.get_by_role("button", name="Sign out", exact=True).click()
+    await page.get_by_role("heading", name="Sign in", level=1).wait_for()
+    await expect(page).to_have_title("Tickets")
+    assert [] == desk.faults
+
+
 async def test_menu_closes_by_escape_and_by_a_press_elsewhere(site):
     ticket = await site.ticket("Under the menu")
     desk = await site.desk()

@@ -5,6 +5,7 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Console, Person } from "../store/types.ts";
 import { useLabels } from "../views/labels.ts";
+import { PageTitle } from "../views/page_title.tsx";
 import { useReadable } from "../views/use.ts";
 import { useNow } from "../views/use_now.ts";
 import { type Figures, figuresOf } from "./figures.ts";
@@ -50,7 +51,7 @@ function Shown({ board, console, person }: Props & { readonly board: Board }): J
   return (
     <main class="board">
       <header class="board-head">
-        <h1>{words("board")}</h1>
+        <PageTitle>{words("board")}</PageTitle>
         <span class="quiet">{words("of_department", { department: label(person.department) })}</span>
       </header>
       <State board={board} />

@@ -12,6 +12,7 @@ import { go } from "./router.tsx";
 import { Guard } from "./shell/guard.tsx";
 import { useNotices } from "./shell/notices.ts";
 import { Shell } from "./shell/shell.tsx";
+import { useTabTitle } from "./shell/tab_title.ts";
 import { TicketPage } from "./ticket/ticket_page.tsx";
 
 interface Props {
@@ -28,6 +29,7 @@ export function Department({ ticket, isBoard, search }: Props): JSX.Element {
   const setFilter = (changed: Filter): void =>
     go(`${listPath(person.department)}${searchOf(changed)}`, { replace: search !== null });
   const cursor = useMemo(atTop, [filter]); // outlives a visit to a ticket, and begins anew with another filter
+  useTabTitle(console, ticket, isBoard);
   useNotices(console, person.department);
   return (
     <Shell setFilter={setFilter}>

@@ -6,6 +6,7 @@ import type { TicketRow } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { isComposed } from "../input_method.ts";
 import { NewTicket } from "../new_ticket.tsx";
+import { PageTitle } from "../page_title.tsx";
 import { ticketPath } from "../places.ts";
 import { useLanguage, useWords } from "../preferences.ts";
 import { go } from "../router.tsx";
@@ -60,7 +61,7 @@ export function ListPage({ filter, cursor, setFilter }: Props): JSX.Element {
       <FilterBar filter={filter} setFilter={setFilter} rows={rows} />
       <main aria-busy={!isComplete}>
         <div class="toolbar">
-          <h1 class="visually-hidden">{words("tickets")}</h1>
+          <PageTitle class="visually-hidden">{words("tickets")}</PageTitle>
           <input
             type="search"
             ref={search}

@@ -1,24 +1,14 @@
-/**
- * Says in the title that customers have written, and on the desktop, if that is wished, that too and what has become
- * one's own to do. Never what somebody wrote.
- */
+/** Says on the desktop, if that is wished, that customers have written and what has become one's own to do. Never what. */
 
 import { useEffect } from "preact/hooks";
 import type { Console, TicketRow } from "../../store/types.ts";
 import { ticketPath } from "../places.ts";
-import { preferences, useWords } from "../preferences.ts";
+import { preferences } from "../preferences.ts";
 import { go } from "../router.tsx";
-import { useReadable } from "../use.ts";
 import { say } from "../words.ts";
 import { isOfOthers, type News, newsOf } from "./news.ts";
 
 export function useNotices(console: Console, department: string): void {
-  const words = useWords();
-  const { rows } = useReadable(console.tickets);
-  const unread = rows.reduce((sum, row) => sum + row.unread, 0);
-  useEffect(() => {
-    document.title = unread > 0 ? `(${unread}) ${words("tickets")}` : words("tickets");
-  }, [unread, words("tickets")]);
   useEffect(() => {
     let before = console.tickets.snapshot();
     const unsubscribe = console.tickets.subscribe(() => {

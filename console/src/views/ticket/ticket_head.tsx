@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import type { TicketView } from "../../store/types.ts";
 import { useDesk } from "../context.ts";
 import { useLabels } from "../labels.ts";
+import { PageTitle } from "../page_title.tsx";
 import { useWords } from "../preferences.ts";
 import { backToList, Link } from "../router.tsx";
 
@@ -23,7 +24,7 @@ export function TicketHead({ view, stage }: Props): JSX.Element {
       <Link to={backToList(person.department)} class="button" aria-label={words("back")}>
         ←
       </Link>
-      <h1>{view.row.title || words("untitled")}</h1>
+      <PageTitle>{view.row.title || words("untitled")}</PageTitle>
       <span class={`stage-badge ${view.kind ?? "unknown"}`}>{stage ?? words("no_stage_yet")}</span>
       <span class="customer" title={view.row.customer}>
         {view.row.customer}
