@@ -22,7 +22,7 @@ async def test_palette_does_nothing_that_was_not_chosen(site):
     await expect(lost).to_be_visible()
     await expect(desk.page.locator(".palette [aria-selected=true]")).to_have_count(0)
     await desk.page.keyboard.press("Enter")
-    await desk.page.keyboard.insert_text("lost")
+    await desk.page.keyboard.insert_text("lost mark")
     await expect(lost).to_have_attribute("aria-selected", "true")
     await desk.page.locator(".palette input").evaluate(COMPOSED_ENTER)
     await expect(lost).to_be_visible()

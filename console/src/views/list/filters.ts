@@ -26,7 +26,7 @@ export function fitting(
   department: string,
   lifecycles: Lifecycles,
 ): readonly TicketRow[] {
-  const words = normal(filter.query).split(/\s+/).filter(Boolean);
+  const words = wordsOf(filter.query);
   // Duplicates stand behind the ticket in which their work goes on, unless somebody searches or has not read them.
   const there = words.length > 0 ? new Set() : new Set(rows.map(({ id }) => id));
   return rows.filter(
@@ -93,8 +93,13 @@ function isBeginningOf(id: string, word: string): boolean {
   return word.length >= ID_BEGINNING_MIN && id.startsWith(word);
 }
 
+/** The words of a search, each of which must occur in what is searched, once that is `normal` too. */
+export function wordsOf(query: string): readonly string[] {
+  return normal(query).split(/\s+/).filter(Boolean);
+}
+
 /** Full-width and half-width, upper and lower case are one. */
-function normal(text: string): string {
+export function normal(text: string): string {
   return text.normalize("NFKC").toLowerCase();
 }
 

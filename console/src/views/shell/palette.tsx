@@ -5,7 +5,7 @@ import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useDesk } from "../context.ts";
 import { Dialog } from "../dialog.tsx";
 import { isComposed } from "../input_method.ts";
-import { EVERYTHING_OPEN, type Filter, fitting, VIEWS } from "../list/filters.ts";
+import { EVERYTHING_OPEN, type Filter, fitting, normal, VIEWS, wordsOf } from "../list/filters.ts";
 import { ticketPath } from "../places.ts";
 import { prefer, preferences, useLanguage, useWords, type Words } from "../preferences.ts";
 import { go } from "../router.tsx";
@@ -102,15 +102,16 @@ function useFound(query: string, actions: Actions): readonly Command[] {
   const lifecycles = useReadable(console.lifecycles);
   const ofPage = useReadable(pageCommands);
   return useMemo(() => {
-    const wanted = query.trim().toLowerCase();
+    const wanted = wordsOf(query);
     const commands = [...ofPage, ...general(actions, words)];
-    const fit = commands.filter(({ label }) => label.toLowerCase().includes(wanted));
-    const tickets = wanted
-      ? fitting(rows, { ...EVERYTHING_OPEN, view: "all", query }, person.department, lifecycles).map((row) => ({
-          label: row.title || words("untitled"),
-          run: () => go(ticketPath(person.department, row.id)),
-        }))
-      : [];
+    const fit = commands.filter(({ label }) => wanted.every((word) => normal(label).includes(word)));
+    const tickets =
+      wanted.length > 0
+        ? fitting(rows, { ...EVERYTHING_OPEN, view: "all", query }, person.department, lifecycles).map((row) => ({
+            label: row.title || words("untitled"),
+            run: () => go(ticketPath(person.department, row.id)),
+          }))
+        : [];
     return [...fit, ...tickets].slice(0, SHOWN_MAX);
   }, [query, rows, lifecycles, ofPage, language]);
 }
