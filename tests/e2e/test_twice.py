@@ -39,3 +39,27 @@ async def test_field_that_is_written_again_while_it_is_saved_keeps_what_was_writ
     await sales.open("Written twice")
     await sales.page.get_by_label("Customer", exact=True).evaluate(WRITE_TWICE)
     await expect(sales.page.locator(".ticket-head .customer")).to_have_text("last")
+
+
+async def test_answer_that_is_written_in_two_tabs_is_one_and_goes_out_once(site):
+    await site.ticket("Two tabs")
+    sales = await site.desk()
+    await sales.sign_in("sales")
+    await sales.open("Two tabs")
+    other = await sales.another_tab()
+    here, there = (desk.page.get_by_label("Answer the customer") for desk in (sales, other))
+    await here.fill("We come")
+    await expect(there).to_have_value("We come")
+    await there.press("End")
+    await there.press_sequentially(" at nine")
+    await expect(here).to_have_value("We come at nine")
+    await here.press("Enter")
+    await expect(there).to_have_value("")
+    await there.press("Enter")
+    await there.fill("And call before.")
+    await there.press("Enter")
+    for desk in (sales, other):
+        said = desk.page.get_by_role("log").locator(".text")
+        await expect(said.filter(has_text="And call before.")).to_have_count(1)
+        assert ["And call before.", "We come at nine"] == sorted(await said.all_text_contents())
+    assert [] == sales.faults + other.faults

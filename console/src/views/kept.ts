@@ -32,6 +32,17 @@ export function keep(person: Person, name: string, value: unknown): void {
   }
 }
 
+/** Hear whenever another tab keeps something else under a name; answers with how to hear no more. */
+export function hearKept(person: Person, name: string, changed: () => void): () => void {
+  const hear = ({ key }: StorageEvent): void => {
+    if (key === keyOf(person, name) || key === null) {
+      changed();
+    }
+  };
+  addEventListener("storage", hear);
+  return () => removeEventListener("storage", hear);
+}
+
 /** Forget everything of a person. */
 export function forget(person: Person): void {
   const own = Object.keys(localStorage).filter((key) => key.startsWith(keyOf(person, "")));

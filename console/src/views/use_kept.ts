@@ -1,13 +1,14 @@
-/** What somebody types, kept as it is typed: a page that is reloaded, or ends, shows it again. */
+/** What somebody types, kept as it is typed: a page that is reloaded, or ends, shows it again, and so does every tab. */
 
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { useDesk } from "./context.ts";
-import { keep, kept } from "./kept.ts";
+import { hearKept, keep, kept } from "./kept.ts";
 
 /** The texts under a name, and how to change them; null forgets them, once they are sent or given up. */
 export function useKept(name: string): readonly [Texts, (texts: Texts | null) => void] {
   const { person } = useDesk();
   const [texts, setTexts] = useState(() => textsOf(kept(person, name)));
+  useLayoutEffect(() => hearKept(person, name, () => setTexts(textsOf(kept(person, name)))), [person, name]);
   const change = (changed: Texts | null): void => {
     setTexts(changed ?? {});
     keep(person, name, changed);
