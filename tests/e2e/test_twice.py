@@ -63,3 +63,16 @@ async def test_answer_that_is_written_in_two_tabs_is_one_and_goes_out_once(site)
         await expect(said.filter(has_text="And call before.")).to_have_count(1)
         assert ["And call before.", "We come at nine"] == sorted(await said.all_text_contents())
     assert [] == sales.faults + other.faults
+
+
+async def test_double_click_on_a_move_leaves_its_question_open_and_a_click_beside_it_closes_it(site):
+    await site.ticket("Clicked twice")
+    sales = await site.desk()
+    await sales.sign_in("sales")
+    await sales.open("Clicked twice")
+    await sales.page.locator(".lane.own .moves").get_by_role("button", name="Quote").dblclick()
+    asked = sales.page.get_by_role("dialog", name="Quote")
+    await expect(asked).to_be_visible()
+    await asked.get_by_label("Price").fill("9.00")
+    await sales.page.mouse.click(5, 5)
+    await expect(asked).to_have_count(0)
