@@ -9,7 +9,7 @@ PATIENCE_MS = sum(RETRY_S) * 1_000
 """For so long a receiver may take nothing before it is paused: an event dies only where others are taken meanwhile."""
 
 JITTER = 0.2  # of a delay is added at random at most, so that what failed together does not come back together
-AWAY_AFTER = 5  # events in a row that were not taken at their first attempt, after which the receiver counts as away
+AWAY_AFTER = 5  # attempts in a row that were not taken, of whichever events, after which the receiver counts as away
 _AWAY_MS_MIN, _AWAY_MS_MAX = 5_000, 600_000  # between two looks at a receiver that is away
 
 

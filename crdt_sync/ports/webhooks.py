@@ -38,7 +38,7 @@ class Webhook:
     former_until_ms: int = 0
     version: int = 1
     paused: Paused = Paused.NO
-    failures: int = 0  # events in a row that were not taken at their first attempt
+    failures: int = 0  # attempts in a row that were not taken, of whichever events
     failing_since_ms: int | None = None  # the first attempt that failed since the last that did not
     taken_ms: int | None = None  # when an event was taken last
 

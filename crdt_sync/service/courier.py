@@ -125,9 +125,10 @@ class Courier:
         due_ms = min((rows[0].due_ms for rows in self._waiting.values()), default=None)
         if now_ms < self._left_until_ms:
             await _nap(self._left_until_ms - now_ms)
-        elif self.waiting >= WAITING_MAX or (self.is_away and due_ms is not None and due_ms <= now_ms):
+            now_ms = self._means.clock.now_ms()
+        if self.waiting >= WAITING_MAX:
             await _nap((due_ms or now_ms) - now_ms)
-        else:
+        elif now_ms >= self._left_until_ms:
             return await self._listen(watch, None if due_ms is None else due_ms - now_ms)
         watch.check()
         return []
@@ -157,7 +158,9 @@ class Courier:
             return
         self._round_ends_ms, self._tried = now_ms + ROUND_MS, 0
         due = sorted((rows for rows in self._waiting.values() if rows[0].due_ms <= now_ms), key=_place)
-        most = 1 if self.is_away else DUE_MAX
+        most = DUE_MAX
+        if self.is_away:  # what was never refused goes first: it may be taken, whatever is wrong with the others
+            most = 0 if any(told.ticket not in self._waiting for told in fresh) else 1
         chains = {rows[0].ticket: [_Item(row.position, row.ticket, row=row) for row in rows] for rows in due[:most]}
         for told in fresh:
             if told.ticket in chains or told.ticket not in self._waiting:
@@ -214,9 +217,10 @@ class Courier:
     def _taken(self, item: _Item) -> bool:
         self._means.meter.webhook("taken")
         self._done(item)
-        if self.is_away:  # what waits has waited for the receiver, and for no fault of its own
+        if self.is_away:  # what was not refused while others were taken has waited for the receiver
             for rows in list(self._waiting.values()):
-                self._put(replace(rows[0], due_ms=0))
+                if not rows[0].attempts or rows[0].since_ms >= (self._now.failing_since_ms or 0):
+                    self._put(replace(rows[0], due_ms=0))
         self._left_until_ms = 0
         self._now = replace(self._now, failures=0, failing_since_ms=None, taken_ms=self._means.clock.now_ms())
         return True
@@ -227,8 +231,7 @@ class Courier:
             before, attempts=before.attempts + 1, since_ms=before.since_ms or at_ms, at_ms=at_ms, code=reply.code
         )
         since_ms = at_ms if self._now.failing_since_ms is None else self._now.failing_since_ms
-        more = before.attempts == 0 or self.is_away
-        self._now = replace(self._now, failures=self._now.failures + more, failing_since_ms=since_ms)
+        self._now = replace(self._now, failures=self._now.failures + 1, failing_since_ms=since_ms)
         self._opened_ms = 0
         delay_ms = retry_ms(row.attempts, self._means.ids.jitter(), reply.retry_after_ms)
         if reply.code == "http_410" or at_ms - since_ms >= PATIENCE_MS:

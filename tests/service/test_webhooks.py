@@ -729,3 +729,33 @@ def test_a_receiver_counts_as_away_after_some_failures_and_not_before():
         assert 1 == office.node.couriers.levels().states["away"]
 
     run(story)
+
+
+def test_a_receiver_that_fails_with_one_ticket_counts_as_away_after_as_many_attempts():
+    async def story(office):
+        await office.node.webhooks.create(SALES, CRM)
+        office.receivers.behave = lambda request: DOWN
+        await office.tell(1)
+        while len(office.receivers.requests) < AWAY_AFTER:
+            assert 0 == office.node.couriers.levels().states["away"]
+            await asyncio.sleep(1)
+        await asyncio.sleep(1)
+        assert 1 == office.node.couriers.levels().states["away"]
+
+    run(story)
+
+
+def test_events_that_their_receiver_refuses_while_it_takes_others_keep_to_the_schedule(rarely):
+    """However many they are, and though it seems to be away in between."""
+
+    async def story(office):
+        hook = await office.node.webhooks.create(SALES, CRM)
+        good = str(ticket(99))
+        office.receivers.behave = lambda request: Reply() if request.event["subject"] == good else DOWN
+        bad = [await office.tell(number) for number in range(2 * AWAY_AFTER)]
+        for _ in range(24):  # an hour each
+            await asyncio.sleep(HOUR_S)
+            await office.tell(99)
+        assert bad == await office.waiting(hook)
+
+    run(story)
