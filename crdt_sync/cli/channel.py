@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from crdt_sync.adapters.clock import SystemClock
-from crdt_sync.cli.dead_letters import ALL, Data, opened_inbox
+from crdt_sync.cli.dead_letters import ALL, Data, opened_inbox, tell_where_to_look
 from crdt_sync.domain.lifecycle.node import escaped
 from crdt_sync.errors import Malformed, NotFound
 from crdt_sync.server import bootstrap
@@ -85,6 +85,7 @@ def replay(
     specs, gone = bootstrap.run(work())
     read_by = ", ".join(f"{count} by {digest}" for digest, count in sorted(specs.items()))
     typer.echo(f"{specs.total() - gone} to be read again{': ' * bool(read_by)}{read_by}.")
+    tell_where_to_look(specs.total() - gone)
 
 
 @app.command()

@@ -56,14 +56,20 @@ def list_(
     code: Code = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, the oldest first.")] = LISTED,
 ) -> None:
-    """List callbacks: id, when it came, account, why it was set aside, how many bytes it has, by which spec if any."""
+    """List callbacks: id, when it came, account, why it was set aside, how many bytes it has, by which spec if any.
+
+    Below stands how many wait to be forwarded, for the first time or again.
+    """
 
     async def work() -> None:
         async with _opened(context.obj) as inbox:
-            for one in await inbox.dead(code=code, limit=limit):
+            found, waiting = await inbox.dead(code=code, limit=limit), await inbox.waiting_count()
+            for one in found:
                 at = datetime.fromtimestamp(one.received_at_ms / 1000, UTC).isoformat(timespec="seconds")
                 spec = f"  {one.spec}" if one.spec is not None else ""
                 typer.echo(f"{one.id}  {at}  {one.account}  {escaped(one.code)}  {len(one.raw)}{spec}")
+        if waiting:
+            typer.echo(f"{waiting} to be forwarded still: what fails comes into this list.", err=True)
 
     bootstrap.run(work())
 
@@ -96,7 +102,9 @@ def replay(context: typer.Context, ids: Ids = None, *, code: Code = None) -> Non
             raise _unknown(unknown)
         return len(chosen)
 
-    typer.echo(f"{bootstrap.run(work())} to be forwarded again.")
+    count = bootstrap.run(work())
+    typer.echo(f"{count} to be forwarded again.")
+    tell_where_to_look(count)
 
 
 @contents.callback()
@@ -128,6 +136,16 @@ def again(
             return await MediaQueue(inbox.file).again(code, SystemClock().now_ms())
 
     typer.echo(f"{bootstrap.run(work())} to be fetched again.")
+
+
+def tell_where_to_look(count: int) -> None:
+    """Say when and where it is seen what has become of callbacks that are forwarded again."""
+    if count:
+        typer.echo(
+            "A gateway that runs begins within a minute; what fails again is counted as `forward.dead`, and listed by "
+            "`crdt-sync gateway dead-letters list`, which says until then how many wait.",
+            err=True,
+        )
 
 
 def opened_inbox(data: Path | None) -> AbstractAsyncContextManager[Inbox]:

@@ -39,7 +39,12 @@ async def test_what_is_set_aside_is_listed_shown_and_replayed_while_the_gateway_
         assert ":mycreate}" in shown
         assert "\x1b" not in shown
 
-        assert ["1 to be forwarded again."] == await dead_letters(tmp_path, "replay", "--code", "suspected_duplicate")
+        told, where = await dead_letters(tmp_path, "replay", "--code", "suspected_duplicate")
+        assert "1 to be forwarded again." == told
+        assert "within a minute" in where
+        assert "`crdt-sync gateway dead-letters list`" in where
+        still = "1 to be forwarded still: what fails comes into this list."
+        assert [f"1{unread}{len(BROKEN)}", still] == await dead_letters(tmp_path, "list")
         clock.advance(60)
         async with asyncio.timeout(20):
             while len(ingress.taken) < 2:
