@@ -86,3 +86,29 @@ async def test_row_has_priority_owed_and_customer_also_on_a_narrow_screen_and_lo
     await expect(head).to_have_attribute("title", LONG)
     assert await head.evaluate(IS_CUT)
     assert [] == desk.faults
+
+
+LINES = "(element) => Math.round(element.clientHeight / parseFloat(getComputedStyle(element).lineHeight))"
+FITS = "(elements) => elements.every((element) => element.scrollWidth <= element.clientWidth)"
+AGO = "(time) => { time.textContent = '27 min ago'; return time.scrollWidth <= time.clientWidth; }"
+
+
+async def test_nothing_lies_on_anything_else_on_the_screen_of_a_telephone(site):
+    ticket = await site.ticket("Seen in the street", customer=LONG)
+    await site.move(ticket, "sales", "quote", price="1.00")
+    desk = await site.desk(viewport={"width": 390, "height": 800})
+    page = desk.page
+    await desk.sign_in("sales_lead")
+    assert await page.locator(".row").filter(has_text="Seen in the street").locator("time").evaluate(AGO)
+    await desk.open("Seen in the street")
+    await desk.move("Quote", price="2.00")
+    done = page.locator(".history li")
+    await expect(done.first.locator(".who")).to_have_text("sales_lead")
+    assert await done.locator("> *").evaluate_all(FITS)
+    assert [1, 1] == [await page.locator(each).evaluate(LINES) for each in (".head .brand", ".menu summary")]
+    customer = page.locator(".ticket-head .customer")
+    assert await customer.evaluate(IS_CUT)
+    assert 1 == await customer.evaluate(LINES)
+    assert 390 == await page.evaluate("document.documentElement.scrollWidth")
+    assert [] == await violations(page, "serious", "critical")
+    assert [] == desk.faults
