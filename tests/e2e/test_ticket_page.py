@@ -100,9 +100,14 @@ async def test_picture_is_pasted_into_an_answer_and_text_is_left_to_the_browser(
     await answer.press("Enter")
     await expect(attached).to_have_count(0)
     await expect(log.locator(".text").last).to_have_text("Here:")
+    picture = log.get_by_role("img", name="door.png")
+    await expect(picture).to_have_js_property("complete", True)
+    assert await picture.evaluate("(picture) => picture.naturalWidth > 0"), "it is drawn without being asked for"
     async with sales.page.expect_download() as downloading:
         await log.get_by_role("button", name="Download door.png").click()
     assert PICTURE == (await (await downloading.value).path()).read_bytes()
+    await sales.attach("cat.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "As my telephone takes it:")
+    await expect(log).to_contain_text("No browser draws this kind of picture: save it to look at it.")
     assert [] == sales.faults
 
 

@@ -233,7 +233,20 @@ export class Ticket implements OpenTicket {
   }
 
   async media(digest: Digest): Promise<Blob> {
-    return (await this.#desk.api.ask(`/api/tickets/${this.id}/media/${digest}`)).blob();
+    return (await this.#content(digest)).blob();
+  }
+
+  async mediaUpTo(digest: Digest, bytesMax: number): Promise<Blob | null> {
+    const answer = await this.#content(digest);
+    if (Number(answer.headers.get("content-length")) <= bytesMax) {
+      return answer.blob();
+    }
+    await answer.body?.cancel();
+    return null;
+  }
+
+  #content(digest: Digest): Promise<Response> {
+    return this.#desk.api.ask(`/api/tickets/${this.id}/media/${digest}`);
   }
 
   release(): void {

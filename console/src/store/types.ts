@@ -293,8 +293,10 @@ export interface OpenTicket {
   dismiss(id: string): Promise<void>;
   /** Say that the conversation was read up to now. */
   markRead(): Promise<void>;
-  /** Bring the content of a part, to be shown as an object URL. */
+  /** Bring the content of a part, to be shown as an object URL; its type is what its own bytes say. */
   media(digest: Digest): Promise<Blob>;
+  /** Bring it unless it is larger; null where it is. */
+  mediaUpTo(digest: Digest, bytesMax: number): Promise<Blob | null>;
   /** Hold it open no longer; what it still has to deliver is delivered all the same. */
   release(): void;
 }

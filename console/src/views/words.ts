@@ -222,6 +222,10 @@ export const WORDS = {
   file: { en: "File", zh: "文件" },
   show: { en: "Show", zh: "显示" },
   download: { en: "Download {name}", zh: "下载 {name}" },
+  not_drawn: {
+    en: "No browser draws this kind of picture: save it to look at it.",
+    zh: "浏览器无法显示此格式的图片，请下载后查看。",
+  },
   media_absent: { en: "The content is not here. {why}", zh: "内容不可用。{why}" },
   media_waits: { en: "The content is on its way.", zh: "内容正在传输。" },
   location: { en: "Place: {label} ({latitude}, {longitude})", zh: "位置：{label}（{latitude}, {longitude}）" },

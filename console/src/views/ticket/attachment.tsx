@@ -50,13 +50,27 @@ function Content({ ticket, type, title, media }: ContentProps): JSX.Element {
   const isOnline = useReadable(console.connection).status === "online";
   const [url, setUrl] = useState<string | null>(null);
   const { attempt, problem, isBusy } = useAttempt();
+  const [contentType, setContentType] = useState(media.type); // of an answer it comes with the content
   const isPlayed = type === "voice" || type === "video";
-  const isShown = isPlayed || (type === "image" && media.type !== null && DRAWN.has(media.type));
-  const isSmall = media.size !== null && media.size <= BY_ITSELF_BYTES_MAX;
-  const show = (): void => attempt(async () => setUrl(URL.createObjectURL(await ticket.media(media.digest))));
+  const isDrawn = type === "image" && (contentType === null || DRAWN.has(contentType));
+  const isShown = isPlayed || isDrawn;
+  const isSmall = media.size === null || media.size <= BY_ITSELF_BYTES_MAX;
+  const keep = (content: Blob): void => {
+    setContentType(content.type);
+    if (isPlayed || DRAWN.has(content.type)) {
+      setUrl(URL.createObjectURL(content));
+    }
+  };
+  const show = (): void => attempt(async () => keep(await ticket.media(media.digest)));
+  const showIfSmall = async (): Promise<void> => {
+    const content = await ticket.mediaUpTo(media.digest, BY_ITSELF_BYTES_MAX);
+    if (content !== null) {
+      keep(content);
+    }
+  };
   useEffect(() => {
-    if (type === "image" && isShown && isSmall && url === null && !isBusy) {
-      show();
+    if (isDrawn && isSmall && url === null && !isBusy) {
+      attempt(showIfSmall);
     }
   }, [media.digest, isOnline]); // what did not come without a network is asked for again with one
   useEffect(() => () => (url === null ? undefined : URL.revokeObjectURL(url)), [url]);
@@ -69,6 +83,7 @@ function Content({ ticket, type, title, media }: ContentProps): JSX.Element {
       {url !== null && type === "image" && <img src={url} alt={title} />}
       {url !== null && type === "voice" && <Sound url={url} title={title} />}
       {url !== null && type === "video" && <Film url={url} title={title} />}
+      {type === "image" && !isDrawn && <p class="quiet">{words("not_drawn")}</p>}
       <figcaption>
         {isShown && url === null && (
           <button type="button" disabled={isBusy} onClick={show}>
