@@ -9,6 +9,7 @@ from gateway.outbound import Dead, Outcome, RetryLater, Sent, Unknown, WindowClo
 from gateway.platforms.addresses import is_allowed
 from gateway.specs import samples
 from gateway.specs.answers import Call, Reply, call_of, chosen, delivery_scope, outcome_of, times
+from gateway.specs.differences import differences
 from gateway.specs.expressions import text_of
 from gateway.specs.model import Spec
 
@@ -117,8 +118,7 @@ def _differing(call: Call | None, wanted: samples.ExpectedRequest, told: tuple[s
     form = None if wanted.form is None else dict(wanted.form)
     expected = (wanted.method, wanted.url, dict(wanted.query), dict(wanted.headers), wanted.json_, form)
     for name, one, other in zip(("method", "url", "query", "headers", "json", "form"), expected, made, strict=True):
-        if one != other:
-            yield f"{name}: expected {one}, came to {other}."
+        yield from differences(one, other, name)
 
 
 def _named(outcome: Outcome) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gateway.specs import model
 from gateway.specs.book import shipped_texts
 from gateway.specs.lint import findings_of
+from tests.gateway.line import line_event, line_post
 
 LINE = shipped_texts()["line"]
 
@@ -161,11 +162,29 @@ def test_a_spec_that_anybody_could_sign_is_refused():
 
 
 def test_a_sample_that_comes_to_something_else_is_told_with_what_differs():
-    found = findings_of(LINE.replace("text: item.message.text}", "text: item.message.id}"))
-    first = next(one for one in found if one.code == "sample")
-    assert line_number(LINE, "a text to the account") == first.line
-    differs = 'parts[0].text is "14353798921116" where the sample says "Hello, world"'
-    assert differs in first.message
+    changed = LINE.replace("text: item.message.text}", "text: item.message.id}").replace(
+        '"{delivery.text}"', '"{delivery.conversation}"'
+    )
+    found = [one for one in findings_of(changed) if one.code == "sample"]
+    assert line_number(LINE, "a text to the account") == found[0].line
+    told = [one.message for one in found]
+    text = 'callbacks[0].envelope.customer.parts[0].text: expected "Hello, world", came to "14353798921116".'
+    assert f"a text to the account: {text}" == told[0]
+    assert any('json.messages[0].text: expected "Hello, world1", came to "U4af4980629...".' in one for one in told)
+    assert len(told) == len({one.line for one in found}), "the first difference of each sample, and no more"
+    assert not any("\\n" in one or len(one) > 250 for one in told)
+
+
+def test_a_sample_that_says_nothing_yet_is_told_how_many_callbacks_came():
+    text = LINE.replace("  received:\n", f"  received:\n{sample_without_expectation()}", 1)
+    (found,) = findings_of(text)
+    assert "new: callbacks: expected 0, came to 1 of them." == found.message
+
+
+def sample_without_expectation() -> str:
+    post = line_post(line_event(1), bot="xxxxxxxxxx", secret="a-made-up-secret")
+    sample = {"name": "new", "recorded": "made up", "at_ms": 0, "headers": post.headers, "body": post.body.decode()}
+    return f"    - {json.dumps({**sample, 'expect': {}})}\n"
 
 
 SECRETS = ["sign", "sig", "auth", "x-auth", "pass", "pwd", "pin", "credential", "dbCredentials", "userPin", "apiKey"]
