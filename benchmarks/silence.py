@@ -44,7 +44,8 @@ async def _measured(data: Path, sockets: int, said: bytes) -> tuple[float, float
         found = re.search(rb"http://127\.0\.0\.1:(\d+)", await service.stdout.readline())
         assert found, "the service did not start"
         port = int(found[1])
-        await asyncio.gather(*(_dropped(port, said) for _ in range(10)))  # what the first ones load is nobody's cost
+        for writer in [(await _opened(port, said))[1] for _ in range(10)]:  # what the first ones load is nobody's cost
+            writer.close()
         before_kb, gate = _resident_kb(service.pid), asyncio.Semaphore(AT_ONCE)
         began_s = asyncio.get_running_loop().time()
         ends = [asyncio.create_task(_dropped(port, said, gate)) for _ in range(sockets)]
@@ -59,13 +60,19 @@ async def _measured(data: Path, sockets: int, said: bytes) -> tuple[float, float
         await service.wait()
 
 
-async def _dropped(port: int, said: bytes, gate: asyncio.Semaphore | None = None) -> None:
+async def _opened(port: int, said: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a socket and say so much; hear what a handshake is answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(said)
+    if said == HANDSHAKE:
+        await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
+
+
+async def _dropped(port: int, said: bytes, gate: asyncio.Semaphore) -> None:
     """Open a socket, say so much, and wait until the service has ended it."""
-    async with gate or asyncio.Semaphore():
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(said)
-        if said == HANDSHAKE:
-            await reader.readuntil(b"\r\n\r\n")
+    async with gate:
+        reader, writer = await _opened(port, said)
     try:
         first = await reader.read(1)
         assert not first or first[0] == CLOSE_FRAME, "nothing but a close is said to a stranger"
