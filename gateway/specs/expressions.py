@@ -1,64 +1,27 @@
 """The small language of channel specs: JMESPath that reads, templates that write, and sources that name one value.
 
 Each is compiled when a spec is read, so a bad one is refused with its line. None can call anything, loop, or make more
-of its input than a bounded multiple: whatever a spec says, its cost is that of the body that it reads.
+of its input than `gateway.specs.bounds` allows: whatever a spec says, its cost is that of the body that it reads.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote
 
 import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
+from jmespath.visitor import Options
 
 from crdt_sync.errors import Malformed
+from gateway.specs import bounds, trees
+from gateway.specs.trees import Root, Uncompiled
 
-_CHARS_MAX = 500
-_DEPTH_MAX = 40
-_COPIES_MAX = 2  # lists and tables that an expression makes: each may hold what it reads so many times over
-_COPIED_MAX = 8
-_FLATTENS_MAX = 6
-_FUNCTIONS = frozenset(
-    {
-        "contains",
-        "ends_with",
-        "join",
-        "keys",
-        "length",
-        "merge",
-        "not_null",
-        "sort",
-        "starts_with",
-        "to_number",
-        "to_string",
-        "type",
-        "values",
-    }
-)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _SOURCE = re.compile(r"(?P<place>secret|header|query|body|account)\.(?P<name>[!-~]{1,120})|raw_body|'(?P<text>[^']*)'")
 
 Scope = Mapping[str, object]
-_Ast = Mapping[str, Any]
-
-
-class Uncompiled(ValueError):
-    """What stands in a spec cannot be compiled. `code` is a constant name."""
-
-    def __init__(self, message: str, code: str = "expression") -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """A name that an expression looks up in its scope, and the field that it takes there, if it is a plain one."""
-
-    name: str
-    field: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +36,31 @@ class Expression:
         """Compile; raises `Uncompiled`."""
         if not isinstance(text, str) or not text.strip():
             raise Uncompiled("an expression is a text")
-        if len(text) > _CHARS_MAX:
-            raise Uncompiled(f"an expression has at most {_CHARS_MAX} characters")
+        if len(text) > bounds.CHARS_MAX:
+            raise Uncompiled(f"an expression has at most {bounds.CHARS_MAX} characters")
         try:
             parsed = jmespath.compile(text)
         except (JMESPathError, ValueError, RecursionError) as error:
             raise Uncompiled(f"this is not JMESPath: {' '.join(str(error).split())[:160]}") from None
-        _check(parsed.parsed)
+        bounds.check(parsed.parsed)
         return cls(text, parsed)
 
     def __call__(self, scope: Scope) -> object:
         """What it finds, None if nothing; raises `Malformed` where a function is given what it cannot take."""
         try:
-            return self._parsed.search(scope)
+            return self._parsed.search(scope, Options(custom_functions=bounds.Functions()))
         except Exception:  # noqa: BLE001 - JMESPath documents what it raises, and raises more
             raise Malformed(f"The expression {self.text} cannot be applied.") from None
 
     def roots(self) -> Iterator[Root]:
         """What it looks up in its scope."""
-        return _roots(self._parsed.parsed)
+        return trees.roots(self._parsed.parsed)
 
     def compared_with(self, name: str) -> Iterator["Expression"]:
         """What it compares for equality with something that is looked up as `name`, or searches for it."""
-        for node in _nodes(self._parsed.parsed):
-            if (node["type"], node.get("value")) in _EQUATES:
-                sides = [(one, {root.name for root in _roots(one)}) for one in node["children"]]
+        for node in trees.nodes(self._parsed.parsed):
+            if (node["type"], node.get("value")) in trees.EQUATES:
+                sides = [(one, {root.name for root in trees.roots(one)}) for one in node["children"]]
                 if any(roots == {name} for _, roots in sides):
                     for one, roots in sides:
                         if roots and name not in roots:
@@ -108,22 +71,22 @@ class Expression:
 
         One about `@` may be about any field of the whole.
         """
-        every = frozenset(node["value"] for node in _nodes(self._parsed.parsed) if node["type"] == "field")
-        for node in _nodes(self._parsed.parsed):
-            if node["type"] == "comparator" or (node["type"], node.get("value")) in _SEARCHES:
-                inner = list(_nodes(node))
+        every = frozenset(node["value"] for node in trees.nodes(self._parsed.parsed) if node["type"] == "field")
+        for node in trees.nodes(self._parsed.parsed):
+            if node["type"] == "comparator" or (node["type"], node.get("value")) in trees.SEARCHES:
+                inner = list(trees.nodes(node))
                 fields = frozenset(one["value"] for one in inner if one["type"] == "field")
                 told = every if any(one["type"] == "current" for one in inner) else fields
-                yield told, "account" in fields or any(_is_text_literal(one) for one in inner)
+                yield told, "account" in fields or any(trees.is_text_literal(one) for one in inner)
 
     def lookups(self) -> Iterator["Expression"]:
         """The paths in it, such as `item.mode` in a comparison."""
-        paths = ((_path(one) or self.text, one) for one in _lookups(self._parsed.parsed))
+        paths = ((trees.path(one) or self.text, one) for one in trees.lookups(self._parsed.parsed))
         return (Expression(path, ParsedResult(path, one)) for path, one in paths)
 
     def literals(self) -> Iterator[str]:
         """The texts that stand in it."""
-        return (node["value"] for node in _nodes(self._parsed.parsed) if _is_text_literal(node))
+        return (node["value"] for node in trees.nodes(self._parsed.parsed) if trees.is_text_literal(node))
 
     @property
     def is_lookup(self) -> bool:
@@ -144,7 +107,7 @@ class Template:
         """Compile; raises `Uncompiled`."""
         if not isinstance(text, str):
             raise Uncompiled("a text is expected, in quotes where it looks like a number")
-        if len(text) > 4 * _CHARS_MAX:
+        if len(text) > 4 * bounds.CHARS_MAX:
             raise Uncompiled("the text is too long")
         if text.startswith("{") and text.endswith("}") and "}" not in text[:-1].replace("})", ""):
             return cls(text, (Expression.of(text[1:-1]),))
@@ -234,85 +197,8 @@ def text_of(value: object) -> str | None:
     return None
 
 
-def _check(tree: _Ast) -> None:
-    nodes = list(_nodes(tree))
-    kinds = [node["type"] for node in nodes]
-    unknown = {node["value"] for node in nodes if node["type"] == "function_expression"} - _FUNCTIONS
-    if unknown:
-        raise Uncompiled(f"the function {min(unknown)}() is not among those that a spec may use")
-    copies = [node for node in nodes if node["type"] in {"multi_select_list", "multi_select_dict"}]
-    repeats = len(copies) > _COPIES_MAX or any(len(node["children"]) > _COPIED_MAX for node in copies)
-    if repeats or kinds.count("flatten") > _FLATTENS_MAX or kinds.count("function_expression") > _COPIED_MAX:
-        raise Uncompiled("the expression loops over what it made itself: it may grow without bound", "loop")
-
-
-def _nodes(tree: _Ast, depth: int = 0) -> Iterator[_Ast]:
-    if depth > _DEPTH_MAX:
-        raise Uncompiled("the expression nests too deep")
-    yield tree
-    for child in tree["children"]:
-        if isinstance(child, Mapping):
-            yield from _nodes(child, depth + 1)
-
-
-_EQUATES = (("comparator", "eq"), ("function_expression", "contains"))
-_SEARCHES = tuple(("function_expression", name) for name in ("contains", "starts_with", "ends_with"))
-_FIRST_ONLY = frozenset({"subexpression", "projection", "filter_projection", "value_projection", "pipe", "flatten"})
-
-
-def _roots(tree: _Ast) -> Iterator[Root]:
-    kind, children = tree["type"], tree["children"]
-    match kind:
-        case "field":
-            yield Root(tree["value"], None)
-        case "subexpression" if children[0]["type"] == children[1]["type"] == "field":
-            yield Root(children[0]["value"], children[1]["value"])
-        case "index_expression":
-            yield from _roots(children[0])
-        case _ if kind in _FIRST_ONLY:
-            yield from _roots(children[0])
-        case "current":
-            yield Root("@", None)
-        case "expref":
-            return
-        case _:
-            for child in children:
-                if isinstance(child, Mapping):
-                    yield from _roots(child)
-
-
-def _lookups(tree: _Ast) -> Iterator[_Ast]:
-    if _path(tree) is not None:
-        yield tree
-    elif tree["type"] in _FIRST_ONLY or tree["type"] == "index_expression":
-        yield from _lookups(tree["children"][0])  # what follows looks at what that found
-        yield tree
-    else:
-        for child in tree["children"]:
-            if isinstance(child, Mapping):
-                yield from _lookups(child)
-
-
-def _path(tree: _Ast) -> str | None:
-    """A plain path as it is written, None if it is none."""
-    match tree["type"]:
-        case "field":
-            return str(tree["value"])
-        case "index":
-            return f"[{tree['value']}]"
-        case "subexpression" | "index_expression" as kind:
-            paths = [_path(child) for child in tree["children"]]
-            return None if None in paths else ("." if kind == "subexpression" else "").join(map(str, paths))
-        case _:
-            return None
-
-
 def _is_answer(expression: Expression) -> bool:
     return {root.name for root in expression.roots()} == {"answer"}
-
-
-def _is_text_literal(node: _Ast) -> bool:
-    return node["type"] == "literal" and isinstance(node["value"], str)
 
 
 def _compiled(given: object) -> object:

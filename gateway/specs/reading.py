@@ -13,8 +13,8 @@ from pydantic_core import ErrorDetails
 from crdt_sync.tree import Broken, Node, Scalar, Table
 from crdt_sync.tree import Sequence as Listed
 from crdt_sync.yaml_tree import tree_of
-from gateway.specs.expressions import Uncompiled
 from gateway.specs.model import Spec
+from gateway.specs.trees import Uncompiled
 from gateway.specs.walk import Place
 
 _CODES = {"extra_forbidden": "unknown_key", "missing": "missing"}

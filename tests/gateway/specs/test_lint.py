@@ -85,6 +85,12 @@ WRONG = {
         'order: ["[@,@][] | [@,@][] | [@,@][] | [@,@][]"]',
         "loop",
     ),
+    "an expression that makes much of what it made": (
+        "order: [item.timestamp]",
+        'order: ["body.events[*].[to_string(@),@,@,@,@,@,@,@] | [].[to_string(@),@,@,@,@,@,@,@][]"]',
+        "loop",
+    ),
+    "lists of lists": ("order: [item.timestamp]", 'order: ["[@,@,@] | [@,@,@]"]', "loop"),
     "an alias": ("order: [item.timestamp]", "order: &loop [*loop]", "yaml"),
     "a tag": ("order: [item.timestamp]", "order: !!python/name:os.system [a]", "yaml"),
     "a merge": ("  order:", "  <<: {a: 1}\n  order:", "unknown_key"),
