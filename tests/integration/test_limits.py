@@ -333,6 +333,10 @@ BESIDE = {
     "server.auth.ROLES_MAX": (AUTH, "test_a_token_says_so_much_and_no_more"),
     "server.auth.SECONDS_MAX": (AUTH, "test_a_token_says_so_much_and_no_more"),
     "server.auth.TICKETS_MAX": (AUTH, "test_a_token_says_so_much_and_no_more"),
+    "server.conversations_api.PEOPLE_MAX": (
+        "tests/server/test_conversations_api.py",
+        "test_of_a_large_department_so_many_are_listed",
+    ),
     "server.grpc_ingress.ENVELOPES_MAX": (CALLS, "test_a_call_takes_a_hundred_envelopes"),
     "server.grpc_decoding.GRPC_MESSAGE_BYTES_MAX": (
         "tests/server/test_grpc_decoding.py",

@@ -3,6 +3,7 @@
 import pytest
 
 from crdt_sync.rpc.ticketsync.v1 import gateway_pb2 as pb
+from crdt_sync.server import conversations_api
 from tests.server.conftest import run_service
 from tests.server.test_grpc_egress import TEXT, Gateway, answer
 
@@ -11,6 +12,14 @@ DESK = """version = 1
 actor = "sales-1"
 department = "sales"
 name = "李"
+[[people]]
+actor = "sales-2"
+department = "sales"
+name = "王"
+[[people]]
+actor = "tech-1"
+department = "tech"
+name = "赵"
 [[replies]]
 id = "greeting"
 departments = ["sales"]
@@ -28,7 +37,13 @@ async def desk(tmp_path):
 
 async def test_people_of_the_own_department_are_listed_with_their_names(desk):
     told = (await desk.http.get("/api/people", headers=desk.headers())).json()
-    assert {"people": [{"actor": "sales-1", "name": "李"}]} == told
+    assert {"people": [{"actor": "sales-1", "name": "李"}, {"actor": "sales-2", "name": "王"}]} == told
+
+
+async def test_of_a_large_department_so_many_are_listed(desk, monkeypatch):
+    monkeypatch.setattr(conversations_api, "PEOPLE_MAX", 1)
+    told = (await desk.http.get("/api/people", headers=desk.headers())).json()
+    assert ["sales-1"] == [each["actor"] for each in told["people"]]
 
 
 async def test_what_stands_beside_a_conversation(desk):
