@@ -1,5 +1,6 @@
 /** The department's list: filters at the side, a search, and the rows. */
 
+import "./style.css";
 import type { JSX, TargetedKeyboardEvent } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { TicketRow } from "../../store/types.ts";

@@ -1,5 +1,6 @@
 /** What surrounds every page of a person: the head with the menu, the commands, and the line that says what is saved. */
 
+import "./style.css";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { useDesk } from "../context.ts";

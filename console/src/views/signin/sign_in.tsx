@@ -1,5 +1,6 @@
 /** The sign-in: a page while nobody is signed in, and a dialog over everything when a sign-in has ended. */
 
+import "./style.css";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Person, Problem } from "../../store/types.ts";

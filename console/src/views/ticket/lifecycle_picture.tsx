@@ -1,5 +1,6 @@
 /** The lifecycle as it stands: every lane with its states, what can be done in it, and why the rest cannot. */
 
+import "./lifecycle.css";
 import type { JSX } from "preact";
 import { type Lane, type Lifecycle, label } from "../../lifecycle/model.ts";
 import type { Move, OpenTicket, TicketView } from "../../store/types.ts";

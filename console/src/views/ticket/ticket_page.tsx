@@ -1,5 +1,6 @@
 /** One ticket: what it is and where it stands at the head, the conversation in the middle, all else at the side. */
 
+import "./style.css";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { label } from "../../lifecycle/model.ts";
