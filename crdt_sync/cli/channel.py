@@ -55,14 +55,19 @@ def dry_run(
     """Show what recorded requests come to, as `expect` has it: verified or refused, keys, conversation, envelope.
 
     The samples' secrets sign. A body whose signature does not hold is shown with what it would be, and read all the
-    same: so a new sample is written.
+    same, as is a handshake: so a new sample is written. The file needs no samples for it.
     """
     spec = _spec(file)
+    if lacking := sorted(set(spec.fields) - set(spec.samples.fields)):
+        advice = f"`samples: {{fields: {{{lacking[0]}: ...}}}}` says for which account the requests are."
+        raise Malformed(f"{file.name}: the samples have no {lacking[0]}.", code="sample", advice=advice)
     channel = trial.sample_channel(spec, parse(_read(file)).digest)
     if body is not None:
         _show_body(channel, body, header or [])
         return
     chosen = [one for one in spec.samples.received if sample in (None, one.name)]
+    if not spec.samples.received:
+        raise NotFound(f"{file.name} has no samples.", advice="`--body FILE` shows what a recorded body comes to.")
     if not chosen:
         raise NotFound(f"There is no sample {sample}.", advice=", ".join(one.name for one in spec.samples.received))
     for one in chosen:
@@ -124,10 +129,14 @@ def _show_body(channel: Described, body: Path, headers: Sequence[str]) -> None:
             "expect": {},
         }
     )
-    came = trial.shown(channel, received)
-    if came.refused is not None:
+    if lacking := sorted(set(channel.spec.secrets) - set(channel.spec.samples.secrets)):
+        typer.echo(f"# not verified: `samples.secrets` has no {', '.join(lacking)}")
+        came = trial.unsigned(channel, received)
+    elif (came := trial.shown(channel, received)).refused is not None:
         typer.echo(f"# refused: {came.refused}; its signature would be {trial.signature_hint(channel, received)}")
         came = trial.unsigned(channel, received)
+    if came.answer is not None:
+        typer.echo(f"# handshake, answered with {escaped(came.answer)}")
     typer.echo(came.as_json())
 
 

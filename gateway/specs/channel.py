@@ -125,6 +125,12 @@ class Described:
         body = decoded(self.spec.inbound.decode, request.body, self.secrets)
         return self._told(self._kept_headers(request), self._unproven(body))
 
+    def greeting(self, request: Request) -> Received | None:
+        """The answer of the handshake that a POST is, if any, without a look at its signature; raises `Malformed`."""
+        body = decoded(self.spec.inbound.decode, request.body, self.secrets)
+        scope = asking_scope(request, "POST", body, self.fields)
+        return next((_greeted(rule, scope) for rule, _ in self._handshakes if _holds(rule.when, scope)), None)
+
     def _unproven(self, body: Body) -> Body:
         for path in (*self._proofs, *self.spec.inbound.decode.forget):
             body = without(body, path)
@@ -204,9 +210,7 @@ class Described:
             if (verifier is None) is proven and _holds(rule.when, scope):
                 if verifier is not None:
                     verifier.check(Signed(request, self.fields, body), now_ms=now_ms)
-                text = (rule.text.filled(scope) or "") if rule.text is not None else ""
-                answer, media_type = _answer(text, rule.json_.value(scope) if rule.json_ is not None else None)
-                return Received(answer, media_type=media_type)
+                return _greeted(rule, scope)
         return None
 
 
@@ -229,6 +233,12 @@ def _texts(value: object) -> Iterator[str]:
     for one in value if isinstance(value, list) else [value]:
         if isinstance(one, str) and one:
             yield one
+
+
+def _greeted(rule: Handshake, scope: Scope) -> Received:
+    text = (rule.text.filled(scope) or "") if rule.text is not None else ""
+    answer, media_type = _answer(text, rule.json_.value(scope) if rule.json_ is not None else None)
+    return Received(answer, media_type=media_type)
 
 
 def _answer(text: str, json_: object) -> tuple[bytes, str]:

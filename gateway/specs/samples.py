@@ -132,7 +132,8 @@ class Samples(Table):
 
     secrets: Mapping[Name, str] = {}
     fields: Mapping[Name, str] = {}
-    received: tuple[Received, ...] = Field(min_length=3)
+    received: tuple[Received, ...] = ()
+    """Three at least: a file that has fewer can be tried, and not be used."""
     sent: tuple[Sent, ...] = ()
     token: Granted | None = None
     fetched: tuple[Fetched, ...] = ()

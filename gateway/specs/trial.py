@@ -21,7 +21,9 @@ from gateway.specs.reading import Finding, Lines
 from gateway.specs.signature import Signed, Verifier
 from gateway.specs.walk import Place
 
+_RECEIVED_MIN = 3  # fewer show too little to be trusted
 _PATIENT_S = 86_400
+_MADE_UP = "bWFkZSB1cA=="  # in place of a secret that the samples lack; some keys are base64
 _SAID = ("idempotency_key", "channel", "account", "conversation")  # of an envelope, by the callback already
 
 
@@ -43,11 +45,16 @@ class Shown:
 def sample_channel(spec: Spec, digest: str = "") -> Described:
     """The channel of the account that the samples are of."""
     fields = {**spec.samples.fields, "id": ACCOUNT}
-    return Described(ACCOUNT, spec, digest, (dict(spec.samples.secrets),), fields, _PATIENT_S)
+    secrets = {**dict.fromkeys(spec.secrets, _MADE_UP), **spec.samples.secrets}
+    return Described(ACCOUNT, spec, digest, (secrets,), fields, _PATIENT_S)
 
 
 def tried(spec: Spec, lines: Lines) -> list[Finding]:
     """What is wrong with a spec's samples, or with the spec as they show it."""
+    if (count := len(spec.samples.received)) < _RECEIVED_MIN:
+        return [
+            Finding(lines.of(("samples",)), "sample", f"{_RECEIVED_MIN} `received` are needed, and there are {count}.")
+        ]
     missing = {*spec.secrets} - {*spec.samples.secrets} | {*spec.fields} - {*spec.samples.fields}
     if missing:
         line = lines.of(("samples",))
@@ -86,6 +93,9 @@ def shown(channel: Described, received: samples.Received) -> Shown:
 
 def unsigned(channel: Described, received: samples.Received) -> Shown:
     """What a recorded body would come to if its signature held."""
+    greeting = channel.greeting(received.request)
+    if greeting is not None:
+        return Shown(None, greeting.answer.decode(), 0, ())
     told = channel.read_again(unread(received.request.headers, received.body.encode()))
     return Shown(None, None, 0, tuple(_callback(channel, one) for one in told))
 

@@ -63,6 +63,38 @@ def test_dry_run_shows_what_a_sample_comes_to_and_what_a_recorded_body_would(tmp
         channel("dry-run", file, "--body", body)
 
 
+def test_dry_run_reads_a_body_by_a_file_that_has_no_samples_yet(tmp_path):
+    file, body = tmp_path / "line.yaml", tmp_path / "body.json"
+    rules = LINE[: LINE.index("samples:")]
+    body.write_bytes(line_post(line_event(7)).body)
+    file.write_text(rules)
+    with pytest.raises(Malformed, match="the samples have no bot_id"):
+        channel("dry-run", file, "--body", body)
+    file.write_text(f"{rules}samples: {{fields: {{bot_id: Ubot}}}}\n")
+    _, output = channel("dry-run", file, "--body", body)
+    first, _, shown = output.partition("\n")
+    assert "# not verified: `samples.secrets` has no channel_secret, channel_token" == first
+    assert ["event7", "1:7"] == json.loads(shown)["callbacks"][0]["keys"]
+    with pytest.raises(NotFound, match="has no samples"):
+        channel("dry-run", file)
+    code, output = channel("lint", file)
+    line = rules.count("\n") + 1
+    assert (1, f"line.yaml:{line} sample: 3 `received` are needed, and there are 0.\n") == (code, output)
+
+
+@pytest.mark.parametrize("secrets", ["samples: {fields: {app_id: A0}}\n", None])
+def test_dry_run_answers_a_handshake_that_is_posted(tmp_path, secrets):
+    file, body = tmp_path / "slack.yaml", tmp_path / "ping.json"
+    slack = shipped_texts()["slack"]
+    file.write_text(slack if secrets is None else slack[: slack.index("samples:")] + secrets)
+    body.write_text(json.dumps({"type": "url_verification", "challenge": "3eZbrw1a"}))
+    code, output = channel("dry-run", file, "--body", body)
+    first, second, shown = output.split("\n", 2)
+    assert (0, first.split(":")[0]) == (code, "# refused" if secrets is None else "# not verified")
+    assert '# handshake, answered with {"challenge":"3eZbrw1a"}' == second
+    assert {"answer": '{"challenge":"3eZbrw1a"}'} == json.loads(shown)
+
+
 def test_shipped_specs_are_listed_and_printed():
     assert "\n".join(shipped_texts()) + "\n" == channel("show")[1]
     assert LINE == channel("show", "line")[1]
