@@ -13,6 +13,7 @@ from crdt_sync.cli.main import app
 from crdt_sync.cli.process import development_token, running
 from crdt_sync.server.settings import Settings
 from gateway.specs.book import shipped_texts
+from gateway.specs.lint import findings_of
 from tests.architecture.tree import ROOT
 from tests.replica.loopback import until
 
@@ -20,6 +21,50 @@ DOCUMENTS = {name: ROOT / "docs" / "how-to" / f"add-a-channel{name}.md" for name
 COMMANDS = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 DATA = re.compile(r"<<'END'\n.*?^END$", re.DOTALL | re.MULTILINE)
 WALKS = {"line": slice(6), "mattermost": slice(6, None)}  # which blocks of the page
+SAMPLES = re.compile(r"^```yaml\n(samples:.*?)^```$", re.DOTALL | re.MULTILINE)
+PIGEON = """\
+version: 1
+channel: pigeon
+about: the platform of the page's example
+secrets: [signing_secret]
+origins: {api: "https://api.example.com"}
+inbound:
+  handshake:
+    - when: "body.type == 'ping'"
+      text: "{body.challenge}"
+  verify:
+    how: hmac-sha256
+    over: [raw_body]
+    key: {secret: signing_secret}
+    encoding: hex
+    signature: {from: header.x-signature}
+  iterate: ["batch[].msgs[]"]
+  keys:
+    - [item.id]
+  map:
+    conversation: body.batch[0].room
+    sender: item.user
+    sent_at: {value: item.at, unit: ms}
+    type: "'text'"
+    kinds:
+      - when: "`true`"
+        parts: [{text: item.text}]
+outbound:
+  auth:
+    request: {url: "{origin.api}/token", json: {secret: "{secret.signing_secret}"}}
+    token: body.token
+    lives_s: body.expires_in
+    refused: "status == `401`"
+  requests:
+    - url: "{origin.api}/rooms/{delivery.conversation}"
+      headers: {Authorization: "Bearer {auth.token}"}
+      json: {text: "{delivery.text}"}
+  success: "status == `200`"
+  message_id: body.id
+  text_max: {value: 1000}
+  classify:
+    - {when: "status == `429`", then: busy, code: busy}
+"""
 OURS = "http://127.0.0.1:8000"  # what the page calls; here the service has a free port
 
 
@@ -43,6 +88,12 @@ def test_table_of_strangers_is_so(name):
         assert (len(lines), rules.count("\n") + 1, samples.count("\n")) == tuple(map(int, row))
     modules = [path.read_text(encoding="utf-8").lower() for path in (ROOT / "gateway").rglob("*.py")]
     assert [] == [one for one in modules if "mattermost" in one or "api.line." in one or "x-line-" in one]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_samples_of_the_page_show_all_that_a_file_with_lists_in_lists_says(name):
+    (samples,) = SAMPLES.findall(DOCUMENTS[name].read_text(encoding="utf-8"))
+    assert [] == findings_of(PIGEON + samples)
 
 
 async def run(script: str, folder: Path) -> str:
