@@ -129,7 +129,7 @@ class Described:
         """The answer of the handshake that a POST is, if any, without a look at its signature; raises `Malformed`."""
         body = decoded(self.spec.inbound.decode, request.body, self.secrets)
         scope = asking_scope(request, "POST", body, self.fields)
-        return next((_greeted(rule, scope) for rule, _ in self._handshakes if _holds(rule.when, scope)), None)
+        return next((_greeted(rule, scope) for rule, _ in self._handshakes if rule.when.holds(scope)), None)
 
     def _unproven(self, body: Body) -> Body:
         for path in (*self._proofs, *self.spec.inbound.decode.forget):
@@ -207,7 +207,7 @@ class Described:
         """
         scope = asking_scope(request, method, body, self.fields)
         for rule, verifier in self._handshakes:
-            if (verifier is None) is proven and _holds(rule.when, scope):
+            if (verifier is None) is proven and rule.when.holds(scope):
                 if verifier is not None:
                     verifier.check(Signed(request, self.fields, body), now_ms=now_ms)
                 return _greeted(rule, scope)
@@ -218,14 +218,6 @@ def asking_scope(request: Request, method: str, body: Body, account: Mapping[str
     """What the expressions of a handshake see."""
     told = {"query": dict(request.query), "headers": dict(request.headers), "body": body}
     return {"method": method, "account": account, **told}
-
-
-def _holds(rule: Expression, scope: Scope) -> bool:
-    """Whether a rule holds; one that cannot be applied to what came does not."""
-    try:
-        return bool(rule(scope))
-    except Malformed:
-        return False
 
 
 def _texts(value: object) -> Iterator[str]:

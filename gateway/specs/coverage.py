@@ -55,7 +55,7 @@ def _shaken(channel: Described) -> Unshown:
     scopes = [scope for one in answered for scope in _asking(channel, one)]
     for number, rule in enumerate(channel.spec.inbound.handshake):
         place = ("inbound", "handshake", number)
-        asked = [scope for scope in scopes if _holds(rule.when, scope)]
+        asked = [scope for scope in scopes if rule.when.holds(scope)]
         if not asked:
             yield place, "field_missing", "no sample is answered so."
         for name, answer in (("text", rule.text), ("json", rule.json_)):
@@ -103,7 +103,7 @@ def _ruled(inbound: model.Inbound, scopes: Sequence[Scope]) -> Unshown:
     for name in ("accept", "ignore"):
         yield from _lacking_below(getattr(inbound, name), ("inbound", name), scopes)
     for number, rule in enumerate(inbound.ignore):
-        if not any(_holds(rule, scope) for scope in scopes):
+        if not any(rule.holds(scope) for scope in scopes):
             yield ("inbound", "ignore", number), "field_missing", "no sample is left out by this."
 
 
@@ -127,7 +127,7 @@ def _requested(spec: model.Spec, outbound: model.Outbound) -> Unshown:
 
 def _answered(spec: model.Spec, outbound: model.Outbound) -> Unshown:
     replies = [reply_of(answer) for sent in spec.samples.sent for answer in sent.answers]
-    judged = [one for one in replies if outbound.auth is None or not _holds(outbound.auth.refused, one.scope)]
+    judged = [one for one in replies if outbound.auth is None or not outbound.auth.refused.holds(one.scope)]
     scopes = [one.scope for one in replies]
     for number, rule in enumerate(outbound.classify):
         place = ("outbound", "classify", number)
@@ -156,7 +156,7 @@ def _granted(spec: model.Spec, outbound: model.Outbound) -> Unshown:
         yield from _lacking_below(getattr(auth, name), (*place, name), [reply_of(granted.answer).scope])
     replies = [reply_of(answer).scope for sent in spec.samples.sent for answer in sent.answers]
     yield from _lacking((*place, "refused"), auth.refused, replies)
-    if not any(_holds(auth.refused, scope) for scope in replies):
+    if not any(auth.refused.holds(scope) for scope in replies):
         yield (*place, "refused"), "field_missing", "no sample's answer refuses the token."
 
 
@@ -207,10 +207,6 @@ def _has(expression: Expression, scope: Scope) -> bool:
     return isinstance(found, float | dict | bool) or text_of(found) not in {None, ""} or found not in (None, "", [])
 
 
-def _holds(rule: Expression, scope: Scope) -> bool:
-    return bool(_found(rule, scope))
-
-
 def _is_chosen(request: model.Request, outbound: model.Outbound, scope: Scope) -> bool:
     try:
         return chosen(outbound.requests, scope) is request
@@ -219,7 +215,7 @@ def _is_chosen(request: model.Request, outbound: model.Outbound, scope: Scope) -
 
 
 def _decides(rule: model.Rule, outbound: model.Outbound, reply: Reply) -> bool:
-    return next((one for one in outbound.classify if _holds(one.when, reply.scope)), None) is rule
+    return next((one for one in outbound.classify if one.when.holds(reply.scope)), None) is rule
 
 
 def _is_sent(outbound: model.Outbound, reply: Reply) -> bool:

@@ -52,6 +52,13 @@ class Expression:
         except Exception:  # noqa: BLE001 - JMESPath documents what it raises, and raises more
             raise Malformed(f"The expression {self.text} cannot be applied.") from None
 
+    def holds(self, scope: Scope) -> bool:
+        """Whether what it finds is true; a rule that cannot be applied to what came does not hold."""
+        try:
+            return bool(self(scope))
+        except Malformed:
+            return False
+
     def roots(self) -> Iterator[Root]:
         """What it looks up in its scope."""
         return trees.roots(self._parsed.parsed)

@@ -56,4 +56,4 @@ def _proven(parsed: Parsed, found: Sequence[Finding], source: str) -> Proven:
 def _findings(parsed: Parsed) -> list[Finding]:
     if parsed.spec is None:
         return list(parsed.findings)
-    return broken(parsed.spec, parsed.lines) or tried(parsed.spec, parsed.lines)
+    return parsed.lines.hidden() or broken(parsed.spec, parsed.lines) or tried(parsed.spec, parsed.lines)

@@ -4,6 +4,7 @@ The tree of `crdt_sync.yaml_tree` is bounded and has no alias, tag or merge, so 
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from gateway.specs.model import Spec
 from gateway.specs.trees import Uncompiled
 from gateway.specs.walk import Place
 
+_HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Controls but for the ends of lines and tabs, and what has a text run another way (Unicode Bidi_Control)."""
 _CODES = {"extra_forbidden": "unknown_key", "missing": "missing"}
 
 
@@ -48,6 +51,10 @@ class Lines:
                 break
             line, node = entry
         return line
+
+    def hidden(self) -> list[Finding]:
+        """What has characters that nobody sees, outside the samples."""
+        return _hidden(self._root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,20 @@ def _doubled(node: Node) -> list[Finding]:
             return found
         case Listed(items=items):
             return [one for item in items for one in _doubled(item)]
+        case _:
+            return []
+
+
+def _hidden(node: Node) -> list[Finding]:
+    """The texts that a person would read as others; in the samples stands what came, whatever it was."""
+    match node:
+        case Scalar(value=str(text), line=line) if (found := _HIDDEN.search(text)) is not None:
+            return [Finding(line, "character", f"U+{ord(found[0]):04X} is seen by nobody: leave it out.")]
+        case Table(entries=entries):
+            shown = [(key, value) for key, value in entries if not isinstance(key, Scalar) or key.value != "samples"]
+            return [one for entry in shown for part in entry for one in _hidden(part)]
+        case Listed(items=items):
+            return [one for item in items for one in _hidden(item)]
         case _:
             return []
 

@@ -66,7 +66,7 @@ class Line:
         for _ in range(2):
             call, token = await self.filled(request, scope)
             reply = await _exchanged(self._http, call, told)
-            if self._auth is None or self.token is None or not _holds(self._auth, reply):
+            if self._auth is None or self.token is None or not self._auth.refused.holds(reply.scope):
                 return reply
             self.token.refused(token)
         raise NotSent("token")
@@ -212,10 +212,3 @@ async def _exchanged(http: PlatformHttp, call: Call, told: ToldAddresses | None)
         call.method, url, json_=call.json, form=call.form, query=call.query, headers=headers, server_name=server_name
     )
     return Reply.of(answer.status, answer.headers, answer.content)
-
-
-def _holds(auth: model.Auth, reply: Reply) -> bool:
-    try:
-        return bool(auth.refused(reply.scope))
-    except Malformed:
-        return False

@@ -218,6 +218,23 @@ def test_a_name_that_only_has_the_letters_of_one_is_no_secret(name):
     assert "secret_compared" not in {one.code for one in findings_of(text)}
 
 
+HIDDEN = ["\\0", "\\u202E", "\\u2066", "\\u200F", "\\e", "\\x7F", "\\x85"]
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_a_text_that_shows_as_another_is_refused(hidden):
+    text = LINE.replace("about: ", f'about: "x{hidden}x" #', 1)
+    found = [(one.line, one.code) for one in findings_of(text)]
+    assert [(line_number(text, "about: "), "character")] == found
+
+
+def test_a_text_of_several_lines_and_what_a_customer_wrote_in_a_sample_are_taken():
+    text = LINE.replace("about: ", 'about: "one\\n\\ttwo" #', 1)
+    assert [] == findings_of(text)
+    text = LINE.replace("Hello, world", "Hello, \\u202Eworld", 1)
+    assert "character" not in {one.code for one in findings_of(text)}
+
+
 OURS = ["127.0.0.1", "localhost", "api.localhost", "169.254.169.254", "0x7f.1", "10.0.0.1:8443", "[::1]", "[fd00::1]"]
 
 
