@@ -20,6 +20,7 @@ from tests.e2e.widget_site import DESK, Chat
 expect.set_options(timeout=PATIENCE_MS)
 STARTED = "() => navigator.serviceWorker.ready.then(() => undefined)"
 SAVED = re.compile("Saved on the server|已保存到服务器")
+REMOVES = "This removes all that this browser keeps of you, also what you typed and did not send. Continue?"
 WITH_A_WIDGET = {
     "CRDT_SYNC_GATEWAY": "true",
     "CRDT_SYNC_GATEWAY_ACCOUNTS": '[{"channel": "web", "account": "site", "secret": "env:SITE_SECRET", "demo": true}]',
@@ -97,6 +98,15 @@ class Desk:
         )
         await self.page.locator(".composer textarea").fill(text)
         await self.page.locator(".composer [type=submit]").click()
+
+    async def remove_data(self, *, is_sure: bool = True) -> None:
+        """Ask to sign out and leave nothing behind, and answer the question that comes first."""
+        self.page.once("dialog", lambda asked: asked.accept() if is_sure else asked.dismiss())
+        menu = self.page.locator(".menu-body")
+        if not await menu.is_visible():
+            await self.page.locator(".menu summary").click()
+        await menu.get_by_role("button", name="remove my data").click()
+        self.faults.remove(REMOVES)  # a question is a fault elsewhere
 
     async def stage(self, text: str) -> None:
         """Return once the open ticket is in this stage."""

@@ -107,8 +107,7 @@ async def test_boards_leave_when_their_person_signs_out_and_forgets(site):
     other = await desk.context.new_page()
     await other.goto(f"{desk.url}/board")
     await other.locator("dl.totals").wait_for()
-    await desk.page.get_by_label("Menu of sales").click()
-    await desk.page.get_by_role("button", name="remove my data").click()
+    await desk.remove_data()
 
     for page in (desk.page, other):
         await page.get_by_role("heading", name="Sign in").wait_for()

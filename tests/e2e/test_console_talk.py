@@ -147,8 +147,7 @@ async def test_what_somebody_was_shown_is_not_to_be_had_by_whoever_uses_the_brow
     await sales.saved()
     async with sales.page.expect_download():
         await sales.page.get_by_role("log").get_by_role("button", name="offer.pdf").click()
-    await sales.page.get_by_label("Menu of sales").click()
-    await sales.page.get_by_role("button", name="remove my data").click()
+    await sales.remove_data()
     await sales.page.get_by_role("heading", name="Sign in").wait_for()
 
     urls = [url for url in asked if "/api/tickets" in url]

@@ -11,8 +11,12 @@ export const WORDS = {
   sign_out: { en: "Sign out", zh: "退出登录" },
   sign_out_forget: { en: "Sign out and remove my data from this computer", zh: "退出并从此电脑删除我的数据" },
   forget_confirm: {
-    en: "This also removes work that the server does not have yet ({count}). Continue?",
-    zh: "服务器尚未收到的内容（{count} 项）也会被删除。是否继续？",
+    en: "This removes all that this browser keeps of you, also what you typed and did not send. Continue?",
+    zh: "此浏览器中保存的您的全部内容都会被删除，包括已输入但尚未发送的内容。是否继续？",
+  },
+  forget_waiting: {
+    en: "The server does not have all of your work yet ({count}).",
+    zh: "服务器尚有 {count} 项内容未收到。",
   },
   name: { en: "Name", zh: "用户名" },
   password: { en: "Password", zh: "密码" },

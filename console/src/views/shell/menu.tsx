@@ -29,7 +29,8 @@ export function Menu({ showKeys }: { readonly showKeys: () => void }): JSX.Eleme
   };
   const leave = async (isForgotten: boolean): Promise<void> => {
     const { waiting } = console.saved.snapshot();
-    if (isForgotten && waiting > 0 && !confirm(words("forget_confirm", { count: waiting }))) {
+    const told = waiting > 0 ? `${words("forget_waiting", { count: waiting })}\n` : "";
+    if (isForgotten && !confirm(`${told}${words("forget_confirm")}`)) {
       return;
     }
     if (isForgotten) {
