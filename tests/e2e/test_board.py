@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import re
 
 import pytest
 from playwright.async_api import expect
@@ -114,3 +115,28 @@ async def test_boards_leave_when_their_person_signs_out_and_forgets(site):
         await expect(page.locator("dl.totals")).to_have_count(0)
     kept = await other.evaluate("indexedDB.databases().then((all) => all.map((one) => one.name))")
     assert ([], []) == (kept, desk.faults)
+
+
+async def test_page_of_an_older_build_whose_board_has_gone_says_so_and_loads_anew(site):
+    await site.ticket("Before the update")
+    desk = await site.desk()
+    page = desk.page
+    async with page.expect_response("**/assets/build.json"):  # which would say else that nothing is newer
+        await desk.sign_in("sales")
+    await desk.open("Before the update")
+    await page.get_by_label("Answer the customer").fill("half a sente")
+    gone = re.compile("/assets/board-")
+    await desk.context.route(gone, lambda route: route.fulfill(status=404))
+    await desk.context.route("**/assets/build.json", lambda route: route.fulfill(json={"build": "another"}))
+    await page.evaluate("caches.keys().then((names) => Promise.all(names.map((name) => caches.delete(name))))")
+    await page.get_by_role("link", name="Board").click()
+    await expect(page.get_by_text("A newer version is here.")).to_be_visible()
+
+    await desk.context.unroute(gone)
+    await desk.context.unroute("**/assets/build.json")
+    await page.get_by_role("main").get_by_role("button", name="Reload").click()
+    await page.locator("dl.totals").wait_for()
+    await page.get_by_role("link", name="Tickets").click()
+    await desk.open("Before the update")
+    await expect(page.get_by_label("Answer the customer")).to_have_value("half a sente")
+    assert [] == desk.faults

@@ -4,7 +4,8 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { useDesk } from "./context.ts";
 import { useWords } from "./preferences.ts";
-import { Failure, useAttempt } from "./use_attempt.tsx";
+import { askForBuild } from "./shell/build.ts";
+import { Failure, reload, useAttempt } from "./use_attempt.tsx";
 
 type Board = typeof import("../board/board.tsx")["OperationsBoard"];
 
@@ -14,8 +15,13 @@ export function BoardPage(): JSX.Element {
   const { attempt, problem } = useAttempt();
   const [Loaded, setLoaded] = useState<Board | null>(null);
   const load = async (): Promise<void> => {
-    const { OperationsBoard } = await import("../board/board.tsx");
-    setLoaded(() => OperationsBoard);
+    try {
+      const { OperationsBoard } = await import("../board/board.tsx");
+      setLoaded(() => OperationsBoard);
+    } catch (error) {
+      await askForBuild(); // the board of an older build is gone once there is a newer one
+      throw error;
+    }
   };
   useEffect(() => attempt(load), []);
   if (Loaded !== null) {
@@ -25,9 +31,9 @@ export function BoardPage(): JSX.Element {
     <main class="page">
       {problem === null && <p role="status">{words("loading")}</p>}
       <Failure problem={problem} />
-      {problem !== null && (
-        <button type="button" onClick={() => attempt(load)}>
-          {words("try_again")}
+      {problem !== null && ( // a browser does not ask again for a file that did not come
+        <button type="button" onClick={reload}>
+          {words("reload")}
         </button>
       )}
     </main>

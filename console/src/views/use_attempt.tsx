@@ -18,9 +18,10 @@ interface Attempts {
 
 const underWay = new Set<Promise<void>>();
 
-/** Resolve once nothing is under way that was begun before. */
-export async function allDone(): Promise<void> {
+/** Load the page anew once nothing is under way that was begun before. */
+export async function reload(): Promise<void> {
   await Promise.all(underWay);
+  location.reload();
 }
 
 /** Whatever fails is told: by the words for its code. */

@@ -7,20 +7,22 @@ const EVERY_MS = 10 * 60_000;
 /** True once the service serves another build. */
 export const isStale = new Cell(false);
 
+/** Ask the service which build it serves. */
+export async function askForBuild(): Promise<void> {
+  const own = document.querySelector<HTMLMetaElement>("meta[name=build]")?.content ?? "";
+  const answer = await fetch("/assets/build.json", { cache: "no-cache" }).catch(() => null); // offline is no news
+  if (answer?.ok) {
+    const { build } = (await answer.json()) as { readonly build: string };
+    isStale.set(build !== own);
+  }
+}
+
 /** Ask now, every ten minutes, and whenever somebody comes back to the page or to the network. */
 export function watchBuild(): void {
-  const own = document.querySelector<HTMLMetaElement>("meta[name=build]")?.content ?? "";
-  const ask = async (): Promise<void> => {
-    const answer = await fetch("/assets/build.json", { cache: "no-cache" }).catch(() => null); // offline is no news
-    if (answer?.ok) {
-      const { build } = (await answer.json()) as { readonly build: string };
-      isStale.set(build !== own);
-    }
-  };
-  setInterval(ask, EVERY_MS);
-  addEventListener("online", ask);
-  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && ask());
-  ask();
+  setInterval(askForBuild, EVERY_MS);
+  addEventListener("online", askForBuild);
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && askForBuild());
+  askForBuild();
 }
 
 /** Have the shell start where there is no network; browsers allow it on encrypted pages and on this machine. */

@@ -7,7 +7,7 @@ import type { JSX } from "preact";
 import { useWords } from "../preferences.ts";
 import { unsent } from "../unsent.ts";
 import { useReadable } from "../use.ts";
-import { allDone } from "../use_attempt.tsx";
+import { reload } from "../use_attempt.tsx";
 import { isStale } from "./build.ts";
 
 export function NewerBuild(): JSX.Element | null {
@@ -19,7 +19,7 @@ export function NewerBuild(): JSX.Element | null {
   return (
     <div class="bar" role="status">
       <span>{words(files.length > 0 ? "newer_build_unsent" : "newer_build", { files: files.join(", ") })}</span>
-      <button type="button" onClick={() => allDone().then(() => location.reload())}>
+      <button type="button" onClick={reload}>
         {words("reload")}
       </button>
     </div>
