@@ -164,6 +164,7 @@ async def test_list_is_gone_through_by_keys_and_searched_in_chinese(site):
     await desk.page.keyboard.insert_text("由器")
     await expect(desk.page.locator(".row")).to_have_count(1)
     await desk.page.keyboard.press("Escape")
+    await expect(desk.page.locator(".row.current")).to_contain_text("路由器坏了")
     await desk.page.keyboard.press("Enter")
     await desk.page.get_by_role("heading", name="路由器坏了", level=1).wait_for()
     await desk.page.keyboard.press("Escape")
@@ -179,7 +180,9 @@ async def test_page_of_an_older_build_says_so_and_loses_nothing(site):
     await site.ticket("While we update")
     sales = await site.desk()
     page = sales.page
-    await sales.sign_in("sales")
+    async with page.expect_response("**/assets/build.json") as asked:
+        await sales.sign_in("sales")
+    await (await asked.value).finished()
     await page.keyboard.press("c")
     await page.get_by_label("Title").fill("A title, and no more ye")
     await page.keyboard.press("Escape")

@@ -103,6 +103,7 @@ async def test_default_lifecycle(tmp_path):
         await sales.move("Quote", price="120.00")
         await tech.lane("Sales", "Quoted")
         await until(lambda: held.lanes["sales"] == "quoted")
+        await sales.saved()
 
         await story.offline()
         await asyncio.to_thread(site.service.kill)
@@ -115,6 +116,7 @@ async def test_default_lifecycle(tmp_path):
         await held.do("sales", "lose")
         await held.set_form("sales", {"source": "fair"})
         assert "cancelled" == held.stage
+        await sales.saved("Saved here, 3 on the way to the server")  # before that a page that ends may take it along
         await sales.page.reload()
         await sales.stage("Ready to start")
         await tech.stage("Presale")
