@@ -132,11 +132,11 @@ def _show_body(channel: Described, body: Path, headers: Sequence[str]) -> None:
     if lacking := sorted(set(channel.spec.secrets) - set(channel.spec.samples.secrets)):
         typer.echo(f"# not verified: `samples.secrets` has no {', '.join(lacking)}")
         came = trial.unsigned(channel, received)
-    elif (came := trial.shown(channel, received)).refused is not None:
-        typer.echo(f"# refused: {came.refused}; its signature would be {trial.signature_hint(channel, received)}")
+    elif (came := trial.shown(channel, received)).refused == "signature":
+        typer.echo(f"# refused: signature; its signature would be {trial.signature_hint(channel, received)}")
         came = trial.unsigned(channel, received)
     if came.answer is not None:
-        typer.echo(f"# handshake, answered with {escaped(came.answer)}")
+        typer.echo(f"# handshake, answered with {escaped(came.answer)}" if came.answer else "# no message in it")
     typer.echo(came.as_json())
 
 

@@ -39,7 +39,17 @@ class Shown:
     def as_json(self) -> str:
         """As `expect` has it."""
         told = {"refused": self.refused, "answer": self.answer, "ignored": self.ignored, "callbacks": self.callbacks}
-        return json.dumps({name: value for name, value in told.items() if value}, ensure_ascii=False, indent=2)
+        shown = {name: value for name, value in told.items() if value}
+        return json.dumps(_as_written(shown), ensure_ascii=False, indent=2)
+
+
+def _as_written(value: object) -> object:
+    """As a spec has it, where a number that is not whole is a text."""
+    if isinstance(value, Mapping):
+        return {name: _as_written(each) for name, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_as_written(each) for each in value]
+    return str(value) if isinstance(value, float) else value
 
 
 def sample_channel(spec: Spec, digest: str = "") -> Described:

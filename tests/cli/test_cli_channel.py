@@ -58,6 +58,20 @@ def test_dry_run_shows_what_a_sample_comes_to_and_what_a_recorded_body_would(tmp
     assert ["event7", "1:7"] == json.loads(shown)["callbacks"][0]["keys"]
     _, output = channel("dry-run", file, "--body", body, "--header", f"X-Line-Signature: {signature}")
     assert json.loads(shown) == json.loads(output)
+    post = line_post(line_event(7), bot="another", secret="a-made-up-secret")
+    body.write_bytes(post.body)
+    _, output = channel(
+        "dry-run", file, "--body", body, "--header", f"X-Line-Signature: {post.headers['x-line-signature']}"
+    )
+    assert {"refused": "receiver"} == json.loads(output)
+    place = {"type": "location", "id": "1", "title": "Pier", "latitude": 31.25, "longitude": 121.5}
+    body.write_bytes(line_post(line_event(7, message=place), bot="xxxxxxxxxx", secret="a-made-up-secret").body)
+    (part,) = json.loads(channel("dry-run", file, "--body", body)[1].split("\n", 1)[1])["callbacks"][0]["envelope"][
+        "customer"
+    ]["parts"]
+    assert {"latitude": "31.25", "longitude": "121.5"} == {
+        name: part["location"][name] for name in ("latitude", "longitude")
+    }
     body.write_bytes(line_post(line_event(7, timestamp=None), bot="xxxxxxxxxx").body)
     with pytest.raises(Malformed, match="`sent_at` found no time"):
         channel("dry-run", file, "--body", body)
