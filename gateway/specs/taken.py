@@ -48,7 +48,7 @@ class Taken:
             yield page
 
     def _write(self, name: str, text: bytes) -> None:
-        """Keep a text, whole or not at all, and through a loss of power."""
+        """Keep a text, whole or not at all, also where the power is lost."""
         self._path.mkdir(parents=True, exist_ok=True)
         beside = self._path / f"{name}.new"
         with beside.open("wb") as file:
